@@ -1,0 +1,33 @@
+-- Where TimescaleDB is installed and loaded, `events` is partitioned by block time, a week a chunk.
+-- Elsewhere it stays a plain table; nothing else in the schema knows the difference.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+       -- A setting of the loaded library: shared_preload_libraries is not for everybody to read.
+       AND EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.disable_load') THEN
+        CREATE EXTENSION IF NOT EXISTS timescaledb;
+        PERFORM create_hypertable(
+            'events', by_range('timestamp', 604800),
+            create_default_indexes => false, if_not_exists => true);
+    END IF;
+END
+$$;
+
+-- TimescaleDB refuses ALTER TABLE … ENABLE ALWAYS TRIGGER on a hypertable unless a restore is going
+-- on, so this says that one is. Only a superuser may say so, and only a superuser can put a session
+-- into the replica role, which is what ALWAYS is about.
+CREATE OR REPLACE FUNCTION enable_trigger_always(on_table REGCLASS, trigger_name NAME) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        SET LOCAL timescaledb.restoring = on;
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', on_table, trigger_name);
+        SET LOCAL timescaledb.restoring = off;
+    ELSE
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', on_table, trigger_name);
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'trigger % on % does not fire in the replica role: %',
+        trigger_name, on_table, SQLERRM;
+END
+$$;

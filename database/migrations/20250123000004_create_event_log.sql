@@ -1,0 +1,123 @@
+-- The shard's log: one entry for each insertion, for each change of an event's revision and for
+-- each change of a checkpoint. Append-only, and all that a processor reads in order.
+CREATE TABLE IF NOT EXISTS event_log (
+    -- The shard.
+    chain_id         BIGINT  NOT NULL,
+    -- The writing transaction. A reader below pg_snapshot_xmin() misses nothing: every transaction
+    -- with a smaller number has ended. `seq` orders the entries of one transaction.
+    xid              XID8    NOT NULL DEFAULT pg_current_xact_id(),
+    seq              BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 32),
+    -- The event's name and the revision that this entry speaks of.
+    event_id         TEXT,
+    event_timestamp  BIGINT,
+    revision         INTEGER,
+    -- Or the block that the chain's checkpoint was set to.
+    checkpoint_block BIGINT,
+    PRIMARY KEY (chain_id, xid, seq),
+    CONSTRAINT event_log_event_or_checkpoint CHECK (
+        num_nonnulls(event_id, event_timestamp, revision)
+            = CASE WHEN checkpoint_block IS NULL THEN 3 ELSE 0 END)
+);
+
+-- An event's name and chain are for life. `revision` is ours: it rises when the chain changes its
+-- mind about the event (`invalidated`), or when an upsert lets another block take the name over,
+-- which takes the earlier one back and is valid unless the same statement says otherwise.
+CREATE OR REPLACE FUNCTION revise_event() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF (NEW.id, NEW."timestamp", NEW.chain_id) <> (OLD.id, OLD."timestamp", OLD.chain_id) THEN
+        RAISE EXCEPTION 'events: id, timestamp and chain_id of an event do not change'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    NEW.revision := OLD.revision;
+    IF NEW.block_hash <> OLD.block_hash THEN
+        NEW.invalidated := NEW.invalidated AND NOT OLD.invalidated;
+        NEW.revision := OLD.revision + 1;
+    ELSIF NEW.invalidated <> OLD.invalidated THEN
+        NEW.revision := OLD.revision + 1;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision)
+    SELECT chain_id, id, "timestamp", revision FROM inserted;
+    RETURN NULL;
+END
+$$;
+
+-- Rings a bell of its own: `new_event` speaks of insertions only.
+CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision)
+    SELECT later.chain_id, later.id, later."timestamp", later.revision
+    FROM later JOIN earlier USING (id, "timestamp")
+    WHERE later.revision <> earlier.revision
+    ORDER BY later.block_number, later.log_index;
+    IF FOUND AND pg_notification_queue_usage() <= 0.5 THEN
+        PERFORM pg_notify('event_log', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_revise_event ON events;
+CREATE TRIGGER trigger_revise_event
+    BEFORE UPDATE ON events
+    FOR EACH ROW
+    EXECUTE FUNCTION revise_event();
+
+DROP TRIGGER IF EXISTS trigger_log_inserted_events ON events;
+CREATE TRIGGER trigger_log_inserted_events
+    AFTER INSERT ON events
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION log_inserted_events();
+
+DROP TRIGGER IF EXISTS trigger_log_revised_events ON events;
+CREATE TRIGGER trigger_log_revised_events
+    AFTER UPDATE ON events
+    REFERENCING OLD TABLE AS earlier NEW TABLE AS later
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION log_revised_events();
+
+-- Also where rows arrive by logical replication.
+SELECT enable_trigger_always('events', 'trigger_revise_event');
+SELECT enable_trigger_always('events', 'trigger_log_inserted_events');
+SELECT enable_trigger_always('events', 'trigger_log_revised_events');
+
+-- TimescaleDB gives its chunks their own copy of a row trigger, and never ALWAYS: in the replica
+-- role revise_event() does not run on a hypertable. This one runs only in that role, and revises
+-- what was not revised; its update is logged like any other. On a plain table it finds
+-- nothing to do.
+CREATE OR REPLACE FUNCTION revise_replicated_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    -- An update of no rows fires this trigger again: without the test, for ever.
+    IF EXISTS (SELECT FROM later) THEN
+        UPDATE events SET
+            revision = earlier.revision + 1,
+            invalidated = later.invalidated
+                AND NOT (earlier.invalidated AND later.block_hash <> earlier.block_hash)
+        FROM later JOIN earlier USING (id, "timestamp")
+        WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
+            AND later.revision = earlier.revision
+            AND (later.block_hash, later.invalidated) <> (earlier.block_hash, earlier.invalidated);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_revise_replicated_events ON events;
+CREATE TRIGGER trigger_revise_replicated_events
+    AFTER UPDATE ON events
+    REFERENCING OLD TABLE AS earlier NEW TABLE AS later
+    FOR EACH STATEMENT
+    WHEN (current_setting('session_replication_role') = 'replica')
+    EXECUTE FUNCTION revise_replicated_events();
+
+SELECT enable_trigger_always('events', 'trigger_revise_replicated_events');

@@ -1,0 +1,27 @@
+-- How far each chain has been indexed, written by the one indexer that owns the chain's checkpoint.
+CREATE TABLE IF NOT EXISTS checkpoints (
+    chain_id     BIGINT      PRIMARY KEY,
+    block_number BIGINT      NOT NULL,
+    block_hash   TEXT        NOT NULL,
+    updated_at   TIMESTAMPTZ DEFAULT now()
+);
+
+-- A checkpoint that moves is an entry of its shard's log: what waits for a depth is released there.
+CREATE OR REPLACE FUNCTION log_checkpoint() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT'
+       OR (NEW.block_number, NEW.block_hash) <> (OLD.block_number, OLD.block_hash) THEN
+        INSERT INTO event_log (chain_id, checkpoint_block) VALUES (NEW.chain_id, NEW.block_number);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_log_checkpoint ON checkpoints;
+CREATE TRIGGER trigger_log_checkpoint
+    AFTER INSERT OR UPDATE ON checkpoints
+    FOR EACH ROW
+    EXECUTE FUNCTION log_checkpoint();
+
+ALTER TABLE checkpoints ENABLE ALWAYS TRIGGER trigger_log_checkpoint;

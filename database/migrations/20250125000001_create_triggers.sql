@@ -1,0 +1,51 @@
+-- What users want to be told of, and what is to be done then.
+CREATE TABLE IF NOT EXISTS triggers (
+    -- A function of (owner, name): a trigger that is removed and comes back is the same one.
+    id         UUID        PRIMARY KEY,
+    owner      TEXT        NOT NULL,
+    name       TEXT        NOT NULL,
+    -- active: judged. disabled: kept, not judged. removed: gone for its owner, kept for history.
+    state      TEXT        NOT NULL DEFAULT 'active',
+    -- The version in force.
+    version    INTEGER     NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    UNIQUE (owner, name),
+    CONSTRAINT triggers_state CHECK (state IN ('active', 'disabled', 'removed'))
+);
+
+-- Each definition a trigger ever had; never changed.
+CREATE TABLE IF NOT EXISTS trigger_versions (
+    trigger_id      UUID        NOT NULL REFERENCES triggers (id),
+    version         INTEGER     NOT NULL CHECK (version >= 1),
+    -- The selectors and the condition as written, without the actions.
+    definition      JSONB       NOT NULL,
+    -- Block time from which it fires, unix seconds.
+    since           BIGINT      NOT NULL,
+    -- Its actions and the version of each, pairwise.
+    action_ids      TEXT[]      NOT NULL,
+    action_versions INTEGER[]   NOT NULL,
+    created_at      TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (trigger_id, version),
+    CONSTRAINT trigger_versions_action_pairs
+        CHECK (cardinality(action_ids) = cardinality(action_versions))
+);
+
+-- Each configuration an action ever had; never changed, so that a retraction goes where its message
+-- went. The id is the user's, or the type and a hash of the destination.
+CREATE TABLE IF NOT EXISTS trigger_actions (
+    trigger_id  UUID        NOT NULL REFERENCES triggers (id),
+    action_id   TEXT        NOT NULL,
+    version     INTEGER     NOT NULL CHECK (version >= 1),
+    action_type TEXT        NOT NULL,
+    config      JSONB       NOT NULL,
+    created_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (trigger_id, action_id, version)
+);
+
+-- One row: the revision of all triggers together. A batch reads it first, judges by no older set.
+CREATE TABLE IF NOT EXISTS trigger_set (
+    singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
+    revision  BIGINT  NOT NULL DEFAULT 0
+);
+INSERT INTO trigger_set DEFAULT VALUES ON CONFLICT DO NOTHING;

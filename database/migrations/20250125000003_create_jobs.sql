@@ -1,0 +1,48 @@
+-- One thing to do: a match of a trigger, for one of its actions. Written in the transaction that
+-- moves the cursor past the event; Redis only carries ids of what is due.
+CREATE TABLE IF NOT EXISTS jobs (
+    -- A function of (trigger, action, event, revision): deciding twice adds nothing.
+    id                UUID        PRIMARY KEY,
+    trigger_id        UUID        NOT NULL,
+    trigger_version   INTEGER     NOT NULL,
+    action_id         TEXT        NOT NULL,
+    action_version    INTEGER     NOT NULL,
+    chain_id          BIGINT      NOT NULL,
+    event_id          TEXT        NOT NULL,
+    event_timestamp   BIGINT      NOT NULL,
+    event_revision    INTEGER     NOT NULL,
+    -- The set of triggers that the event was judged by.
+    triggers_revision BIGINT      NOT NULL,
+    state             TEXT        NOT NULL DEFAULT 'pending',
+    -- Attempts started. One whose worker died counts.
+    attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    due_at            TIMESTAMPTZ NOT NULL DEFAULT now(),
+    -- When its id was last handed to Redis; the sweep hands it over again after a second.
+    pushed_at         TIMESTAMPTZ,
+    lease_holder      TEXT,
+    lease_until       TIMESTAMPTZ,
+    created_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
+    finished_at       TIMESTAMPTZ,
+    -- Why it was cancelled or is dead.
+    reason            TEXT,
+    CONSTRAINT jobs_state_machine CHECK (CASE state
+        WHEN 'pending'   THEN lease_until IS NULL AND lease_holder IS NULL AND finished_at IS NULL
+        WHEN 'leased'    THEN lease_until IS NOT NULL AND lease_holder IS NOT NULL
+                              AND finished_at IS NULL AND attempts > 0
+        WHEN 'delivered' THEN lease_until IS NULL AND lease_holder IS NULL
+                              AND finished_at IS NOT NULL AND attempts > 0
+        WHEN 'cancelled' THEN lease_until IS NULL AND lease_holder IS NULL
+                              AND finished_at IS NOT NULL AND reason IS NOT NULL
+        WHEN 'dead'      THEN lease_until IS NULL AND lease_holder IS NULL
+                              AND finished_at IS NOT NULL AND reason IS NOT NULL AND attempts > 0
+        ELSE false END)
+);
+
+-- The sweep asks for what is due, and for leases that ran out.
+CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due_at) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS jobs_leases ON jobs (lease_until) WHERE state = 'leased';
+-- An invalidation asks for the jobs of its event.
+CREATE INDEX IF NOT EXISTS jobs_event ON jobs (event_id, event_timestamp);
+-- Removing a trigger asks for what it still has to do.
+CREATE INDEX IF NOT EXISTS jobs_open_by_trigger ON jobs (trigger_id)
+    WHERE state IN ('pending', 'leased');

@@ -1,0 +1,10 @@
+-- Our own indexer's ancestry: the blocks it has stored, by which it resumes and recognises a fork.
+CREATE TABLE IF NOT EXISTS chain_blocks (
+    chain_id     BIGINT NOT NULL,
+    block_number BIGINT NOT NULL,
+    block_hash   TEXT   NOT NULL,
+    parent_hash  TEXT   NOT NULL,
+    -- Block time, unix seconds.
+    "timestamp"  BIGINT NOT NULL,
+    PRIMARY KEY (chain_id, block_number)
+);

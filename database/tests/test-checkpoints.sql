@@ -1,0 +1,41 @@
+-- A checkpoint that moves is an entry of its chain's log; one that stays is not.
+\ir tap.sql
+SELECT pg_temp.plan(9);
+
+INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 100, '0xaa');
+SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 100',
+    'the first checkpoint of a chain is an entry');
+SELECT pg_temp.is((SELECT updated_at IS NOT NULL FROM checkpoints WHERE chain_id = -1), true,
+    'it knows when it was written');
+
+CREATE PROCEDURE pg_temp.reach(block BIGINT, hash TEXT) LANGUAGE sql AS $$
+    INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, block, hash)
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash, updated_at = now();
+$$;
+
+CALL pg_temp.reach(101, '0xbb');
+SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 101', 'a higher block is an entry');
+CALL pg_temp.reach(101, '0xbb');
+SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'the same block again is not');
+CALL pg_temp.reach(101, '0xcc');
+SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 101', 'another block of the same height is');
+CALL pg_temp.reach(99, '0xdd');
+SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 99', 'so is a lower one');
+
+BEGIN;
+INSERT INTO events SELECT * FROM pg_temp.event('e');
+CALL pg_temp.reach(100, '0xaa');
+COMMIT;
+SELECT pg_temp.is(pg_temp.logged(), 'e@0 checkpoint 100',
+    'a block''s events stand before its checkpoint');
+
+BEGIN;
+CALL pg_temp.reach(200, '0xaa');
+ROLLBACK;
+SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'a checkpoint rolled back is no entry');
+
+DELETE FROM checkpoints WHERE chain_id = -1;
+SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'nor is one deleted');
+
+CALL pg_temp.finish();

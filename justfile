@@ -1,0 +1,56 @@
+# The menu. Each recipe calls the one truth of its step; see CONTRIBUTING.md.
+
+# So that "$@" keeps quoted arguments whole.
+set positional-arguments
+
+database_url := env("DATABASE_URL", "postgres://postgres:postgres@localhost:5432/agentauri_backend")
+
+# What there is
+default:
+    @just --list
+
+# All of it at work on a private chain (--once ends by itself)
+demo *ARGS:
+    ./scripts/demo.sh "$@"
+
+# Every test there is (--list, --only STEP…)
+test *ARGS:
+    ./scripts/run-tests.sh "$@"
+
+# What a fresh machine lacks
+setup *PARTS:
+    ./scripts/setup.sh "$@"
+
+# Formatting, lints and house rules
+lint:
+    ./scripts/run-tests.sh --only shellcheck rust-fmt rust-lint tidy
+
+# Formats Rust and TypeScript
+fmt:
+    cd rust-backend && cargo fmt --all
+    cd devnet && npm run format
+
+# The offline answers for the queries in Rust (rust-backend/.sqlx)
+prepare:
+    cd rust-backend && cargo run -p xtask -- prepare
+
+# PostgreSQL and Redis in containers
+up:
+    docker compose up --detach --wait
+
+# Stops them; their data stays
+down:
+    docker compose down
+
+# Brings the schema of DATABASE_URL up to date
+migrate:
+    @just agentauri migrate
+
+# The operator's hand, on DATABASE_URL
+agentauri *ARGS:
+    cargo build --quiet --manifest-path rust-backend/Cargo.toml --bin agentauri
+    DATABASE_URL='{{ database_url }}' rust-backend/target/debug/agentauri "$@"
+
+# A shell in DATABASE_URL
+psql *ARGS:
+    psql '{{ database_url }}' "$@"

@@ -1,0 +1,123 @@
+//! The workers' end.
+
+use std::time::Duration;
+
+use event_engine::job::JobId;
+use redis::aio::ConnectionManager;
+use redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
+use uuid::Uuid;
+
+use crate::{FIELD, GROUP, Result, STREAM, connection};
+
+/// How long a read waits for an id.
+const BLOCK: Duration = Duration::from_secs(1);
+/// Longer than a read blocks; an answer that takes longer means a dead connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// An entry that was read and not removed for this long belonged to a worker that died between the
+/// two. Its job is pushed again by the sweep.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+/// Forgotten entries removed at a time.
+const FORGOTTEN_MAX: usize = 1_000;
+
+/// Takes ids of due jobs.
+pub struct Reader {
+    connection: ConnectionManager,
+    consumer: String,
+}
+
+impl Reader {
+    /// A reader that connects when it is first used. `consumer` names the worker.
+    ///
+    /// # Errors
+    /// [`crate::QueueError::Url`]
+    pub fn new(url: &str, consumer: &str) -> Result<Self> {
+        let connection = connection::lazy(url, ANSWER_TIMEOUT)?;
+        Ok(Self { connection, consumer: consumer.to_owned() })
+    }
+
+    /// The next ids, at most `ids_max`, each at least once; waits up to a second for one. What does
+    /// not read as an id is dropped.
+    ///
+    /// Safe to drop while it waits: what was read and not returned is pushed again by the sweep.
+    pub async fn next(&mut self, ids_max: usize) -> Result<Vec<JobId>> {
+        let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
+            .arg(&["GROUP", GROUP, &self.consumer, "COUNT"])
+            .arg(ids_max)
+            .arg("BLOCK")
+            .arg(u64::try_from(BLOCK.as_millis()).unwrap_or(u64::MAX))
+            .arg(&["STREAMS", STREAM, ">"])
+            .query_async(&mut self.connection)
+            .await;
+        let entries: Vec<StreamId> = match read {
+            Ok(reply) => {
+                reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect()
+            }
+            // A fresh Redis, or one that was wiped.
+            Err(error) if error.code() == Some("NOGROUP") => {
+                self.create_group().await?;
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.remove(&entries).await?;
+        Ok(entries.iter().filter_map(job_id).collect())
+    }
+
+    /// Removes entries that a dead worker had read.
+    pub async fn forget(&mut self) -> Result<()> {
+        let claimed: redis::RedisResult<StreamAutoClaimReply> = redis::cmd("XAUTOCLAIM")
+            .arg(&[STREAM, GROUP, &self.consumer])
+            .arg(u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX))
+            .arg("0")
+            .arg("COUNT")
+            .arg(FORGOTTEN_MAX)
+            .query_async(&mut self.connection)
+            .await;
+        match claimed {
+            Ok(reply) => self.remove(&reply.claimed).await,
+            Err(error) if error.code() == Some("NOGROUP") => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create_group(&mut self) -> Result<()> {
+        let created: redis::RedisResult<()> = redis::cmd("XGROUP")
+            .arg(&["CREATE", STREAM, GROUP, "0", "MKSTREAM"])
+            .query_async(&mut self.connection)
+            .await;
+        match created {
+            // Another worker was quicker.
+            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+            created => Ok(created?),
+        }
+    }
+
+    async fn remove(&mut self, entries: &[StreamId]) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        let () = redis::pipe()
+            .cmd("XACK")
+            .arg(STREAM)
+            .arg(GROUP)
+            .arg(&ids)
+            .ignore()
+            .cmd("XDEL")
+            .arg(STREAM)
+            .arg(&ids)
+            .ignore()
+            .query_async(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+fn job_id(entry: &StreamId) -> Option<JobId> {
+    let id: Option<String> = entry.get(FIELD);
+    let id = id.and_then(|text| Uuid::try_parse(&text).ok()).map(JobId);
+    if id.is_none() {
+        tracing::warn!(entry = entry.id, "The queue held something that is not a job's id");
+    }
+    id
+}

@@ -1,0 +1,106 @@
+//! One attempt of one job: from the assignment to what is recorded.
+
+use chrono::Utc;
+use event_engine::action::ActionConfig;
+use event_engine::retry::{Next, RetrySchedule};
+use event_store::assignments::Assignment;
+use event_store::leases::{self, AttemptStatus};
+use url::Url;
+
+use crate::attempt::{Attempt, Outcome};
+use crate::body::{Body, EventRow, Matched, TriggerName};
+use crate::secret::SecretContext;
+use crate::webhook::{WebhookRequest, WebhookSender};
+
+/// What acting needs of the process.
+pub(crate) struct Means {
+    pub(crate) sender: WebhookSender,
+    pub(crate) secrets: SecretContext,
+    pub(crate) schedule: RetrySchedule,
+}
+
+impl Means {
+    /// Makes the attempt, and says what is recorded of it.
+    pub(crate) async fn act(&self, assignment: Assignment) -> leases::Attempt {
+        let attempt = match &assignment.action {
+            Ok(ActionConfig::Webhook { url, secret }) => {
+                match (Url::parse(url), self.secrets.resolve(secret)) {
+                    (Ok(url), Ok(signer)) => {
+                        let body = body(&assignment);
+                        let job = assignment.lease.id;
+                        let request =
+                            WebhookRequest { url: &url, job, body: &body, signer: &signer };
+                        self.sender.send(&request, Utc::now()).await
+                    }
+                    (Err(error), _) => unsent(Outcome::Permanent, format!("url: {error}")),
+                    // The operator may still provide it.
+                    (_, Err(error)) => {
+                        let retryable = Outcome::Retryable { retry_after: None };
+                        unsent(retryable, error.to_string())
+                    }
+                }
+            }
+            Err(problem) => {
+                unsent(Outcome::Permanent, format!("its configuration does not read: {problem}"))
+            }
+        };
+        self.recorded(assignment, attempt)
+    }
+
+    fn recorded(&self, assignment: Assignment, attempt: Attempt) -> leases::Attempt {
+        let started = u32::try_from(assignment.lease.attempt).unwrap_or(u32::MAX);
+        let (status, outcome) = match attempt.outcome {
+            Outcome::Delivered => (AttemptStatus::Delivered, leases::Outcome::Delivered),
+            Outcome::Permanent => {
+                let reason = attempt.error.clone().unwrap_or_else(|| "refused".to_owned());
+                (AttemptStatus::Failed, leases::Outcome::Dead(reason))
+            }
+            Outcome::Retryable { retry_after } => {
+                let next = self.schedule.after_failure(started, retry_after, rand::random());
+                let outcome = match next {
+                    Next::Retry { delay } => leases::Outcome::Retry(delay),
+                    Next::Dead => {
+                        leases::Outcome::Dead(format!("the last of {started} attempts failed"))
+                    }
+                };
+                (AttemptStatus::Failed, outcome)
+            }
+        };
+        leases::Attempt {
+            lease: assignment.lease,
+            action_type: assignment.action_type,
+            status,
+            outcome,
+            duration: Some(attempt.duration),
+            http_status: attempt.http_status,
+            error: attempt.error,
+            response: attempt.response,
+        }
+    }
+}
+
+fn body(assignment: &Assignment) -> Body {
+    let lease = &assignment.lease;
+    let trigger = TriggerName {
+        id: lease.trigger.0.0,
+        name: &assignment.trigger_name,
+        version: lease.trigger.1,
+    };
+    let event = EventRow {
+        event: &assignment.event,
+        created_at: assignment.event_created_at,
+        topics: assignment.topics.as_deref(),
+        log_data: assignment.log_data.as_deref(),
+    };
+    Matched { timestamp: lease.created_at, trigger, event, finality: "instant", state: None }.body()
+}
+
+fn unsent(outcome: Outcome, error: String) -> Attempt {
+    Attempt {
+        outcome,
+        http_status: None,
+        duration: std::time::Duration::ZERO,
+        error: Some(error),
+        response: None,
+    }
+}

@@ -1,0 +1,28 @@
+//! Acts: takes jobs that are due, sends their messages, records what came of each attempt.
+//!
+//! An id from the queue is a hint. The job is leased in PostgreSQL, where it is also asked whether
+//! it is still wanted: its event valid, its trigger not removed ([`run`]). The attempt is made
+//! ([`webhook`]) and recorded with what follows from it: delivered, due again, or dead. The sweep
+//! pushes again whatever is due and nobody leased, and takes leases back that ran out.
+//!
+//! A job is attempted at least once and always under the same id; two workers never hold the same
+//! lease. Nothing here decides what is sent, and nothing is sent to where the policy
+//! ([`destination`]) does not permit.
+
+mod act;
+pub mod attempt;
+pub mod body;
+pub mod destination;
+mod destinations;
+mod failure;
+mod networks;
+mod recorder;
+pub mod resolver;
+pub mod response;
+mod run;
+pub mod secret;
+pub mod signer;
+mod sweep;
+pub mod webhook;
+
+pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Worker, main};

@@ -1,0 +1,213 @@
+//! The networks that are not the public internet: no stranger's webhook may lead there.
+//!
+//! Sources: the IANA special-purpose address registries of IPv4 and IPv6 (RFC 6890, RFC 8190), and
+//! for IPv6 the rule that global unicast is `2000::/3` alone (RFC 4291, section 2.4).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A network, what it is for, and what says so.
+struct Special {
+    address: IpAddr,
+    prefix: u8,
+    is: &'static str,
+}
+
+const fn v4(address: [u8; 4], prefix: u8, is: &'static str) -> Special {
+    let [a, b, c, d] = address;
+    Special { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix, is }
+}
+
+const fn v6(high: [u16; 4], prefix: u8, is: &'static str) -> Special {
+    let [a, b, c, d] = high;
+    Special { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)), prefix, is }
+}
+
+const fn v6_low(low: [u16; 4], prefix: u8, is: &'static str) -> Special {
+    let [e, f, g, h] = low;
+    Special { address: IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, e, f, g, h)), prefix, is }
+}
+
+/// The first that contains an address describes it.
+#[rustfmt::skip]
+const SPECIAL: [Special; 45] = [
+    v4([0, 0, 0, 0], 8, "this host or network, RFC 1122"),
+    v4([10, 0, 0, 0], 8, "private, RFC 1918"),
+    v4([100, 64, 0, 0], 10, "shared by a provider's customers, RFC 6598"),
+    v4([127, 0, 0, 0], 8, "loopback, RFC 1122"),
+    // Holds 169.254.169.254, where clouds hand out credentials.
+    v4([169, 254, 0, 0], 16, "link-local, RFC 3927"),
+    v4([172, 16, 0, 0], 12, "private, RFC 1918"),
+    v4([192, 0, 0, 0], 24, "protocol assignments, RFC 6890"),
+    v4([192, 0, 2, 0], 24, "documentation, RFC 5737"),
+    v4([192, 88, 99, 0], 24, "6to4 relays, RFC 7526"),
+    v4([192, 168, 0, 0], 16, "private, RFC 1918"),
+    v4([198, 18, 0, 0], 15, "benchmarks, RFC 2544"),
+    v4([198, 51, 100, 0], 24, "documentation, RFC 5737"),
+    v4([203, 0, 113, 0], 24, "documentation, RFC 5737"),
+    v4([224, 0, 0, 0], 4, "multicast, RFC 1112"),
+    v4([255, 255, 255, 255], 32, "broadcast, RFC 919"),
+    v4([240, 0, 0, 0], 4, "class E, RFC 1112"),
+    // Public by its number; inside Azure it answers from the machine's own host.
+    v4([168, 63, 129, 16], 32, "the host of an Azure machine, Microsoft"),
+    v6_low([0, 0, 0, 0], 128, "unspecified, RFC 4291"),
+    v6_low([0, 0, 0, 1], 128, "loopback, RFC 4291"),
+    v6_low([0, 0xffff, 0, 0], 96, "IPv4-mapped, RFC 4291"),
+    v6_low([0xffff, 0, 0, 0], 96, "IPv4-translated, RFC 2765"),
+    v6_low([0, 0, 0, 0], 96, "IPv4-compatible, RFC 4291"),
+    v6([0x64, 0xff9b, 0, 0], 96, "NAT64, RFC 6052"),
+    v6([0x64, 0xff9b, 1, 0], 48, "local NAT64, RFC 8215"),
+    v6([0x100, 0, 0, 0], 64, "discarded, RFC 6666"),
+    v6([0x100, 0, 0, 1], 64, "a dummy prefix, RFC 9780"),
+    v6([0x2001, 0, 0, 0], 32, "Teredo, RFC 4380"),
+    v6([0x2001, 2, 0, 0], 48, "benchmarks, RFC 5180"),
+    v6([0x2001, 0x10, 0, 0], 28, "ORCHID, RFC 4843"),
+    v6([0x2001, 0x20, 0, 0], 28, "ORCHID, RFC 7343"),
+    v6([0x2001, 0, 0, 0], 23, "protocol assignments, RFC 2928"),
+    v6([0x2001, 0xdb8, 0, 0], 32, "documentation, RFC 3849"),
+    v6([0x2002, 0, 0, 0], 16, "6to4, RFC 3056"),
+    v6([0x3ffe, 0, 0, 0], 16, "the former 6bone, RFC 3701"),
+    v6([0x3fff, 0, 0, 0], 20, "documentation, RFC 9637"),
+    v6([0x5f00, 0, 0, 0], 16, "segment routing, RFC 9602"),
+    v6([0xfc00, 0, 0, 0], 7, "unique local, RFC 4193"),
+    v6([0xfe80, 0, 0, 0], 10, "link-local, RFC 4291"),
+    v6([0xfec0, 0, 0, 0], 10, "site-local, RFC 3879"),
+    v6([0xff00, 0, 0, 0], 8, "multicast, RFC 4291"),
+    // The rest outside of 2000::/3.
+    v6([0, 0, 0, 0], 3, "not global unicast, RFC 4291"),
+    v6([0x4000, 0, 0, 0], 2, "not global unicast, RFC 4291"),
+    v6([0x8000, 0, 0, 0], 2, "not global unicast, RFC 4291"),
+    v6([0xc000, 0, 0, 0], 3, "not global unicast, RFC 4291"),
+    v6([0xe000, 0, 0, 0], 3, "not global unicast, RFC 4291"),
+];
+
+/// What an address is, where it is not public. Compared bit by bit: an IPv4 address in an IPv6
+/// form is an IPv6 address here.
+pub(crate) fn special(address: IpAddr) -> Option<&'static str> {
+    SPECIAL.iter().find(|network| network.contains(address)).map(|network| network.is)
+}
+
+impl Special {
+    fn contains(&self, address: IpAddr) -> bool {
+        let differing_bits = match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                u128::from(network.to_bits() ^ address.to_bits()) << 96
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => network.to_bits() ^ address.to_bits(),
+            _ => return false,
+        };
+        differing_bits.leading_zeros() >= u32::from(self.prefix)
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for, where a translator or the kernel would go
+/// there: IPv4-mapped and -compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
+pub(crate) fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let low = |[.., a, b, c, d]: [u8; 16]| Ipv4Addr::new(a, b, c, d);
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(low(address.octets())),
+        [0x2002, high, low, ..] => {
+            Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is(address: &str) -> Option<&'static str> {
+        special(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn the_first_and_the_last_address_of_each_network_are_special() {
+        for network in &SPECIAL {
+            let (first, last) = match network.address {
+                IpAddr::V4(first) => {
+                    let hosts = u32::MAX.checked_shr(network.prefix.into()).unwrap_or(0);
+                    (network.address, Ipv4Addr::from_bits(first.to_bits() | hosts).into())
+                }
+                IpAddr::V6(first) => {
+                    let hosts = u128::MAX.checked_shr(network.prefix.into()).unwrap_or(0);
+                    (network.address, Ipv6Addr::from_bits(first.to_bits() | hosts).into())
+                }
+            };
+            for address in [first, last] {
+                assert!(network.contains(address), "{address} is in {first}/{}", network.prefix);
+                assert!(special(address).is_some(), "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_neighbours_of_special_networks_are_public() {
+        for address in [
+            "1.0.0.0",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.0.3.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "203.0.112.255",
+            "203.0.114.0",
+            "223.255.255.255",
+            "168.63.129.15",
+            "2001:200::1",
+            "2001:db7:ffff::1",
+            "2001:db9::",
+            "2003::1",
+            "2606:4700::1111",
+            "3ffd::1",
+            "3fff:1000::1",
+            "2000::",
+            "2a00::1",
+        ] {
+            assert_eq!(is(address), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_most_telling_description_comes_first() {
+        assert_eq!(is("169.254.169.254"), Some("link-local, RFC 3927"));
+        assert_eq!(is("255.255.255.255"), Some("broadcast, RFC 919"));
+        assert_eq!(is("::1"), Some("loopback, RFC 4291"));
+        assert_eq!(is("::ffff:127.0.0.1"), Some("IPv4-mapped, RFC 4291"));
+        assert_eq!(is("::127.0.0.1"), Some("IPv4-compatible, RFC 4291"));
+        assert_eq!(is("2001::1"), Some("Teredo, RFC 4380"));
+        assert_eq!(is("2001:1ff::1"), Some("protocol assignments, RFC 2928"));
+        assert_eq!(is("4000::1"), Some("not global unicast, RFC 4291"));
+        assert_eq!(is("fd00:ec2::254"), Some("unique local, RFC 4193"));
+    }
+
+    #[test]
+    fn an_ipv4_address_is_found_in_every_form_that_carries_it() {
+        for form in [
+            "::ffff:127.0.0.1",
+            "::127.0.0.1",
+            "::ffff:0:7f00:1",
+            "64:ff9b::127.0.0.1",
+            "2002:7f00:1::9",
+        ] {
+            let address = form.parse().expect("an IPv6 address");
+            assert_eq!(embedded_v4(address), Some(Ipv4Addr::LOCALHOST), "{form}");
+        }
+        for form in ["::", "::1", "2606:4700::1111", "fe80::7f00:1", "64:ff9b:1::7f00:1"] {
+            assert_eq!(embedded_v4(form.parse().expect("an IPv6 address")), None, "{form}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Reads a receiver's answer: what it means, and as much of its text as is kept.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use service::escape::escape;
+
+use crate::attempt::Outcome;
+
+/// A body is read to here, so that its connection can serve again; beyond, the connection is
+/// closed.
+pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
+/// As much of a body as is kept.
+pub const RESPONSE_BYTES_MAX: usize = 1_024;
+/// As many characters of an error as are kept.
+pub const ERROR_CHARS_MAX: usize = 256;
+/// The longest form of a character in UTF-8.
+const CHARACTER_BYTES_MAX: usize = 4;
+
+/// What a status means (Standard Webhooks, "Operational considerations").
+///
+/// 2xx is delivered. 410 Gone ends the job. Everything else may change, redirects among it, which
+/// are not followed. Who answers 429, 502, 503 or 504 may say with `Retry-After` when to return.
+pub(crate) fn outcome(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Outcome {
+    if status.is_success() {
+        return Outcome::Delivered;
+    }
+    match status.as_u16() {
+        410 => Outcome::Permanent,
+        429 | 502 | 503 | 504 => Outcome::Retryable { retry_after: retry_after(headers, now) },
+        _ => Outcome::Retryable { retry_after: None },
+    }
+}
+
+/// Seconds, or a date in any of HTTP's three formats (RFC 9110, section 10.2.3); a date that has
+/// passed is no pause, and what is neither is nothing.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::from(now)).unwrap_or_default())
+}
+
+/// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`], or until it breaks off, and returns
+/// its beginning as text. The status was said before: no fault of the body changes it.
+pub(crate) async fn beginning(mut response: Response) -> String {
+    let kept_max = RESPONSE_BYTES_MAX + CHARACTER_BYTES_MAX - 1;
+    let mut kept = Vec::new();
+    let mut read_bytes = 0;
+    while read_bytes < BODY_BYTES_READ_MAX {
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        read_bytes += chunk.len();
+        kept.extend(chunk.iter().take(kept_max - kept.len()));
+    }
+    let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
+    shortened(text, RESPONSE_BYTES_MAX)
+}
+
+/// One line for an error, its control characters escaped: certificates and addresses are hostile.
+pub(crate) fn line(text: &str) -> String {
+    escape(text, ERROR_CHARS_MAX).to_string()
+}
+
+fn shortened(mut text: String, bytes_max: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &str) -> Option<Duration> {
+        let now = DateTime::from_timestamp(784_111_777, 0).expect("a time");
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().expect("a value"))]);
+        retry_after(&headers, now)
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_each_of_the_dates_of_http() {
+        let pause = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(asked("120"), pause(120));
+        assert_eq!(asked(" 0 "), pause(0));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:38 GMT"), pause(1));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:50:37 GMT"), pause(60));
+        assert_eq!(asked("Sun Nov  6 08:49:37 1994"), pause(0));
+        assert_eq!(asked("Sat, 06 Nov 1993 08:49:37 GMT"), pause(0));
+        for value in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
+            assert_eq!(asked(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_those_who_may_ask_for_a_pause_are_heard() {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, "7".parse().expect("a value"))]);
+        let told = |status: u16| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            outcome(status, &headers, DateTime::UNIX_EPOCH)
+        };
+        for status in [200, 201, 202, 204, 299] {
+            assert_eq!(told(status), Outcome::Delivered, "{status}");
+        }
+        for status in [429, 502, 503, 504] {
+            let retry_after = Some(Duration::from_secs(7));
+            assert_eq!(told(status), Outcome::Retryable { retry_after }, "{status}");
+        }
+        for status in [101, 301, 304, 307, 400, 401, 404, 408, 500, 501, 599, 999] {
+            assert_eq!(told(status), Outcome::Retryable { retry_after: None }, "{status}");
+        }
+        assert_eq!(told(410), Outcome::Permanent);
+    }
+
+    #[test]
+    fn an_error_is_one_short_line() {
+        let told = line("a\r\nb\0c\u{202e}d");
+        assert!(!told.contains(['\r', '\n', '\0', '\u{202e}']), "{told}");
+        assert_eq!(line(&"é".repeat(300)), format!("{}…", "é".repeat(256)));
+    }
+}

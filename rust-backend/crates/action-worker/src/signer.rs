@@ -1,0 +1,135 @@
+//! Signs messages as Standard Webhooks 1.0 says: HMAC-SHA256 over `id.timestamp.body`.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use standardwebhooks::Webhook;
+
+/// What a secret begins with, so that a scanner of repositories recognises it.
+pub const SECRET_PREFIX: &str = "whsec_";
+/// Fewer bytes can be guessed (Standard Webhooks, "Signature scheme").
+pub const KEY_BYTES_MIN: usize = 24;
+/// More than a block of SHA-256 adds nothing.
+pub const KEY_BYTES_MAX: usize = 64;
+/// Rotation takes two; each adds 48 bytes to a header.
+pub const KEYS_MAX: usize = 8;
+
+/// One or more keys. Each adds its own signature, so that a receiver who knows one of them is
+/// content: that is how a secret is rotated.
+pub struct Signer {
+    keys: Vec<Webhook>,
+}
+
+/// What is wrong with the text of a secret. Never says the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretFormatError {
+    /// There is none, or there are too many.
+    #[error("must hold 1 to {KEYS_MAX} secrets, separated by spaces, and holds {0}")]
+    Count(usize),
+    /// Not a secret of Standard Webhooks.
+    #[error("secret {0} does not begin with {SECRET_PREFIX}")]
+    Prefix(usize),
+    /// What follows the prefix cannot be decoded.
+    #[error("secret {0} is not base64 after {SECRET_PREFIX}")]
+    Base64(usize),
+    /// The key is too short or too long.
+    #[error(
+        "secret {position} decodes to {bytes} bytes, not to {KEY_BYTES_MIN} to {KEY_BYTES_MAX}"
+    )]
+    Length {
+        /// Counted from 1.
+        position: usize,
+        /// Bytes of the decoded key.
+        bytes: usize,
+    },
+}
+
+impl Signer {
+    /// Reads secrets separated by spaces or line ends, each `whsec_` and the base64 of
+    /// [`KEY_BYTES_MIN`] to [`KEY_BYTES_MAX`] bytes.
+    pub fn from_secrets(text: &str) -> Result<Self, SecretFormatError> {
+        let secrets = text.split_ascii_whitespace();
+        let count = secrets.clone().count();
+        if !(1..=KEYS_MAX).contains(&count) {
+            return Err(SecretFormatError::Count(count));
+        }
+        let keys = secrets.zip(1..).map(|(secret, position)| key(secret, position));
+        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// The value of `webhook-signature`: `v1,<base64>` of each key, separated by spaces.
+    /// `timestamp` is the attempt's, in unix seconds.
+    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let signatures = self.keys.iter().map(|key| {
+            key.sign(id, timestamp, body.as_bytes()).expect("a string is UTF-8, all that is asked")
+        });
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn key(secret: &str, position: usize) -> Result<Webhook, SecretFormatError> {
+    let encoded = secret.strip_prefix(SECRET_PREFIX).ok_or(SecretFormatError::Prefix(position))?;
+    let key = STANDARD.decode(encoded).map_err(|_| SecretFormatError::Base64(position))?;
+    if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len()) {
+        return Err(SecretFormatError::Length { position, bytes: key.len() });
+    }
+    Webhook::from_bytes(key).map_err(|_| SecretFormatError::Base64(position))
+}
+
+/// Never says the keys.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({} keys)", self.keys.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const OTHER: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const ID: &str = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
+    const BODY: &str = r#"{"email":"test@example.com","username":"test_user"}"#;
+    const SIGNATURE: &str = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+
+    fn signer(text: &str) -> Signer {
+        Signer::from_secrets(text).expect("secrets")
+    }
+
+    #[test]
+    fn the_published_example_is_signed_as_published() {
+        assert_eq!(signer(SECRET).sign(ID, 1_649_367_553, BODY), SIGNATURE);
+    }
+
+    #[test]
+    fn while_a_secret_rotates_each_signs_in_its_order() {
+        let both = signer(&format!("{OTHER} {SECRET}\n")).sign(ID, 1_649_367_553, BODY);
+        let (other, ours) = both.split_once(' ').expect("two signatures");
+        assert_eq!(ours, SIGNATURE);
+        assert_eq!(other, signer(OTHER).sign(ID, 1_649_367_553, BODY));
+        assert_ne!(other, ours);
+    }
+
+    #[test]
+    fn a_secret_of_another_form_is_refused_and_never_repeated() {
+        let of_bytes = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
+        for (text, error) in [
+            (String::new(), SecretFormatError::Count(0)),
+            ([SECRET; 9].join(" "), SecretFormatError::Count(9)),
+            (format!("{SECRET} hunter2"), SecretFormatError::Prefix(2)),
+            ("whsec_hunter2!".to_owned(), SecretFormatError::Base64(1)),
+            (of_bytes(23), SecretFormatError::Length { position: 1, bytes: 23 }),
+            (of_bytes(65), SecretFormatError::Length { position: 1, bytes: 65 }),
+        ] {
+            let refused = Signer::from_secrets(&text).expect_err("refused");
+            assert_eq!(refused, error);
+            assert!(!refused.to_string().contains("hunter2"), "{refused}");
+        }
+        for bytes in [24, 32, 64] {
+            signer(&of_bytes(bytes));
+        }
+        assert_eq!(format!("{:?}", signer(SECRET)), "Signer(1 keys)");
+    }
+}

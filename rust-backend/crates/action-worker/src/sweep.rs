@@ -1,0 +1,98 @@
+//! The sweep: what is due and nobody pushed, and leases that ran out. It makes Redis a mere hint.
+
+use std::time::Duration;
+
+use action_queue::{Reader, Sender};
+use event_engine::port::JobQueue as _;
+use event_engine::retry::{Next, RetrySchedule};
+use event_store::leases::{self, Attempt, AttemptStatus, Outcome};
+use event_store::{PgPool, jobs};
+use tokio_util::sync::CancellationToken;
+
+/// Between two sweeps: how late a retry can be.
+const PERIOD: Duration = Duration::from_millis(250);
+/// Ids pushed in one sweep.
+const PUSHED_MAX: u64 = 10_000;
+/// Leases taken back in one sweep.
+const EXPIRED_MAX: i64 = 1_000;
+/// Sweeps between two looks for entries of the queue that a dead worker left.
+const FORGET_EVERY: u32 = 40;
+
+/// Sweeps until `shutdown`.
+pub(crate) struct Sweep {
+    pub(crate) pool: PgPool,
+    pub(crate) sender: Sender,
+    pub(crate) reader: Reader,
+    pub(crate) schedule: RetrySchedule,
+}
+
+impl Sweep {
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let mut round = 0_u32;
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(PERIOD) => {}
+                () = shutdown.cancelled() => return,
+            }
+            match self.sweep(round).await {
+                Ok(()) if failing => {
+                    tracing::info!("The sweep works again");
+                    failing = false;
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    if !failing {
+                        tracing::warn!(%error, "The sweep failed; trying again");
+                    }
+                    failing = true;
+                }
+            }
+            round = round.wrapping_add(1);
+        }
+    }
+
+    async fn sweep(&mut self, round: u32) -> anyhow::Result<()> {
+        self.take_back_expired().await?;
+        if round.is_multiple_of(FORGET_EVERY) {
+            self.reader.forget().await?;
+        }
+        // What waits in the queue already need not be pushed again on top.
+        let waiting = self.sender.length().await?;
+        let room = PUSHED_MAX.saturating_sub(waiting);
+        if room == 0 {
+            return Ok(());
+        }
+        let due = jobs::unpushed(&self.pool, i64::try_from(room)?).await?;
+        if !due.is_empty() {
+            self.sender.push(&due).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_back_expired(&self) -> anyhow::Result<()> {
+        for expired in leases::expired(&self.pool, EXPIRED_MAX).await? {
+            let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
+            let outcome = match self.schedule.after_failure(attempt, None, rand::random()) {
+                Next::Retry { delay } => Outcome::Retry(delay),
+                Next::Dead => Outcome::Dead("the last attempt was lost".to_owned()),
+            };
+            tracing::warn!(
+                job = %expired.lease.id, attempt, holder = expired.holder,
+                "A lease ran out; its attempt counts as lost"
+            );
+            let lost = Attempt {
+                lease: expired.lease,
+                action_type: expired.action_type.unwrap_or_else(|| "unknown".to_owned()),
+                status: AttemptStatus::Lost,
+                outcome,
+                duration: None,
+                http_status: None,
+                error: Some("the worker ended before it could say what came of it".to_owned()),
+                response: None,
+            };
+            leases::finish(&self.pool, &expired.holder, &[lost]).await?;
+        }
+        Ok(())
+    }
+}

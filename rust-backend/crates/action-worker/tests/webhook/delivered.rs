@@ -1,0 +1,129 @@
+use action_worker::attempt::Outcome;
+use action_worker::response::RESPONSE_BYTES_MAX;
+use action_worker::webhook::TIMEOUT;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+
+use super::receiver::{Received, Receiver, raw, read_request};
+use super::{SECRET, body, impatient_sender, job, now, send_at, send_to, sender, url};
+
+const OTHER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+#[tokio::test]
+async fn a_webhook_carries_what_standard_webhooks_asks_and_its_exact_body() {
+    let mut receiver = Receiver::answering(StatusCode::NO_CONTENT).await;
+    let attempt = send_to(&sender(), &url("http", receiver.address)).await;
+    assert_eq!(attempt.outcome, Outcome::Delivered);
+    assert_eq!((attempt.http_status, attempt.error), (Some(204), None));
+    let arrived = receiver.next();
+    assert_eq!(arrived.method, "POST");
+    assert_eq!(arrived.body, body().as_str().as_bytes());
+    assert_eq!(arrived.header("content-type"), "application/json");
+    assert_eq!(arrived.header("user-agent"), concat!("agentauri/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(arrived.header("webhook-id"), "8f0c1c52-5b1d-8a3e-9d61-0f1e2d3c4b5a");
+    assert_eq!(arrived.header("webhook-timestamp"), "1764000000");
+    assert!(verifies(&arrived, SECRET));
+    assert!(!verifies(&arrived, OTHER_SECRET));
+}
+
+#[tokio::test]
+async fn every_attempt_has_the_same_id_and_body_and_a_time_and_signature_of_its_own() {
+    let mut receiver = Receiver::answering(StatusCode::SERVICE_UNAVAILABLE).await;
+    let (sender, url) = (sender(), url("http", receiver.address));
+    send_at(&sender, &url, SECRET, now()).await;
+    send_at(&sender, &url, SECRET, now() + TimeDelta::seconds(5)).await;
+    let (first, second) = (receiver.next(), receiver.next());
+    assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
+    assert_eq!(first.body, second.body);
+    assert_eq!(second.header("webhook-timestamp"), "1764000005");
+    assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
+    assert!(verifies(&first, SECRET) && verifies(&second, SECRET));
+}
+
+#[tokio::test]
+async fn while_a_secret_rotates_either_verifies() {
+    let mut receiver = Receiver::answering(StatusCode::OK).await;
+    let both = format!("{OTHER_SECRET} {SECRET}");
+    send_at(&sender(), &url("http", receiver.address), &both, now()).await;
+    let arrived = receiver.next();
+    assert!(verifies(&arrived, SECRET) && verifies(&arrived, OTHER_SECRET));
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_as_short_valid_text_without_nul() {
+    let hostile = [b"ok\0\xff".as_slice(), "é".repeat(2_000).as_bytes()].concat();
+    let receiver = Receiver::answering(hostile).await;
+    let attempt = send_to(&sender(), &url("http", receiver.address)).await;
+    assert_eq!(attempt.outcome, Outcome::Delivered);
+    let response = attempt.response.expect("an answer");
+    assert_eq!(response, format!("ok\u{fffd}\u{fffd}{}", "é".repeat(508)));
+    assert!(response.len() <= RESPONSE_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn a_receiver_that_breaks_off_after_saying_200_has_taken_it() {
+    let (address, _) = raw(async |mut connection| {
+        read_request(&mut connection).await;
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun";
+        connection.write_all(answer).await.expect("written");
+    })
+    .await;
+    let attempt = send_to(&sender(), &url("http", address)).await;
+    assert_eq!((attempt.outcome, attempt.error), (Outcome::Delivered, None));
+    assert_eq!(attempt.response.as_deref(), Some("begun"));
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_and_its_connection_closed() {
+    let (address, ended) = raw(async |mut connection| {
+        read_request(&mut connection).await;
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        connection.write_all(head).await.expect("written");
+        // Ends by the sender's closing alone.
+        while connection.write_all(&[b'x'; 16 * 1024]).await.is_ok() {}
+    })
+    .await;
+    let attempt = send_to(&sender(), &url("http", address)).await;
+    assert_eq!(attempt.outcome, Outcome::Delivered);
+    assert_eq!(attempt.response, Some("x".repeat(RESPONSE_BYTES_MAX)));
+    assert!(attempt.duration < TIMEOUT, "cut by its size: {:?}", attempt.duration);
+    ended.await.expect("the connection was closed");
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_in_its_body_holds_nobody_beyond_the_timeout() {
+    let (address, stalled) = raw(async |mut connection| {
+        read_request(&mut connection).await;
+        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\nbegun";
+        connection.write_all(answer).await.expect("written");
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let attempt = send_to(&impatient_sender(), &url("http", address)).await;
+    assert_eq!((attempt.outcome, attempt.http_status), (Outcome::Delivered, Some(202)));
+    assert_eq!(attempt.response.as_deref(), Some("begun"));
+    stalled.abort();
+}
+
+/// The check of a receiver, written after the specification alone: HMAC (RFC 2104) by hand.
+fn verifies(received: &Received, secret: &str) -> bool {
+    let key = secret.strip_prefix("whsec_").expect("the prefix");
+    let key = STANDARD.decode(key).expect("base64");
+    let (id, timestamp) = (received.header("webhook-id"), received.header("webhook-timestamp"));
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), &received.body].concat();
+    let expected = format!("v1,{}", STANDARD.encode(hmac_sha256(&key, &signed)));
+    assert_eq!(id, job().to_string());
+    received.header("webhook-signature").split(' ').any(|signature| signature == expected)
+}
+
+fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let padded = |pad: u8| -> Vec<u8> {
+        (0..64).map(|index| key.get(index).copied().unwrap_or(0) ^ pad).collect()
+    };
+    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
+}

@@ -1,0 +1,91 @@
+//! The sender against real servers on loopback: what they see, and what they do to it.
+
+mod delivered;
+mod failed;
+mod receiver;
+mod refused;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use action_worker::attempt::{Attempt, Outcome};
+use action_worker::body::{Body, EventRow, Matched, TriggerName};
+use action_worker::destination::DestinationPolicy;
+use action_worker::signer::Signer;
+use action_worker::webhook::{SenderOptions, WebhookRequest, WebhookSender};
+use chrono::{DateTime, Utc};
+use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::job::JobId;
+use url::Url;
+use uuid::Uuid;
+
+const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const RETRYABLE: Outcome = Outcome::Retryable { retry_after: None };
+
+/// The time at which all attempts are made, unless a test says otherwise.
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_764_000_000, 0).expect("a time")
+}
+
+fn job() -> JobId {
+    JobId(Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a))
+}
+
+fn body() -> Body {
+    let event = Event {
+        name: EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 },
+        chain_id: ChainId(1),
+        block_number: 1,
+        block_hash: "0xaa".to_owned(),
+        transaction_hash: "0xbb".to_owned(),
+        log_index: 0,
+        event_type: "NewFeedback".to_owned(),
+        registry: "reputation".to_owned(),
+        agent_id: Some("42".to_owned()),
+        address: None,
+        arguments: Arguments::from_json(Some(r#"{"tag1": "é"}"#.to_owned())),
+        invalidated: false,
+        revision: 0,
+    };
+    let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
+    let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
+    Matched { timestamp: now(), trigger, event, finality: "instant", state: None }.body()
+}
+
+fn loopback_allowed() -> DestinationPolicy {
+    DestinationPolicy::from_allow_list("127.0.0.0/8,::1/128").expect("an allow-list")
+}
+
+/// A sender that may go to loopback, and gives up long before a test's patience ends.
+fn sender() -> WebhookSender {
+    WebhookSender::new(loopback_allowed()).expect("a sender")
+}
+
+/// A sender that gives up soon, for receivers that never end.
+fn impatient_sender() -> WebhookSender {
+    let timeout = Duration::from_millis(300);
+    let options = SenderOptions { timeout, ..SenderOptions::default() };
+    WebhookSender::with_options(loopback_allowed(), options).expect("a sender")
+}
+
+fn url(scheme: &str, address: SocketAddr) -> Url {
+    Url::parse(&format!("{scheme}://{address}/hook?token=hunter2")).expect("a URL")
+}
+
+async fn send_to(sender: &WebhookSender, url: &Url) -> Attempt {
+    send_at(sender, url, SECRET, now()).await
+}
+
+async fn send_at(sender: &WebhookSender, url: &Url, secrets: &str, now: DateTime<Utc>) -> Attempt {
+    let signer = Signer::from_secrets(secrets).expect("secrets");
+    let body = body();
+    let request = WebhookRequest { url, job: job(), body: &body, signer: &signer };
+    sender.send(&request, now).await
+}
+
+/// The error of an attempt, which never tells what must stay secret.
+fn error(attempt: &Attempt) -> &str {
+    let error = attempt.error.as_deref().expect("a failed attempt");
+    assert!(!error.contains("hunter2") && !error.contains("whsec_"), "{error}");
+    error
+}

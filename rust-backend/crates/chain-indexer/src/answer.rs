@@ -1,0 +1,92 @@
+//! What a node answers, as far as it matters here: chains differ in the rest.
+
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// A block as `eth_getBlockByNumber` shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeHeader {
+    pub(crate) number: U64,
+    pub(crate) hash: B256,
+    pub(crate) parent_hash: B256,
+    /// Unix seconds.
+    pub(crate) timestamp: U64,
+    logs_bloom: Option<Bloom>,
+    transactions: Option<Vec<IgnoredAny>>,
+}
+
+/// A log as `eth_getLogs` shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeLog {
+    pub(crate) address: Address,
+    pub(crate) topics: Vec<B256>,
+    pub(crate) data: Bytes,
+    pub(crate) block_hash: B256,
+    pub(crate) transaction_hash: B256,
+    pub(crate) log_index: U64,
+    #[serde(default)]
+    pub(crate) removed: bool,
+}
+
+impl NodeHeader {
+    /// Whether one of `addresses` may have emitted a log in this block, by its bloom filter.
+    ///
+    /// A filter of zeros says that nobody did. It is believed where there are no transactions
+    /// either; elsewhere it may be a chain that does not compute it.
+    pub(crate) fn may_have_logs_of(&self, addresses: &[Address]) -> bool {
+        match &self.logs_bloom {
+            Some(bloom) if bloom.is_zero() => {
+                self.transactions.as_ref().is_none_or(|transactions| !transactions.is_empty())
+            }
+            Some(bloom) => addresses
+                .iter()
+                .any(|address| bloom.contains_input(BloomInput::Raw(address.as_slice()))),
+            None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: Address = Address::repeat_byte(0x80);
+    const OTHER: Address = Address::repeat_byte(0x11);
+
+    fn header(logs_bloom: Option<&Bloom>, transactions: Option<usize>) -> NodeHeader {
+        NodeHeader {
+            number: U64::ZERO,
+            hash: B256::ZERO,
+            parent_hash: B256::ZERO,
+            timestamp: U64::ZERO,
+            logs_bloom: logs_bloom.copied(),
+            transactions: transactions.map(|count| vec![IgnoredAny; count]),
+        }
+    }
+
+    fn bloom_of(address: Address) -> Bloom {
+        let mut bloom = Bloom::ZERO;
+        bloom.accrue(BloomInput::Raw(address.as_slice()));
+        bloom
+    }
+
+    #[test]
+    fn a_block_whose_filter_excludes_our_registries_is_not_asked_for_logs() {
+        let asked = |bloom, count| header(bloom, count).may_have_logs_of(&[OURS]);
+        let (ours, other) = (bloom_of(OURS), bloom_of(OTHER));
+        assert!(asked(Some(&ours), Some(1)));
+        assert!(!asked(Some(&other), Some(1)));
+        assert!(!asked(Some(&Bloom::ZERO), Some(0)));
+    }
+
+    #[test]
+    fn a_filter_that_may_not_have_been_computed_is_not_believed() {
+        let asked = |bloom, count| header(bloom, count).may_have_logs_of(&[OURS]);
+        assert!(asked(Some(&Bloom::ZERO), Some(1)));
+        assert!(asked(Some(&Bloom::ZERO), None));
+        assert!(asked(None, Some(0)));
+    }
+}

@@ -1,0 +1,165 @@
+//! A registry's log to what `events` says of it: name, agent and arguments.
+//!
+//! The decoder is chosen by topic0 among those of the registry whose address emitted the log
+//! (contract ABI: <https://docs.soliditylang.org/en/latest/abi-spec.html#events>). What no decoder
+//! reads is no error: it is stored as it came, see [`NotDecoded`].
+
+mod argument;
+mod common;
+mod identity;
+mod reputation;
+#[cfg(test)]
+mod tests;
+mod validation;
+mod word;
+
+use alloy_primitives::{B256, U256};
+use alloy_sol_types::SolEvent;
+use alloy_sol_types::abi::{self, AbiDecoderConfig};
+use serde_json::{Map, Value};
+
+use crate::Registry;
+use word::Words;
+
+/// Bytes of log data that are decoded. Strings of an agent card are kilobytes; a megabyte of data
+/// costs its sender 8 million gas for the log alone, and decoded it may grow sixfold (a control
+/// character is `\u0001` in JSON), in each trigger's and receiver's hands. Beyond it the log is
+/// stored raw.
+pub(crate) const DECODED_BYTES_MAX: usize = 1 << 20;
+/// Bytes that decoding may allocate: offsets that overlap let one string be read several times.
+const DECODER_MEMORY_BYTES_MAX: usize = 8 * DECODED_BYTES_MAX;
+
+/// What a log says.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Decoded {
+    /// The event's name on chain.
+    pub(crate) event_type: &'static str,
+    /// The agent it is about: its `agentId`, `tokenId` or `_tokenId`.
+    pub(crate) agent_id: Option<U256>,
+    /// Its arguments by their names on chain, in their order there.
+    pub(crate) arguments: Map<String, Value>,
+}
+
+/// Why a log is stored raw, as `unknown`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotDecoded {
+    /// Anonymous: nothing says which event it is.
+    #[error("it has no topics")]
+    NoTopics,
+    /// An event that this version does not know.
+    #[error("no event of this registry has its topic0")]
+    UnknownTopic,
+    /// Its data is beyond [`DECODED_BYTES_MAX`].
+    #[error("its data of {0} bytes is longer than {DECODED_BYTES_MAX}")]
+    TooLong(usize),
+    /// Topics or data are not what the event's signature promises.
+    #[error("it does not fit the signature of {0}")]
+    Malformed(&'static str),
+}
+
+/// Decodes a log that an address of `registry` emitted.
+pub(crate) fn decode(
+    registry: Registry,
+    topics: &[B256],
+    data: &[u8],
+) -> Result<Decoded, NotDecoded> {
+    let signature_hash = topics.first().ok_or(NotDecoded::NoTopics)?;
+    let decoder = decoders(registry)
+        .iter()
+        .chain(common::DECODERS)
+        .find(|decoder| decoder.topic0 == *signature_hash)
+        .ok_or(NotDecoded::UnknownTopic)?;
+    if data.len() > DECODED_BYTES_MAX {
+        return Err(NotDecoded::TooLong(data.len()));
+    }
+    (decoder.read)(topics, data).ok_or(NotDecoded::Malformed(decoder.event_type))
+}
+
+fn decoders(registry: Registry) -> &'static [Decoder] {
+    match registry {
+        Registry::Identity => identity::DECODERS,
+        Registry::Reputation => reputation::DECODERS,
+        Registry::Validation => validation::DECODERS,
+    }
+}
+
+/// How one event is read.
+struct Decoder {
+    topic0: B256,
+    event_type: &'static str,
+    read: fn(&[B256], &[u8]) -> Option<Decoded>,
+}
+
+impl Decoder {
+    const fn of<E>() -> Self
+    where
+        E: Arguments + 'static,
+        for<'d> E::DataToken<'d>: Words,
+    {
+        Self { topic0: E::SIGNATURE_HASH, event_type: E::NAME, read: read::<E> }
+    }
+}
+
+/// An event whose arguments can be listed; implemented by [`arguments!`].
+trait Arguments: SolEvent {
+    /// Its name on chain.
+    const NAME: &'static str;
+
+    /// The agent it is about.
+    fn agent_id(&self) -> Option<U256>;
+
+    /// All its arguments by name.
+    fn by_name(&self) -> Map<String, Value>;
+}
+
+fn read<E>(topics: &[B256], data: &[u8]) -> Option<Decoded>
+where
+    E: Arguments + 'static,
+    for<'d> E::DataToken<'d>: Words,
+{
+    let lenient = AbiDecoderConfig::new().memory_limit(DECODER_MEMORY_BYTES_MAX);
+    // Topics are single words: each must be a clean value of its type. A string in the data may
+    // hold what is not UTF-8 (alloy then reads U+FFFD), so there only the words are checked.
+    let topics = E::decode_topics_with_config(topics, lenient.validate(true)).ok()?;
+    let body = E::abi_decode_data_with_config(data, lenient).ok()?;
+    let event = E::new_checked(topics, body).ok()?;
+    if !has_clean_words(data, lenient, &event) {
+        return None;
+    }
+    Some(Decoded { event_type: E::NAME, agent_id: event.agent_id(), arguments: event.by_name() })
+}
+
+/// Whether each word of `data` is what the value read from it is written as: 0x…02 is no bool, and
+/// 256 no uint8.
+fn has_clean_words<'d, E>(data: &'d [u8], config: AbiDecoderConfig, event: &'d E) -> bool
+where
+    E: SolEvent,
+    E::DataToken<'d>: Words,
+{
+    abi::decode_sequence_with_config::<E::DataToken<'d>>(data, config)
+        .is_ok_and(|found| found.same_words(&event.tokenize_body()))
+}
+
+/// Implements [`Arguments`] for an event of `sol!`, from the names of its arguments in their order.
+/// `about NAME` is the argument that holds the agent's id.
+macro_rules! arguments {
+    ($event:ident($($name:ident),*) $(about $agent:ident)?) => {
+        impl crate::decode::Arguments for $event {
+            const NAME: &'static str = stringify!($event);
+
+            fn agent_id(&self) -> Option<alloy_primitives::U256> {
+                [$(self.$agent)?].first().copied()
+            }
+
+            fn by_name(&self) -> serde_json::Map<String, serde_json::Value> {
+                let mut arguments = serde_json::Map::new();
+                $(
+                    let value = crate::decode::argument::Argument::to_json(&self.$name);
+                    arguments.insert(stringify!($name).to_owned(), value);
+                )*
+                arguments
+            }
+        }
+    };
+}
+use arguments;

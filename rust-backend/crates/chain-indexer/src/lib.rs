@@ -1,0 +1,59 @@
+//! Logs of the ERC-8004 registries, from a chain's nodes into the event store.
+//!
+//! # A block's way
+//!
+//! Each chain has a task of its own ([`Indexer`] looks after them), whose loop in `chain` is: wait
+//! for the poll → ask the node for its head → fetch and store the blocks that are missing → repeat.
+//!
+//! 1. `node` asks one of the chain's nodes over HTTP (JSON-RPC), through `transport`. A node that
+//!    fails makes it the next one's turn. Each node is asked for its chain id before anything else.
+//! 2. `fetch` takes the header by number and then the logs **by the header's hash**, so that logs
+//!    always belong to the block they are stored with; where the header's bloom filter excludes the
+//!    registries, it does not ask. While behind, a few blocks are fetched ahead.
+//! 3. `block` checks what the node answered and makes rows of it: `decode` reads what the log says.
+//!    A log that no decoder reads is stored as it came, as `unknown`.
+//! 4. `ancestry` puts the block on top of the stored ones if its parent hash is theirs, and commits
+//!    block, events and checkpoint in **one transaction**, in the blocks' order.
+//!
+//! # What is promised
+//!
+//! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
+//!   again is the same row, and valid again if it had been taken back.
+//! - **Nothing is skipped.** It resumes at the highest block of `chain_blocks`, which only it
+//!   writes; at the first start, at `start_block`. Checkpoints are written and never read.
+//! - **Nothing of a block that does not fit.** A block whose parent is not the stored one stops its
+//!   chain with [`IndexerError::Fork`], an operator's matter for now. So does a node of another
+//!   chain. The other chains go on.
+//! - **Everything else passes.** A node or a database that fails, and a node that talks nonsense,
+//!   is tried again with growing waits, for as long as it takes, and said once when it begins and
+//!   once when it ends.
+//! - **URLs stay secret.** Their paths often are keys: errors and logs show key and host only.
+//!
+//! What is trusted: that a node's logs of a block are all there. A node that leaves some out of an
+//! answer, or out of a bloom filter that is not empty, cannot be told from one that has no more.
+//!
+//! Here is no judging, no trigger and no finality: that begins with the rows.
+
+mod ancestry;
+mod answer;
+mod backoff;
+mod block;
+mod chain;
+mod check;
+mod decode;
+mod error;
+mod fetch;
+mod indexer;
+mod node;
+mod run;
+mod settings;
+mod status;
+mod transport;
+mod unknown_logs;
+
+pub use check::{NodeReport, check};
+pub use error::{IndexerError, Result};
+pub use indexer::Indexer;
+pub use run::{HEARTBEAT_LIMIT, check_nodes, connections, main};
+pub use settings::{ChainSettings, Registries, Registry};
+pub use status::{ChainState, ChainStatus, StatusBoard};

@@ -1,0 +1,135 @@
+//! What the operator says of a chain.
+
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use event_engine::event::ChainId;
+use service::config::{Chain, Endpoint};
+
+use crate::{IndexerError, Result};
+
+/// A chain to be indexed.
+#[derive(Clone, Debug)]
+pub struct ChainSettings {
+    /// The operator's name for it, as errors and logs call it.
+    pub name: String,
+    /// Its id (EIP-155); each of its nodes is asked whether it agrees.
+    pub id: ChainId,
+    /// JSON-RPC over HTTP(S). The first is asked until it fails, then the next, in a circle.
+    pub rpc_urls: Vec<Endpoint>,
+    /// Whose logs are stored.
+    pub registries: Registries,
+    /// The first block to store. Without meaning once a block of the chain is stored.
+    pub start_block: u64,
+    /// How often the node is asked for its head.
+    pub poll_interval: Duration,
+}
+
+/// The addresses of a chain's registries. A chain need not have all three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registries {
+    /// Who the agents are.
+    pub identity: Option<Address>,
+    /// What their clients think of them.
+    pub reputation: Option<Address>,
+    /// Whose work was checked.
+    pub validation: Option<Address>,
+}
+
+/// One of the three registries of EIP-8004.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registry {
+    /// Who the agents are.
+    Identity,
+    /// What their clients think of them.
+    Reputation,
+    /// Whose work was checked.
+    Validation,
+}
+
+impl Registry {
+    /// Its name in `events.registry`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Reputation => "reputation",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+impl Registries {
+    /// The registries that are configured.
+    pub fn configured(&self) -> impl Iterator<Item = (Registry, Address)> {
+        [
+            (Registry::Identity, self.identity),
+            (Registry::Reputation, self.reputation),
+            (Registry::Validation, self.validation),
+        ]
+        .into_iter()
+        .filter_map(|(registry, address)| Some((registry, address?)))
+    }
+
+    /// The addresses that are configured.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.configured().map(|(_, address)| address).collect()
+    }
+
+    /// The registry at `address`.
+    pub fn at(&self, address: Address) -> Option<Registry> {
+        self.configured().find(|(_, ours)| *ours == address).map(|(registry, _)| registry)
+    }
+}
+
+impl ChainSettings {
+    /// The chain as the configuration has it.
+    ///
+    /// # Errors
+    /// An address does not parse.
+    pub fn from_config(chain: &Chain) -> Result<Self> {
+        let address = |text: &Option<String>| {
+            let parsed = text.as_deref().map(str::parse).transpose();
+            parsed.map_err(|_| IndexerError::Settings {
+                chain: chain.name.clone(),
+                key: "registries",
+                problem: "one is no address",
+            })
+        };
+        Ok(Self {
+            name: chain.name.clone(),
+            id: ChainId(chain.id),
+            rpc_urls: chain.rpc_urls.clone(),
+            registries: Registries {
+                identity: address(&chain.registries.identity)?,
+                reputation: address(&chain.registries.reputation)?,
+                validation: address(&chain.registries.validation)?,
+            },
+            start_block: chain.start_block,
+            poll_interval: chain.poll_interval,
+        })
+    }
+
+    /// Refuses what cannot work, naming chain and key.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let addresses = self.registries.addresses();
+        let refuse =
+            |key, problem| Err(IndexerError::Settings { chain: self.name.clone(), key, problem });
+        if self.rpc_urls.is_empty() {
+            return refuse("rpc_urls", "there is none");
+        }
+        // A filter without addresses would be everybody's logs.
+        if addresses.is_empty() {
+            return refuse("registries", "there is none");
+        }
+        if (1..addresses.len()).any(|at| addresses[..at].contains(&addresses[at])) {
+            return refuse("registries", "two have the same address");
+        }
+        if i64::try_from(self.start_block).is_err() {
+            return refuse("start_block", "no chain is that high");
+        }
+        if self.poll_interval.is_zero() {
+            return refuse("poll_interval", "it is zero");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! What each chain is doing, for health, metrics and the dashboard.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use event_engine::event::ChainId;
+use tokio::sync::watch;
+
+use crate::ChainSettings;
+
+/// What a chain's indexer is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainState {
+    /// It has not asked its node yet.
+    Starting,
+    /// Many blocks are missing below the head.
+    CatchingUp,
+    /// It follows the head that its node shows, or is a few blocks below.
+    AtHead,
+    /// Its node or the store fails; it is tried again.
+    Failing {
+        /// The latest failure.
+        problem: String,
+    },
+    /// It has stopped for good; an operator has to act.
+    Stopped {
+        /// Why.
+        problem: String,
+    },
+}
+
+/// A chain, as of now.
+#[derive(Clone, Debug)]
+pub struct ChainStatus {
+    /// The operator's name for it.
+    pub name: String,
+    /// Its id.
+    pub chain_id: ChainId,
+    /// What its indexer is doing.
+    pub state: ChainState,
+    /// The head that its node last showed.
+    pub head: Option<u64>,
+    /// The last block that is stored.
+    pub last_block: Option<u64>,
+    /// Blocks stored since the start.
+    pub blocks_stored: u64,
+    /// Rows written since the start.
+    pub events_stored: u64,
+    /// Logs stored raw since the start, because no decoder read them.
+    pub logs_unknown: u64,
+    /// When its task last went round: it answers for itself as long as this moves.
+    pub alive_at: Instant,
+}
+
+/// The status of all chains. Clones share it.
+#[derive(Clone, Debug)]
+pub struct StatusBoard {
+    chains: Arc<watch::Sender<Vec<ChainStatus>>>,
+}
+
+impl StatusBoard {
+    /// A board with all chains starting.
+    pub fn new(chains: &[ChainSettings]) -> Self {
+        let starting = chains.iter().map(|chain| ChainStatus {
+            name: chain.name.clone(),
+            chain_id: chain.id,
+            state: ChainState::Starting,
+            head: None,
+            last_block: None,
+            blocks_stored: 0,
+            events_stored: 0,
+            logs_unknown: 0,
+            alive_at: Instant::now(),
+        });
+        Self { chains: Arc::new(watch::Sender::new(starting.collect())) }
+    }
+
+    /// All chains as of now.
+    pub fn snapshot(&self) -> Vec<ChainStatus> {
+        self.chains.borrow().clone()
+    }
+
+    /// Notified at each change, and each time a chain's task goes round.
+    pub fn subscribe(&self) -> watch::Receiver<Vec<ChainStatus>> {
+        self.chains.subscribe()
+    }
+
+    pub(crate) fn update(&self, chain: ChainId, change: impl FnOnce(&mut ChainStatus)) {
+        self.chains.send_modify(|chains| {
+            if let Some(status) = chains.iter_mut().find(|status| status.chain_id == chain) {
+                status.alive_at = Instant::now();
+                change(status);
+            }
+        });
+    }
+}

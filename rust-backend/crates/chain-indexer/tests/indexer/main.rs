@@ -1,0 +1,9 @@
+//! The indexer between a real node (anvil, with the devnet's registries) or a lying one, and a real
+//! database. Each test has its own of both.
+
+mod every_log;
+mod faults;
+mod lies;
+mod process;
+mod resuming;
+mod world;

@@ -1,0 +1,15 @@
+//! What the tests stand on.
+
+mod database;
+mod devnet;
+mod gate;
+mod indexing;
+mod node_client;
+mod scripted_node;
+
+pub(crate) use database::{Database, StoredEvent};
+pub(crate) use devnet::Devnet;
+pub(crate) use gate::Gate;
+pub(crate) use indexing::{Indexing, settings};
+pub(crate) use node_client::{NodeClient, number};
+pub(crate) use scripted_node::{Script, ScriptedNode};

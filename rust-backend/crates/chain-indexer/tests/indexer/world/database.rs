@@ -1,0 +1,87 @@
+//! A private database with our schema.
+
+use event_store::PgPool;
+use private_servers::Postgres;
+use serde_json::Value;
+
+pub(crate) struct Database {
+    pub(crate) pool: PgPool,
+    server: Postgres,
+}
+
+/// A row of `events`, every column but `created_at`.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub(crate) struct StoredEvent {
+    pub(crate) id: String,
+    pub(crate) chain_id: i64,
+    pub(crate) block_number: i64,
+    pub(crate) block_hash: String,
+    pub(crate) transaction_hash: String,
+    pub(crate) log_index: i32,
+    pub(crate) event_type: String,
+    pub(crate) registry: String,
+    pub(crate) timestamp: i64,
+    pub(crate) agent_id: Option<String>,
+    pub(crate) data: Option<Value>,
+    pub(crate) address: Option<String>,
+    pub(crate) topics: Option<Vec<String>>,
+    pub(crate) log_data: Option<String>,
+    pub(crate) invalidated: bool,
+    pub(crate) revision: i32,
+}
+
+impl Database {
+    pub(crate) async fn start() -> Self {
+        let server = Postgres::for_test().expect("a private PostgreSQL");
+        let pool = event_store::connect(&server.url(), "test", 8).await.expect("a connection");
+        event_store::migrations::migrate(&pool).await.expect("the schema");
+        Self { pool, server }
+    }
+
+    /// All events in chain order.
+    pub(crate) async fn events(&self) -> Vec<StoredEvent> {
+        sqlx::query_as(
+            r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index,
+                event_type, registry, "timestamp", agent_id::text, data, address, topics, log_data,
+                invalidated, revision
+               FROM events ORDER BY chain_id, block_number, log_index, id"#,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the events")
+    }
+
+    /// Number and hash of the blocks of the ancestry, lowest first.
+    pub(crate) async fn blocks(&self, chain_id: i64) -> Vec<(i64, String)> {
+        sqlx::query_as(
+            "SELECT block_number, block_hash FROM chain_blocks WHERE chain_id = $1 ORDER BY 1",
+        )
+        .bind(chain_id)
+        .fetch_all(&self.pool)
+        .await
+        .expect("the blocks")
+    }
+
+    /// Number and hash of each chain's checkpoint.
+    pub(crate) async fn checkpoints(&self) -> Vec<(i64, i64, String)> {
+        let checkpoints = event_store::checkpoints::all(&self.pool).await.expect("checkpoints");
+        checkpoints.into_iter().map(|c| (c.chain_id.0, c.block_number, c.block_hash)).collect()
+    }
+
+    /// How many entries the log has: of events, and of checkpoints.
+    pub(crate) async fn log_entries(&self) -> (i64, i64) {
+        sqlx::query_as("SELECT count(event_id), count(checkpoint_block) FROM event_log")
+            .fetch_one(&self.pool)
+            .await
+            .expect("the log")
+    }
+
+    /// Everybody is disconnected for a moment.
+    pub(crate) fn restart(&mut self) {
+        self.server.restart().expect("a PostgreSQL that comes back");
+    }
+
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.expect(sql);
+    }
+}

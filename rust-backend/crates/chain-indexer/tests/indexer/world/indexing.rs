@@ -1,0 +1,82 @@
+//! The code under test, running.
+
+use std::time::Duration;
+
+use chain_indexer::{ChainSettings, ChainStatus, Indexer, IndexerError, Registries, StatusBoard};
+use event_engine::event::ChainId;
+use event_store::PgPool;
+use service::config::Endpoint;
+use service::health::Health;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes, on a machine that does many other things.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub(crate) struct Indexing {
+    board: StatusBoard,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), IndexerError>>,
+}
+
+/// A chain as anvil makes it.
+pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) -> ChainSettings {
+    ChainSettings {
+        name: "devnet".to_owned(),
+        id: ChainId(31_337),
+        rpc_urls: urls.iter().map(|url| Endpoint::parse(url).expect("a URL")).collect(),
+        registries,
+        start_block,
+        poll_interval: Duration::from_millis(20),
+    }
+}
+
+impl Indexing {
+    pub(crate) fn start(pool: &PgPool, chains: Vec<ChainSettings>) -> Self {
+        let (board, shutdown) = (StatusBoard::new(&chains), CancellationToken::new());
+        let heartbeat = Health::new().register("test", PATIENCE);
+        let indexer = Indexer { pool: pool.clone(), chains, board: board.clone(), heartbeat };
+        let task = tokio::spawn(indexer.run(shutdown.clone()));
+        Self { board, shutdown, task }
+    }
+
+    /// The status of `chain`.
+    pub(crate) fn status(&self, chain: &str) -> ChainStatus {
+        let chains = self.board.snapshot();
+        chains.into_iter().find(|status| status.name == chain).expect("a chain of that name")
+    }
+
+    /// Waits until the chain's status is as wanted.
+    pub(crate) async fn until(&self, chain: &str, wanted: impl Fn(&ChainStatus) -> bool) {
+        let mut changes = self.board.subscribe();
+        let as_wanted = |chains: &Vec<ChainStatus>| {
+            chains.iter().any(|status| status.name == chain && wanted(status))
+        };
+        let reached = tokio::time::timeout(PATIENCE, changes.wait_for(as_wanted)).await;
+        assert!(reached.is_ok(), "it stays at {:?}", self.status(chain));
+    }
+
+    /// Waits until the chain `devnet` is stored up to `block`.
+    pub(crate) async fn until_stored(&self, block: u64) {
+        self.until("devnet", |status| status.last_block >= Some(block)).await;
+    }
+
+    /// Ends it as a signal does.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.ended().await.expect("an orderly end");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(self) -> Result<(), IndexerError> {
+        let ended = tokio::time::timeout(PATIENCE, self.task).await;
+        ended.expect("an end").expect("no panic")
+    }
+
+    /// Ends it wherever it stands, as a crash does.
+    pub(crate) async fn crash(self) {
+        self.task.abort();
+        // Cancelled, or it had ended.
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,157 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use uuid::Uuid;
+
+const EXAMPLES: &str = "\
+Examples:
+  agentauri demo                         everything at once, on a private chain, to look at
+  agentauri triggers apply triggers.yaml put triggers in force
+  agentauri run                          index, judge and act, all in one process
+  agentauri status                       how far each chain is, what the jobs do
+
+Exit codes: 0 done, 1 failed, 2 refused (usage, configuration, input).
+Environment: DATABASE_URL, REDIS_URL, AGENTAURI_CONFIG, RUST_LOG; see docs/development/setup.md.";
+
+/// Turns what happens on the ERC-8004 registries into actions.
+#[derive(Debug, Parser)]
+#[command(name = "agentauri", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole of it at work: a private chain, traffic, triggers and a verifying receiver.
+    Demo(Demo),
+    /// Index, judge and act until told to stop, all in one process.
+    ///
+    /// Without `DATABASE_URL` and `REDIS_URL` it starts private servers of its own, with their data
+    /// in .agentauri/, and stops them at its end.
+    Run,
+    /// Bring the schema of the database up to date.
+    Migrate,
+    /// Check that everything it needs can be reached and used.
+    Doctor,
+    /// The triggers: what to look for, and what to do then.
+    #[command(subcommand)]
+    Triggers(Triggers),
+    /// The events that were stored.
+    #[command(subcommand)]
+    Events(Events),
+    /// The jobs: what was decided, and what came of it.
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// How far each chain is, what the jobs do, what holds things back.
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  agentauri demo\n  agentauri demo --once --events 1000 --seed 7"
+)]
+pub(crate) struct Demo {
+    /// End once every event was delivered and verified, with a summary.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How many events the traffic makes at least (10 to 100000); without --once it goes on.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) events: u32,
+    /// Events a second (1 to 1000).
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
+    /// The same seed makes the same traffic.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The folder of the contracts and the traffic generator.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) devnet: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Triggers {
+    /// Put the triggers of a file in force, all of them or none.
+    ///
+    /// They are in force when the command ends. A trigger of the same name gets a new version;
+    /// one that says what it said before is left alone.
+    #[command(after_help = "Examples:\n  agentauri triggers apply triggers.yaml\n  \
+        agentauri triggers apply --prune - < triggers.json")]
+    Apply {
+        /// YAML or JSON; - is standard input.
+        file: PathBuf,
+        /// Remove the triggers that the file does not name, and cancel what they have pending.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// List the triggers.
+    List,
+    /// Show a trigger with its actions and jobs.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Take a trigger out of force without removing it; apply its file again to undo.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Events {
+    /// List the latest events by block time, newest first.
+    #[command(after_help = "Example:\n  agentauri events list --registry reputation --agent 42")]
+    List {
+        /// The chain: its id, or its name in the configuration.
+        #[arg(long)]
+        chain: Option<String>,
+        /// The registry.
+        #[arg(long)]
+        registry: Option<String>,
+        /// The name of the event.
+        #[arg(long = "type")]
+        event_type: Option<String>,
+        /// The agent: a decimal number.
+        #[arg(long)]
+        agent: Option<String>,
+        /// How many rows (1 to 10000).
+        #[arg(long, default_value_t = 20, value_parser = rows())]
+        limit: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// List the latest jobs, newest first.
+    #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
+    List {
+        /// pending, leased, delivered, cancelled or dead.
+        #[arg(long, value_parser = ["pending", "leased", "delivered", "cancelled", "dead"])]
+        state: Option<String>,
+        /// The name of the trigger.
+        #[arg(long)]
+        trigger: Option<String>,
+        /// The id of the event.
+        #[arg(long)]
+        event: Option<String>,
+        /// How many rows (1 to 10000).
+        #[arg(long, default_value_t = 20, value_parser = rows())]
+        limit: i64,
+    },
+    /// Show a job with each of its attempts.
+    Show {
+        /// Its id: the `webhook-id` that the receiver saw.
+        id: Uuid,
+    },
+}
+
+/// How many rows a list may have.
+fn rows() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(1..=10_000)
+}

@@ -1,0 +1,134 @@
+//! `agentauri demo`: the whole of it at work, on a private chain.
+//!
+//! Everything is real: PostgreSQL, Redis, an Ethereum node, the contracts, the signatures. The
+//! receiver verifies each message; at the end the node's own list of logs is the measure of what
+//! must have arrived.
+
+mod blocks;
+mod devnet;
+mod receiver;
+mod screen;
+mod summary;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use event_engine::trigger_file::{self, Context};
+use private_servers::PrivateDirectory;
+use service::config::Settings;
+use service::health::Health;
+use service::logs::{self, Destination};
+use service::signals;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::blocks::Blocks;
+use self::devnet::Devnet;
+use self::receiver::Receiver;
+use self::screen::Screen;
+use self::summary::Summary;
+use crate::args::Demo;
+use crate::parts::{self, Parts};
+use crate::{output, servers};
+
+/// After the last event was mined, everything has to arrive within this time.
+const ARRIVAL_MAX: Duration = Duration::from_mins(1);
+/// Between two looks at what has arrived.
+const LOOK: Duration = Duration::from_millis(200);
+/// A destination that only the demo's worker may reach.
+const LOOPBACK: &str = "127.0.0.1/32";
+
+pub(crate) async fn demo(settings: Settings, options: Demo, json: bool) -> Result<()> {
+    logs::init_quiet(Destination::Stderr, &settings)?;
+    let shutdown = signals::shutdown_token()?;
+    let began = Instant::now();
+    let screen = Screen::new(json);
+    let directory = PrivateDirectory::temporary()?;
+    screen.say("Starting PostgreSQL and Redis");
+    let (mut settings, servers) = servers::start(settings, &directory, false)?;
+    screen.say("Starting an Ethereum node and deploying the registries");
+    let devnet = Devnet::start(&directory, options.devnet.as_deref()).await?;
+    let chain = devnet.chain();
+
+    let blocks = Blocks::default();
+    let background = TaskTracker::new();
+    let watching = CancellationToken::new();
+    background.spawn(blocks.clone().watch(chain.rpc_urls[0].expose().clone(), watching.clone()));
+    let receiver = Receiver::start(blocks, watching.clone()).await?;
+
+    settings.allow_private_destinations = vec![LOOPBACK.to_owned()];
+    settings.retry_schedule = None;
+    settings.chains = vec![chain];
+    let parts = Parts::new(&settings, parts::chains(&settings)?, &Health::default()).await?;
+    let triggers = trigger_file::parse(&receiver.triggers(), &Context::default())?;
+    event_store::triggers::apply(&parts.pool(), "default", &triggers, true).await?;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(parts.run(stop.clone()));
+    screen.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));
+
+    let shown = show(&options, &devnet, &receiver, &screen, &shutdown).await;
+    stop.cancel();
+    running.await.context("the parts")??;
+    let summary = match shown {
+        Ok(()) => Summary::of(&devnet, &receiver, began.elapsed()).await,
+        Err(error) => Err(error),
+    };
+    watching.cancel();
+    background.close();
+    background.wait().await;
+    drop((devnet, servers));
+    conclude(&summary?, options.once, json)
+}
+
+/// Traffic until the script is done, or else until somebody ends it.
+async fn show(
+    options: &Demo,
+    devnet: &Devnet,
+    receiver: &Receiver,
+    screen: &Screen,
+    shutdown: &CancellationToken,
+) -> Result<()> {
+    for round in 0.. {
+        let traffic = devnet.traffic(options, options.seed.wrapping_add(round));
+        let mut traffic = std::pin::pin!(traffic);
+        let mined = loop {
+            tokio::select! {
+                mined = &mut traffic => break mined?,
+                () = tokio::time::sleep(LOOK) => screen.update(receiver, None),
+                () = shutdown.cancelled() => return interrupted(options.once),
+            }
+        };
+        tracing::debug!(logs = mined, "The traffic is mined");
+        let expected = devnet.logs().await?.len();
+        let deadline = Instant::now() + ARRIVAL_MAX;
+        while receiver.arrived() < expected && Instant::now() < deadline {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => screen.update(receiver, Some(expected)),
+                () = shutdown.cancelled() => return interrupted(options.once),
+            }
+        }
+        screen.update(receiver, Some(expected));
+        if options.once {
+            break;
+        }
+    }
+    screen.end();
+    Ok(())
+}
+
+fn interrupted(once: bool) -> Result<()> {
+    if once {
+        bail!("interrupted before every event had arrived");
+    }
+    Ok(())
+}
+
+fn conclude(summary: &Summary, once: bool, json: bool) -> Result<()> {
+    if json {
+        output::json(summary)?;
+    } else {
+        output::line(summary);
+    }
+    // Who interrupts the endless demo does not ask for completeness.
+    if once { summary.verdict() } else { Ok(()) }
+}

@@ -1,0 +1,107 @@
+//! What the demo came to: the node's list of logs against what the receiver verified.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::devnet::Devnet;
+use super::receiver::{Latency, Receiver};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    /// Logs of the registries by the node's own count.
+    logs: usize,
+    /// Events that arrived with a good signature.
+    delivered: usize,
+    /// Logs that did not arrive.
+    missing: usize,
+    /// Events that arrived and are none of the node's logs.
+    unknown: usize,
+    /// Events that arrived under two ids.
+    doubled: usize,
+    /// Messages that arrived again under the same id.
+    repeated: u64,
+    /// Messages whose signature did not fit.
+    refused: u64,
+    by_registry: BTreeMap<String, u64>,
+    by_trigger: BTreeMap<String, u64>,
+    latency_ms_p50: f64,
+    latency_ms_p99: f64,
+    latency_ms_max: f64,
+    seconds: f64,
+}
+
+impl Summary {
+    pub(super) async fn of(devnet: &Devnet, receiver: &Receiver, took: Duration) -> Result<Self> {
+        let logs = devnet.logs().await?;
+        let arrived = receiver.look();
+        let known: BTreeSet<&String> = logs.iter().collect();
+        let millis = |quantile| Latency(arrived.latency.value_at_quantile(quantile)).milliseconds();
+        Ok(Self {
+            logs: logs.len(),
+            delivered: arrived.events.len(),
+            missing: logs.iter().filter(|log| !arrived.events.contains_key(*log)).count(),
+            unknown: arrived.events.keys().filter(|id| !known.contains(id)).count(),
+            doubled: arrived.events.values().filter(|ids| **ids > 1).count(),
+            repeated: arrived.repeated,
+            refused: arrived.refused,
+            by_registry: arrived.by_registry.clone(),
+            by_trigger: arrived.by_trigger.clone(),
+            latency_ms_p50: millis(0.5),
+            latency_ms_p99: millis(0.99),
+            latency_ms_max: Latency(arrived.latency.max()).milliseconds(),
+            seconds: took.as_secs_f64(),
+        })
+    }
+
+    /// # Errors
+    /// Not every log arrived exactly once and verified.
+    pub(super) fn verdict(&self) -> Result<()> {
+        let registries = ["identity", "reputation", "validation"];
+        let silent: Vec<&str> = registries
+            .into_iter()
+            .filter(|registry| !self.by_registry.contains_key(*registry))
+            .collect();
+        if self.missing + self.unknown + self.doubled > 0 || self.refused > 0 {
+            bail!("not every log arrived exactly once and verified");
+        }
+        if !silent.is_empty() {
+            bail!("nothing came of the registries {}", silent.join(", "));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<String, u64>| {
+            let counts: Vec<String> =
+                counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            counts.join(", ")
+        };
+        writeln!(f, "Logs by the node's count    {}", self.logs)?;
+        writeln!(
+            f,
+            "Delivered and verified      {} ({})",
+            self.delivered,
+            list(&self.by_registry)
+        )?;
+        writeln!(
+            f,
+            "Missing, doubled, unknown   {}, {}, {}",
+            self.missing, self.doubled, self.unknown
+        )?;
+        writeln!(f, "Sent again under one id     {}", self.repeated)?;
+        writeln!(f, "Signatures that did not fit {}", self.refused)?;
+        writeln!(f, "Messages by trigger         {}", list(&self.by_trigger))?;
+        writeln!(
+            f,
+            "Block to webhook            p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+            self.latency_ms_p50, self.latency_ms_p99, self.latency_ms_max
+        )?;
+        write!(f, "Took                        {:.1} s", self.seconds)
+    }
+}

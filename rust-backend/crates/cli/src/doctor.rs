@@ -1,0 +1,154 @@
+//! `agentauri doctor`: can everything be reached and used?
+
+use std::time::Duration;
+
+use action_queue::Sender;
+use anyhow::{Result, bail};
+use event_store::PgPool;
+use serde::Serialize;
+use service::config::Settings;
+use sqlx::postgres::PgListener;
+
+use crate::{output, parts};
+
+/// A notification that takes longer is lost.
+const NOTIFICATION_MAX: Duration = Duration::from_secs(2);
+/// The oldest PostgreSQL that has what we use.
+const POSTGRES_MIN: i32 = 150_000;
+
+#[derive(Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    says: String,
+}
+
+pub(crate) async fn doctor(settings: &Settings, json: bool) -> Result<()> {
+    let mut findings = database(settings).await;
+    findings.push(finding("Redis", redis(settings).await));
+    if settings.chains.is_empty() {
+        findings.push(finding("Chains", Ok("none is configured".to_owned())));
+    }
+    for chain in &parts::chains(settings)? {
+        let report = chain_indexer::check(chain).await;
+        let says = report.map_err(anyhow::Error::from).map(|report| {
+            let unreachable = report.unreachable.len();
+            format!(
+                "head {}, {} nodes answer, {unreachable} do not",
+                report.head, report.nodes_reachable
+            )
+        });
+        findings.push(finding(&format!("Chain {}", chain.name), says));
+    }
+    let failed = findings.iter().filter(|finding| !finding.ok).count();
+    if json {
+        output::json(&findings)?;
+    } else {
+        let rows = findings.into_iter().map(|finding| {
+            let ok = if finding.ok { "ok" } else { "FAILED" };
+            [ok.to_owned(), finding.what, finding.says]
+        });
+        output::table(["", "WHAT", "SAYS"], rows.collect(), "");
+    }
+    if failed > 0 {
+        bail!("{failed} checks failed");
+    }
+    Ok(())
+}
+
+async fn database(settings: &Settings) -> Vec<Finding> {
+    let pool = match connect(settings).await {
+        Ok(pool) => pool,
+        Err(error) => return vec![finding("PostgreSQL", Err(error))],
+    };
+    vec![
+        finding("PostgreSQL", version(&pool).await),
+        finding("Schema", schema(&pool).await),
+        finding("Notifications", notification(&pool).await),
+        finding("Open transactions", open_transactions(&pool).await),
+    ]
+}
+
+async fn connect(settings: &Settings) -> Result<PgPool> {
+    Ok(event_store::connect(settings.database_url()?, "agentauri-doctor", 2).await?)
+}
+
+async fn version(pool: &PgPool) -> Result<String> {
+    let (number, text): (i32, String) = sqlx::query_as(
+        "SELECT current_setting('server_version_num')::integer, current_setting('server_version')",
+    )
+    .fetch_one(pool)
+    .await?;
+    if number < POSTGRES_MIN {
+        bail!("version {text}; 15 is the oldest that works");
+    }
+    let extension: Option<String> =
+        sqlx::query_scalar("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
+            .fetch_optional(pool)
+            .await?;
+    let extension =
+        extension.map_or_else(|| "no TimescaleDB".to_owned(), |v| format!("TimescaleDB {v}"));
+    Ok(format!("version {text}, {extension}"))
+}
+
+async fn schema(pool: &PgPool) -> Result<String> {
+    let missing = event_store::migrations::missing(pool).await?;
+    if missing > 0 {
+        bail!("{missing} migrations are missing: agentauri migrate");
+    }
+    let enabled: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_trigger
+         WHERE tgrelid = 'events'::regclass AND tgenabled <> 'D'
+           AND tgname IN ('trigger_notify_new_event', 'trigger_log_inserted_events',
+                          'trigger_log_revised_events', 'trigger_revise_event')",
+    )
+    .fetch_one(pool)
+    .await?;
+    if enabled != 4 {
+        bail!("{} of the 4 triggers on `events` are missing or disabled", 4 - enabled);
+    }
+    Ok("up to date, triggers on `events` enabled".to_owned())
+}
+
+/// Listens and notifies through two connections, as the parts do.
+async fn notification(pool: &PgPool) -> Result<String> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen("agentauri_doctor").await?;
+    let usage: f64 =
+        sqlx::query_scalar("SELECT pg_notification_queue_usage()").fetch_one(pool).await?;
+    sqlx::query("SELECT pg_notify('agentauri_doctor', '')").execute(pool).await?;
+    match tokio::time::timeout(NOTIFICATION_MAX, listener.recv()).await {
+        Err(_) => bail!("none arrived within {NOTIFICATION_MAX:?}; a pooler in transaction mode?"),
+        Ok(received) => received?,
+    };
+    if usage > 0.5 {
+        bail!("the queue is {:.0} % full; some session listens and never reads", usage * 100.0);
+    }
+    Ok(format!("arrive; the queue is {:.0} % full", usage * 100.0))
+}
+
+async fn open_transactions(pool: &PgPool) -> Result<String> {
+    let status = event_store::overview::status(pool).await?;
+    match status.oldest_writing_transaction_seconds {
+        Some(age) if age > 60.0 => bail!(
+            "a writing transaction has been open for {age:.0} s and holds judging back; find it \
+             in pg_stat_activity and set idle_in_transaction_session_timeout"
+        ),
+        Some(age) => Ok(format!("the oldest that writes is {age:.1} s old")),
+        None => Ok("none writes".to_owned()),
+    }
+}
+
+async fn redis(settings: &Settings) -> Result<String> {
+    let queue = Sender::new(settings.redis_url()?)?;
+    queue.ping().await?;
+    Ok(format!("answers; {} jobs wait in the queue", queue.length().await?))
+}
+
+fn finding(what: &str, result: Result<String>) -> Finding {
+    let (ok, says) = match result {
+        Ok(says) => (true, says),
+        Err(error) => (false, format!("{error:#}")),
+    };
+    Finding { what: what.to_owned(), ok, says }
+}

@@ -1,0 +1,87 @@
+//! `agentauri jobs`.
+
+use anyhow::{Result, bail};
+use event_store::PgPool;
+use event_store::job_history::{self, Attempt, Filter, Job};
+use serde::Serialize;
+
+use crate::args::Jobs;
+use crate::output;
+
+pub(crate) async fn jobs(command: Jobs, pool: &PgPool, json: bool) -> Result<()> {
+    match command {
+        Jobs::List { state, trigger, event, limit } => {
+            let filter = Filter { state, trigger_name: trigger, event_id: event, id: None };
+            list(&job_history::list(pool, &filter, limit).await?, json)
+        }
+        Jobs::Show { id } => {
+            let filter = Filter { id: Some(id), ..Filter::default() };
+            let Some(job) = job_history::list(pool, &filter, 1).await?.pop() else {
+                bail!("there is no job {id}");
+            };
+            show(Shown { attempts: job_history::attempts(pool, id).await?, job }, json)
+        }
+    }
+}
+
+fn list(jobs: &[Job], json: bool) -> Result<()> {
+    if json {
+        return output::json(&jobs);
+    }
+    let rows = jobs.iter().map(|job| {
+        [
+            job.id.to_string(),
+            job.state.clone(),
+            job.attempts.to_string(),
+            output::or_dash(job.trigger_name.as_deref()),
+            job.action_id.clone(),
+            job.created_at.format("%F %T").to_string(),
+            job.event_id.clone(),
+        ]
+    });
+    let headings = ["ID", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+    output::table(headings, rows.collect(), "No such job.");
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: Job,
+    attempts: Vec<Attempt>,
+}
+
+fn show(shown: Shown, json: bool) -> Result<()> {
+    if json {
+        return output::json(&shown);
+    }
+    let Shown { job, attempts } = shown;
+    let rows = vec![
+        ["state".to_owned(), job.state],
+        ["reason".to_owned(), output::or_dash(job.reason)],
+        ["trigger".to_owned(), output::or_dash(job.trigger_name)],
+        ["trigger version".to_owned(), job.trigger_version.to_string()],
+        ["action".to_owned(), format!("{} (version {})", job.action_id, job.action_version)],
+        ["event".to_owned(), job.event_id],
+        ["event revision".to_owned(), job.event_revision.to_string()],
+        ["chain".to_owned(), job.chain_id.to_string()],
+        ["created".to_owned(), job.created_at.to_rfc3339()],
+        ["due".to_owned(), job.due_at.to_rfc3339()],
+        ["finished".to_owned(), output::or_dash(job.finished_at.map(|time| time.to_rfc3339()))],
+    ];
+    output::table(["JOB", &job.id.to_string()], rows, "");
+    let rows = attempts.into_iter().map(|attempt| {
+        [
+            attempt.attempt.to_string(),
+            attempt.status,
+            output::or_dash(attempt.http_status),
+            output::or_dash(attempt.duration_ms.map(|ms| format!("{ms} ms"))),
+            attempt.created_at.format("%F %T").to_string(),
+            attempt.error.or(attempt.response).unwrap_or_default(),
+        ]
+    });
+    output::line("");
+    let headings = ["ATTEMPT", "STATUS", "HTTP", "TOOK", "ENDED", "SAID"];
+    output::table(headings, rows.collect(), "No attempt has ended yet.");
+    Ok(())
+}

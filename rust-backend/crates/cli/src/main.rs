@@ -1,0 +1,26 @@
+//! `agentauri`: the operator's hand.
+//!
+//! Each command is a file; [`args`] says what there is, [`dispatch`] does it. Nothing is decided
+//! here: the commands put the other crates' parts together and print what they say.
+
+mod args;
+mod chains;
+mod demo;
+mod dispatch;
+mod doctor;
+mod events;
+mod jobs;
+mod output;
+mod parts;
+mod servers;
+mod status;
+mod triggers;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    service::process::run("agentauri", dispatch::dispatch(args))
+}

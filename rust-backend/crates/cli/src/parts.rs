@@ -1,0 +1,112 @@
+//! `agentauri run`: the indexer, the processor and the worker in one process.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use chain_indexer::{ChainSettings, Indexer, StatusBoard};
+use event_store::PgPool;
+use service::config::{ConfigError, Settings};
+use service::health::{self, DefaultPort, Health};
+use service::process::Refused;
+use service::signals;
+use tokio_util::sync::CancellationToken;
+
+use crate::servers;
+
+/// The indexer beats every second; a busy machine may be slow.
+const INDEXER_HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(settings: Settings) -> Result<()> {
+    tracing::info!("Starting AgentAuri...");
+    let shutdown = signals::shutdown_token()?;
+    let (settings, servers) = servers::provided(settings)?;
+    let chains = chains(&settings)?;
+    if chains.is_empty() {
+        tracing::warn!("No chain is configured; judging what others write to `events`");
+    }
+    chain_indexer::check_nodes(&chains).await?;
+    let health = Health::default();
+    let parts = Parts::new(&settings, chains, &health).await?;
+    health::start(health, settings.listen, DefaultPort::RUN, shutdown.clone()).await?;
+    parts.run(shutdown).await?;
+    drop(servers);
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// The configured chains as the indexer wants them.
+pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {
+    let chains = settings.chains.iter().map(ChainSettings::from_config);
+    chains
+        .collect::<chain_indexer::Result<_>>()
+        .map_err(|error| Refused::new(error.to_string()).into())
+}
+
+/// All parts, ready to run.
+pub(crate) struct Parts {
+    pool: PgPool,
+    /// `None` where no chain is configured: others write the events.
+    indexer: Option<Indexer>,
+    processor: event_processor::Processor,
+    worker: action_worker::Worker,
+}
+
+impl Parts {
+    pub(crate) async fn new(
+        settings: &Settings,
+        chains: Vec<ChainSettings>,
+        health: &Health,
+    ) -> Result<Self> {
+        let id = std::process::id();
+        let database_url = settings.database_url()?;
+        let unusable = |error: event_store::StoreError| {
+            ConfigError::variable("DATABASE_URL", error.to_string())
+        };
+        let open = async |part: &str, connections| {
+            event_store::open(database_url, &format!("agentauri-{part}-{id}"), connections).await
+        };
+        let pool = open("indexer", chain_indexer::connections(&chains)).await.map_err(unusable)?;
+        let processor = event_processor::Processor {
+            pool: open("processor", event_processor::CONNECTIONS).await.map_err(unusable)?,
+            queue: event_processor::connect(settings.redis_url()?).await?,
+            name: format!("agentauri-{id}"),
+            heartbeat: health.register("event-processor", event_processor::HEARTBEAT_LIMIT),
+        };
+        let worker = action_worker::Worker::configured(
+            settings,
+            open("worker", action_worker::CONNECTIONS).await.map_err(unusable)?,
+            format!("agentauri-{id}"),
+            health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
+        )?;
+        let indexer = (!chains.is_empty()).then(|| Indexer {
+            pool: pool.clone(),
+            board: StatusBoard::new(&chains),
+            chains,
+            heartbeat: health.register("chain-indexer", INDEXER_HEARTBEAT_LIMIT),
+        });
+        Ok(Self { pool, indexer, processor, worker })
+    }
+
+    /// Connections for whoever looks on.
+    pub(crate) fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+
+    /// Runs until `shutdown`, then until each part has finished what is under way.
+    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<()> {
+        let Self { pool: _, indexer, processor, worker } = self;
+        // A chain that cannot go on is told in the log; it does not stop judging and acting.
+        let indexing = async {
+            match indexer {
+                Some(indexer) => indexer.run(shutdown.clone()).await,
+                None => Ok(()),
+            }
+        };
+        let (indexed, (), worked) =
+            tokio::join!(indexing, processor.run(shutdown.clone()), worker.run(shutdown.clone()));
+        worked?;
+        indexed?;
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The private servers of `run` and `demo`, where nobody names others.
+
+use anyhow::{Context as _, Result};
+use private_servers::{Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions};
+use service::config::{Endpoint, Settings};
+
+/// Servers that belong to this process. Dropping them stops them.
+pub(crate) struct Servers {
+    _postgres: Postgres,
+    _redis: Redis,
+}
+
+/// The settings with servers in them: those that are named, or else private ones.
+pub(crate) fn provided(settings: Settings) -> Result<(Settings, Option<Servers>)> {
+    if !settings.names_no_servers() {
+        return Ok((settings, None));
+    }
+    let here = std::env::current_dir().context("the working directory")?;
+    let directory = PrivateDirectory::for_working_directory(&here)?;
+    let (settings, servers) = start(settings, &directory, true)?;
+    tracing::info!("Private PostgreSQL and Redis in {}", directory.path().display());
+    Ok((settings, Some(servers)))
+}
+
+/// The settings with private servers in `directory`.
+pub(crate) fn start(
+    mut settings: Settings,
+    directory: &PrivateDirectory,
+    durable: bool,
+) -> Result<(Settings, Servers)> {
+    let options = if durable {
+        PostgresOptions::durable(directory.clone())
+    } else {
+        PostgresOptions::fast(directory.clone())
+    };
+    let postgres = Postgres::start(options)?;
+    let redis = Redis::start(RedisOptions { directory: directory.clone(), durable, tcp: false })?;
+    settings.database = Some(Endpoint::parse(&postgres.url())?);
+    settings.redis = Some(Endpoint::parse(&redis.url())?);
+    Ok((settings, Servers { _postgres: postgres, _redis: redis }))
+}

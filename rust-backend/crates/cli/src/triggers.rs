@@ -1,0 +1,189 @@
+//! `agentauri triggers`.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use action_worker::destination::DestinationPolicy;
+use anyhow::{Context as _, Result, bail};
+use event_engine::action::{ActionConfig, SecretSource};
+use event_engine::trigger::TriggerSpec;
+use event_engine::trigger_file::{self, Context};
+use event_store::PgPool;
+use event_store::triggers::{self, Applied, Change, Overview};
+use serde_json::json;
+use service::config::{ConfigError, Settings};
+use service::process::Refused;
+use url::Url;
+
+use crate::args::Triggers;
+use crate::output;
+
+/// The owner of what the command line applies. Others come with the HTTP API.
+const OWNER: &str = "default";
+
+pub(crate) async fn triggers(
+    command: Triggers,
+    settings: &Settings,
+    pool: &PgPool,
+    json: bool,
+) -> Result<()> {
+    match command {
+        Triggers::Apply { file, prune } => {
+            let specs = read(&file, settings)?;
+            report(&triggers::apply(pool, OWNER, &specs, prune).await?, json)
+        }
+        Triggers::List => list(&triggers::list(pool, OWNER).await?, json),
+        Triggers::Show { name } => {
+            let all = triggers::list(pool, OWNER).await?;
+            let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
+                bail!("there is no trigger {name:?}");
+            };
+            show(&trigger, json)
+        }
+        Triggers::Disable { name } => {
+            if !triggers::disable(pool, OWNER, &name).await? {
+                bail!("there is no trigger {name:?}");
+            }
+            if json {
+                return output::json(&json!({"name": name, "state": "disabled"}));
+            }
+            output::line(format!("{name}: disabled"));
+            Ok(())
+        }
+    }
+}
+
+/// Reads and checks a document; every refusal begins with the file and the place in it.
+fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
+    let mut document = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut document).context("reading standard input")?;
+    } else {
+        document = std::fs::read_to_string(file)
+            .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
+    }
+    let policy = DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
+        .map_err(|error| {
+            let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
+            ConfigError::variable(variable, error.to_string())
+        })?;
+    let accepts = |config: &ActionConfig| check(config, &policy);
+    let context = Context { chains: &settings.chain_ids(), accepts: &accepts };
+    let specs = trigger_file::parse(&document, &context)
+        .map_err(|error| Refused::new(format!("{}:{error}", file.display())))?;
+    Ok(specs)
+}
+
+/// What only the sender of an action can tell.
+fn check(config: &ActionConfig, policy: &DestinationPolicy) -> Result<(), String> {
+    let ActionConfig::Webhook { url, secret } = config;
+    let url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
+    policy.check_url(&url).map_err(|refusal| format!("url: {refusal}"))?;
+    if let SecretSource::Inline(text) = secret {
+        action_worker::signer::Signer::from_secrets(text)
+            .map_err(|error| format!("secret: {error}"))?;
+    }
+    Ok(())
+}
+
+fn report(applied: &Applied, json: bool) -> Result<()> {
+    if json {
+        let changes: BTreeMap<_, _> = applied.triggers.iter().cloned().collect();
+        return output::json(&json!({
+            "revision": applied.revision, "triggers": changes, "removed": applied.removed,
+        }));
+    }
+    for (name, change) in &applied.triggers {
+        let change = match change {
+            Change::Created => "created",
+            Change::Updated => "updated",
+            Change::Unchanged => "unchanged",
+        };
+        output::line(format!("{name}: {change}"));
+    }
+    for removed in &applied.removed {
+        let jobs = removed.jobs_cancelled;
+        output::line(format!("{}: removed, {jobs} pending jobs cancelled", removed.name));
+    }
+    output::line(format!("In force: revision {}", applied.revision));
+    Ok(())
+}
+
+fn list(triggers: &[Overview], json: bool) -> Result<()> {
+    if json {
+        return output::json(&triggers);
+    }
+    let rows = triggers.iter().map(|trigger| {
+        [
+            trigger.name.clone(),
+            trigger.state.clone(),
+            trigger.version.to_string(),
+            selects(trigger),
+            trigger.actions.len().to_string(),
+            count(&trigger.jobs),
+        ]
+    });
+    let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
+    output::table(headings, rows.collect(), "No trigger has been applied yet.");
+    Ok(())
+}
+
+fn show(trigger: &Overview, json: bool) -> Result<()> {
+    if json {
+        return output::json(trigger);
+    }
+    let definition = &trigger.definition;
+    let rows = vec![
+        ["id".to_owned(), trigger.id.clone()],
+        ["state".to_owned(), trigger.state.clone()],
+        ["version".to_owned(), trigger.version.to_string()],
+        ["selects".to_owned(), selects(trigger)],
+        ["when".to_owned(), output::or_dash(definition.when.as_deref())],
+        ["since".to_owned(), since(trigger.since)],
+        ["jobs".to_owned(), count(&trigger.jobs)],
+    ];
+    output::table(["TRIGGER", &trigger.name], rows, "");
+    output::line("");
+    let rows = trigger.actions.iter().map(|action| {
+        [
+            action.id.clone(),
+            action.version.to_string(),
+            action.kind.clone(),
+            action.destination.clone(),
+            action.secret.clone(),
+        ]
+    });
+    output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");
+    Ok(())
+}
+
+fn since(seconds: i64) -> String {
+    if seconds == 0 {
+        return "genesis".to_owned();
+    }
+    output::or_dash(chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.to_rfc3339()))
+}
+
+fn selects(trigger: &Overview) -> String {
+    let selectors = &trigger.definition.selectors;
+    let chains: Vec<String> = selectors.chains.iter().map(i64::to_string).collect();
+    let lists = [
+        ("chains", chains.join(" ")),
+        ("registry", selectors.registry.clone().unwrap_or_default()),
+        ("events", selectors.events.join(" ")),
+        ("agents", selectors.agents.join(" ")),
+    ];
+    let named: Vec<String> = lists
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(key, values)| format!("{key}: {values}"))
+        .collect();
+    if named.is_empty() { "everything".to_owned() } else { named.join("; ") }
+}
+
+fn count(jobs: &BTreeMap<String, i64>) -> String {
+    let counts: Vec<String> =
+        jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+}

@@ -1,0 +1,76 @@
+//! The operator's commands, from triggers to what came of them.
+
+use serde_json::Value;
+use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_does_it_all_and_the_commands_tell_of_it() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("triggers.yaml");
+    let document = trigger_file(&receiver.url(), &[("low-score", "when: score < 60")]);
+    std::fs::write(&file, document).expect("written");
+    let file = file.to_str().expect("text");
+
+    let said = agentauri(&bed, &["triggers", "apply", file]).await;
+    assert_eq!(said, "low-score: created\nIn force: revision 1\n");
+    let said = agentauri(&bed, &["triggers", "apply", file]).await;
+    assert_eq!(said, "low-score: unchanged\nIn force: revision 1\n");
+
+    let mut run = agentauri_command(&bed, &["run"]);
+    run.current_dir(folder.path());
+    let mut run = Process::spawn(run);
+    eventually("it listens", async || run.said("Listening for PostgreSQL")).await;
+    Row::feedback("good", 90).insert(&bed.pool).await.expect("inserted");
+    Row::feedback("bad", 55).insert(&bed.pool).await.expect("inserted");
+    let delivered = "SELECT count(*) FROM jobs WHERE state = 'delivered'";
+    eventually("it is delivered", async || bed.count(delivered).await == 1).await;
+
+    let jobs = json(&bed, &["jobs", "list", "--event", "bad"]).await;
+    let id = jobs[0]["id"].as_str().expect("an id").to_owned();
+    assert!(receiver.messages().contains_key(&id.parse().expect("a UUID")));
+    let job = json(&bed, &["jobs", "show", &id]).await;
+    assert_eq!(job["attempts"][0]["http_status"], 200);
+    let events = json(&bed, &["events", "list", "--registry", "reputation", "--agent", "42"]).await;
+    assert_eq!(events.as_array().map(Vec::len), Some(2));
+    let trigger = json(&bed, &["triggers", "show", "low-score"]).await;
+    assert_eq!(trigger["jobs"]["delivered"], 1);
+    assert_eq!(trigger["actions"][0]["secret"], "whsec_…", "a secret is never shown");
+    let status = json(&bed, &["status"]).await;
+    assert_eq!(status["shards"][0]["entries_behind"], 0);
+    assert_eq!(status["shards"][0]["entries_judged"], 2);
+    let findings = json(&bed, &["doctor"]).await;
+    assert!(findings.as_array().expect("a list").iter().all(|finding| finding["ok"] == true));
+    for command in [&["jobs", "list"][..], &["events", "list"], &["triggers", "list"], &["status"]]
+    {
+        assert!(agentauri(&bed, command).await.lines().count() >= 2, "{command:?}");
+    }
+    agentauri(&bed, &["triggers", "disable", "low-score"]).await;
+    Row::feedback("late", 1).insert(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || {
+        json(&bed, &["status"]).await["shards"][0]["entries_judged"] == 3
+    })
+    .await;
+    assert_eq!(bed.count("SELECT count(*) FROM jobs").await, 1);
+    run.signal("TERM");
+    assert_eq!(run.ended().await, 0, "{:#?}", run.lines());
+}
+
+async fn agentauri(bed: &Bed, arguments: &[&str]) -> String {
+    let output = agentauri_command(bed, arguments).output().await.expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn json(bed: &Bed, arguments: &[&str]) -> Value {
+    let mut all = arguments.to_vec();
+    all.push("--json");
+    serde_json::from_str(&agentauri(bed, &all).await).expect("JSON")
+}
+
+fn agentauri_command(bed: &Bed, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = Process::command("agentauri", bed);
+    command.args(arguments);
+    command
+}

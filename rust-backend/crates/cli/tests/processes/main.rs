@@ -1,0 +1,8 @@
+//! Whole processes, as users start them: killed, cut off, misled.
+
+mod command_line;
+mod demo;
+mod nothing_committed_is_lost;
+mod notifications;
+mod refusals;
+mod shutdown;

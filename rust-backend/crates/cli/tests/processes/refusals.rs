@@ -1,0 +1,117 @@
+//! What is refused: exit code 2, a sentence that names the key and the place, nothing changed.
+
+use std::path::Path;
+
+use testbed::{Bed, Process, more_triggers, trigger_file};
+
+const CHAIN: &str = r#"[[chains]]
+name = "devnet"
+id = 31337
+rpc_urls = ["http://127.0.0.1:1"]
+registries = { identity = "0x8004A818BFB912233c491871b3d84c89A494BD9e" }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_environment_is_refused_by_the_variables_name() {
+    let bed = Bed::start().await;
+    let table = [
+        ("status", "DATABASE_URL", "nonsense", "DATABASE_URL"),
+        ("status", "DATABASE_URL", "mysql://localhost/x", "DATABASE_URL"),
+        ("status", "DATABASE_URL", "postgres://u:p@127.0.0.1:1/x", "DATABASE_URL"),
+        ("run", "REDIS_URL", "http://localhost", "REDIS_URL"),
+        ("status", "AGENTAURI_LISTN", "off", "AGENTAURI_LISTN"),
+        ("status", "AGENTAURI_LISTEN", "here", "AGENTAURI_LISTEN"),
+        ("status", "AGENTAURI_CONFIG", "/nonexistent.toml", "AGENTAURI_CONFIG"),
+        ("run", "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.0/99", "AGENTAURI_ALLOW_PRIVATE"),
+        ("run", "AGENTAURI_RETRY_SCHEDULE", "soon", "AGENTAURI_RETRY_SCHEDULE"),
+        ("run", "RUST_LOG", "event_store=loud", "RUST_LOG"),
+    ];
+    for (command, name, value, expected) in table {
+        let (code, said) = refused(&bed, &[command], &[(name, value)], Path::new("/")).await;
+        assert_eq!(code, Some(2), "{name}={value}: {said}");
+        assert!(said.contains(expected), "{name}={value}: {said}");
+        assert!(!said.contains("u:p@"), "the password is not shown: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_configuration_is_refused_with_its_place() {
+    let bed = Bed::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = [
+        ("chains = [", "agentauri.toml:1:"),
+        ("[[chains]]\nnam = 1", "agentauri.toml:2:1"),
+        (&CHAIN.replace("http:", "wss:"), "not built yet"),
+        (&format!("{CHAIN}finality_depth = 3\n"), "finality_depth"),
+        (&CHAIN.replace("31337", "\"x\""), "agentauri.toml:3:6"),
+        (CHAIN, "devnet"),
+    ];
+    for (text, expected) in table {
+        std::fs::write(folder.path().join("agentauri.toml"), text).expect("written");
+        let (code, said) = refused(&bed, &["run"], &[], folder.path()).await;
+        assert_eq!(code, Some(2), "{text}: {said}");
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_document_of_triggers_changes_nothing() {
+    let bed = Bed::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = trigger_file("https://example.org/hook", &[("good", "registry: identity")]);
+    let bad = |name: &str, says: &str| {
+        more_triggers(good.clone(), "https://example.org/hook", &[(name, says)])
+    };
+    let table = [
+        (bad("bad", "registri: x"), "registri"),
+        (bad("bad", "registry: x\n    cooldown: 10m"), "cooldown: is not built yet"),
+        (bad("bad", "registry: x\n    when: 'score <'"), "when: column 8"),
+        (bad("bad", "registry: x\n    when: 'count(10m) >= 5'"), "not built yet"),
+        (bad("bad", "# nothing"), "match every event"),
+        (bad("good", "registry: x"), "twice"),
+        (good.replace("https://example.org", "http://10.1.2.3"), "10.1.2.3"),
+        (good.replace("https://example.org", "http://169.254.169.254"), "169.254.169.254"),
+        (good.replace("whsec_", "whsec_!"), "secret"),
+        ("version: 1\ntriggers: [".to_owned(), "triggers.yaml:"),
+    ];
+    let file = folder.path().join("triggers.yaml");
+    for (document, expected) in table {
+        std::fs::write(&file, &document).expect("written");
+        let arguments = ["triggers", "apply", file.to_str().expect("text")];
+        let (code, said) = refused(&bed, &arguments, &[], folder.path()).await;
+        assert_eq!(code, Some(2), "{document}: {said}");
+        assert!(said.contains(expected) && said.contains("triggers.yaml"), "{document}: {said}");
+    }
+    assert_eq!(bed.count("SELECT count(*) FROM triggers").await, 0);
+    assert_eq!(bed.count("SELECT revision FROM trigger_set").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage_is_refused_and_help_has_examples() {
+    let bed = Bed::start().await;
+    for arguments in [&["frobnicate"][..], &["jobs", "show", "x"], &["demo", "--events", "1"]] {
+        let (code, said) = refused(&bed, arguments, &[], Path::new("/")).await;
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+    }
+    for program in ["agentauri", "event-processor", "action-worker", "chain-indexer"] {
+        let mut command = Process::command(program, &bed);
+        let output = command.arg("--help").output().await.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("Example"), "{program}: {said}");
+        let mut command = Process::command(program, &bed);
+        let output = command.arg("--nonsense").output().await.expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{program}");
+    }
+}
+
+async fn refused(
+    bed: &Bed,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    folder: &Path,
+) -> (Option<i32>, String) {
+    let mut command = Process::command("agentauri", bed);
+    command.args(arguments).envs(variables.iter().copied()).current_dir(folder).kill_on_drop(true);
+    let output = command.output().await.expect("it runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}

@@ -1,0 +1,101 @@
+//! Refuses a comparison that its text alone shows to be wrong.
+
+use super::error::ConditionFault;
+use super::operand::Operand;
+use super::operator::Operator;
+use super::word;
+
+/// What is known about an operand before there is an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    /// The text of a column.
+    Text,
+    /// A literal text that spells a number.
+    QuotedNumber,
+    /// A literal text that does not.
+    QuotedWord,
+    Flag,
+    /// An argument: the event decides.
+    Open,
+}
+
+/// Which part of a comparison is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
+pub(super) fn check(
+    left: &Operand,
+    operator: Operator,
+    right: &Operand,
+) -> Result<(), (Side, ConditionFault)> {
+    check_side(left, operator, right).map_err(|message| (Side::Left, message))?;
+    check_side(right, operator, left).map_err(|message| (Side::Right, message))
+}
+
+/// The faults of `operand` when it is compared with `other`.
+fn check_side(
+    operand: &Operand,
+    operator: Operator,
+    other: &Operand,
+) -> Result<(), ConditionFault> {
+    let shown = || describe(operand);
+    let message = match (kind(operand), kind(other)) {
+        (Kind::Flag, _) if operator.orders() => {
+            format!("{} has no order: compare it with \"==\" or \"!=\"", shown())
+        }
+        (Kind::Flag, Kind::Flag | Kind::Open) => return Ok(()),
+        (Kind::Flag, _) => {
+            format!("{} is a boolean and {} is none", shown(), describe(other))
+        }
+        (Kind::QuotedWord, Kind::Number) => {
+            format!("{} is a number and {} does not spell one", describe(other), shown())
+        }
+        (Kind::QuotedNumber, Kind::Text | Kind::Open | Kind::QuotedNumber | Kind::QuotedWord)
+            if operator.orders() =>
+        {
+            // "100" < "60" as texts: nobody means that, and no event would show the mistake.
+            format!(
+                "{} in quotes is a text and has no order of numbers: leave the quotes out",
+                shown()
+            )
+        }
+        _ => return Ok(()),
+    };
+    Err(ConditionFault::types(message))
+}
+
+fn kind(operand: &Operand) -> Kind {
+    match operand {
+        Operand::Field(field) if field.is_number() => Kind::Number,
+        Operand::Field(_) => Kind::Text,
+        Operand::Argument(_) => Kind::Open,
+        Operand::Number(_) => Kind::Number,
+        Operand::Quoted(quoted) if quoted.number.is_some() => Kind::QuotedNumber,
+        Operand::Quoted(_) => Kind::QuotedWord,
+        Operand::Flag(_) => Kind::Flag,
+    }
+}
+
+/// Refuses an operand that stands alone and cannot be a boolean.
+pub(super) fn check_alone(operand: &Operand) -> Result<(), ConditionFault> {
+    let what = match kind(operand) {
+        Kind::Flag | Kind::Open => return Ok(()),
+        Kind::Number => "a number",
+        Kind::Text | Kind::QuotedNumber | Kind::QuotedWord => "a text",
+    };
+    let shown = describe(operand);
+    Err(ConditionFault::types(format!("{shown} is {what}, not a condition: compare it")))
+}
+
+/// An operand as messages show it.
+pub(super) fn describe(operand: &Operand) -> String {
+    let written = operand.to_string();
+    match operand {
+        Operand::Field(_) | Operand::Argument(_) | Operand::Flag(_) => word::in_backticks(&written),
+        Operand::Number(_) | Operand::Quoted(_) => word::shortened(&written),
+    }
+}

@@ -1,0 +1,74 @@
+//! One side of a comparison: how it is written, and its value for an event.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::argument::Argument;
+use crate::event::Event;
+use crate::number::Number;
+
+use super::field::Field;
+use super::quoted::Quoted;
+use super::word;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    Field(Field),
+    Argument(Box<str>),
+    Number(Number),
+    Quoted(Box<Quoted>),
+    Flag(bool),
+}
+
+/// What an operand is for one event.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    Number(Cow<'a, Number>),
+    /// The text of a column: never a number unless it is compared with one.
+    Text(&'a str),
+    /// The text of an argument: perhaps an integer too wide for a JSON number.
+    Open(&'a str),
+    /// A literal text.
+    Quoted(&'a Quoted),
+    Flag(bool),
+}
+
+impl Operand {
+    /// `None` where the event has no such value, or one that does not compare.
+    pub(super) fn value<'a>(&'a self, event: &'a Event) -> Option<Value<'a>> {
+        Some(match self {
+            Self::Field(field) => return field.value(event),
+            Self::Argument(name) => match event.arguments.get(name)? {
+                Argument::Text(text) => Value::Open(text),
+                Argument::Number(text) => Value::number(Number::parse_json(text)?),
+                Argument::Flag(flag) => Value::Flag(*flag),
+                Argument::Opaque => return None,
+            },
+            Self::Number(number) => Value::Number(Cow::Borrowed(number)),
+            Self::Quoted(quoted) => Value::Quoted(quoted),
+            Self::Flag(flag) => Value::Flag(*flag),
+        })
+    }
+}
+
+impl Value<'_> {
+    pub(super) fn number(number: impl Into<Number>) -> Self {
+        Self::Number(Cow::Owned(number.into()))
+    }
+}
+
+/// As it is written in a condition.
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => f.write_str(field.name()),
+            Self::Argument(name) if Field::named(name).is_some() || word::is_taken(name) => {
+                write!(f, "args.{name}")
+            }
+            Self::Argument(name) => f.write_str(name),
+            Self::Number(number) => number.fmt(f),
+            Self::Quoted(quoted) => quoted.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
+        }
+    }
+}

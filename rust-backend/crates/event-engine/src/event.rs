@@ -1,0 +1,92 @@
+//! An event of a registry, as the store keeps it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde_json::value::RawValue;
+
+use crate::argument::Argument;
+
+/// The id of a chain (EIP-155), and the name of its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainId(pub i64);
+
+impl fmt::Display for ChainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What names an event everywhere: its id and its block time together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventName {
+    /// The writer's id: free, hostile text.
+    pub id: String,
+    /// Block time, unix seconds.
+    pub timestamp: i64,
+}
+
+/// One row of `events`.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Id and block time.
+    pub name: EventName,
+    /// The shard it is judged in.
+    pub chain_id: ChainId,
+    /// The block that emitted it.
+    pub block_number: i64,
+    /// The hash of that block, as its writer spelled it.
+    pub block_hash: String,
+    /// The transaction that emitted it.
+    pub transaction_hash: String,
+    /// Its place in the block.
+    pub log_index: i32,
+    /// The event's name on chain, `unknown`, or a writer's own.
+    pub event_type: String,
+    /// `identity`, `reputation`, `validation`, or a writer's own.
+    pub registry: String,
+    /// The agent it is about: a uint256 as a decimal string.
+    pub agent_id: Option<String>,
+    /// The contract that emitted it.
+    pub address: Option<String>,
+    /// Decoded arguments.
+    pub arguments: Arguments,
+    /// True once the chain has taken it back.
+    pub invalidated: bool,
+    /// How often it was revised.
+    pub revision: i32,
+}
+
+/// The decoded arguments of an event: a JSON document that is parsed when first asked, because most
+/// events are turned away by a trigger's selectors alone.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments {
+    json: Option<Box<RawValue>>,
+    by_name: OnceLock<BTreeMap<String, Argument>>,
+}
+
+impl Arguments {
+    /// Takes the text of a JSON document. Whatever is not a JSON object has no arguments.
+    pub fn from_json(json: Option<String>) -> Self {
+        let json = json.and_then(|text| RawValue::from_string(text).ok());
+        Self { json, by_name: OnceLock::new() }
+    }
+
+    /// The document as it is stored.
+    pub fn json(&self) -> Option<&RawValue> {
+        self.json.as_deref()
+    }
+
+    /// The argument of that name. `None` where there is none.
+    pub fn get(&self, name: &str) -> Option<&Argument> {
+        self.by_name.get_or_init(|| self.parse()).get(name)
+    }
+
+    fn parse(&self) -> BTreeMap<String, Argument> {
+        let Some(json) = &self.json else { return BTreeMap::new() };
+        let fields: BTreeMap<String, &RawValue> =
+            serde_json::from_str(json.get()).unwrap_or_default();
+        fields.into_iter().map(|(name, raw)| (name, Argument::from_raw(raw))).collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! The engine: judges events against triggers. No I/O, no clock, no dice; the same input gives the
+//! same output, on every machine.
+//!
+//! A chain is a **shard**. What happens on it is a **log** of entries ([`log`]): an event was
+//! inserted or revised, a checkpoint moved. [`decide`](mod@decide) goes through entries in their
+//! order, asks the index of triggers ([`index`]) who speaks of each event, asks their conditions
+//! ([`condition`]), and gives a **plan**: jobs to add, revisions to take back, the new cursor. The
+//! store commits the plan as a whole or not at all.
+//!
+//! - A missed event is impossible here: every entry ends in the plan, and the cursor with it.
+//! - A double is impossible here: a job's id ([`job`]) is a function of trigger, action, event and
+//!   revision, so deciding twice adds nothing.
+//! - A reorg is a revision: the row's highest one wins, lower ones are withdrawn.
+//!
+//! [`trigger_file`] reads what users write; [`retry`] says when a failed attempt is repeated;
+//! [`port`] is what the processor's loop needs of the world.
+
+pub mod action;
+pub mod argument;
+pub mod condition;
+pub mod decide;
+pub mod event;
+pub mod index;
+pub mod job;
+pub mod log;
+pub mod number;
+pub mod port;
+pub mod retry;
+pub mod trigger;
+pub mod trigger_file;

@@ -1,0 +1,40 @@
+//! The shard's log: what a processor reads, in the one order in which it is judged.
+
+use crate::event::{Event, EventName};
+
+/// A place in a shard's log: the writing transaction, then the entry within it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The transaction's 64-bit id.
+    pub xid: u64,
+    /// Orders the entries of one transaction.
+    pub seq: i64,
+}
+
+/// One entry of a shard's log.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// What it speaks of.
+    pub subject: Subject,
+}
+
+/// What an entry speaks of.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// An event was inserted or revised.
+    Event {
+        /// Which one.
+        name: EventName,
+        /// The revision that the entry stands for.
+        revision: i32,
+        /// The row as it is now; it may be at a later revision. `None` once it is deleted.
+        row: Option<Box<Event>>,
+    },
+    /// The chain's checkpoint moved.
+    Checkpoint {
+        /// The block it was set to.
+        block_number: i64,
+    },
+}

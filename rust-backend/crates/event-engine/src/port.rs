@@ -1,0 +1,67 @@
+//! What the processor's loop needs of the world. Few verbs, a promise each.
+
+use std::error::Error;
+use std::future::Future;
+
+use crate::decide::Plan;
+use crate::event::ChainId;
+use crate::index::TriggerIndex;
+use crate::job::JobId;
+use crate::log::Entry;
+
+/// What stands unjudged, shard by shard, as one look sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Shards with entries that may be judged now.
+    pub ready: Vec<ChainId>,
+    /// True where entries stand that may not be judged yet, because a transaction that began
+    /// before them is still open. No bell will ring for them: nobody may sleep.
+    pub held: bool,
+}
+
+/// The shards' logs, and what is committed for them.
+pub trait Shards: Clone + Send + Sync + 'static {
+    /// A shard that is ours until the claim is committed or dropped.
+    type Claim: Claim<Error = Self::Error>;
+    /// Why it did not work.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Tells which shards have entries to judge. Takes no lock and no transaction id.
+    fn survey(&self) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
+
+    /// Claims a shard with its next entries, at most `entries_max`, in the log's order and with no
+    /// gap. `None` where another holds it.
+    fn claim(
+        &self,
+        shard: ChainId,
+        entries_max: u32,
+    ) -> impl Future<Output = Result<Option<Self::Claim>, Self::Error>> + Send;
+}
+
+/// A shard that is ours, with its next entries.
+pub trait Claim: Send {
+    /// Why it did not work.
+    type Error: Error + Send + Sync + 'static;
+
+    /// The entries to judge.
+    fn entries(&self) -> &[Entry];
+
+    /// The revision of the set of triggers; it does not change before the claim ends.
+    fn triggers_revision(&self) -> i64;
+
+    /// Loads the triggers at that revision.
+    fn triggers(&mut self) -> impl Future<Output = Result<TriggerIndex, Self::Error>> + Send;
+
+    /// Commits the plan, its cursor with it: all of it once, or nothing of it. Gives the entries
+    /// back.
+    fn commit(self, plan: &Plan) -> impl Future<Output = Result<Vec<Entry>, Self::Error>> + Send;
+}
+
+/// What carries the ids of jobs that are due to the workers.
+pub trait JobQueue: Clone + Send + Sync + 'static {
+    /// Why it did not work.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Hands the ids over, at least once, or fails: then a sweep hands them over later.
+    fn push(&self, ids: &[JobId]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}

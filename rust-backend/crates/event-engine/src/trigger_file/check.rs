@@ -1,0 +1,274 @@
+//! From what is written to what may be stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::DateTime;
+use serde_saphyr::Spanned;
+
+use super::form::{Action, File, NumberOrText, Secret, Trigger};
+use super::{Context, TriggerFileError, refuse};
+use crate::action::{ActionConfig, SecretSource};
+use crate::condition::Condition;
+use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
+
+type Result<T> = std::result::Result<T, TriggerFileError>;
+
+/// Longer names help nobody, and they stand in logs and in every message.
+const NAME_CHARS_MAX: usize = 128;
+/// A trigger is indexed under each combination of what it selects.
+const COMBINATIONS_MAX: usize = 100_000;
+/// A match becomes a job for each action.
+const ACTIONS_MAX: usize = 16;
+/// As long as the store keeps: octets of a registry's name and of an event's.
+const REGISTRY_BYTES_MAX: usize = 64;
+const EVENT_BYTES_MAX: usize = 1_100;
+/// Longer URLs are not reliably accepted by servers and proxies (RFC 9110, section 4.1).
+const URL_BYTES_MAX: usize = 2_048;
+/// Decimal digits of the largest uint256.
+const AGENT_DIGITS_MAX: usize = 78;
+/// The variables that a trigger may name: nobody reads `DATABASE_URL` through a webhook's secret.
+const SECRET_VARIABLE_PREFIX: &str = "AGENTAURI_SECRET_";
+/// The kinds of action that are announced, so that a refusal can say so.
+const ACTIONS_NOT_BUILT: [&str; 7] =
+    ["email", "slack", "discord", "telegram", "chat", "mcp", "tool_call"];
+
+pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<TriggerSpec>> {
+    if form.version.value != 1 {
+        let version = form.version.value;
+        return Err(refuse(&form.version, format!("version: {version} is unknown; it is 1")));
+    }
+    let mut names = BTreeSet::new();
+    form.triggers
+        .into_iter()
+        .map(|form| {
+            let name = form.value.name.clone();
+            if !names.insert(name.value.clone()) {
+                return Err(refuse(&name, format!("name: {:?} stands here twice", name.value)));
+            }
+            trigger(form, context)
+        })
+        .collect()
+}
+
+fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec> {
+    let place = Spanned { referenced: form.referenced, defined: form.defined, value: () };
+    let form = form.value;
+    identifier("name", &form.name)?;
+    not_built_yet(&form)?;
+    let selectors = Selectors {
+        chains: list("chains", form.chains, |chain| chain_id(chain, context.chains))?,
+        registry: form
+            .registry
+            .map(|registry| text("registry", &registry, REGISTRY_BYTES_MAX))
+            .transpose()?,
+        events: list("events", form.events, |event| text("events", event, EVENT_BYTES_MAX))?,
+        agents: list("agents", form.agents, agent)?,
+    };
+    let combinations = [selectors.chains.len(), selectors.events.len(), selectors.agents.len()]
+        .into_iter()
+        .fold(1_usize, |product, count| product.saturating_mul(count.max(1)));
+    if combinations > COMBINATIONS_MAX {
+        let problem = format!(
+            "chains × events × agents are {combinations} combinations; at most {COMBINATIONS_MAX}"
+        );
+        return Err(refuse(&place, problem));
+    }
+    let when = form.when.map(|when| condition(&when)).transpose()?;
+    if selectors == Selectors::default() && when.is_none() && !form.match_all {
+        let problem = "it would match every event of every chain; \
+                       name what it is for, or say `match_all: true`";
+        return Err(refuse(&place, problem));
+    }
+    let definition = Definition { selectors, when, match_all: form.match_all };
+    let since = form.since.map_or(Ok(Since::Creation), |since| block_time(&since))?;
+    Ok(TriggerSpec {
+        name: form.name.value,
+        definition,
+        since,
+        actions: actions(form.actions, context)?,
+    })
+}
+
+/// Refuses what the format knows and this version does not do.
+fn not_built_yet(form: &Trigger) -> Result<()> {
+    if let Some(cooldown) = &form.cooldown {
+        return Err(refuse(cooldown, "cooldown: is not built yet"));
+    }
+    if let Some(group_by) = &form.group_by {
+        return Err(refuse(group_by, "group_by: is not built yet"));
+    }
+    match &form.finality {
+        Some(finality) => match &finality.value {
+            NumberOrText::Text(text) if text == "instant" => Ok(()),
+            NumberOrText::Text(text) if text != "safe" && text != "finalized" => {
+                let problem = format!(
+                    "finality: {text:?} is unknown; it is `instant`, a number of confirmations, \
+                     `safe` or `finalized`"
+                );
+                Err(refuse(finality, problem))
+            }
+            _ => Err(refuse(finality, "finality: other than `instant` is not built yet")),
+        },
+        None => Ok(()),
+    }
+}
+
+fn list<T, U>(
+    key: &str,
+    values: Option<Spanned<Vec<Spanned<T>>>>,
+    of: impl Fn(&Spanned<T>) -> Result<U>,
+) -> Result<Vec<U>> {
+    let Some(values) = values else { return Ok(Vec::new()) };
+    if values.value.is_empty() {
+        return Err(refuse(&values, format!("{key}: an empty list; leave it out to mean all")));
+    }
+    values.value.iter().map(of).collect()
+}
+
+fn identifier(key: &str, name: &Spanned<String>) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.value.is_empty()
+        || name.value.len() > NAME_CHARS_MAX
+        || !name.value.chars().all(allowed)
+    {
+        let problem = format!(
+            "{key}: {:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`",
+            name.value
+        );
+        return Err(refuse(name, problem));
+    }
+    Ok(())
+}
+
+fn text(key: &str, text: &Spanned<String>, bytes_max: usize) -> Result<String> {
+    if text.value.is_empty() || text.value.len() > bytes_max {
+        return Err(refuse(text, format!("{key}: must be 1 to {bytes_max} bytes")));
+    }
+    Ok(text.value.clone())
+}
+
+fn chain_id(chain: &Spanned<NumberOrText>, names: &BTreeMap<String, i64>) -> Result<i64> {
+    match &chain.value {
+        NumberOrText::Number(id) if *id >= 0 => Ok(*id),
+        NumberOrText::Number(id) => Err(refuse(chain, format!("chains: {id} is not a chain id"))),
+        NumberOrText::Text(name) => names.get(name).copied().ok_or_else(|| {
+            let problem = format!("chains: no chain named {name:?} is configured");
+            refuse(chain, problem)
+        }),
+    }
+}
+
+fn agent(agent: &Spanned<String>) -> Result<String> {
+    let digits = agent.value.as_bytes();
+    let canonical = digits.iter().all(u8::is_ascii_digit)
+        && (1..=AGENT_DIGITS_MAX).contains(&digits.len())
+        && (digits.len() == 1 || digits[0] != b'0');
+    if canonical {
+        return Ok(agent.value.clone());
+    }
+    let problem = format!("agents: {:?} is not a decimal number such as \"42\"", agent.value);
+    Err(refuse(agent, problem))
+}
+
+fn condition(when: &Spanned<String>) -> Result<String> {
+    match Condition::parse(&when.value) {
+        Ok(_) => Ok(when.value.clone()),
+        Err(error) => Err(refuse(when, format!("when: {error}"))),
+    }
+}
+
+fn block_time(since: &Spanned<String>) -> Result<Since> {
+    if since.value == "genesis" {
+        return Ok(Since::Time(0));
+    }
+    match DateTime::parse_from_rfc3339(&since.value) {
+        Ok(time) if time.timestamp() >= 0 => Ok(Since::Time(time.timestamp())),
+        _ => {
+            let problem = format!(
+                "since: {:?} is neither `genesis` nor a time such as 2026-11-01T00:00:00Z",
+                since.value
+            );
+            Err(refuse(since, problem))
+        }
+    }
+}
+
+fn actions(
+    actions: Spanned<Vec<Spanned<Action>>>,
+    context: &Context<'_>,
+) -> Result<Vec<ActionSpec>> {
+    if actions.value.is_empty() || actions.value.len() > ACTIONS_MAX {
+        return Err(refuse(&actions, format!("actions: must be 1 to {ACTIONS_MAX}")));
+    }
+    let mut ids = BTreeSet::new();
+    actions
+        .value
+        .into_iter()
+        .map(|form| {
+            let action = action(&form)?;
+            (context.accepts)(&action.config).map_err(|problem| refuse(&form, problem))?;
+            if !ids.insert(action.id.clone()) {
+                let problem = format!(
+                    "actions: {:?} stands here twice; give each an `id` of its own",
+                    action.id
+                );
+                return Err(refuse(&form, problem));
+            }
+            Ok(action)
+        })
+        .collect()
+}
+
+fn action(form: &Spanned<Action>) -> Result<ActionSpec> {
+    let kind = &form.value.kind;
+    if kind.value != "webhook" {
+        let problem = if ACTIONS_NOT_BUILT.contains(&kind.value.as_str()) {
+            format!("type: `{}` is not built yet", kind.value)
+        } else {
+            format!("type: {:?} is unknown; it is `webhook`", kind.value)
+        };
+        return Err(refuse(kind, problem));
+    }
+    let Some(url) = &form.value.url else {
+        return Err(refuse(form, "url: is missing"));
+    };
+    let Some(secret) = &form.value.secret else {
+        return Err(refuse(form, "secret: is missing; without one nobody can tell who sent it"));
+    };
+    let config = ActionConfig::Webhook {
+        url: text("url", url, URL_BYTES_MAX)?,
+        secret: secret_source(secret)?,
+    };
+    let id = match &form.value.id {
+        Some(id) => {
+            identifier("id", id)?;
+            id.value.clone()
+        }
+        None => config.default_id(),
+    };
+    Ok(ActionSpec { id, config })
+}
+
+fn secret_source(secret: &Spanned<Secret>) -> Result<SecretSource> {
+    match &secret.value {
+        Secret::Inline(text) if text.starts_with("whsec_") => {
+            Ok(SecretSource::Inline(text.clone()))
+        }
+        Secret::Inline(_) => Err(refuse(secret, "secret: does not begin with `whsec_`")),
+        Secret::Elsewhere(place) => match (&place.env, &place.file) {
+            (Some(env), None) if env.starts_with(SECRET_VARIABLE_PREFIX) => {
+                Ok(SecretSource::Variable { env: env.clone() })
+            }
+            // Neither is quoted: somebody may have pasted the secret itself there.
+            (Some(_), None) => {
+                let problem = format!("secret: env does not begin with {SECRET_VARIABLE_PREFIX}");
+                Err(refuse(secret, problem))
+            }
+            (None, Some(file)) if !file.contains('/') && !file.starts_with('.') => {
+                Ok(SecretSource::File { file: file.clone() })
+            }
+            (None, Some(_)) => Err(refuse(secret, "secret: file is not a plain file name")),
+            _ => Err(refuse(secret, "secret: must have exactly one of `env` and `file`")),
+        },
+    }
+}

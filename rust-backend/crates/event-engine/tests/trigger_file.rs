@@ -1,0 +1,150 @@
+//! The format of triggers: what is accepted, and how the rest is refused.
+
+use std::collections::BTreeMap;
+
+use event_engine::action::{ActionConfig, SecretSource};
+use event_engine::trigger::{Selectors, Since, TriggerSpec};
+use event_engine::trigger_file::{Context, TriggerFileError};
+
+const EVERYTHING: &str = r#"
+version: 1
+triggers:
+  - name: low-score
+    chains: [11155111, base]
+    registry: reputation
+    events: [NewFeedback]
+    agents: ["42"]
+    when: 'score < 60 && tag1 == "uptime"'
+    since: 2026-11-01T00:00:00Z
+    finality: instant
+    actions:
+      - id: hook
+        type: webhook
+        url: "https://example.org/hook"
+        secret: {env: AGENTAURI_SECRET_HOOK}
+"#;
+
+fn parse(document: &str) -> Result<Vec<TriggerSpec>, TriggerFileError> {
+    let chains = BTreeMap::from([("base".to_owned(), 8453)]);
+    let context = Context { chains: &chains, ..Context::default() };
+    event_engine::trigger_file::parse(document, &context)
+}
+
+#[test]
+fn the_documented_example_is_read() {
+    let triggers = parse(EVERYTHING).expect("it is accepted");
+    let [trigger] = triggers.as_slice() else { panic!("one trigger") };
+    let selectors = Selectors {
+        chains: vec![11_155_111, 8453],
+        registry: Some("reputation".to_owned()),
+        events: vec!["NewFeedback".to_owned()],
+        agents: vec!["42".to_owned()],
+    };
+    assert_eq!(trigger.definition.selectors, selectors);
+    assert_eq!(trigger.since, Since::Time(1_793_491_200));
+    assert_eq!(trigger.actions[0].id, "hook");
+    let secret = SecretSource::Variable { env: "AGENTAURI_SECRET_HOOK".to_owned() };
+    let url = "https://example.org/hook".to_owned();
+    assert_eq!(trigger.actions[0].config, ActionConfig::Webhook { url, secret });
+}
+
+#[test]
+fn json_is_the_same_format() {
+    let json = r#"{"version": 1, "triggers": [{
+        "name": "all", "match_all": true, "since": "genesis",
+        "actions": [{"type": "webhook", "url": "https://a.example", "secret": {"file": "s"}}]
+    }]}"#;
+    let triggers = parse(json).expect("it is accepted");
+    assert_eq!(triggers[0].since, Since::Time(0));
+}
+
+#[test]
+fn an_action_without_an_id_is_named_by_its_type_and_destination() {
+    let id = |url: &str| {
+        let text = trigger(&format!(
+            "match_all: true\n    actions: [{{type: webhook, url: '{url}', secret: {{file: s}}}}]"
+        ));
+        parse(&text).expect("accepted")[0].actions[0].id.clone()
+    };
+    assert_eq!(id("https://a.example"), id("https://a.example"));
+    assert_ne!(id("https://a.example"), id("https://b.example"));
+    assert!(id("https://a.example").starts_with("webhook-"));
+}
+
+#[test]
+fn what_is_wrong_is_refused_with_its_place_and_its_key() {
+    let action = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let with = |line: &str| trigger(&format!("{line}\n    {action}"));
+    let table = [
+        (with("registry: x").replace("version: 1", "version: 2"), "1:10: version: 2 is unknown"),
+        (with("chains: [nowhere]"), "4:14: chains: no chain named \"nowhere\" is configured"),
+        (with("chains: [-1]"), "4:14: chains: -1 is not a chain id"),
+        (with("chains: []"), "4:13: chains: an empty list"),
+        (with("agents: ['042']"), "4:14: agents: \"042\" is not a decimal number"),
+        (with("when: 'score <'"), "4:11: when: column"),
+        (with("registry: x\n    since: yesterday"), "5:12: since: \"yesterday\" is neither"),
+        (with("registry: x\n    cooldown: 10m"), "5:15: cooldown: is not built yet"),
+        (with("registry: x\n    group_by: agent_id"), "5:15: group_by: is not built yet"),
+        (with("registry: x\n    finality: 12"), "5:15: finality: other than `instant`"),
+        (with("registry: x\n    finality: soon"), "5:15: finality: \"soon\" is unknown"),
+        (with("registri: x"), "unknown field `registri`"),
+        (with("events: NewFeedback"), "4:13:"),
+        (with("# nothing"), "would match every event of every chain"),
+        (trigger("registry: x\n    actions: []"), "5:14: actions: must be 1 to 16"),
+        (
+            trigger("registry: x\n    actions: [{type: email, url: a, secret: {file: s}}]"),
+            "5:22: type: `email` is not built yet",
+        ),
+        (trigger("registry: x\n    actions: [{type: fax}]"), "5:22: type: \"fax\" is unknown"),
+        (trigger("registry: x\n    actions: [{type: webhook, url: a}]"), "secret: is missing"),
+        (
+            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: {env: HOME}}]"),
+            "env does not begin with AGENTAURI_SECRET_",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: {file: ../x}}]"),
+            "file is not a plain file name",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: hunter2}]"),
+            "secret: does not begin with `whsec_`",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (document, expected) in table {
+        let error = parse(&document).expect_err(expected).to_string();
+        if !error.contains(expected) {
+            wrong.push(format!("{document}\nsaid:     {error}\nexpected: {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn two_triggers_of_one_name_are_refused() {
+    let one = trigger("match_all: true\n    actions: [{type: webhook, url: a, secret: {file: s}}]");
+    let both = format!("{one}{}", one.lines().skip(2).collect::<Vec<_>>().join("\n"));
+    let error = parse(&both).expect_err("refused").to_string();
+    assert!(error.contains("\"t\" stands here twice"), "{error}");
+}
+
+#[test]
+fn nonsense_is_refused_and_never_a_panic() {
+    for document in [
+        "",
+        "\u{0}",
+        "version",
+        "[]",
+        "version: 1",
+        "{",
+        "version: 1\ntriggers: 7",
+        "&a *a",
+        "- - -",
+    ] {
+        parse(document).expect_err(document);
+    }
+}
+
+fn trigger(rest: &str) -> String {
+    format!("version: 1\ntriggers:\n  - name: t\n    {rest}\n")
+}

@@ -1,0 +1,23 @@
+//! Judges the events of every shard, once per revision and in order, and hands over the jobs.
+//!
+//! One loop ([`wheel`]): something wakes it, it surveys the shards, judges those that have entries,
+//! and sleeps again. What wakes it ([`wake`]) is a notification ([`listener`]), the start, a
+//! reconnect or the tick; they are all the same, because none of them is believed: what there is to
+//! do is read from the shards' log. So a lost notification delays and loses nothing, and a false
+//! one costs a look.
+//!
+//! Judging itself is the engine's `decide`, pure. Its plan is committed with the shard's cursor in
+//! one transaction; then the ids of the new jobs go to the queue ([`push`]), and if that fails the
+//! workers' sweep finds them in PostgreSQL.
+//!
+//! No judging happens anywhere else, no state outlives a crash here, and nothing here waits for
+//! Redis.
+
+mod announce;
+pub mod listener;
+mod push;
+mod run;
+pub mod wake;
+pub mod wheel;
+
+pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Processor, connect, main};

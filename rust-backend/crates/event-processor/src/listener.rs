@@ -1,0 +1,82 @@
+//! Listens for notifications and rings the bell for each.
+
+use std::time::Duration;
+
+use event_store::PgPool;
+use serde::Deserialize;
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::announce::Announcer;
+use crate::wake::Wake;
+
+/// What INSERT rings, for each row.
+pub const NEW_EVENT: &str = "new_event";
+/// What a change of `invalidated` rings.
+const EVENT_LOG: &str = "event_log";
+/// Between two attempts to listen while PostgreSQL is away.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Listens until `shutdown`, and rings whenever something may have happened: a notification, a
+/// connection made, a connection lost. Rings while it cannot listen are left to the tick.
+pub async fn listen(pool: PgPool, wake: Wake, announcer: Announcer, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let lost = tokio::select! {
+            lost = session(&pool, &wake, &announcer) => lost,
+            () = shutdown.cancelled() => return,
+        };
+        wake.ring();
+        tracing::warn!(error = %lost, "Not listening; judging goes on by the tick");
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// One connection's life. What was missed before it or between two of its lives is found by the
+/// look that each ring starts.
+async fn session(pool: &PgPool, wake: &Wake, announcer: &Announcer) -> sqlx::Error {
+    let mut listener = match PgListener::connect_with(pool).await {
+        Ok(listener) => listener,
+        Err(error) => return error,
+    };
+    if let Err(error) = listener.listen_all([NEW_EVENT, EVENT_LOG]).await {
+        return error;
+    }
+    tracing::info!("Listening for PostgreSQL NOTIFY events on channel '{NEW_EVENT}'");
+    loop {
+        wake.ring();
+        match listener.try_recv().await {
+            Ok(Some(notification)) if notification.channel() == NEW_EVENT => {
+                announcer.received(&event_id(notification.payload()));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::warn!("The connection that listens was cut; listening again"),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// The id in a payload, or the payload itself: any role may send one.
+fn event_id(payload: &str) -> String {
+    #[derive(Deserialize)]
+    struct Payload {
+        event_id: String,
+    }
+    serde_json::from_str(payload)
+        .map_or_else(|_| payload.to_owned(), |payload: Payload| payload.event_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_is_not_ours_is_shown_as_it_is() {
+        assert_eq!(event_id(r#"{"event_id":"a\"b","chain_id":1}"#), "a\"b");
+        for nonsense in ["", "hello", "{", "[]", r#"{"event_id":7}"#, "\u{0}"] {
+            assert_eq!(event_id(nonsense), nonsense);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Hands the ids of new jobs to the queue, beside the judging and never in its way.
+
+use event_engine::job::JobId;
+use event_engine::port::JobQueue;
+use tokio::sync::mpsc;
+
+/// Batches of ids that wait for the queue. Beyond it they are left to the sweep.
+const BATCHES_WAITING_MAX: usize = 256;
+/// Batches that go over together.
+const BATCHES_AT_ONCE: usize = 32;
+
+/// Where the judging leaves ids.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet(mpsc::Sender<Vec<JobId>>);
+
+impl Outlet {
+    /// Leaves ids to be pushed. Where too many wait already, they are left to the sweep.
+    pub(crate) fn leave(&self, ids: Vec<JobId>) {
+        if !ids.is_empty() && self.0.try_send(ids).is_err() {
+            tracing::debug!("The queue is slow; the sweep pushes these jobs");
+        }
+    }
+}
+
+/// An outlet, and the future that empties it until it is dropped and nothing is left.
+pub(crate) fn outlet<Q: JobQueue>(queue: Q) -> (Outlet, impl Future<Output = ()> + Send) {
+    let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+    (Outlet(sender), empty(queue, receiver))
+}
+
+async fn empty<Q: JobQueue>(queue: Q, mut waiting: mpsc::Receiver<Vec<JobId>>) {
+    let mut down = false;
+    let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
+    while waiting.recv_many(&mut batches, BATCHES_AT_ONCE).await > 0 {
+        let ids: Vec<JobId> = batches.drain(..).flatten().collect();
+        match queue.push(&ids).await {
+            Ok(()) if down => {
+                tracing::info!("The queue answers again");
+                down = false;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !down {
+                    tracing::warn!(%error, "The queue does not answer; judging goes on");
+                }
+                down = true;
+            }
+        }
+    }
+}

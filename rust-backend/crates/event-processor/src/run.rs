@@ -1,0 +1,121 @@
+//! The processor's parts, put together.
+
+use std::time::Duration;
+
+use action_queue::{QueueError, Sender};
+use event_engine::job::JobId;
+use event_engine::log::{Entry, Subject};
+use event_store::{PgPool, PgShards};
+use service::config::{ConfigError, Settings};
+use service::health::{self, DefaultPort, Health, Heartbeat};
+use service::logs::{self, Destination};
+use service::signals;
+use tokio_util::sync::CancellationToken;
+
+use crate::announce::Announcer;
+use crate::listener;
+use crate::push::{self, Outlet};
+use crate::wake::Wake;
+use crate::wheel::{self, Audience, Wheel};
+
+/// Connections a processor uses: a claim for each shard it judges at once, the survey, and the one
+/// that listens.
+pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 2;
+
+/// Judges the events of a database until it is told to stop.
+pub struct Processor {
+    /// Connections to the database; [`CONNECTIONS`] are enough.
+    pub pool: PgPool,
+    /// Where ids of new jobs go.
+    pub queue: Sender,
+    /// Names this processor among others.
+    pub name: String,
+    /// Shows that the loop turns.
+    pub heartbeat: Heartbeat,
+}
+
+impl Processor {
+    /// Runs until `shutdown`. What has been judged is committed, and its jobs are handed over.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let wake = Wake::default();
+        let announcer = Announcer::default();
+        let (outlet, emptied) = push::outlet(self.queue);
+        let emptied = tokio::spawn(emptied);
+        let listening = tokio::spawn(listener::listen(
+            self.pool.clone(),
+            wake.clone(),
+            announcer.clone(),
+            shutdown.clone(),
+        ));
+        let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
+        let wheel = Wheel::new(PgShards::new(self.pool, &self.name), audience, wake);
+        wheel.run(&shutdown).await;
+        // With the wheel the last outlet goes; then the rest is pushed.
+        drop(wheel);
+        for task in [emptied, listening] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "A part of the processor failed");
+            }
+        }
+    }
+}
+
+/// Passes on what was judged: ids to the queue, a line to the log, a sign of life.
+struct Herald {
+    outlet: Outlet,
+    announcer: Announcer,
+    heartbeat: Heartbeat,
+}
+
+impl Audience for Herald {
+    fn judged(&self, entries: &[Entry], jobs: Vec<JobId>) {
+        self.outlet.leave(jobs);
+        for entry in entries {
+            if let Subject::Event { row: Some(event), .. } = &entry.subject {
+                self.announcer.processed(event);
+            }
+        }
+    }
+
+    fn alive(&self) {
+        self.heartbeat.beat();
+        self.heartbeat.ready();
+        self.announcer.settle();
+    }
+}
+
+/// The loop must turn at least this often; a batch over a slow disk may take seconds.
+pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The whole life of the process.
+pub async fn main() -> anyhow::Result<()> {
+    let settings = Settings::load()?;
+    logs::init(Destination::Stdout, &settings)?;
+    tracing::info!("Starting Event Processor...");
+    let shutdown = signals::shutdown_token()?;
+    let name = format!("event-processor-{}", std::process::id());
+    let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
+        .await
+        .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+    let queue = connect(settings.redis_url()?).await?;
+    let health = Health::default();
+    let heartbeat = health.register("event-processor", HEARTBEAT_LIMIT);
+    health::start(health, settings.listen, DefaultPort::EVENT_PROCESSOR, shutdown.clone()).await?;
+    Processor { pool, queue, name, heartbeat }.run(shutdown).await;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// A queue that refuses us is refused; one that is away is waited for while judging goes on.
+pub async fn connect(redis_url: &str) -> Result<Sender, ConfigError> {
+    let refused = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
+    let queue = Sender::new(redis_url).map_err(refused)?;
+    match queue.ping().await {
+        Ok(()) => tracing::info!("Connected to Redis"),
+        Err(error @ QueueError::Unavailable(_)) => {
+            tracing::warn!(%error, "Redis is away; judging begins without it");
+        }
+        Err(error) => return Err(refused(error)),
+    }
+    Ok(queue)
+}

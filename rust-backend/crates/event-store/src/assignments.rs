@@ -1,0 +1,95 @@
+//! All that a worker needs to act on a lease: the event, the trigger's name, the configuration of
+//! the action in the version that matched.
+
+use chrono::{DateTime, Utc};
+use event_engine::action::ActionConfig;
+use event_engine::event::Event;
+use event_engine::job::JobId;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::events::Row;
+use crate::leases::Lease;
+
+/// A leased job and what it is about.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The lease.
+    pub lease: Lease,
+    /// The name of its trigger.
+    pub trigger_name: String,
+    /// The kind of action, as it is stored.
+    pub action_type: String,
+    /// Where it goes, and how; or why the stored configuration does not read.
+    pub action: Result<ActionConfig, String>,
+    /// The event, at the revision that matched.
+    pub event: Event,
+    /// When it was inserted.
+    pub event_created_at: DateTime<Utc>,
+    /// Topics of the raw log.
+    pub topics: Option<Vec<String>>,
+    /// Data of the raw log.
+    pub log_data: Option<String>,
+}
+
+/// Loads what the leases are about. A lease whose event has changed or gone since is left out.
+pub async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
+    let earliest = leases.iter().map(|lease| lease.event.timestamp).min().unwrap_or_default();
+    let latest = leases.iter().map(|lease| lease.event.timestamp).max().unwrap_or_default();
+    let rows = sqlx::query!(
+        r#"SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
+                  a.config::text AS "config!",
+                  e.id, e.chain_id, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
+                  e.event_type, e.registry, e."timestamp", e.created_at,
+                  e.agent_id::text AS agent_id, e.data::text AS data, e.address, e.topics,
+                  e.log_data, e.invalidated, e.revision
+           FROM jobs j
+           JOIN events e ON e.id = j.event_id AND e."timestamp" = j.event_timestamp
+                AND e.revision = j.event_revision
+           JOIN triggers t ON t.id = j.trigger_id
+           JOIN trigger_actions a ON a.trigger_id = j.trigger_id AND a.action_id = j.action_id
+                AND a.version = j.action_version
+           WHERE j.id = ANY($1) AND e."timestamp" BETWEEN $2 AND $3"#,
+        &ids,
+        earliest,
+        latest,
+    )
+    .fetch_all(pool)
+    .await?;
+    let by_id: std::collections::BTreeMap<JobId, &Lease> =
+        leases.iter().map(|lease| (lease.id, lease)).collect();
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let lease = (*by_id.get(&JobId(row.job_id))?).clone();
+            let event = Event::from(Row {
+                id: row.id,
+                chain_id: row.chain_id,
+                block_number: row.block_number,
+                block_hash: row.block_hash,
+                transaction_hash: row.transaction_hash,
+                log_index: row.log_index,
+                event_type: row.event_type,
+                registry: row.registry,
+                timestamp: row.timestamp,
+                agent_id: row.agent_id,
+                address: row.address,
+                data: row.data,
+                invalidated: row.invalidated,
+                revision: row.revision,
+            });
+            Some(Assignment {
+                lease,
+                trigger_name: row.trigger_name,
+                action_type: row.action_type,
+                action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
+                event,
+                event_created_at: row.created_at,
+                topics: row.topics,
+                log_data: row.log_data,
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,56 @@
+//! The table `chain_blocks`: the blocks that our own indexer has stored, by which it resumes.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::Result;
+
+/// One row of `chain_blocks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainBlock {
+    /// The chain.
+    pub chain_id: ChainId,
+    /// Its height.
+    pub block_number: i64,
+    /// Its hash, lower-case 0x hex.
+    pub block_hash: String,
+    /// The hash of the block below it, lower-case 0x hex.
+    pub parent_hash: String,
+    /// Block time, unix seconds.
+    pub timestamp: i64,
+}
+
+/// The highest stored block of the chain; `None` before the first.
+pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<ChainBlock>> {
+    let row = sqlx::query!(
+        r#"SELECT block_number, block_hash, parent_hash, "timestamp" FROM chain_blocks
+           WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1"#,
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|row| ChainBlock {
+        chain_id,
+        block_number: row.block_number,
+        block_hash: row.block_hash,
+        parent_hash: row.parent_hash,
+        timestamp: row.timestamp,
+    }))
+}
+
+/// Adds a block. A height that is stored already is an error: somebody else indexes the chain, or a
+/// commit whose answer was lost went through. The caller reads [`latest`] again.
+pub async fn insert(connection: &mut PgConnection, block: &ChainBlock) -> Result<()> {
+    sqlx::query!(
+        r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           VALUES ($1, $2, $3, $4, $5)"#,
+        block.chain_id.0,
+        block.block_number,
+        block.block_hash,
+        block.parent_hash,
+        block.timestamp,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

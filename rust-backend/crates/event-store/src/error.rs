@@ -1,0 +1,34 @@
+//! What can go wrong between us and PostgreSQL, and what the caller does about it.
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// PostgreSQL refused or could not be reached. Retry the whole cycle: nothing was committed,
+    /// or it was and deciding it again adds nothing.
+    #[error("PostgreSQL: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed or the schema is newer than this program. Stop.
+    #[error("migrating the schema: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Somebody else judged the shard in the meantime. Drop the plan and claim again.
+    #[error("shard {chain_id} was judged by another processor in the meantime")]
+    ShardLost {
+        /// The shard.
+        chain_id: i64,
+    },
+    /// A stored row says what our own code never writes. Stop and look at it.
+    #[error("{table}.{column} of {id}: {problem}")]
+    BrokenRow {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        id: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// A result of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,120 @@
+//! Table `events`, read by name.
+
+use std::collections::HashMap;
+
+use event_engine::event::{Arguments, ChainId, Event, EventName};
+use sqlx::{PgConnection, PgPool};
+
+use crate::Result;
+
+/// The rows of these names, as they are now.
+///
+/// The bounds on the block time keep the other chunks of a hypertable out of it.
+pub(crate) async fn by_name(
+    connection: &mut PgConnection,
+    names: &[&EventName],
+) -> Result<HashMap<EventName, Event>> {
+    let ids: Vec<&str> = names.iter().map(|name| name.id.as_str()).collect();
+    let times: Vec<i64> = names.iter().map(|name| name.timestamp).collect();
+    let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
+        return Ok(HashMap::new());
+    };
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT e.id, e.chain_id, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
+                  e.event_type, e.registry, e."timestamp", e.agent_id::text AS agent_id, e.address,
+                  e.data::text AS data, e.invalidated, e.revision
+           FROM unnest($1::text[], $2::bigint[]) AS wanted (id, "timestamp")
+           JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
+           WHERE e."timestamp" BETWEEN $3 AND $4"#,
+        &ids as &[&str],
+        &times,
+        earliest,
+        latest,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let event = Event::from(row);
+            (event.name.clone(), event)
+        })
+        .collect())
+}
+
+/// Which events a list asks for. `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The chain.
+    pub chain_id: Option<i64>,
+    /// The registry.
+    pub registry: Option<String>,
+    /// The name of the event.
+    pub event_type: Option<String>,
+    /// The agent, as a decimal string.
+    pub agent_id: Option<String>,
+}
+
+/// The latest events by arrival, newest first.
+pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Event>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
+                  registry, "timestamp", agent_id::text AS agent_id, address, data::text AS data,
+                  invalidated, revision
+           FROM events
+           WHERE ($1::bigint IS NULL OR chain_id = $1)
+             AND ($2::text IS NULL OR registry = $2)
+             AND ($3::text IS NULL OR event_type = $3)
+             AND ($4::text IS NULL OR agent_id = $4::text::numeric)
+           ORDER BY "timestamp" DESC, block_number DESC, log_index DESC
+           LIMIT $5"#,
+        filter.chain_id,
+        filter.registry,
+        filter.event_type,
+        filter.agent_id,
+        rows_max,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(Event::from).collect())
+}
+
+/// The columns that are judged and shown.
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) chain_id: i64,
+    pub(crate) block_number: i64,
+    pub(crate) block_hash: String,
+    pub(crate) transaction_hash: String,
+    pub(crate) log_index: i32,
+    pub(crate) event_type: String,
+    pub(crate) registry: String,
+    pub(crate) timestamp: i64,
+    pub(crate) agent_id: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) invalidated: bool,
+    pub(crate) revision: i32,
+}
+
+impl From<Row> for Event {
+    fn from(row: Row) -> Self {
+        Self {
+            name: EventName { id: row.id, timestamp: row.timestamp },
+            chain_id: ChainId(row.chain_id),
+            block_number: row.block_number,
+            block_hash: row.block_hash,
+            transaction_hash: row.transaction_hash,
+            log_index: row.log_index,
+            event_type: row.event_type,
+            registry: row.registry,
+            agent_id: row.agent_id,
+            address: row.address,
+            arguments: Arguments::from_json(row.data),
+            invalidated: row.invalidated,
+            revision: row.revision,
+        }
+    }
+}

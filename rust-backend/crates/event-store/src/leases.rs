@@ -1,0 +1,321 @@
+//! Leases on `jobs`: a worker asks for a job here, and tells here what came of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event_engine::event::EventName;
+use event_engine::job::JobId;
+use event_engine::trigger::TriggerId;
+use sqlx::{PgPool, PgTransaction};
+use uuid::Uuid;
+
+use crate::Result;
+use crate::jobs::reason;
+
+/// A job that is ours until its lease runs out. Its attempt has begun.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The job.
+    pub id: JobId,
+    /// The attempt that this lease is, from 1.
+    pub attempt: i32,
+    /// The trigger that matched, and the version that did.
+    pub trigger: (TriggerId, i32),
+    /// The action to take, and the version of its configuration.
+    pub action: (String, i32),
+    /// The event that matched.
+    pub event: EventName,
+    /// The revision of the event that was judged.
+    pub revision: i32,
+    /// When it was decided: the `timestamp` of every attempt's body.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A lease out of a row; each query has a row type of its own.
+macro_rules! lease {
+    ($row:ident) => {
+        Lease {
+            id: JobId($row.id),
+            attempt: $row.attempts,
+            trigger: (TriggerId($row.trigger_id), $row.trigger_version),
+            action: ($row.action_id, $row.action_version),
+            event: EventName { id: $row.event_id, timestamp: $row.event_timestamp },
+            revision: $row.event_revision,
+            created_at: $row.created_at,
+        }
+    };
+}
+
+/// Leases those of `ids` that are due, pending and still wanted. One that is no longer wanted is
+/// cancelled here; one that somebody else has, or that is done, is passed over.
+pub async fn take(
+    pool: &PgPool,
+    holder: &str,
+    ids: &[JobId],
+    duration: Duration,
+) -> Result<Vec<Lease>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"WITH due AS MATERIALIZED (
+               SELECT id, event_id, event_timestamp, event_revision, trigger_id FROM jobs
+               WHERE id = ANY($1) AND state = 'pending' AND due_at <= now()
+               ORDER BY id
+               FOR UPDATE SKIP LOCKED
+           ), asked AS (
+               SELECT due.id, CASE
+                   WHEN e.revision IS NULL THEN $4
+                   WHEN e.invalidated OR e.revision <> due.event_revision THEN $5
+                   WHEN t.state = 'removed' THEN $6
+               END AS unwanted
+               FROM due
+               LEFT JOIN LATERAL (
+                   SELECT revision, invalidated FROM events
+                   WHERE events.id = due.event_id AND events."timestamp" = due.event_timestamp
+               ) e ON true
+               LEFT JOIN triggers t ON t.id = due.trigger_id
+           )
+           UPDATE jobs SET
+               state = CASE WHEN unwanted IS NULL THEN 'leased' ELSE 'cancelled' END,
+               attempts = attempts + CASE WHEN unwanted IS NULL THEN 1 ELSE 0 END,
+               lease_holder = CASE WHEN unwanted IS NULL THEN $2 END,
+               lease_until = CASE WHEN unwanted IS NULL
+                                  THEN now() + make_interval(secs => $3) END,
+               finished_at = CASE WHEN unwanted IS NOT NULL THEN now() END,
+               reason = unwanted
+           FROM asked
+           WHERE jobs.id = asked.id
+           RETURNING jobs.id, state, attempts, trigger_id, trigger_version, action_id,
+                     action_version, event_id, event_timestamp, event_revision, created_at"#,
+        &ids,
+        holder,
+        duration.as_secs_f64(),
+        reason::EVENT_DELETED,
+        reason::EVENT_INVALIDATED,
+        reason::TRIGGER_REMOVED,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
+}
+
+/// Gives jobs back whose attempt has not begun after all: their receiver is busy. The attempt does
+/// not count.
+pub async fn give_back(pool: &PgPool, holder: &str, ids: &[JobId], delay: Duration) -> Result<()> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "UPDATE jobs SET state = 'pending', attempts = attempts - 1, lease_holder = NULL,
+                         lease_until = NULL, due_at = now() + make_interval(secs => $3),
+                         pushed_at = NULL
+         WHERE id = ANY($1) AND state = 'leased' AND lease_holder = $2",
+        &ids,
+        holder,
+        delay.as_secs_f64(),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// What comes after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took it: the job is delivered.
+    Delivered,
+    /// It failed: the job is due again after this time.
+    Retry(Duration),
+    /// It failed for the last time, for this reason: the job is dead.
+    Dead(String),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The lease it was made under.
+    pub lease: Lease,
+    /// The kind of action.
+    pub action_type: String,
+    /// `delivered`, `failed` or `lost`.
+    pub status: AttemptStatus,
+    /// What comes next.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration: Option<Duration>,
+    /// The receiver's HTTP status.
+    pub http_status: Option<u16>,
+    /// What went wrong, in a sentence.
+    pub error: Option<String>,
+    /// The beginning of what the receiver answered.
+    pub response: Option<String>,
+}
+
+/// How an attempt ended, as `action_results.status` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptStatus {
+    /// The receiver took it.
+    Delivered,
+    /// It did not.
+    Failed,
+    /// The worker ended before it could say.
+    Lost,
+}
+
+impl AttemptStatus {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Records the attempts, a row each, and moves their jobs on: all of them or none.
+///
+/// A worker whose lease ran out still records what it saw. It moves nothing, unless it did deliver
+/// and nobody has tried again since: then there is no need to.
+pub async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    move_on(&mut transaction, holder, attempts).await?;
+    record(&mut transaction, attempts).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn move_on(
+    transaction: &mut PgTransaction<'static>,
+    holder: &str,
+    attempts: &[Attempt],
+) -> Result<()> {
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
+    let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| a.outcome.state()).collect();
+    let delays: Vec<f64> = attempts.iter().map(|a| a.outcome.delay().as_secs_f64()).collect();
+    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| a.outcome.reason()).collect();
+    sqlx::query!(
+        "UPDATE jobs SET state = ended.state,
+                due_at = CASE WHEN ended.state = 'pending'
+                              THEN now() + make_interval(secs => ended.delay) ELSE due_at END,
+                pushed_at = NULL, lease_holder = NULL, lease_until = NULL,
+                finished_at = CASE WHEN ended.state <> 'pending' THEN now() END,
+                reason = ended.reason
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::double precision[], $5::text[])
+              AS ended (id, attempt, state, delay, reason)
+         WHERE jobs.id = ended.id AND jobs.attempts = ended.attempt
+           AND (jobs.state = 'leased' AND jobs.lease_holder = $6
+                OR jobs.state = 'pending' AND ended.state = 'delivered')",
+        &ids,
+        &numbers,
+        &states as &[&str],
+        &delays,
+        &reasons as &[Option<&str>],
+        holder,
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) -> Result<()> {
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
+    let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
+    let kinds: Vec<&str> = attempts.iter().map(|a| a.action_type.as_str()).collect();
+    let statuses: Vec<&str> = attempts.iter().map(|a| a.status.as_str()).collect();
+    let durations: Vec<Option<i32>> = attempts
+        .iter()
+        .map(|a| a.duration.map(|d| i32::try_from(d.as_millis()).unwrap_or(i32::MAX)))
+        .collect();
+    let codes: Vec<Option<i16>> =
+        attempts.iter().map(|a| a.http_status.and_then(|code| i16::try_from(code).ok())).collect();
+    let errors: Vec<Option<&str>> = attempts.iter().map(|a| a.error.as_deref()).collect();
+    let responses: Vec<Option<&str>> = attempts.iter().map(|a| a.response.as_deref()).collect();
+    // What was lost may turn out delivered: the worker was only slower than its lease.
+    sqlx::query!(
+        "INSERT INTO action_results (job_id, trigger_id, trigger_version, action_id, action_type,
+                chain_id, event_id, event_timestamp, event_revision, attempt, status, duration_ms,
+                http_status, error, response)
+         SELECT j.id, j.trigger_id, j.trigger_version, j.action_id, ended.kind, j.chain_id,
+                j.event_id, j.event_timestamp, j.event_revision, ended.attempt, ended.status,
+                ended.duration_ms, ended.http_status, ended.error, ended.response
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[],
+                     $6::smallint[], $7::text[], $8::text[])
+              AS ended (id, attempt, kind, status, duration_ms, http_status, error, response)
+         JOIN jobs j ON j.id = ended.id
+         ON CONFLICT (job_id, attempt) DO UPDATE
+         SET status = excluded.status, duration_ms = excluded.duration_ms,
+             http_status = excluded.http_status, error = excluded.error,
+             response = excluded.response
+         WHERE action_results.status = 'lost'",
+        &ids,
+        &numbers,
+        &kinds as &[&str],
+        &statuses as &[&str],
+        &durations as &[Option<i32>],
+        &codes as &[Option<i16>],
+        &errors as &[Option<&str>],
+        &responses as &[Option<&str>],
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+impl Outcome {
+    fn state(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry(_) => "pending",
+            Self::Dead(_) => "dead",
+        }
+    }
+
+    fn delay(&self) -> Duration {
+        match self {
+            Self::Retry(delay) => *delay,
+            Self::Delivered | Self::Dead(_) => Duration::ZERO,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Dead(reason) => Some(reason),
+            Self::Delivered | Self::Retry(_) => None,
+        }
+    }
+}
+
+/// A lease that ran out: its worker is gone or stuck.
+#[derive(Clone, Debug)]
+pub struct Expired {
+    /// The lease.
+    pub lease: Lease,
+    /// Who had it.
+    pub holder: String,
+    /// The kind of action, if its configuration is still there.
+    pub action_type: Option<String>,
+}
+
+/// Leases that ran out, at most `leases_max`.
+pub async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
+    let rows = sqlx::query!(
+        r#"SELECT j.id, attempts, j.trigger_id, trigger_version, j.action_id, action_version,
+                  event_id, event_timestamp, event_revision, j.created_at,
+                  lease_holder AS "lease_holder!", a.action_type AS "action_type?"
+           FROM jobs j
+           LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id
+                AND a.action_id = j.action_id AND a.version = j.action_version
+           WHERE state = 'leased' AND lease_until < now()
+           ORDER BY lease_until
+           LIMIT $1"#,
+        leases_max,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Expired {
+            lease: lease!(row),
+            holder: row.lease_holder,
+            action_type: row.action_type,
+        })
+        .collect())
+}

@@ -1,0 +1,43 @@
+//! PostgreSQL behind the engine's ports. One file a table, SQL beside its function, every query
+//! checked against the schema when this crate is compiled.
+//!
+//! [`PgShards`] surveys, claims and commits: the shard's lock, its cursor, the next entries of its
+//! log, and the one transaction in which a plan is committed. [`leases`] is what the workers ask:
+//! a job is leased here, and what came of it is told here. [`triggers`] changes the set of
+//! triggers. [`new_events`], [`chain_blocks`] and [`checkpoints`] are what our own indexer writes;
+//! others insert into `events` and need nothing of ours.
+//!
+//! Nothing is decided here: what a match is, and what follows from it, is the engine's.
+
+pub mod action_results;
+pub mod assignments;
+pub mod chain_blocks;
+pub mod checkpoints;
+mod error;
+mod event_log;
+pub mod events;
+pub mod job_history;
+pub mod jobs;
+pub mod leases;
+pub mod migrations;
+pub mod new_events;
+pub mod overview;
+mod pool;
+mod shard_cursors;
+mod shards;
+pub mod triggers;
+
+pub use error::{Result, StoreError};
+pub use pool::connect;
+pub use shards::{PgClaim, PgShards};
+pub use sqlx::PgPool;
+
+/// Connects, and brings the schema up to date.
+///
+/// # Errors
+/// As for [`connect`] and [`migrations::migrate`].
+pub async fn open(url: &str, application: &str, connections_max: u32) -> Result<PgPool> {
+    let pool = connect(url, application, connections_max).await?;
+    migrations::migrate(&pool).await?;
+    Ok(pool)
+}

@@ -1,0 +1,108 @@
+//! What an operator asks: how far each shard is, what the jobs do, what holds things back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::Result;
+
+/// The whole of it at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Shard by shard.
+    pub shards: Vec<Shard>,
+    /// Jobs of each state.
+    pub jobs: BTreeMap<String, i64>,
+    /// Triggers in force.
+    pub triggers_active: i64,
+    /// The revision of their set.
+    pub triggers_revision: i64,
+    /// Age in seconds of the oldest transaction in the cluster that has written: what it began
+    /// before cannot be judged until it ends.
+    pub oldest_writing_transaction_seconds: Option<f64>,
+    /// How full the notification queue is, 0 to 1. Beyond 0.5 no bell rings.
+    pub notification_queue_usage: f64,
+}
+
+/// One shard.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shard {
+    /// The chain.
+    pub chain_id: i64,
+    /// The processor that judged it last.
+    pub holder: Option<String>,
+    /// How often it changed hands.
+    pub generation: i64,
+    /// Entries judged since the beginning.
+    pub entries_judged: i64,
+    /// Entries that wait to be judged, counted up to [`BEHIND_MAX`].
+    pub entries_behind: i64,
+    /// Age in seconds of the oldest event that waits.
+    pub oldest_unjudged_seconds: Option<f64>,
+    /// The block of its checkpoint.
+    pub checkpoint_block: Option<i64>,
+    /// When the last batch was committed.
+    pub judged_at: Option<DateTime<Utc>>,
+}
+
+/// Counting further would read a long log for a number that nobody needs exactly.
+pub const BEHIND_MAX: i64 = 100_000;
+
+/// Reads the status.
+pub async fn status(pool: &PgPool) -> Result<Status> {
+    let shards = sqlx::query_as!(
+        Shard,
+        r#"WITH RECURSIVE shards (chain_id) AS (
+               SELECT min(chain_id) FROM event_log
+               UNION ALL
+               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
+               FROM shards s WHERE s.chain_id IS NOT NULL
+           )
+           SELECT s.chain_id AS "chain_id!", c.holder AS "holder?",
+                  coalesce(c.generation, 0) AS "generation!",
+                  coalesce(c.entries_judged, 0) AS "entries_judged!",
+                  (SELECT count(*) FROM (
+                       SELECT FROM event_log l
+                       WHERE l.chain_id = s.chain_id
+                         AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                       LIMIT 100000) AS behind) AS "entries_behind!",
+                  (SELECT extract(epoch FROM now() - e.created_at)::double precision
+                   FROM (SELECT event_id, event_timestamp FROM event_log l
+                         WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
+                           AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                         ORDER BY l.xid, l.seq LIMIT 1) AS first
+                   JOIN events e ON e.id = first.event_id
+                        AND e."timestamp" = first.event_timestamp) AS oldest_unjudged_seconds,
+                  p.block_number AS "checkpoint_block?", c.updated_at AS "judged_at?"
+           FROM shards s
+           LEFT JOIN shard_cursors c USING (chain_id)
+           LEFT JOIN checkpoints p USING (chain_id)
+           WHERE s.chain_id IS NOT NULL
+           ORDER BY s.chain_id"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    let jobs = sqlx::query!(r#"SELECT state, count(*) AS "number!" FROM jobs GROUP BY state"#)
+        .fetch_all(pool)
+        .await?;
+    let rest = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM triggers WHERE state = 'active') AS "active!",
+                  (SELECT revision FROM trigger_set) AS "revision!",
+                  (SELECT extract(epoch FROM max(now() - xact_start))::double precision
+                   FROM pg_stat_activity
+                   WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()) AS oldest,
+                  pg_notification_queue_usage() AS "usage!""#,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(Status {
+        shards,
+        jobs: jobs.into_iter().map(|row| (row.state, row.number)).collect(),
+        triggers_active: rest.active,
+        triggers_revision: rest.revision,
+        oldest_writing_transaction_seconds: rest.oldest,
+        notification_queue_usage: rest.usage,
+    })
+}

@@ -1,0 +1,174 @@
+//! Tables `triggers`, `trigger_versions`, `trigger_actions` and `trigger_set`.
+
+mod apply;
+
+use event_engine::condition::Condition;
+use event_engine::index::TriggerIndex;
+use event_engine::trigger::{Definition, Trigger, TriggerId};
+use sqlx::{PgConnection, PgPool};
+
+pub use self::apply::{Applied, Change, Removed, apply, disable};
+use crate::{Result, StoreError};
+
+/// The revision of the set of triggers.
+pub(crate) async fn revision(connection: &mut PgConnection) -> Result<i64> {
+    let revision =
+        sqlx::query_scalar!("SELECT revision FROM trigger_set").fetch_one(connection).await?;
+    Ok(revision)
+}
+
+/// The triggers in force, indexed. One whose definition no longer reads is left out and reported:
+/// it must not stop the others.
+pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Result<TriggerIndex> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id, t.owner, t.name, v.version, v.definition::text AS "definition!", v.since,
+                  v.action_ids, v.action_versions
+           FROM triggers t
+           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+           WHERE t.state = 'active'
+           ORDER BY t.id"#,
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut triggers = Vec::with_capacity(rows.len());
+    for row in rows {
+        match compile(&row.definition) {
+            Ok((definition, condition)) => triggers.push(Trigger {
+                id: TriggerId(row.id),
+                version: row.version,
+                selectors: definition.selectors,
+                condition,
+                since: row.since,
+                actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
+            }),
+            Err(problem) => tracing::error!(
+                trigger = %row.id, owner = row.owner, name = row.name, version = row.version,
+                problem, "A stored trigger does not read; it is left out"
+            ),
+        }
+    }
+    Ok(TriggerIndex::new(revision, triggers))
+}
+
+fn compile(definition: &str) -> Result<(Definition, Option<Condition>), String> {
+    let definition: Definition =
+        serde_json::from_str(definition).map_err(|error| error.to_string())?;
+    let condition = definition
+        .when
+        .as_deref()
+        .map(Condition::parse)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    Ok((definition, condition))
+}
+
+/// A trigger as it is shown to its owner. Secrets are not in it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Overview {
+    /// Its id.
+    pub id: TriggerIdText,
+    /// Its owner.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// `active`, `disabled` or `removed`.
+    pub state: String,
+    /// The version in force.
+    pub version: i32,
+    /// Block time from which it fires, unix seconds.
+    pub since: i64,
+    /// What it says.
+    pub definition: Definition,
+    /// Its actions.
+    pub actions: Vec<ActionOverview>,
+    /// Jobs of each state.
+    pub jobs: std::collections::BTreeMap<String, i64>,
+}
+
+/// An id as text, for output.
+pub type TriggerIdText = String;
+
+/// An action as it is shown to its owner.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ActionOverview {
+    /// Its id.
+    pub id: String,
+    /// The version in force.
+    pub version: i32,
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where it goes.
+    pub destination: String,
+    /// Where its secret is kept; never the secret.
+    pub secret: String,
+}
+
+/// The triggers of an owner that have not been removed, by name.
+pub async fn list(pool: &PgPool, owner: &str) -> Result<Vec<Overview>> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id, t.owner, t.name, t.state, v.version, v.since,
+                  v.definition::text AS "definition!",
+                  (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
+                                                     'config', a.config) ORDER BY n.ordinality)
+                   FROM unnest(v.action_ids, v.action_versions) WITH ORDINALITY
+                        AS n (id, version, ordinality)
+                   JOIN trigger_actions a ON a.trigger_id = t.id AND a.action_id = n.id
+                        AND a.version = n.version)::text AS "actions!",
+                  (SELECT coalesce(json_object_agg(state, number), '{}')
+                   FROM (SELECT state, count(*) AS number FROM jobs
+                         WHERE jobs.trigger_id = t.id GROUP BY state) AS j)::text AS "jobs!"
+           FROM triggers t
+           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+           WHERE t.owner = $1 AND t.state <> 'removed'
+           ORDER BY t.name"#,
+        owner,
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let id = row.id.to_string();
+            let broken = |column, error: serde_json::Error| StoreError::BrokenRow {
+                table: "trigger_versions",
+                column,
+                id: id.clone(),
+                problem: error.to_string(),
+            };
+            let stored: Vec<StoredAction> =
+                serde_json::from_str(&row.actions).map_err(|e| broken("actions", e))?;
+            Ok(Overview {
+                definition: serde_json::from_str(&row.definition)
+                    .map_err(|e| broken("definition", e))?,
+                jobs: serde_json::from_str(&row.jobs).map_err(|e| broken("jobs", e))?,
+                actions: stored.into_iter().map(ActionOverview::from).collect(),
+                owner: row.owner,
+                name: row.name,
+                state: row.state,
+                version: row.version,
+                since: row.since,
+                id,
+            })
+        })
+        .collect()
+}
+
+#[derive(serde::Deserialize)]
+struct StoredAction {
+    id: String,
+    version: i32,
+    config: event_engine::action::ActionConfig,
+}
+
+impl From<StoredAction> for ActionOverview {
+    fn from(stored: StoredAction) -> Self {
+        let event_engine::action::ActionConfig::Webhook { url, secret } = &stored.config;
+        Self {
+            kind: stored.config.kind().to_owned(),
+            destination: url.clone(),
+            secret: format!("{secret:?}"),
+            id: stored.id,
+            version: stored.version,
+        }
+    }
+}

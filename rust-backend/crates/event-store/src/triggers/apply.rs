@@ -1,0 +1,338 @@
+//! Changing the set of triggers: all of a document or nothing of it.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use event_engine::trigger::{Since, TriggerId, TriggerSpec};
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool, PgTransaction};
+use uuid::Uuid;
+
+use crate::Result;
+
+/// What applying a document did.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Applied {
+    /// The revision of the set now in force.
+    pub revision: i64,
+    /// Each trigger of the document.
+    pub triggers: Vec<(String, Change)>,
+    /// Those of the owner that were removed because the document does not name them.
+    pub removed: Vec<Removed>,
+}
+
+/// What became of a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It is new, or had been removed.
+    Created,
+    /// It has a new version, or is active again.
+    Updated,
+    /// It says what it said before.
+    Unchanged,
+}
+
+/// A trigger that was removed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Removed {
+    /// Its name.
+    pub name: String,
+    /// How many pending jobs of its were cancelled.
+    pub jobs_cancelled: u64,
+}
+
+/// What is stored of a trigger.
+struct Stored {
+    state: String,
+    version: i32,
+    latest_version: i32,
+    definition: Value,
+    since: i64,
+    /// Unix seconds.
+    created_at: i64,
+    actions: Vec<(String, i32)>,
+}
+
+/// The latest configuration of each action: (trigger, action id) → (version, configuration).
+type StoredActions = BTreeMap<(Uuid, String), (i32, Value)>;
+
+/// Puts the triggers of `owner` in force. With `prune`, those that the document does not name are
+/// removed and their pending jobs cancelled. Once this returns nothing is judged by the earlier
+/// set.
+pub async fn apply(
+    pool: &PgPool,
+    owner: &str,
+    specs: &[TriggerSpec],
+    prune: bool,
+) -> Result<Applied> {
+    let mut transaction = pool.begin().await?;
+    one_at_a_time(&mut transaction).await?;
+    let ids: Vec<Uuid> = specs.iter().map(|spec| TriggerId::of(owner, &spec.name).0).collect();
+    let known = stored(&mut transaction, &ids).await?;
+    let known_actions = stored_actions(&mut transaction, &ids).await?;
+
+    let now = Utc::now().timestamp();
+    let mut rows = Changes::default();
+    let mut triggers = Vec::with_capacity(specs.len());
+    for (spec, id) in specs.iter().zip(&ids) {
+        let change = rows.add(*id, spec, known.get(id), &known_actions, now);
+        triggers.push((spec.name.clone(), change));
+    }
+    rows.write(&mut transaction, owner).await?;
+    let removed =
+        if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
+    let changed = !removed.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
+    let revision = put_in_force(&mut transaction, changed).await?;
+    transaction.commit().await?;
+    Ok(Applied { revision, triggers, removed })
+}
+
+/// Takes a trigger out of force without removing it. False where there is none of that name.
+pub async fn disable(pool: &PgPool, owner: &str, name: &str) -> Result<bool> {
+    let mut transaction = pool.begin().await?;
+    one_at_a_time(&mut transaction).await?;
+    let done = sqlx::query!(
+        "UPDATE triggers SET state = 'disabled', updated_at = now()
+         WHERE owner = $1 AND name = $2 AND state <> 'removed'",
+        owner,
+        name,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let found = done.rows_affected() > 0;
+    put_in_force(&mut transaction, found).await?;
+    transaction.commit().await?;
+    Ok(found)
+}
+
+/// Two documents are applied one after the other.
+async fn one_at_a_time(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        r#"SELECT true AS "locked!" FROM pg_advisory_xact_lock(
+               hashtextextended('agentauri trigger changes', 0))"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// Waits for the batches under way, which hold the set shared, and bumps its revision. The last
+/// step: until the commit that follows, no batch begins.
+async fn put_in_force(transaction: &mut PgTransaction<'static>, changed: bool) -> Result<i64> {
+    if !changed {
+        return super::revision(transaction).await;
+    }
+    sqlx::query!(
+        r#"SELECT true AS "locked!" FROM pg_advisory_xact_lock(
+               hashtextextended('agentauri trigger set', 0))"#
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    let revision =
+        sqlx::query_scalar!("UPDATE trigger_set SET revision = revision + 1 RETURNING revision")
+            .fetch_one(&mut **transaction)
+            .await?;
+    Ok(revision)
+}
+
+async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Stored>> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id, t.state, t.version, v.definition, v.since, v.action_ids,
+                  v.action_versions, extract(epoch FROM t.created_at)::bigint AS "created_at!",
+                  (SELECT max(version) FROM trigger_versions a WHERE a.trigger_id = t.id)
+                      AS "latest_version!"
+           FROM triggers t
+           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+           WHERE t.id = ANY($1)"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let stored = Stored {
+                state: row.state,
+                version: row.version,
+                latest_version: row.latest_version,
+                definition: row.definition,
+                since: row.since,
+                created_at: row.created_at,
+                actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
+            };
+            (row.id, stored)
+        })
+        .collect())
+}
+
+async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<StoredActions> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (trigger_id, action_id) trigger_id, action_id, version, config
+         FROM trigger_actions WHERE trigger_id = ANY($1)
+         ORDER BY trigger_id, action_id, version DESC",
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.trigger_id, row.action_id), (row.version, row.config)))
+        .collect())
+}
+
+/// Rows to write, as columns for `unnest`.
+#[derive(Default)]
+struct Changes {
+    ids: Vec<Uuid>,
+    names: Vec<String>,
+    versions: Vec<i32>,
+    definitions: Vec<Json<Value>>,
+    sinces: Vec<i64>,
+    /// JSON arrays: arrays of arrays do not unnest.
+    action_ids: Vec<Json<Vec<String>>>,
+    action_versions: Vec<Json<Vec<i32>>>,
+    actions: Vec<(Uuid, String, i32, &'static str, Value)>,
+}
+
+impl Changes {
+    fn add(
+        &mut self,
+        id: Uuid,
+        spec: &TriggerSpec,
+        stored: Option<&Stored>,
+        stored_actions: &StoredActions,
+        now: i64,
+    ) -> Change {
+        let alive = stored.filter(|stored| stored.state != "removed");
+        let definition = serde_json::to_value(&spec.definition).expect("a definition is JSON");
+        let since = match (spec.since, alive) {
+            (Since::Time(time), _) => time,
+            (Since::Creation, Some(stored)) => stored.created_at,
+            (Since::Creation, None) => now,
+        };
+        let mut new_actions = Vec::new();
+        let mut actions = Vec::with_capacity(spec.actions.len());
+        for action in &spec.actions {
+            let config = serde_json::to_value(&action.config).expect("a configuration is JSON");
+            let version = match stored_actions.get(&(id, action.id.clone())) {
+                Some((version, latest)) if *latest == config => *version,
+                latest => {
+                    let version = latest.map_or(1, |(version, _)| version + 1);
+                    new_actions.push((
+                        id,
+                        action.id.clone(),
+                        version,
+                        action.config.kind(),
+                        config,
+                    ));
+                    version
+                }
+            };
+            actions.push((action.id.clone(), version));
+        }
+        if let Some(stored) = alive {
+            let same = stored.state == "active"
+                && stored.definition == definition
+                && stored.since == since
+                && stored.actions == actions;
+            if same {
+                return Change::Unchanged;
+            }
+        }
+        self.actions.append(&mut new_actions);
+        self.ids.push(id);
+        self.names.push(spec.name.clone());
+        self.versions
+            .push(stored.map_or(1, |stored| stored.latest_version.max(stored.version) + 1));
+        self.definitions.push(Json(definition));
+        self.sinces.push(since);
+        let (action_ids, action_versions) = actions.into_iter().unzip();
+        self.action_ids.push(Json(action_ids));
+        self.action_versions.push(Json(action_versions));
+        if alive.is_some() { Change::Updated } else { Change::Created }
+    }
+
+    async fn write(&self, connection: &mut PgConnection, owner: &str) -> Result<()> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        sqlx::query!(
+            "INSERT INTO triggers AS t (id, owner, name, version)
+             SELECT new.id, $1, new.name, new.version
+             FROM unnest($2::uuid[], $3::text[], $4::integer[]) AS new (id, name, version)
+             ON CONFLICT (id) DO UPDATE
+             SET version = excluded.version, state = 'active', updated_at = now(),
+                 created_at = CASE WHEN t.state = 'removed' THEN now() ELSE t.created_at END",
+            owner,
+            &self.ids,
+            &self.names,
+            &self.versions,
+        )
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query!(
+            "INSERT INTO trigger_versions (trigger_id, version, definition, since, action_ids,
+                                           action_versions)
+             SELECT new.id, new.version, new.definition, new.since,
+                    ARRAY(SELECT jsonb_array_elements_text(new.action_ids)),
+                    ARRAY(SELECT jsonb_array_elements_text(new.action_versions)::integer)
+             FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::bigint[], $5::jsonb[],
+                         $6::jsonb[])
+                  AS new (id, version, definition, since, action_ids, action_versions)",
+            &self.ids,
+            &self.versions,
+            &self.definitions as &[Json<Value>],
+            &self.sinces,
+            &self.action_ids as &[Json<Vec<String>>],
+            &self.action_versions as &[Json<Vec<i32>>],
+        )
+        .execute(&mut *connection)
+        .await?;
+        self.write_actions(connection).await
+    }
+
+    async fn write_actions(&self, connection: &mut PgConnection) -> Result<()> {
+        let triggers: Vec<Uuid> = self.actions.iter().map(|action| action.0).collect();
+        let ids: Vec<&str> = self.actions.iter().map(|action| action.1.as_str()).collect();
+        let versions: Vec<i32> = self.actions.iter().map(|action| action.2).collect();
+        let kinds: Vec<&str> = self.actions.iter().map(|action| action.3).collect();
+        let configs: Vec<Value> = self.actions.iter().map(|action| action.4.clone()).collect();
+        sqlx::query!(
+            "INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[])",
+            &triggers,
+            &ids as &[&str],
+            &versions,
+            &kinds as &[&str],
+            &configs,
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+async fn remove_others(
+    connection: &mut PgConnection,
+    owner: &str,
+    kept: &[Uuid],
+) -> Result<Vec<Removed>> {
+    let removed = sqlx::query!(
+        "UPDATE triggers SET state = 'removed', updated_at = now()
+         WHERE owner = $1 AND state <> 'removed' AND id <> ALL($2)
+         RETURNING id, name",
+        owner,
+        kept,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut reports = Vec::with_capacity(removed.len());
+    for trigger in removed {
+        let jobs_cancelled = crate::jobs::cancel_of_triggers(connection, &[trigger.id]).await?;
+        reports.push(Removed { name: trigger.name, jobs_cancelled });
+    }
+    reports.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(reports)
+}

@@ -1,0 +1,99 @@
+//! Whom servers run as: PostgreSQL refuses to run as root, and nothing here needs root's rights.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Error;
+
+/// A user and its main group, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Account {
+    /// Whom servers run as if not as ourselves: nobody else unless we are root, then the user
+    /// `postgres` if there is one, else `nobody`.
+    pub(crate) fn for_servers() -> Result<Option<Self>, Error> {
+        if current_uid() != 0 {
+            return Ok(None);
+        }
+        let passwd = Path::new("/etc/passwd");
+        match Self::named(passwd, "postgres")?.or(Self::named(passwd, "nobody")?) {
+            Some(account) => Ok(Some(account)),
+            None => Err(Error::unusable(passwd, "has neither a user postgres nor nobody")),
+        }
+    }
+
+    /// Looks a user up in a passwd file; `None` if it is not there.
+    ///
+    /// The file and not the system's directory services, as those answer for this root only.
+    pub(crate) fn named(passwd: &Path, name: &str) -> Result<Option<Self>, Error> {
+        let text = fs::read_to_string(passwd).map_err(Error::io(passwd))?;
+        Ok(text.lines().find_map(|line| parse(line, name)))
+    }
+
+    /// Whether this account may enter `folder`, judged by the permission bits of it and of
+    /// everything above it. `folder` has to be absolute, without symbolic links.
+    pub(crate) fn may_enter(self, folder: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        folder.ancestors().all(|part| {
+            fs::metadata(part).is_ok_and(|found| {
+                let bit = if found.uid() == self.uid {
+                    0o100
+                } else if found.gid() == self.gid {
+                    0o010
+                } else {
+                    0o001
+                };
+                found.mode() & bit != 0
+            })
+        })
+    }
+}
+
+/// The effective user of this process.
+pub(crate) fn current_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn parse(line: &str, name: &str) -> Option<Account> {
+    let mut fields = line.split(':');
+    if fields.next()? != name {
+        return None;
+    }
+    let uid = fields.nth(1)?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    Some(Account { uid, gid })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_its_whole_name_only() {
+        let line = "postgres:x:101:104:PostgreSQL administrator:/var/lib/postgresql:/bin/bash";
+        assert_eq!(parse(line, "postgres"), Some(Account { uid: 101, gid: 104 }));
+        assert_eq!(parse(line, "post"), None);
+        assert_eq!(parse("postgres:x:many:104", "postgres"), None);
+    }
+
+    #[test]
+    fn a_closed_folder_anywhere_above_keeps_a_stranger_out() {
+        let stranger = Account { uid: 54_321, gid: 54_321 };
+        let top = tempfile::tempdir_in("/tmp").expect("a folder");
+        let close = |mode| fs::set_permissions(top.path(), fs::Permissions::from_mode(mode));
+        close(0o700).expect("permissions");
+        let below = top.path().join("below");
+        fs::create_dir(&below).expect("a folder");
+        fs::set_permissions(&below, fs::Permissions::from_mode(0o755)).expect("permissions");
+        assert!(!stranger.may_enter(&below), "the folder above is 0700");
+
+        close(0o711).expect("permissions");
+        assert!(stranger.may_enter(&below));
+    }
+}

@@ -1,0 +1,234 @@
+//! A private PostgreSQL.
+
+mod cluster;
+mod installation;
+mod options;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+pub use self::installation::Installation;
+use self::installation::Programs;
+pub use self::options::PostgresOptions;
+use crate::guarded::Guarded;
+use crate::launch::Launch;
+use crate::processes::{self, Ending};
+use crate::{Error, free_port, password, percent, server_log, wait};
+
+/// The database that every cluster has.
+pub(crate) const DATABASE: &str = "agentauri_backend";
+
+/// The superuser as whom everybody connects.
+pub(crate) const USER: &str = "postgres";
+
+/// The port that is part of the socket's name, when none is listened on.
+const SOCKET_PORT: u16 = 5432;
+
+/// How long a start may take: after a crash it replays its log first.
+const START_MAX: Duration = Duration::from_mins(1);
+
+/// SIGINT disconnects everybody and writes a checkpoint, SIGQUIT ends at once, to be recovered.
+const ENDING: Ending =
+    Ending { polite: Signal::INT, patience: Duration::from_secs(20), firm: Signal::QUIT };
+
+/// A running private PostgreSQL with an empty database. Dropping it stops it.
+///
+/// All calls block for as long as they say; in async code that is fine at start and end only.
+#[derive(Debug)]
+pub struct Postgres {
+    /// `None` after [`Self::kill9`]. Before `options`, as the directory has to outlive it.
+    server: Option<Guarded>,
+    data: PathBuf,
+    sockets: PathBuf,
+    log: PathBuf,
+    port: u16,
+    password: String,
+    programs: Programs,
+    options: PostgresOptions,
+}
+
+impl Postgres {
+    /// Starts one and waits until it accepts connections: a second or two the first time, less
+    /// than half a second later, up to a minute after a crash.
+    ///
+    /// A server that a dead process left on the same data is stopped first.
+    pub fn start(options: PostgresOptions) -> Result<Self, Error> {
+        let folder = options.directory.server_folder("postgres")?;
+        let data = folder.join("data");
+        let programs = Programs::find(&options.installation, cluster::major(&data))?;
+        if programs.account != options.directory.account() {
+            let reason = "is not for this installation's user; use its temporary_directory";
+            return Err(Error::unusable(options.directory.path(), reason));
+        }
+        let sockets = options.directory.folder_for_server(&folder, "socket")?;
+        processes::end_leftovers(&data, "postgres", ENDING);
+        cluster::ensure(&programs, &data, options.durable)?;
+        let mut postgres = Self {
+            server: None,
+            data,
+            sockets,
+            log: folder.join("server.log"),
+            port: SOCKET_PORT,
+            password: String::new(),
+            programs,
+            options,
+        };
+        if postgres.options.tcp {
+            postgres.start_on_free_port()?;
+        } else {
+            postgres.launch()?;
+        }
+        Ok(postgres)
+    }
+
+    /// A fresh one for one test, in a directory of its own that goes with it. Not durable, and
+    /// copied from a template that the first test ever makes (some two seconds).
+    ///
+    /// It may also be kept in a static: it ends with the process.
+    pub fn for_test() -> Result<Self, Error> {
+        let installation = Installation::for_test()?;
+        let directory = installation.temporary_directory()?;
+        Self::start(PostgresOptions { installation, ..PostgresOptions::fast(directory) })
+    }
+
+    /// The URL of the database `agentauri_backend`, for sqlx, psql and libpq.
+    ///
+    /// It holds the password when TCP was asked for: do not log it.
+    pub fn url(&self) -> String {
+        self.url_of(DATABASE)
+    }
+
+    /// The URL of another database of the same server.
+    pub fn url_of(&self, database: &str) -> String {
+        let (port, database) = (self.port, percent::encoded(database.as_bytes()));
+        if self.options.tcp {
+            return format!("postgres://{USER}:{}@127.0.0.1:{port}/{database}", self.password);
+        }
+        // The host before the path is a placeholder that the parameter overrides. Encryption is
+        // not offered through a socket; saying so spares each connection a question.
+        let folder = percent::encoded(self.sockets.as_os_str().as_encoded_bytes());
+        format!("postgres://{USER}@localhost:{port}/{database}?host={folder}&sslmode=disable")
+    }
+
+    /// The folder of its Unix socket, for `psql -h`. Always there, TCP or not.
+    pub fn socket_dir(&self) -> &Path {
+        &self.sockets
+    }
+
+    /// The environment for psql and other programs of libpq, through the socket.
+    pub fn psql_env(&self) -> [(&'static str, String); 4] {
+        [
+            ("PGHOST", self.sockets.display().to_string()),
+            ("PGPORT", self.port.to_string()),
+            ("PGUSER", USER.to_owned()),
+            ("PGDATABASE", DATABASE.to_owned()),
+        ]
+    }
+
+    /// Its log: this run's.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its first process, or `None` after [`Self::kill9`].
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Guarded::pid)
+    }
+
+    /// Whether it has TimescaleDB, ready for `CREATE EXTENSION timescaledb`.
+    pub fn has_timescaledb(&self) -> bool {
+        self.programs.has_timescaledb()
+    }
+
+    /// Kills all of its processes at once, as a loss of power would. Nothing that was committed
+    /// is lost; [`Self::restart`] recovers.
+    pub fn kill9(&mut self) {
+        processes::crash(&self.data, "postgres");
+        if let Some(mut server) = self.server.take() {
+            server.bury();
+        }
+        status::free_shared_memory(&self.data);
+    }
+
+    /// Stops it, if it still runs, and starts it again: same data, same URL. Everybody is
+    /// disconnected.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        if let Some(mut server) = self.server.take() {
+            server.end(true);
+        }
+        processes::end_leftovers(&self.data, "postgres", ENDING);
+        self.launch()
+    }
+
+    /// Stops it: everybody is disconnected, everything is on disk. Within 30 s in the worst case.
+    pub fn stop(mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.end(true);
+        }
+    }
+
+    fn start_on_free_port(&mut self) -> Result<(), Error> {
+        self.password = password::random();
+        let sql = format!("ALTER ROLE {USER} PASSWORD '{}'\n", self.password);
+        cluster::run_single(&self.programs, &self.data, &sql)?;
+        let mut tries = 1;
+        loop {
+            self.port = free_port::choose()?;
+            match self.launch() {
+                Err(_) if tries < free_port::TRIES && free_port::is_taken(self.port) => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn launch(&mut self) -> Result<(), Error> {
+        let log = server_log::begin(&self.log)?;
+        let directory = &self.options.directory;
+        let folder = self.data.parent().filter(|_| directory.is_temporary());
+        let mut server = Guarded::start(&self.command()?, &log, b"", ENDING, folder)?;
+        let pid = server.pid();
+        wait::until(START_MAX, || server.has_ended() || status::is_ready(&self.data, pid));
+        if server.has_ended() || !status::is_ready(&self.data, pid) {
+            server.end(false);
+            let what = "did not start".to_owned();
+            let log = server_log::tail(&self.log);
+            return Err(Error::Failed { server: "PostgreSQL", what, log });
+        }
+        tracing::debug!(pid, data = %self.data.display(), "started a private PostgreSQL");
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn command(&self) -> Result<Launch, Error> {
+        let folder = self.data.parent().unwrap_or(Path::new("/"));
+        let mut launch = self.programs.launch("postgres", folder)?;
+        launch.add("-D");
+        launch.add(self.programs.inner(&self.data)?);
+        // In quotes, as it is a list and paths may hold spaces.
+        let sockets = self.programs.inner(&self.sockets)?;
+        let sockets = sockets.display().to_string().replace('"', "\"\"");
+        let sockets = format!("\"{sockets}\"");
+        let port = self.port.to_string();
+        let listen = if self.options.tcp { "127.0.0.1" } else { "" };
+        let ours =
+            [("listen_addresses", listen), ("port", &port), ("unix_socket_directories", &sockets)];
+        for (name, value) in self.options.all_settings().into_iter().chain(ours) {
+            launch.add("-c");
+            launch.add(format!("{name}={value}"));
+        }
+        Ok(launch)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // What goes with its directory needs no checkpoint.
+        let politely = !self.options.directory.is_temporary();
+        if let Some(mut server) = self.server.take() {
+            server.end(politely);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How a data directory comes to be: made by initdb, or copied from one made before.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Error;
+use crate::account::current_uid;
+use crate::folder::{make_for, make_owned};
+use crate::postgres::installation::Programs;
+use crate::postgres::{DATABASE, USER};
+
+/// Changes with anything below that shapes a template.
+const TEMPLATE_LAYOUT: u32 = 1;
+
+/// Makes sure that there is a cluster at `data`, whose parent folder exists.
+pub(crate) fn ensure(programs: &Programs, data: &Path, durable: bool) -> Result<(), Error> {
+    if is_cluster(data) {
+        return Ok(());
+    }
+    if data.exists() {
+        // Nothing but a half made one can be there: it is made elsewhere, then renamed.
+        return Err(Error::unusable(data, "is no PostgreSQL data directory; remove it"));
+    }
+    let half = data.with_extension("half");
+    remove(&half)?;
+    if durable {
+        make(programs, &half, &["--data-checksums"])?;
+    } else {
+        copy(&template(programs)?, &half)?;
+    }
+    fs::rename(&half, data).map_err(Error::io(data))
+}
+
+/// The major version of the cluster at `data`, if there is one.
+pub(crate) fn major(data: &Path) -> Option<u32> {
+    fs::read_to_string(data.join("PG_VERSION")).ok()?.trim().parse().ok()
+}
+
+/// Runs statements, one a line, on a cluster that no server runs on.
+pub(crate) fn run_single(programs: &Programs, data: &Path, sql: &str) -> Result<(), Error> {
+    let folder = data.parent().unwrap_or(Path::new("/"));
+    let mut launch = programs.launch("postgres", folder)?;
+    launch.add("--single");
+    launch.add("-D");
+    launch.add(programs.inner(data)?);
+    // It exits with 0 after an error in a statement, unless told to stop there.
+    for word in ["-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"] {
+        launch.add(word);
+    }
+    launch.run("postgres --single", sql.as_bytes()).map(drop)
+}
+
+fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
+    make_for(data, programs.account)?;
+    let folder = data.parent().unwrap_or(Path::new("/"));
+    let mut launch = programs.launch("initdb", folder)?;
+    for word in ["--username", USER, "--locale=C.UTF-8", "--encoding=UTF8"] {
+        launch.add(word);
+    }
+    // The socket's folder is closed to everybody else; through TCP a password is asked for.
+    for word in ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"] {
+        launch.add(word);
+    }
+    for word in extra {
+        launch.add(word);
+    }
+    launch.add("-D");
+    launch.add(programs.inner(data)?);
+    launch.run("initdb", b"")?;
+    run_single(programs, data, &format!("CREATE DATABASE {DATABASE}\n"))
+}
+
+/// The data directory from which tests are copied, made by whoever comes first.
+fn template(programs: &Programs) -> Result<PathBuf, Error> {
+    let owner = programs.account.map_or_else(current_uid, |account| account.uid);
+    let base = programs.template_base()?.join(format!("agentauri-templates-{}", current_uid()));
+    make_owned(&base, current_uid(), if programs.account.is_some() { 0o711 } else { 0o700 })?;
+    let version = programs.version()?;
+    let name = format!("postgres-{version}-user-{owner}-layout-{TEMPLATE_LAYOUT}");
+    let finished = base.join(&name);
+    if is_cluster(&finished) {
+        return Ok(finished);
+    }
+    // Whoever comes second waits here, and finds it made. The lock ends with its holder.
+    let lock = base.join(format!("{name}.lock"));
+    let lock_file = File::create(&lock).map_err(Error::io(&lock))?;
+    lock_file.lock().map_err(Error::io(&lock))?;
+    if is_cluster(&finished) {
+        return Ok(finished);
+    }
+    tracing::debug!(template = %finished.display(), "making a template for test databases");
+    let half = base.join(format!("{name}.half"));
+    remove(&half)?;
+    remove(&finished)?;
+    // Small segments of the log, as each copy carries one.
+    make(programs, &half, &["--wal-segsize=1", "--no-sync"])?;
+    fs::rename(&half, &finished).map_err(Error::io(&finished))?;
+    Ok(finished)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let tool = Path::new("cp");
+    let output = Command::new(tool)
+        .args(["-a", "--reflink=auto", "--"])
+        .args([from, to])
+        .output()
+        .map_err(Error::io(tool))?;
+    if !output.status.success() {
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Error::Failed { server: "cp", what: format!("{}", output.status), log });
+    }
+    Ok(())
+}
+
+/// Whether `data` is whole, as far as two of its files tell: some systems clean their temporary
+/// folder of what was not used for days.
+fn is_cluster(data: &Path) -> bool {
+    major(data).is_some() && data.join("global/pg_control").exists()
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(folder)(error)),
+        _ => Ok(()),
+    }
+}

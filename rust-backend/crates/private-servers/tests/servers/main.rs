@@ -1,0 +1,7 @@
+//! The private servers, each started for real.
+
+mod anvil;
+mod postgres;
+mod redis;
+mod sudden_death;
+mod support;

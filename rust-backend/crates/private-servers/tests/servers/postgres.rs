@@ -1,0 +1,164 @@
+//! A private PostgreSQL, asked by psql.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Command;
+use std::thread;
+
+use crate::support::{is_alive, psql, query};
+use private_servers::{Installation, Postgres, PostgresOptions, PrivateDirectory};
+
+#[test]
+fn a_test_gets_a_database_of_its_own_and_leaves_nothing() {
+    let postgres = Postgres::for_test().expect("a server");
+    assert_eq!(query(&postgres, "SELECT current_database()"), "agentauri_backend");
+    assert_eq!(query(&postgres, "SHOW server_encoding"), "UTF8");
+    assert_eq!(query(&postgres, "SHOW listen_addresses"), "");
+    let (pid, sockets) = (postgres.pid().expect("running"), postgres.socket_dir().to_owned());
+
+    drop(postgres);
+    assert!(!is_alive(pid));
+    assert!(!sockets.exists());
+}
+
+#[test]
+fn two_servers_at_once_know_nothing_of_each_other() {
+    let start = || Postgres::for_test().expect("a server");
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(start);
+        let other = scope.spawn(start);
+        (one.join().expect("started"), other.join().expect("started"))
+    });
+    query(&one, "CREATE TABLE mine ()");
+    assert_eq!(query(&other, "SELECT count(*) FROM pg_class WHERE relname = 'mine'"), "0");
+}
+
+#[test]
+fn nobody_else_can_reach_the_socket() {
+    let postgres = Postgres::for_test().expect("a server");
+    let sockets = postgres.socket_dir().metadata().expect("a folder");
+    assert_eq!(sockets.permissions().mode() & 0o777, 0o700);
+    if rustix::process::geteuid().is_root() {
+        assert_ne!(sockets.uid(), 0, "as root, the server runs as somebody else");
+    }
+}
+
+#[test]
+fn psql_finds_it_by_its_environment() {
+    let postgres = Postgres::for_test().expect("a server");
+    let output = Command::new("psql")
+        .args(["-XAtqc", "SELECT current_user"])
+        .envs(postgres.psql_env())
+        .output()
+        .expect("psql");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "postgres");
+}
+
+#[test]
+fn what_was_committed_survives_kill_9_and_a_restart() {
+    let mut postgres = Postgres::for_test().expect("a server");
+    let (url, pid) = (postgres.url(), postgres.pid().expect("running"));
+    query(&postgres, "CREATE TABLE kept AS SELECT 1 AS one");
+
+    postgres.kill9();
+    assert_eq!(postgres.pid(), None);
+    assert!(!is_alive(pid));
+    assert!(!psql(&postgres, "SELECT 1").status.success());
+
+    postgres.restart().expect("started again");
+    assert_eq!(postgres.url(), url);
+    assert_eq!(query(&postgres, "SELECT one FROM kept"), "1");
+    postgres.restart().expect("started a third time");
+    assert_eq!(query(&postgres, "SELECT one FROM kept"), "1");
+}
+
+#[test]
+fn a_killed_server_leaves_no_shared_memory() {
+    let mut postgres = Postgres::for_test().expect("a server");
+    let pid_file = postgres.socket_dir().with_file_name("data").join("postmaster.pid");
+    let text = std::fs::read_to_string(pid_file).expect("a running server's file");
+    let id = text.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
+    let id = id.expect("its shared memory").to_owned();
+    assert!(shared_memory_ids().contains(&id));
+
+    postgres.kill9();
+    assert!(!shared_memory_ids().contains(&id));
+}
+
+#[test]
+fn the_embedded_default_keeps_its_data_and_its_log() {
+    let parent = PrivateDirectory::temporary().expect("a folder");
+    let directory = || PrivateDirectory::at(&parent.path().join("kept")).expect("ours");
+    let postgres = Postgres::start(PostgresOptions::durable(directory())).expect("a server");
+    assert_eq!(query(&postgres, "SHOW fsync"), "on");
+    query(&postgres, "CREATE TABLE kept AS SELECT 1 AS one");
+    let (log, pid) = (postgres.log_path().to_owned(), postgres.pid().expect("running"));
+    postgres.stop();
+    assert!(!is_alive(pid));
+    let text = std::fs::read_to_string(log).expect("a log");
+    assert!(text.contains("database system is shut down"), "{text}");
+
+    let postgres = Postgres::start(PostgresOptions::durable(directory())).expect("a server");
+    assert_eq!(query(&postgres, "SELECT one FROM kept"), "1");
+}
+
+#[test]
+fn through_tcp_a_password_is_asked_for() {
+    let directory = PrivateDirectory::temporary().expect("a folder");
+    let options = PostgresOptions { tcp: true, ..PostgresOptions::fast(directory) };
+    let mut postgres = Postgres::start(options).expect("a server");
+    assert!(postgres.url().contains("@127.0.0.1:"));
+    assert_eq!(query(&postgres, "SELECT inet_server_addr()"), "127.0.0.1");
+
+    let (_, address) = postgres.url().rsplit_once('@').map(owned).expect("an address");
+    let stranger = format!("postgres://postgres:guess@{address}");
+    let output = Command::new("psql").args(["-XAtqc", "SELECT 1", &stranger]).output();
+    assert!(!output.expect("psql").status.success());
+
+    let url = postgres.url();
+    postgres.restart().expect("started again");
+    assert_eq!((postgres.url(), query(&postgres, "SELECT 1")), (url, "1".to_owned()));
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why() {
+    let installation = Installation::for_test().expect("an installation");
+    let directory = installation.temporary_directory().expect("a folder");
+    let options = PostgresOptions { installation, ..PostgresOptions::fast(directory) };
+    let error = Postgres::start(options.setting("no_such_setting", "on")).expect_err("refused");
+    let text = error.to_string();
+    assert!(text.starts_with("PostgreSQL did not start; the end of its log:\n"), "{text}");
+    assert!(text.contains("no_such_setting"), "{text}");
+}
+
+#[test]
+fn a_folder_with_a_space_and_a_quote_works_too() {
+    let parent = PrivateDirectory::temporary().expect("a folder");
+    let directory = PrivateDirectory::at(&parent.path().join("a \"b\" 'c' %")).expect("ours");
+    let postgres = Postgres::start(PostgresOptions::fast(directory)).expect("a server");
+    assert_eq!(query(&postgres, "SELECT 1"), "1");
+}
+
+#[test]
+fn timescaledb_is_there_when_it_is_asked_for() {
+    let postgres = Postgres::for_test().expect("a server");
+    let sql = "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'";
+    let installed = query(&postgres, sql) == "1";
+    if postgres.has_timescaledb() {
+        assert!(installed);
+        query(&postgres, "CREATE EXTENSION timescaledb");
+        query(&postgres, "CREATE TABLE t (at BIGINT NOT NULL)");
+        query(&postgres, "SELECT create_hypertable('t', by_range('at', 604800))");
+        query(&postgres, "INSERT INTO t VALUES (1), (604801)");
+        assert_eq!(query(&postgres, "SELECT count(*) FROM show_chunks('t')"), "2");
+    }
+}
+
+fn shared_memory_ids() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/sysvipc/shm").expect("Linux");
+    let ids = table.lines().filter_map(|line| line.split_whitespace().nth(1));
+    ids.map(str::to_owned).collect()
+}
+
+fn owned((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
+}

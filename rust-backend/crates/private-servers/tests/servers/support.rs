@@ -1,0 +1,47 @@
+//! What the tests of private servers share.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use private_servers::Postgres;
+
+/// How long anything is waited for: generous, as it is only reached by a failure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs one statement by psql through the server's URL and returns the bare answer.
+pub(crate) fn query(postgres: &Postgres, sql: &str) -> String {
+    let output = psql(postgres, sql);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{sql}: {error}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Runs one statement by psql, whatever comes of it.
+pub(crate) fn psql(postgres: &Postgres, sql: &str) -> Output {
+    Command::new("psql")
+        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &postgres.url()])
+        .output()
+        .expect("psql is installed with PostgreSQL")
+}
+
+/// Whether a process is alive: there, and not only waiting to be collected.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+}
+
+/// Waits until `answer` is true.
+pub(crate) fn eventually(what: &str, mut answer: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !answer() {
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The last part of a path, for messages.
+pub(crate) fn exists(path: &str) -> bool {
+    Path::new(path).exists()
+}

@@ -1,0 +1,171 @@
+//! The configuration: the environment and one TOML file, read once at start.
+//!
+//! | Variable | Meaning |
+//! |---|---|
+//! | `DATABASE_URL` | PostgreSQL: `postgres://…` |
+//! | `REDIS_URL` | Redis: `redis://…` or `redis+unix:///…` |
+//! | `RUST_LOG` | what is logged, see [`crate::logs`] |
+//! | `NO_COLOR` | no colours in logs |
+//! | `AGENTAURI_CONFIG` | the TOML file; else `agentauri.toml` here, if it exists |
+//! | `AGENTAURI_ALLOW_PRIVATE_DESTINATIONS` | networks (CIDR, by commas) that webhooks may reach |
+//! | `AGENTAURI_SECRETS_DIR` | the directory of `secret: {file: …}` |
+//! | `AGENTAURI_RETRY_SCHEDULE` | pauses before each attempt: `0s,5s,5m,30m,2h` |
+//! | `AGENTAURI_LISTEN` | address of `/health` and `/ready`; `off`: none |
+//! | `AGENTAURI_SHUTDOWN_SECONDS` | how long work under way may take to end: 0 to 3600 |
+//!
+//! An empty variable counts as not set. A name that begins with `AGENTAURI_` and is not known is
+//! refused, as a mistyped one would be ignored silently.
+
+mod chain;
+mod document;
+mod endpoint;
+mod environment;
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use self::chain::{Chain, Registries};
+use self::document::Source;
+pub use self::endpoint::Endpoint;
+use self::environment::Environment;
+pub use self::error::ConfigError;
+
+/// The file that is read when none is named.
+const FILE: &str = "agentauri.toml";
+
+/// The largest file in bytes: thousands of chains.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where `/health` and `/ready` are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listen {
+    /// On loopback, on the process's own port if it is free.
+    #[default]
+    Default,
+    /// Nowhere.
+    Off,
+    /// There; it is an error if that does not work.
+    At(SocketAddr),
+}
+
+/// All settings. Debug shows no secrets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `DATABASE_URL`. Processes that need it ask for [`Self::database_url`].
+    pub database: Option<Endpoint>,
+    /// `REDIS_URL`. Processes that need it ask for [`Self::redis_url`].
+    pub redis: Option<Endpoint>,
+    /// `RUST_LOG`, not parsed yet.
+    pub rust_log: Option<String>,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// Networks (CIDR) that webhooks may reach although they are private; checked.
+    pub allow_private_destinations: Vec<String>,
+    /// The directory of secrets in files; it exists.
+    pub secrets_dir: Option<PathBuf>,
+    /// The pause before each attempt, the first one's too; `None`: Standard Webhooks' schedule.
+    pub retry_schedule: Option<Vec<Duration>>,
+    /// Where health is served.
+    pub listen: Listen,
+    /// How long what is under way may take to end.
+    pub shutdown_max: Duration,
+    /// The chains of the file, in its order.
+    pub chains: Vec<Chain>,
+}
+
+impl Settings {
+    /// Reads the environment and the file of this process.
+    pub fn load() -> Result<Self, ConfigError> {
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            // A name that is no text is none that we know.
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => variables.push((name, value)),
+                Err(_) if is_read_here(&name) => {
+                    return Err(ConfigError::variable(name, "is not UTF-8"));
+                }
+                Err(_) => {}
+            }
+        }
+        Self::from(variables.into_iter(), Path::new(""))
+    }
+
+    /// Reads the given environment, and the file relative to `working_directory`.
+    pub fn from(
+        variables: impl Iterator<Item = (String, String)>,
+        working_directory: &Path,
+    ) -> Result<Self, ConfigError> {
+        let environment = Environment::new(variables)?;
+        Ok(Self {
+            database: environment.database()?,
+            redis: environment.redis()?,
+            rust_log: environment.text("RUST_LOG").map(str::to_owned),
+            no_color: environment.text("NO_COLOR").is_some(),
+            allow_private_destinations: environment.allow_private_destinations()?,
+            secrets_dir: environment.secrets_dir()?,
+            retry_schedule: environment.retry_schedule()?,
+            listen: environment.listen()?,
+            shutdown_max: environment.shutdown()?,
+            chains: chains(environment.text("AGENTAURI_CONFIG"), working_directory)?,
+        })
+    }
+
+    /// Whether neither a database nor a Redis is named.
+    pub fn names_no_servers(&self) -> bool {
+        self.database.is_none() && self.redis.is_none()
+    }
+
+    /// The ids of the chains by their names.
+    pub fn chain_ids(&self) -> BTreeMap<String, i64> {
+        self.chains.iter().map(|chain| (chain.name.clone(), chain.id)).collect()
+    }
+
+    /// The database's URL, password included. Fails, naming `DATABASE_URL`, if there is none.
+    pub fn database_url(&self) -> Result<&str, ConfigError> {
+        required(self.database.as_ref(), "DATABASE_URL")
+    }
+
+    /// The URL of Redis, password included. Fails, naming `REDIS_URL`, if there is none.
+    pub fn redis_url(&self) -> Result<&str, ConfigError> {
+        required(self.redis.as_ref(), "REDIS_URL")
+    }
+}
+
+fn required<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a str, ConfigError> {
+    endpoint
+        .map(|endpoint| endpoint.expose().as_str())
+        .ok_or_else(|| ConfigError::variable(name, "is not set, and is needed here"))
+}
+
+fn is_read_here(name: &str) -> bool {
+    let ours = name.starts_with("AGENTAURI_") && !name.starts_with("AGENTAURI_SECRET_");
+    ours || ["DATABASE_URL", "REDIS_URL", "RUST_LOG"].contains(&name)
+}
+
+/// Reads the file's chains. That the usual file is missing is no mistake; that a named one is, is.
+fn chains(named: Option<&str>, working_directory: &Path) -> Result<Vec<Chain>, ConfigError> {
+    let file = named.unwrap_or(FILE);
+    let unreadable = |reason: String| match named {
+        Some(_) => ConfigError::variable("AGENTAURI_CONFIG", format!("{file}: {reason}")),
+        None => ConfigError::File { file: file.to_owned(), reason },
+    };
+    let mut text = String::new();
+    let read = File::open(working_directory.join(file))
+        .and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    match read {
+        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= FILE_BYTES_MAX) => {
+            chain::read(Source { file, text: &text })
+        }
+        Ok(_) => Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes"))),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}

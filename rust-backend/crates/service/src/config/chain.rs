@@ -1,0 +1,162 @@
+//! The chains of the configuration file: `[[chains]]`.
+
+use std::time::Duration;
+
+use super::document::{Node, Source, Table};
+use super::{ConfigError, Endpoint};
+
+/// Chains of one file. There are 25 with registries.
+const CHAINS_MAX: usize = 256;
+/// URLs of one chain.
+const RPC_URLS_MAX: usize = 16;
+/// Bytes of a name.
+const NAME_BYTES_MAX: usize = 64;
+/// Milliseconds between two questions to a node, and what is usual.
+const POLL_INTERVAL_MS_MIN: i64 = 20;
+const POLL_INTERVAL_MS_MAX: i64 = 60_000;
+const POLL_INTERVAL_MS: i64 = 1_000;
+
+const KEYS: &[&str] = &["name", "id", "rpc_urls", "registries", "start_block", "poll_interval_ms"];
+const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+/// A chain to be indexed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// What triggers and people call it: 1 to 64 ASCII letters, digits, `-`, `_` or `.`, and not
+    /// digits alone. Unique.
+    pub name: String,
+    /// Its id (EIP-155), from 1. Unique.
+    pub id: i64,
+    /// JSON-RPC over http or https, 1 to 16; the first one is asked first.
+    pub rpc_urls: Vec<Endpoint>,
+    /// The addresses of its registries.
+    pub registries: Registries,
+    /// The first block that is read.
+    pub start_block: u64,
+    /// How often the node is asked for news: 20 ms to 60 s.
+    pub poll_interval: Duration,
+}
+
+/// The addresses of a chain's registries: at least one, no two alike. Each `0x` and 40 lower-case
+/// hexadecimal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registries {
+    /// Who the agents are.
+    pub identity: Option<String>,
+    /// What their clients think of them.
+    pub reputation: Option<String>,
+    /// Whose work was checked.
+    pub validation: Option<String>,
+}
+
+/// Reads all chains of a file.
+pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
+    let parsed = source.parse()?;
+    let top = Table::top(source, &parsed);
+    top.only(&["chains"], &[])?;
+    let Some(list) = top.get("chains") else { return Ok(Vec::new()) };
+    if list.table().is_ok() {
+        return list.refuse("is one table, and has to be a list of them: write [[chains]]");
+    }
+    let mut chains: Vec<Chain> = Vec::new();
+    for node in list.list(CHAINS_MAX)? {
+        let table = node.table()?;
+        let chain = chain(&table)?;
+        if chains.iter().any(|other| other.name == chain.name) {
+            return table.require("name")?.refuse(format!("{:?} is there twice", chain.name));
+        }
+        if let Some(other) = chains.iter().find(|other| other.id == chain.id) {
+            let reason = format!("{} is the id of {:?} already", chain.id, other.name);
+            return table.require("id")?.refuse(reason);
+        }
+        chains.push(chain);
+    }
+    Ok(chains)
+}
+
+fn chain(table: &Table<'_>) -> Result<Chain> {
+    table.only(KEYS, &["finality_depth"])?;
+    let integer = |name, min, max, default| {
+        table.get(name).map_or(Ok(default), |node| node.integer(min, max))
+    };
+    let poll_interval_ms =
+        integer("poll_interval_ms", POLL_INTERVAL_MS_MIN, POLL_INTERVAL_MS_MAX, POLL_INTERVAL_MS)?;
+    Ok(Chain {
+        name: name(&table.require("name")?)?,
+        id: table.require("id")?.integer(1, i64::MAX)?,
+        rpc_urls: rpc_urls(&table.require("rpc_urls")?)?,
+        registries: registries(&table.require("registries")?)?,
+        // The bounds leave no negative number.
+        start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
+        poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
+    })
+}
+
+fn name(node: &Node<'_>) -> Result<String> {
+    let name = node.text()?;
+    let right = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(right) {
+        return node.refuse("has to be 1 to 64 ASCII letters, digits, -, _ or .");
+    }
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return node.refuse("is a number: triggers would take it for a chain's id");
+    }
+    Ok(name.to_owned())
+}
+
+fn rpc_urls(node: &Node<'_>) -> Result<Vec<Endpoint>> {
+    let list = node.list(RPC_URLS_MAX)?;
+    if list.is_empty() {
+        return node.refuse("is empty, and has to have a URL");
+    }
+    list.iter().map(rpc_url).collect()
+}
+
+fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
+    // The text may hold a key, so it is not quoted.
+    let endpoint = match Endpoint::parse(node.text()?) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return node.refuse(format!("is not a URL: {error}")),
+    };
+    match endpoint.expose().scheme() {
+        "http" | "https" => Ok(endpoint),
+        "ws" | "wss" => node.refuse("a websocket is known, but not built yet; use http or https"),
+        _ => node.refuse("has to begin with http:// or https://"),
+    }
+}
+
+fn registries(node: &Node<'_>) -> Result<Registries> {
+    let table = node.table()?;
+    table.only(REGISTRIES, &[])?;
+    let mut addresses: Vec<String> = Vec::new();
+    let mut read = |name| {
+        let Some(node) = table.get(name) else { return Ok(None) };
+        let address = address(&node)?;
+        if addresses.contains(&address) {
+            return node.refuse("is the address of another registry of this chain");
+        }
+        addresses.push(address.clone());
+        Ok(Some(address))
+    };
+    let registries = Registries {
+        identity: read("identity")?,
+        reputation: read("reputation")?,
+        validation: read("validation")?,
+    };
+    if addresses.is_empty() {
+        return table.refuse("is empty, and has to have identity, reputation or validation");
+    }
+    Ok(registries)
+}
+
+fn address(node: &Node<'_>) -> Result<String> {
+    let text = node.text()?;
+    match text.strip_prefix("0x") {
+        Some(digits) if digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => node.refuse("is not an address: 0x and 40 hexadecimal digits"),
+    }
+}

@@ -1,0 +1,92 @@
+//! A URL whose secrets are not shown.
+
+use std::fmt::{self, Debug, Display, Formatter};
+
+use url::Url;
+
+/// A URL that may hold a password or a key. Debug and Display show it without: no password, no
+/// values of parameters that could be one, and of HTTP's paths nothing, as many nodes have their
+/// key there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+impl Endpoint {
+    /// Parses a URL. The error says what is wrong without quoting the URL.
+    pub fn parse(text: &str) -> Result<Self, url::ParseError> {
+        Url::parse(text).map(Self)
+    }
+
+    /// The URL, secrets included: for connecting only.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl Display for Endpoint {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let url = &self.0;
+        write!(formatter, "{}://", url.scheme())?;
+        if !url.username().is_empty() {
+            formatter.write_str(url.username())?;
+        }
+        if url.password().is_some() {
+            formatter.write_str(":***")?;
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            formatter.write_str("@")?;
+        }
+        formatter.write_str(url.host_str().unwrap_or_default())?;
+        if let Some(port) = url.port() {
+            write!(formatter, ":{port}")?;
+        }
+        let secret_path = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
+        match url.path() {
+            path if !secret_path => formatter.write_str(path)?,
+            "" | "/" => formatter.write_str("/")?,
+            _ => formatter.write_str("/…")?,
+        }
+        for (at, (name, value)) in url.query_pairs().enumerate() {
+            // The only parameter of a database's URL that helps to find a mistake.
+            let value = if name == "host" { value.as_ref() } else { "***" };
+            write!(formatter, "{}{name}={value}", if at == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+impl Debug for Endpoint {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        format!("{:?}", Endpoint::parse(text).expect("a URL"))
+    }
+
+    #[test]
+    fn no_secret_is_ever_shown() {
+        for text in [
+            "postgres://me:hunter2@db:5432/x?password=hunter2&host=/run",
+            "redis://:hunter2@127.0.0.1:6379/1",
+            "https://mainnet.example.org/v3/hunter2?key=hunter2#hunter2",
+            "redis+unix:///run/redis.sock?pass=hunter2",
+        ] {
+            assert!(!shown(text).contains("hunter2"), "{}", shown(text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        assert_eq!(
+            shown("postgres://me:p@db:5432/x?password=p&host=/run"),
+            "postgres://me:***@db:5432/x?password=***&host=/run"
+        );
+        assert_eq!(shown("https://example.org/v3/key"), "https://example.org/…");
+        assert_eq!(shown("redis+unix:///run/redis.sock"), "redis+unix:///run/redis.sock");
+    }
+}

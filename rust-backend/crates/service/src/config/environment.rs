@@ -1,0 +1,212 @@
+//! The environment's variables: which there are, and what their values mean.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{ConfigError, Endpoint, Listen};
+
+/// Every variable of ours that is read here.
+const KNOWN: [&str; 6] = [
+    "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS",
+    "AGENTAURI_CONFIG",
+    "AGENTAURI_LISTEN",
+    "AGENTAURI_RETRY_SCHEDULE",
+    "AGENTAURI_SECRETS_DIR",
+    "AGENTAURI_SHUTDOWN_SECONDS",
+];
+
+/// Variables of ours that others read: webhooks' secrets, and the tests.
+const OTHERS: [&str; 3] = ["AGENTAURI_SECRET_", "AGENTAURI_TEST_", "AGENTAURI_TIMESCALEDB_ROOT"];
+
+/// How different a name may be to be meant by an unknown one: that many letters wrong.
+const TYPOS_MAX: usize = 6;
+
+/// Schemes of a database's URL.
+const POSTGRES: &[&str] = &["postgres", "postgresql"];
+
+/// Schemes of a Redis's URL. `rediss` is missing as TLS is not built in.
+const REDIS: &[&str] = &["redis", "redis+unix", "unix"];
+
+/// Attempts of a retry schedule, and the longest pause between two.
+const ATTEMPTS_MAX: usize = 50;
+const PAUSE_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// The longest shutdown in seconds: longer than any supervisor waits.
+const SHUTDOWN_SECONDS_MAX: u64 = 3_600;
+const SHUTDOWN_SECONDS: u64 = 10;
+
+/// The variables that are set and not empty.
+pub(super) struct Environment(BTreeMap<String, String>);
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+impl Environment {
+    /// Refuses variables that look like ours and are not known.
+    pub(super) fn new(variables: impl Iterator<Item = (String, String)>) -> Result<Self> {
+        let variables: BTreeMap<_, _> =
+            variables.filter(|(_, value)| !value.trim().is_empty()).collect();
+        for name in variables.keys().filter(|name| name.starts_with("AGENTAURI_")) {
+            let known = KNOWN.contains(&name.as_str());
+            if !known && !OTHERS.iter().any(|other| name.starts_with(other)) {
+                return Err(ConfigError::variable(name, unknown(name)));
+            }
+        }
+        Ok(Self(variables))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim())
+    }
+
+    pub(super) fn database(&self) -> Result<Option<Endpoint>> {
+        self.endpoint("DATABASE_URL", POSTGRES)
+    }
+
+    pub(super) fn redis(&self) -> Result<Option<Endpoint>> {
+        if self.text("REDIS_URL").is_some_and(|url| url.starts_with("rediss:")) {
+            let reason = "rediss (TLS) is known, but not built yet; use redis or redis+unix";
+            return Err(ConfigError::variable("REDIS_URL", reason));
+        }
+        self.endpoint("REDIS_URL", REDIS)
+    }
+
+    fn endpoint(&self, name: &str, schemes: &[&str]) -> Result<Option<Endpoint>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        // The text may hold a password, so it is not quoted.
+        let endpoint = Endpoint::parse(text)
+            .map_err(|error| ConfigError::variable(name, format!("is not a URL: {error}")))?;
+        let scheme = endpoint.expose().scheme();
+        if schemes.contains(&scheme) {
+            return Ok(Some(endpoint));
+        }
+        let wanted = schemes.join(":// or ");
+        Err(ConfigError::variable(name, format!("has to begin with {wanted}://")))
+    }
+
+    pub(super) fn allow_private_destinations(&self) -> Result<Vec<String>> {
+        let name = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
+        let network = |entry: &str| {
+            let right = entry.parse::<IpNet>().is_ok_and(|network| network.trunc() == network);
+            if right { Ok(entry.to_owned()) } else { Err(refused_network(name, entry)) }
+        };
+        entries(self.text(name)).map(network).collect()
+    }
+
+    pub(super) fn secrets_dir(&self) -> Result<Option<PathBuf>> {
+        let name = "AGENTAURI_SECRETS_DIR";
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let path = PathBuf::from(text);
+        if path.is_dir() {
+            return Ok(Some(path));
+        }
+        Err(ConfigError::variable(name, format!("{text} is not a directory that can be read")))
+    }
+
+    pub(super) fn retry_schedule(&self) -> Result<Option<Vec<Duration>>> {
+        let name = "AGENTAURI_RETRY_SCHEDULE";
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let refuse = |reason: String| Err(ConfigError::variable(name, reason));
+        let mut pauses = Vec::new();
+        for entry in entries(Some(text)) {
+            match duration(entry) {
+                Some(pause) if pause <= PAUSE_MAX => pauses.push(pause),
+                Some(_) => return refuse(format!("{entry:?} is longer than 7d")),
+                None => {
+                    return refuse(format!("{entry:?} is not a duration such as 500ms, 5s or 2h"));
+                }
+            }
+        }
+        if pauses.is_empty() || pauses.len() > ATTEMPTS_MAX {
+            return refuse(format!(
+                "has {} entries, and has to have 1 to {ATTEMPTS_MAX}",
+                pauses.len()
+            ));
+        }
+        Ok(Some(pauses))
+    }
+
+    pub(super) fn listen(&self) -> Result<Listen> {
+        let name = "AGENTAURI_LISTEN";
+        match self.text(name) {
+            None => Ok(Listen::Default),
+            Some("off") => Ok(Listen::Off),
+            Some(text) => text.parse::<SocketAddr>().map(Listen::At).map_err(|_| {
+                let reason =
+                    format!("{text:?} is neither off nor an address such as 127.0.0.1:9464");
+                ConfigError::variable(name, reason)
+            }),
+        }
+    }
+
+    pub(super) fn shutdown(&self) -> Result<Duration> {
+        let name = "AGENTAURI_SHUTDOWN_SECONDS";
+        let Some(text) = self.text(name) else { return Ok(Duration::from_secs(SHUTDOWN_SECONDS)) };
+        let seconds = text.parse().ok().filter(|seconds| *seconds <= SHUTDOWN_SECONDS_MAX);
+        seconds.map(Duration::from_secs).ok_or_else(|| {
+            let reason = format!("{text:?} is not a number from 0 to {SHUTDOWN_SECONDS_MAX}");
+            ConfigError::variable(name, reason)
+        })
+    }
+}
+
+/// The entries of a list with commas. A comma at the end is forgiven, an empty entry between two
+/// is not: it is handed on and refused.
+fn entries(text: Option<&str>) -> impl Iterator<Item = &str> {
+    let text = text.map(|text| text.strip_suffix(',').unwrap_or(text));
+    text.into_iter().flat_map(|text| text.split(',')).map(str::trim)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let seconds = match unit {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    // An overflow is longer than any limit.
+    Some(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+fn refused_network(name: &str, entry: &str) -> ConfigError {
+    let hint = match (entry.parse::<IpNet>(), entry.parse::<std::net::IpAddr>()) {
+        (Ok(network), _) => format!("; write {}", network.trunc()),
+        (_, Ok(address)) => format!("; write {}", IpNet::from(address)),
+        _ => String::new(),
+    };
+    let reason = format!("{entry:?} is not a network such as 10.0.0.0/8 or fd00::/8{hint}");
+    ConfigError::variable(name, reason)
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = KNOWN.iter().map(|known| (distance(name, known), known)).min();
+    match nearest {
+        Some((typos, known)) if typos <= TYPOS_MAX => {
+            format!("there is no such variable; did you mean {known}?")
+        }
+        _ => format!("there is no such variable; there are {}", KNOWN.join(", ")),
+    }
+}
+
+/// Levenshtein's distance: how many letters have to be added, removed or replaced.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, a) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, b) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}

@@ -1,0 +1,169 @@
+//! Whether the process lives and whether it is ready, for supervisors and load balancers.
+//!
+//! `/health` asks "should it be restarted?": 200 while every part gave a sign of life within its
+//! limit, else 503. `/ready` asks "should it get work?": 200 once every part said that it is ready.
+//! Both answer in JSON and name the parts that are missing.
+
+mod server;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use self::server::{BindError, DefaultPort, HealthServer, start};
+
+/// The parts of a process. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Health {
+    begun: Instant,
+    parts: Arc<Mutex<Vec<Arc<Part>>>>,
+}
+
+/// One part's hand on the watch. Clones are of the same part. When the last one is dropped without
+/// [`Self::retire`], as in a panic, the part is missed after its limit.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    begun: Instant,
+    part: Arc<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    name: &'static str,
+    limit: Duration,
+    /// Milliseconds since the process's begin.
+    beaten_ms: AtomicU64,
+    ready: AtomicBool,
+    retired: AtomicBool,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Health {
+    /// No parts yet: healthy and ready.
+    pub fn new() -> Self {
+        Self { begun: Instant::now(), parts: Arc::default() }
+    }
+
+    /// Adds a part that promises a sign of life at least every `limit`. Its time runs from now.
+    pub fn register(&self, name: &'static str, limit: Duration) -> Heartbeat {
+        let part = Arc::new(Part {
+            name,
+            limit,
+            beaten_ms: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        });
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&part));
+        let heartbeat = Heartbeat { begun: self.begun, part };
+        heartbeat.beat();
+        heartbeat
+    }
+
+    /// The parts whose last sign of life is too old.
+    pub fn stalled(&self) -> Vec<&'static str> {
+        self.stalled_at(Instant::now())
+    }
+
+    /// The parts that are not ready yet.
+    pub fn unready(&self) -> Vec<&'static str> {
+        self.names(|part| !part.ready.load(Ordering::Relaxed))
+    }
+
+    fn stalled_at(&self, now: Instant) -> Vec<&'static str> {
+        let now = now.saturating_duration_since(self.begun);
+        self.names(|part| {
+            let beaten = Duration::from_millis(part.beaten_ms.load(Ordering::Relaxed));
+            now.saturating_sub(beaten) > part.limit
+        })
+    }
+
+    fn names(&self, is_missing: impl Fn(&Part) -> bool) -> Vec<&'static str> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
+        working.filter(|part| is_missing(part)).map(|part| part.name).collect()
+    }
+}
+
+impl Heartbeat {
+    /// Gives a sign of life. Costs next to nothing: call it in every turn of a loop.
+    pub fn beat(&self) {
+        self.beat_at(Instant::now());
+    }
+
+    /// Says that this part is ready for work.
+    pub fn ready(&self) {
+        self.part.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that this part is not ready for work any more, until it says [`Self::ready`] again.
+    pub fn unready(&self) {
+        self.part.ready.store(false, Ordering::Relaxed);
+    }
+
+    /// Says that this part has ended as it should: nothing is expected of it any more.
+    pub fn retire(self) {
+        self.part.retired.store(true, Ordering::Relaxed);
+    }
+
+    fn beat_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.begun).as_millis();
+        // Saturates after half a billion years.
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        self.part.beaten_ms.fetch_max(since, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_part_is_missed_after_its_limit_and_not_before() {
+        let health = Health::new();
+        let wheel = health.register("wheel", LIMIT);
+        let begun = health.begun;
+        assert!(health.stalled_at(begun + LIMIT).is_empty());
+        assert_eq!(health.stalled_at(begun + LIMIT + LIMIT), ["wheel"]);
+
+        wheel.beat_at(begun + LIMIT + LIMIT);
+        assert!(health.stalled_at(begun + LIMIT + LIMIT).is_empty());
+    }
+
+    #[test]
+    fn a_late_beat_of_another_task_does_not_turn_the_clock_back() {
+        let health = Health::new();
+        let one = health.register("wheel", LIMIT);
+        let other = one.clone();
+        one.beat_at(health.begun + LIMIT);
+        other.beat_at(health.begun);
+        assert!(health.stalled_at(health.begun + LIMIT + LIMIT).is_empty());
+    }
+
+    #[test]
+    fn a_part_that_panicked_is_missed_and_one_that_retired_is_not() {
+        let health = Health::new();
+        drop(health.register("panicked", LIMIT));
+        health.register("retired", LIMIT).retire();
+        let later = health.begun + 3 * LIMIT;
+        assert_eq!(health.stalled_at(later), ["panicked"]);
+    }
+
+    #[test]
+    fn readiness_waits_for_the_last_part() {
+        let health = Health::new();
+        let (one, other) = (health.register("one", LIMIT), health.register("other", LIMIT));
+        one.ready();
+        assert_eq!(health.unready(), ["other"]);
+        other.ready();
+        assert!(health.unready().is_empty());
+        one.unready();
+        assert_eq!(health.unready(), ["one"]);
+    }
+}

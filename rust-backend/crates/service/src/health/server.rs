@@ -1,0 +1,122 @@
+//! The HTTP side of [`Health`].
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::Health;
+use crate::config::Listen;
+
+/// The port of each process when nothing else is said, so that all of them fit on one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefaultPort(u16);
+
+impl DefaultPort {
+    /// `agentauri run` and `agentauri demo`: all parts in one process.
+    pub const RUN: Self = Self(9464);
+    /// `event-processor`.
+    pub const EVENT_PROCESSOR: Self = Self(9465);
+    /// `action-worker`.
+    pub const ACTION_WORKER: Self = Self(9466);
+    /// `chain-indexer`.
+    pub const CHAIN_INDEXER: Self = Self(9467);
+    /// `api-gateway`.
+    pub const API_GATEWAY: Self = Self(9468);
+}
+
+/// The address that was asked for cannot be listened on. A person chooses another one.
+#[derive(Debug, thiserror::Error)]
+#[error("AGENTAURI_LISTEN: cannot listen on {address}: {source}")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Serves `/health` and `/ready`.
+#[derive(Debug)]
+pub struct HealthServer {
+    listener: TcpListener,
+    router: Router,
+}
+
+/// Serves in the background until `shutdown`, where [`HealthServer::bind`] listens.
+pub async fn start(
+    health: Health,
+    listen: Listen,
+    port: DefaultPort,
+    shutdown: CancellationToken,
+) -> Result<(), BindError> {
+    if let Some(server) = HealthServer::bind(listen, port, health).await? {
+        tokio::spawn(server.run(shutdown));
+    }
+    Ok(())
+}
+
+impl HealthServer {
+    /// Listens where `listen` says, on `port` of loopback by default. `None` if it is off, or if
+    /// the default port is taken: then it warns, as nobody asked for that port.
+    pub async fn bind(
+        listen: Listen,
+        port: DefaultPort,
+        health: Health,
+    ) -> Result<Option<Self>, BindError> {
+        let address = match listen {
+            Listen::Off => return Ok(None),
+            Listen::Default => SocketAddr::from((Ipv4Addr::LOCALHOST, port.0)),
+            Listen::At(address) => address,
+        };
+        match TcpListener::bind(address).await {
+            Ok(listener) => Ok(Some(Self { listener, router: router(health) })),
+            Err(error) if listen == Listen::Default => {
+                tracing::warn!(%address, %error, "Health is not served; see AGENTAURI_LISTEN");
+                Ok(None)
+            }
+            Err(source) => Err(BindError { address, source }),
+        }
+    }
+
+    /// Where it listens: the port, if any free one was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown`; open requests are answered first.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let served = axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await;
+        if let Err(error) = served {
+            tracing::warn!(%error, "Health is no longer served");
+        }
+    }
+}
+
+/// `/health` and `/ready`, to be served among other routes.
+pub(super) fn router(health: Health) -> Router {
+    Router::new()
+        .route("/health", get(is_healthy))
+        .route("/ready", get(is_ready))
+        .with_state(health)
+}
+
+async fn is_healthy(State(health): State<Health>) -> (StatusCode, Json<Value>) {
+    answer("ok", "stalled", &health.stalled())
+}
+
+async fn is_ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
+    answer("ready", "starting", &health.unready())
+}
+
+fn answer(good: &str, bad: &str, missing: &[&str]) -> (StatusCode, Json<Value>) {
+    if missing.is_empty() {
+        return (StatusCode::OK, Json(json!({"status": good})));
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": bad, "missing": missing})))
+}

@@ -1,0 +1,53 @@
+//! Manners of a process: what all our processes do alike, and nothing of what they do.
+//!
+//! A main is three lines, and the rest reads like this:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::time::Duration;
+//!
+//! use service::config::Settings;
+//! use service::health::{DefaultPort, Health, HealthServer};
+//! use service::logs::{self, Destination};
+//!
+//! fn main() -> ExitCode {
+//!     service::process::run("event-processor", async {
+//!         let settings = Settings::load()?;
+//!         logs::init(Destination::Stdout, &settings)?;
+//!         let shutdown = service::signals::shutdown_token()?;
+//!
+//!         let health = Health::new();
+//!         let wheel = health.register("wheel", Duration::from_secs(10));
+//!         let server = HealthServer::bind(settings.listen, DefaultPort::EVENT_PROCESSOR, health);
+//!         if let Some(server) = server.await? {
+//!             tokio::spawn(server.run(shutdown.clone()));
+//!         }
+//!
+//!         let database_url = settings.database_url()?;
+//!         // Connect to it; then, in the main loop:
+//!         # let _ = database_url;
+//!         wheel.ready();
+//!         wheel.beat();
+//!         shutdown.cancelled().await;
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! - [`config`]: the only reader of the environment and of `agentauri.toml`. What is wrong is said
+//!   at start, with the variable's name or the file, line, column and key.
+//! - [`logs`] and [`mod@escape`]: sentences on standard output; hostile text made harmless.
+//! - [`signals`]: the first SIGTERM or SIGINT asks to end, the second one ends.
+//! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
+//! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
+//! - [`arguments`]: `--help`, for processes without arguments.
+//! - [`http`]: an HTTP client that follows no redirect and no proxy.
+
+pub mod arguments;
+pub mod config;
+pub mod escape;
+pub mod health;
+pub mod http;
+pub mod logs;
+pub mod process;
+pub mod signals;

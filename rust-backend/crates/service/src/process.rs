@@ -1,0 +1,118 @@
+//! The frame of a process: a runtime, and an exit code that says what became of it.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::config::ConfigError;
+
+/// Failed; trying again may help.
+const FAILED: u8 = 1;
+
+/// Asked wrongly: the configuration, a file or an argument has to change.
+const USAGE: u8 = 2;
+
+/// How long threads that block (reading a file, resolving a name) may keep a process from ending.
+const BLOCKED_MAX: Duration = Duration::from_secs(2);
+
+/// An input that is wrong and stays wrong: a file with a mistake, an argument out of bounds. The
+/// process ends with exit code 2. Anywhere in an error's chain, around its cause or below it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+impl Refused {
+    /// The message names what is wrong and where.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Runs `main` on a multi-threaded runtime to its end, and returns the process's exit code: 0 when
+/// it is done, 2 when its error is or was caused by a [`ConfigError`] or a [`Refused`], 1 for all
+/// others. An error is written to standard error in one line: `error: ` and its causes.
+///
+/// `name` is what the runtime's threads are called; the system shows 15 bytes of it.
+pub fn run<F>(name: &str, main: F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_name(name).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(main);
+            runtime.shutdown_timeout(BLOCKED_MAX);
+            result
+        }
+        Err(error) => Err(anyhow::Error::from(error).context("cannot start the runtime")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to be told if standard error is closed.
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    let asked_wrongly =
+        error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Refused>().is_some();
+    let caused_so = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Refused>());
+    if asked_wrongly || caused_so { USAGE } else { FAILED }
+}
+
+/// The error and its causes. A cause that the message before it quotes already is left out: many
+/// errors print their source.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+
+    use super::*;
+
+    fn refused() -> anyhow::Error {
+        Refused::new("triggers.yaml:3:1: chains: unknown").into()
+    }
+
+    #[test]
+    fn bad_input_ends_with_2_wherever_it_is_in_the_chain() {
+        assert_eq!(code(&refused()), 2);
+        assert_eq!(code(&refused().context("cannot apply")), 2);
+        let below = Err::<(), _>(anyhow!("no such file")).context(Refused::new("--file"));
+        assert_eq!(code(&below.expect_err("an error")), 2);
+        let config = ConfigError::variable("DATABASE_URL", "is missing");
+        assert_eq!(code(&anyhow::Error::from(config).context("cannot start")), 2);
+    }
+
+    #[test]
+    fn everything_else_ends_with_1() {
+        assert_eq!(code(&anyhow!("connection refused").context("cannot start")), 1);
+    }
+
+    #[test]
+    fn an_error_is_told_once_with_its_causes() {
+        let error = anyhow!("refused").context("connecting: refused").context("cannot start");
+        assert_eq!(chain(&error), "cannot start: connecting: refused");
+    }
+
+    #[test]
+    fn the_main_future_decides_the_code() {
+        assert_eq!(run("t", async { Ok(()) }), ExitCode::SUCCESS);
+        assert_eq!(run("t", async { Err(refused()) }), ExitCode::from(2));
+    }
+}

@@ -1,0 +1,5 @@
+//! A process's manners from outside: over HTTP, by signals, by its exit code.
+
+mod health;
+mod http;
+mod signals;

@@ -1,0 +1,82 @@
+//! A private database with the schema, and a private Redis.
+
+use event_engine::trigger_file::{self, Context};
+use event_store::PgPool;
+use private_servers::{Postgres, Redis};
+use sqlx::postgres::PgPoolOptions;
+
+use crate::receiver::SECRET;
+
+/// Servers that belong to one test. Dropping them stops them.
+pub struct Bed {
+    /// The database server.
+    pub postgres: Postgres,
+    /// The Redis server.
+    pub redis: Redis,
+    /// Connections to the database, with the schema in it.
+    pub pool: PgPool,
+    /// Connections as a stranger makes them: none of our settings.
+    pub strangers: PgPool,
+}
+
+impl Bed {
+    /// Starts both servers and brings the schema in.
+    ///
+    /// # Panics
+    /// They do not start; a test cannot go on without.
+    pub async fn start() -> Self {
+        let postgres = Postgres::for_test().expect("a private PostgreSQL");
+        let redis = Redis::for_test().expect("a private Redis");
+        let pool = event_store::open(&postgres.url(), "test", 16).await.expect("the schema");
+        let options = PgPoolOptions::new().max_connections(16);
+        let strangers = options.connect(&postgres.url()).await.expect("connections");
+        Self { postgres, redis, pool, strangers }
+    }
+
+    /// Puts triggers in force.
+    ///
+    /// # Panics
+    /// They are refused.
+    pub async fn apply(&self, document: &str) {
+        let specs = trigger_file::parse(document, &Context::default()).expect("triggers");
+        event_store::triggers::apply(&self.pool, "default", &specs, true).await.expect("applied");
+    }
+
+    /// Wipes Redis.
+    ///
+    /// # Panics
+    /// Redis does not answer.
+    pub async fn flush_redis(&self) {
+        let client = redis::Client::open(self.redis.url()).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("wiped");
+    }
+
+    /// The number that a query gives.
+    ///
+    /// # Panics
+    /// The query fails.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
+    }
+}
+
+/// A document of triggers with one webhook each: (name, what it says in YAML).
+pub fn trigger_file(url: &str, triggers: &[(&str, &str)]) -> String {
+    more_triggers("version: 1\ntriggers:\n".to_owned(), url, triggers)
+}
+
+/// The document with more triggers.
+pub fn more_triggers(mut document: String, url: &str, triggers: &[(&str, &str)]) -> String {
+    for (name, says) in triggers {
+        let action = format!("{{id: hook, type: webhook, url: \"{url}\", secret: \"{SECRET}\"}}");
+        document.extend(
+            [
+                &format!("  - name: {name}\n    {says}\n    since: genesis\n"),
+                &format!("    actions: [{action}]\n"),
+            ]
+            .map(String::as_str),
+        );
+    }
+    document
+}

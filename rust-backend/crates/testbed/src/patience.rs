@@ -1,0 +1,20 @@
+//! Waiting for what must come to pass.
+
+use std::time::{Duration, Instant};
+
+/// Far longer than anything takes on a busy machine: a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_mins(2);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Looks until `holds`, and gives how long that took.
+///
+/// # Panics
+/// It does not hold within two minutes.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for this: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+    began.elapsed()
+}

@@ -1,0 +1,118 @@
+//! One of our binaries, started as a user would, killed as a test wants.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::bed::Bed;
+
+/// A running binary. Dropping it kills it.
+pub struct Process {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts `program` on the bed's servers, with loopback as a permitted destination.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start(program: &str, bed: &Bed, variables: &[(&str, &str)]) -> Self {
+        let mut command = Self::command(program, bed);
+        command.envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// The command of a binary on the bed's servers.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn command(program: &str, bed: &Bed) -> Command {
+        let mut command = Command::new(binary(program));
+        command
+            .env_remove("RUST_LOG")
+            .env("DATABASE_URL", bed.postgres.url())
+            .env("REDIS_URL", bed.redis.url())
+            .env("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "127.0.0.1/32")
+            .env("AGENTAURI_LISTEN", "off");
+        command
+    }
+
+    /// Starts a command, and keeps what it says.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        let lines = Arc::default();
+        keep(child.stdout.take().expect("piped"), Arc::clone(&lines));
+        keep(child.stderr.take().expect("piped"), Arc::clone(&lines));
+        Self { child, lines }
+    }
+
+    /// Whether a line of its output has `text` in it.
+    pub fn said(&self, text: &str) -> bool {
+        self.lines().iter().any(|line| line.contains(text))
+    }
+
+    /// What it has said so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// kill -9.
+    ///
+    /// # Panics
+    /// It has ended before.
+    pub async fn kill9(&mut self) {
+        assert_eq!(self.child.try_wait().expect("a child"), None, "{:#?}", self.lines());
+        self.child.kill().await.expect("killed");
+    }
+
+    /// Sends SIGTERM, SIGINT, SIGSTOP or SIGCONT.
+    ///
+    /// # Panics
+    /// It has ended before.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("still running").to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Waits for its end, and gives its exit code.
+    ///
+    /// # Panics
+    /// A signal ended it.
+    pub async fn ended(&mut self) -> i32 {
+        let status = self.child.wait().await.expect("a child");
+        status.code().expect("it ended by itself")
+    }
+}
+
+fn keep(output: impl AsyncRead + Send + Unpin + 'static, lines: Arc<Mutex<Vec<String>>>) {
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(output).lines();
+        while let Ok(Some(line)) = reader.next_line().await {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}
+
+/// The binary of that name, beside the test that runs.
+fn binary(program: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.parent().and_then(Path::parent).expect("the folder of the build");
+    let binary = folder.join(program);
+    let there = binary.exists();
+    assert!(there, "{} is not built: cargo build --workspace --bins", binary.display());
+    binary
+}

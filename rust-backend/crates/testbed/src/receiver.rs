@@ -1,0 +1,76 @@
+//! An HTTP server that verifies signatures, counts what arrives, and misbehaves when told to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+use standardwebhooks::Webhook;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// The secret of the triggers that [`crate::trigger_file`] writes.
+pub const SECRET: &str = "whsec_YWdlbnRhdXJpIHRlc3Qgc2VjcmV0IG9mIDMyIGJ5dGVz";
+
+/// A running receiver. Clones share it; it ends with the runtime.
+#[derive(Clone)]
+pub struct Receiver {
+    address: SocketAddr,
+    webhook: Arc<Webhook>,
+    messages: Arc<Mutex<BTreeMap<Uuid, Vec<Value>>>>,
+    /// What it answers; 0: nothing at all.
+    status: Arc<AtomicU16>,
+}
+
+impl Receiver {
+    /// Starts one on a free port of loopback.
+    ///
+    /// # Panics
+    /// There is none.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let receiver = Self {
+            address: listener.local_addr().expect("an address"),
+            webhook: Arc::new(Webhook::new(SECRET).expect("a secret")),
+            messages: Arc::default(),
+            status: Arc::new(AtomicU16::new(200)),
+        };
+        let router = Router::new().route("/hook", post(hook)).with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        receiver
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// From now on it answers with this status; with 0 it never answers.
+    pub fn answer(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    /// The bodies that arrived with a good signature, by `webhook-id`.
+    pub fn messages(&self) -> MutexGuard<'_, BTreeMap<Uuid, Vec<Value>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn hook(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let (Some(id), Ok(())) = (id, receiver.webhook.verify(&body, &headers)) else {
+        return StatusCode::UNAUTHORIZED;
+    };
+    let message = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    receiver.messages().entry(id).or_default().push(message);
+    match receiver.status.load(Ordering::Relaxed) {
+        0 => std::future::pending().await,
+        status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}

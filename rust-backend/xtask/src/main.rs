@@ -1,0 +1,32 @@
+//! The project's caretaker: what no compiler checks, and what no other tool regenerates.
+//!
+//!     cargo run -p xtask -- tidy       rules about the tree; each finding with its place
+//!     cargo run -p xtask -- prepare    .sqlx anew, from the migrations and the queries
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line's output")]
+
+mod cargo;
+mod prepare;
+mod repository;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["tidy"] => tidy::run(),
+        ["prepare"] => prepare::run(),
+        _ => {
+            eprintln!("cargo run -p xtask -- tidy | prepare");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What a rule has found.
+
+use std::fmt;
+
+/// A place and a sentence.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    place: String,
+    sentence: String,
+}
+
+impl Finding {
+    /// About a file, or about the tree, as a whole.
+    pub(crate) fn of(path: &str, sentence: impl Into<String>) -> Self {
+        Self { place: path.to_owned(), sentence: sentence.into() }
+    }
+
+    /// About one line.
+    pub(crate) fn at(path: &str, line: usize, sentence: impl Into<String>) -> Self {
+        Self { place: format!("{path}:{line}"), sentence: sentence.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}: {}", self.place, self.sentence)
+    }
+}
+
+/// The places found, for comparing.
+#[cfg(test)]
+pub(crate) fn places(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.place.as_str()).collect()
+}

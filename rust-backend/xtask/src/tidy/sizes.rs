@@ -1,0 +1,53 @@
+//! How long a file and a line may be. How long a function may be is clippy's to say.
+
+use super::finding::Finding;
+use crate::tree::{Tree, lines};
+
+const FILE_LINES_MAX: usize = 500;
+const LINE_COLUMNS_MAX: usize = 100;
+const CODE: [&str; 6] = [".rs", ".sql", ".sh", ".ts", ".sol", ".mjs"];
+
+/// Lines that may be longer, each by its file and something that stands in it.
+const LONG_LINES: [(&str, &str); 0] = [];
+
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let long_files = tree.ending(&[".rs"]).filter_map(|(path, text)| {
+        let count = text.lines().count();
+        let sentence = format!("{count} lines, more than {FILE_LINES_MAX}; find the second noun");
+        (count > FILE_LINES_MAX).then(|| Finding::of(path, sentence))
+    });
+    let long_lines = tree.ending(&CODE).flat_map(|(path, text)| {
+        lines(text).filter_map(move |(number, line)| {
+            let columns = line.chars().count();
+            let sentence = format!("{columns} columns, more than {LINE_COLUMNS_MAX}");
+            (columns > LINE_COLUMNS_MAX && !may_be_long(path, line))
+                .then(|| Finding::at(path, number, sentence))
+        })
+    });
+    long_files.chain(long_lines).collect()
+}
+
+fn may_be_long(path: &str, line: &str) -> bool {
+    LONG_LINES.iter().any(|(file, part)| *file == path && line.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::finding::places;
+
+    #[test]
+    fn the_501st_line_is_found() {
+        let tree = |count| Tree::from([("a.rs", "\n".repeat(count).as_str())]);
+        assert_eq!(check(&tree(500)), []);
+        assert_eq!(places(&check(&tree(501))), ["a.rs"]);
+    }
+
+    #[test]
+    fn the_101st_column_is_found_in_code_and_nowhere_else() {
+        let wide = format!("\n{}\n", "ü".repeat(101));
+        let fits = format!("\n{}\n", "ü".repeat(100));
+        let tree = Tree::from([("a.sql", wide.as_str()), ("b.sql", &fits), ("c.md", &wide)]);
+        assert_eq!(places(&check(&tree)), ["a.sql:2"]);
+    }
+}

@@ -1,0 +1,56 @@
+//! A test waits for what it expects, not for a time: only a bounded poll may sleep, in a function
+//! whose name says so.
+
+use super::finding::Finding;
+use crate::tree::{Tree, lines};
+
+const SLEEPS: [&str; 2] = ["thread::sleep(", "time::sleep("];
+const POLLS: [&str; 2] = ["eventually", "until"];
+
+/// Where the length of a time is itself what is tested: a file and its function.
+const MEANT: [(&str, &str); 1] =
+    [("rust-backend/crates/cli/tests/processes/nothing_committed_is_lost.rs", "write_patiently")];
+
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let tests = tree.ending(&[".rs"]).filter(|(path, _)| path.contains("/tests/"));
+    tests.flat_map(|(path, text)| in_test(path, text)).collect()
+}
+
+fn in_test(path: &str, text: &str) -> Vec<Finding> {
+    let mut function = "";
+    let mut findings = Vec::new();
+    for (number, line) in lines(text) {
+        function = name_of_function(line).unwrap_or(function);
+        let may = POLLS.iter().any(|poll| function.starts_with(poll))
+            || MEANT.contains(&(path, function));
+        if !may && SLEEPS.iter().any(|sleep| line.contains(sleep)) {
+            let sentence = "a test sleeps; wait for what it expects, in a function that is called \
+                            eventually… or until…";
+            findings.push(Finding::at(path, number, sentence));
+        }
+    }
+    findings
+}
+
+/// Where a function begins, its name.
+fn name_of_function(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("fn ")?;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let words = before.chars().all(|c| is_word(c) || c.is_whitespace() || "()\"".contains(c));
+    let name = after.split(|c| !is_word(c)).next()?;
+    (words && !name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::finding::places;
+
+    #[test]
+    fn a_test_that_sleeps_is_found_and_a_poll_is_not() {
+        let text = "pub(crate) async fn eventually() {\n    tokio::time::sleep(PAUSE).await;\n}\n\n\
+                    fn a_promise() {\n    thread::sleep(PAUSE);\n}\n";
+        let tree = Tree::from([("a/tests/a.rs", text), ("a/src/a.rs", text)]);
+        assert_eq!(places(&check(&tree)), ["a/tests/a.rs:6"]);
+    }
+}
