@@ -201,9 +201,9 @@ adopt_orphans() {
         aarch64 | riscv64) prctl=167 ;;
         *) return ;;
     esac
-    [[ -z ${AGENTAURI_TESTS_ADOPT:-} ]] || return 0
+    [[ -z ${AGENTAURI_TEST_ADOPT:-} ]] || return 0
     # shellcheck disable=SC2016
-    AGENTAURI_TESTS_ADOPT=1 exec perl -e 'syscall(shift, 36, 1, 0, 0, 0); exec @ARGV' \
+    AGENTAURI_TEST_ADOPT=1 exec perl -e 'syscall(shift, 36, 1, 0, 0, 0); exec @ARGV' \
         "$prctl" bash "${BASH_SOURCE[0]}" "$@"
 }
 
