@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_engine::job::JobId;
 use redis::aio::ConnectionManager;
-use redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
+use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamReadReply};
 use uuid::Uuid;
 
 use crate::{FIELD, GROUP, Result, STREAM, connection};
@@ -18,6 +18,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Forgotten entries removed at a time.
 const FORGOTTEN_MAX: usize = 1_000;
+
+/// A consumer that has asked for nothing this long belonged to a worker that is gone.
+const GONE_AFTER: Duration = Duration::from_hours(1);
 
 /// Takes ids of due jobs.
 pub struct Reader {
@@ -63,7 +66,27 @@ impl Reader {
         Ok(entries.iter().filter_map(job_id).collect())
     }
 
-    /// Removes entries that a dead worker had read.
+    /// Ends the consumer: removes what it read and did not return, and its name.
+    ///
+    /// Waits for a read that was dropped, which is a second at most.
+    pub async fn leave(&mut self) -> Result<()> {
+        let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
+            .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", STREAM, "0"])
+            .query_async(&mut self.connection)
+            .await;
+        let entries: Vec<StreamId> = match read {
+            Ok(reply) => {
+                reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect()
+            }
+            Err(error) if error.code() == Some("NOGROUP") => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.remove(&entries).await?;
+        let consumer = self.consumer.clone();
+        self.delete_consumer(&consumer).await
+    }
+
+    /// Removes entries that a dead worker had read, and the names of workers long gone.
     pub async fn forget(&mut self) -> Result<()> {
         let claimed: redis::RedisResult<StreamAutoClaimReply> = redis::cmd("XAUTOCLAIM")
             .arg(&[STREAM, GROUP, &self.consumer])
@@ -74,10 +97,30 @@ impl Reader {
             .query_async(&mut self.connection)
             .await;
         match claimed {
-            Ok(reply) => self.remove(&reply.claimed).await,
-            Err(error) if error.code() == Some("NOGROUP") => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(reply) => self.remove(&reply.claimed).await?,
+            Err(error) if error.code() == Some("NOGROUP") => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
+        let known: StreamInfoConsumersReply = redis::cmd("XINFO")
+            .arg(&["CONSUMERS", STREAM, GROUP])
+            .query_async(&mut self.connection)
+            .await?;
+        for consumer in known.consumers {
+            // What it still has is claimed first: entries without a consumer would stay for ever.
+            let idle = Duration::from_millis(u64::try_from(consumer.idle).unwrap_or(u64::MAX));
+            if consumer.pending == 0 && idle > GONE_AFTER {
+                self.delete_consumer(&consumer.name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_consumer(&mut self, name: &str) -> Result<()> {
+        let () = redis::cmd("XGROUP")
+            .arg(&["DELCONSUMER", STREAM, GROUP, name])
+            .query_async(&mut self.connection)
+            .await?;
+        Ok(())
     }
 
     async fn create_group(&mut self) -> Result<()> {

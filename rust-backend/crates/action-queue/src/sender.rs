@@ -13,6 +13,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Ids in one round trip.
 const PIPELINE_IDS: usize = 1_000;
 
+/// About as many ids wait at most: Redis drops the oldest beyond, and their jobs stay due in
+/// PostgreSQL, where the workers' sweep finds them once there is room. It keeps a queue that nobody
+/// reads from filling Redis's memory.
+const LENGTH_MAX: usize = 100_000;
+
 /// Hands ids of due jobs over.
 #[derive(Clone)]
 pub struct Sender {
@@ -49,7 +54,13 @@ impl JobQueue for Sender {
             for id in ids {
                 let mut text = uuid::Uuid::encode_buffer();
                 let text: &str = id.0.hyphenated().encode_lower(&mut text);
-                pipeline.cmd("XADD").arg(STREAM).arg("*").arg(FIELD).arg(text).ignore();
+                pipeline
+                    .cmd("XADD")
+                    .arg(STREAM)
+                    .arg(&["MAXLEN", "~"])
+                    .arg(LENGTH_MAX)
+                    .arg(&["*", FIELD, text])
+                    .ignore();
             }
             let () = pipeline.query_async(&mut self.connection.clone()).await?;
         }

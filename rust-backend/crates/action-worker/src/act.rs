@@ -4,11 +4,13 @@ use chrono::Utc;
 use event_engine::action::ActionConfig;
 use event_engine::retry::{Next, RetrySchedule};
 use event_store::assignments::Assignment;
-use event_store::leases::{self, AttemptStatus};
+use event_store::leases::{self, AttemptStatus, Lease};
 use url::Url;
 
 use crate::attempt::{Attempt, Outcome};
 use crate::body::{Body, EventRow, Matched, TriggerName};
+use crate::destinations::Told;
+use crate::response;
 use crate::secret::SecretContext;
 use crate::webhook::{WebhookRequest, WebhookSender};
 
@@ -20,8 +22,9 @@ pub(crate) struct Means {
 }
 
 impl Means {
-    /// Makes the attempt, and says what is recorded of it.
-    pub(crate) async fn act(&self, assignment: Assignment) -> leases::Attempt {
+    /// Makes the attempt, and says what is recorded of it and what it told of its destination.
+    pub(crate) async fn act(&self, assignment: Assignment) -> (leases::Attempt, Told) {
+        let mut told = Told::Nothing;
         let attempt = match &assignment.action {
             Ok(ActionConfig::Webhook { url, secret }) => {
                 match (Url::parse(url), self.secrets.resolve(secret)) {
@@ -30,7 +33,13 @@ impl Means {
                         let job = assignment.lease.id;
                         let request =
                             WebhookRequest { url: &url, job, body: &body, signer: &signer };
-                        self.sender.send(&request, Utc::now()).await
+                        let attempt = self.sender.send(&request, Utc::now()).await;
+                        told = match (attempt.outcome, attempt.http_status) {
+                            (Outcome::Delivered, _) => Told::Success,
+                            (_, None) => Told::Silence,
+                            (_, Some(_)) => Told::Nothing,
+                        };
+                        attempt
                     }
                     (Err(error), _) => unsent(Outcome::Permanent, format!("url: {error}")),
                     // The operator may still provide it.
@@ -44,11 +53,18 @@ impl Means {
                 unsent(Outcome::Permanent, format!("its configuration does not read: {problem}"))
             }
         };
-        self.recorded(assignment, attempt)
+        (self.recorded(assignment.lease, assignment.action_type, attempt), told)
     }
 
-    fn recorded(&self, assignment: Assignment, attempt: Attempt) -> leases::Attempt {
-        let started = u32::try_from(assignment.lease.attempt).unwrap_or(u32::MAX);
+    /// What is recorded of a lease whose rows do not read. Somebody may still correct them.
+    pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> leases::Attempt {
+        let retryable = Outcome::Retryable { retry_after: None };
+        let problem = response::line(&format!("what it is about does not read: {problem}"));
+        self.recorded(lease, "unknown".to_owned(), unsent(retryable, problem))
+    }
+
+    fn recorded(&self, lease: Lease, action_type: String, attempt: Attempt) -> leases::Attempt {
+        let started = u32::try_from(lease.attempt).unwrap_or(u32::MAX);
         let (status, outcome) = match attempt.outcome {
             Outcome::Delivered => (AttemptStatus::Delivered, leases::Outcome::Delivered),
             Outcome::Permanent => {
@@ -67,8 +83,8 @@ impl Means {
             }
         };
         leases::Attempt {
-            lease: assignment.lease,
-            action_type: assignment.action_type,
+            lease,
+            action_type,
             status,
             outcome,
             duration: Some(attempt.duration),

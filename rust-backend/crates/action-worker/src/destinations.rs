@@ -1,16 +1,71 @@
 //! How many messages may be under way to one destination, so that a slow or dead receiver keeps
 //! only its own messages waiting.
+//!
+//! A destination is unproven until a message was delivered there, and troubled from an attempt that
+//! no answer came to until the next delivery. What is not proven gets few places, and all of it
+//! together leaves some to the proven.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+/// Attempts under way at once, to all destinations.
+pub(crate) const PLACES: usize = 1_024;
 /// Messages under way to one host and port. A receiver that answers in 10 ms takes 6,400 a second.
-pub(crate) const UNDER_WAY_MAX: usize = 64;
+const PROVEN_MAX: usize = 64;
+/// As long as nothing was delivered there.
+const UNPROVEN_MAX: usize = 16;
+/// As long as no answer comes: one to find out, and one more.
+const TROUBLED_MAX: usize = 2;
+/// To all troubled destinations together.
+const TROUBLED_TOGETHER_MAX: usize = PLACES / 2;
+/// To all that are not proven together.
+const NOT_PROVEN_TOGETHER_MAX: usize = PLACES / 4 * 3;
+/// How long the first job waits whose destination is busy.
+const BUSY_DELAY_MIN: Duration = Duration::from_millis(250);
+/// How long a job waits whose destination has been busy for long.
+const BUSY_DELAY_MAX: Duration = Duration::from_secs(10);
+/// Destinations that are remembered with nothing under way there. Beyond, all of those are
+/// forgotten, and are unproven again.
+const IDLE_MAX: usize = 10_000;
 
 /// Counts what is under way, by host and port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destinations {
-    under_way: Arc<Mutex<HashMap<String, usize>>>,
+    known: Arc<Mutex<HashMap<String, Destination>>>,
+}
+
+#[derive(Debug, Default)]
+struct Destination {
+    under_way: usize,
+    standing: Standing,
+    busy: Option<Busy>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Unproven,
+    Proven,
+    Troubled,
+}
+
+/// Turns jobs away, for how long, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    delay: Duration,
+    since: Instant,
+}
+
+/// What an attempt told of its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The message was delivered.
+    Success,
+    /// No answer came.
+    Silence,
+    /// The message was refused, or never sent.
+    Nothing,
 }
 
 /// A place at a destination, until it is dropped.
@@ -18,30 +73,87 @@ pub(crate) struct Destinations {
 pub(crate) struct Place {
     destinations: Destinations,
     key: String,
+    told: Told,
 }
 
 impl Destinations {
-    /// A place at the destination, unless all are taken.
-    pub(crate) fn enter(&self, key: &str) -> Option<Place> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = under_way.entry(key.to_owned()).or_default();
-        if *count >= UNDER_WAY_MAX {
-            return None;
+    /// A place at the destination, or how long to stay away: longer each time that this was waited
+    /// for in vain.
+    pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Place, Duration> {
+        let mut known = self.known();
+        let standing = known.get(key).map_or(Standing::Unproven, |it| it.standing);
+        let together = |counts: fn(Standing) -> bool| -> usize {
+            known.values().filter(|it| counts(it.standing)).map(|it| it.under_way).sum()
+        };
+        let room = match standing {
+            Standing::Proven => true,
+            Standing::Unproven => {
+                together(|standing| standing != Standing::Proven) < NOT_PROVEN_TOGETHER_MAX
+            }
+            Standing::Troubled => {
+                together(|standing| standing == Standing::Troubled) < TROUBLED_TOGETHER_MAX
+                    && together(|standing| standing != Standing::Proven) < NOT_PROVEN_TOGETHER_MAX
+            }
+        };
+        let destination = known.entry(key.to_owned()).or_default();
+        if !room || destination.under_way >= standing.places() {
+            return Err(destination.turn_away(now));
         }
-        *count += 1;
-        Some(Place { destinations: self.clone(), key: key.to_owned() })
+        destination.under_way += 1;
+        Ok(Place { destinations: self.clone(), key: key.to_owned(), told: Told::Nothing })
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Destination>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn places(self) -> usize {
+        match self {
+            Self::Unproven => UNPROVEN_MAX,
+            Self::Proven => PROVEN_MAX,
+            Self::Troubled => TROUBLED_MAX,
+        }
+    }
+}
+
+impl Destination {
+    /// All that come within one delay get the same: a burst is no reason for a long one.
+    fn turn_away(&mut self, now: Instant) -> Duration {
+        let busy = match self.busy {
+            None => Busy { delay: BUSY_DELAY_MIN, since: now },
+            Some(busy) if now.saturating_duration_since(busy.since) < busy.delay => busy,
+            Some(busy) => Busy { delay: (busy.delay * 2).min(BUSY_DELAY_MAX), since: now },
+        };
+        self.busy = Some(busy);
+        busy.delay
+    }
+}
+
+impl Place {
+    /// Leaves it, and says what the attempt told.
+    pub(crate) fn leave(mut self, told: Told) {
+        self.told = told;
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut under_way =
-            self.destinations.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = under_way.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                under_way.remove(&self.key);
+        let mut known = self.destinations.known();
+        if let Some(destination) = known.get_mut(&self.key) {
+            destination.under_way -= 1;
+            match self.told {
+                Told::Success => {
+                    destination.standing = Standing::Proven;
+                    destination.busy = None;
+                }
+                Told::Silence => destination.standing = Standing::Troubled,
+                Told::Nothing => {}
             }
+        }
+        if known.len() > IDLE_MAX {
+            known.retain(|_, destination| destination.under_way > 0);
         }
     }
 }
@@ -50,14 +162,86 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    /// Enters until it is turned away.
+    fn fill(destinations: &Destinations, key: &str, now: Instant) -> Vec<Place> {
+        std::iter::from_fn(|| destinations.enter(key, now).ok()).collect()
+    }
+
+    fn tell(destinations: &Destinations, key: &str, told: Told) {
+        destinations.enter(key, Instant::now()).expect("a place").leave(told);
+    }
+
     #[test]
     fn a_full_destination_turns_away_only_its_own() {
-        let destinations = Destinations::default();
-        let places: Vec<_> = (0..UNDER_WAY_MAX).map(|_| destinations.enter("slow:443")).collect();
-        assert!(places.iter().all(Option::is_some));
-        assert!(destinations.enter("slow:443").is_none());
-        assert!(destinations.enter("other:443").is_some());
+        let (destinations, now) = (Destinations::default(), Instant::now());
+        tell(&destinations, "slow:443", Told::Success);
+        let places = fill(&destinations, "slow:443", now);
+        assert_eq!(places.len(), PROVEN_MAX);
+        assert!(destinations.enter("other:443", now).is_ok());
         drop(places);
-        assert!(destinations.enter("slow:443").is_some());
+        assert!(destinations.enter("slow:443", now).is_ok());
+    }
+
+    #[test]
+    fn a_destination_proves_itself_by_a_delivery_and_is_troubled_without_an_answer() {
+        let (destinations, now) = (Destinations::default(), Instant::now());
+        for (told, places) in [
+            (Told::Nothing, UNPROVEN_MAX),
+            (Told::Success, PROVEN_MAX),
+            (Told::Nothing, PROVEN_MAX),
+            (Told::Silence, TROUBLED_MAX),
+            (Told::Nothing, TROUBLED_MAX),
+            (Told::Success, PROVEN_MAX),
+        ] {
+            tell(&destinations, "a:443", told);
+            assert_eq!(fill(&destinations, "a:443", now).len(), places, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn the_troubled_and_the_unproven_leave_places_to_others() {
+        let (destinations, now) = (Destinations::default(), Instant::now());
+        tell(&destinations, "proven:443", Told::Success);
+        let mut places = Vec::new();
+        for number in 0..PLACES {
+            let key = format!("troubled{number}:443");
+            tell(&destinations, &key, Told::Silence);
+            places.extend(fill(&destinations, &key, now));
+            if places.len() == TROUBLED_TOGETHER_MAX {
+                break;
+            }
+        }
+        tell(&destinations, "one-more:443", Told::Silence);
+        assert!(destinations.enter("one-more:443", now).is_err());
+        places.extend((0..PLACES).flat_map(|n| fill(&destinations, &format!("{n}:443"), now)));
+        assert_eq!(places.len(), NOT_PROVEN_TOGETHER_MAX);
+        assert_eq!(fill(&destinations, "proven:443", now).len(), PROVEN_MAX);
+    }
+
+    #[test]
+    fn who_waited_in_vain_waits_longer_until_a_delivery() {
+        let (destinations, mut now) = (Destinations::default(), Instant::now());
+        let mut places = fill(&destinations, "slow:443", now);
+        let turned_away = |now| destinations.enter("slow:443", now).expect_err("full");
+        let mut waits_ms = Vec::new();
+        for _ in 0..8 {
+            let wait = turned_away(now);
+            assert_eq!(turned_away(now), wait, "a burst waits alike");
+            waits_ms.push(wait.as_millis());
+            now += wait;
+        }
+        assert_eq!(waits_ms, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+        places.pop().expect("a place").leave(Told::Success);
+        places.extend(fill(&destinations, "slow:443", now));
+        assert_eq!(turned_away(now), BUSY_DELAY_MIN);
+    }
+
+    #[test]
+    fn not_every_destination_is_remembered_for_ever() {
+        let destinations = Destinations::default();
+        for number in 0..=IDLE_MAX {
+            tell(&destinations, &format!("{number}:443"), Told::Success);
+        }
+        assert!(destinations.known().len() <= IDLE_MAX);
     }
 }

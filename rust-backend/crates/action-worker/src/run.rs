@@ -1,18 +1,20 @@
 //! The worker's parts, put together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use action_queue::{Reader, Sender};
 use event_engine::action::ActionConfig;
 use event_engine::job::JobId;
 use event_engine::retry::RetrySchedule;
-use event_store::assignments::{self, Assignment};
+use event_store::assignments::{self, Assignment, Loaded};
 use event_store::leases::{self, Attempt, Lease};
 use event_store::{PgPool, StoreError};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
 use service::logs::{self, Destination};
+use service::name::unique_name;
 use service::signals;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ use url::Url;
 
 use crate::act::Means;
 use crate::destination::DestinationPolicy;
-use crate::destinations::Destinations;
+use crate::destinations::{Destinations, PLACES};
 use crate::recorder;
 use crate::secret::SecretContext;
 use crate::sweep::Sweep;
@@ -31,16 +33,16 @@ use crate::webhook::WebhookSender;
 pub const CONNECTIONS: u32 = 4;
 /// The loop must turn at least this often.
 pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
-/// Attempts under way at once.
-const UNDER_WAY_MAX: usize = 1_024;
 /// Jobs leased together.
 const LEASED_TOGETHER_MAX: usize = 64;
 /// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long.
 const LEASE: Duration = Duration::from_secs(30);
-/// How long a job waits whose destination is busy.
-const BUSY_DELAY: Duration = Duration::from_millis(500);
+/// How long a job waits that was leased and could not be looked at, or has changed since.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Between two tries while Redis or PostgreSQL is away.
 const RETRY: Duration = Duration::from_millis(500);
+/// To take our name out of the queue at the end. If it stays, another worker removes it.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 
 /// Acts on jobs until it is told to stop.
 pub struct Worker {
@@ -78,7 +80,7 @@ impl Worker {
             schedule: self.schedule.clone(),
         };
         let sweep = tokio::spawn(sweep.run(shutdown.clone()));
-        let (ended, to_record) = mpsc::channel(UNDER_WAY_MAX);
+        let (ended, to_record) = mpsc::channel(PLACES);
         let recorder =
             tokio::spawn(recorder::record(self.pool.clone(), self.name.clone(), to_record));
         let desk = Desk {
@@ -90,11 +92,20 @@ impl Worker {
                 schedule: self.schedule,
             }),
             destinations: Destinations::default(),
-            places: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
+            places: Arc::new(Semaphore::new(PLACES)),
             under_way: TaskTracker::new(),
             ended,
         };
         desk.work(&mut reader, &self.heartbeat, &shutdown).await;
+        // The sweep uses the same name; it ends with the shutdown.
+        let left = tokio::spawn(async move {
+            if let Err(error) = sweep.await {
+                tracing::error!(%error, "The sweep failed");
+            }
+            if let Ok(Err(error)) = tokio::time::timeout(LEAVE_MAX, reader.leave()).await {
+                tracing::warn!(%error, "The queue still has this worker's name");
+            }
+        });
         desk.under_way.close();
         if tokio::time::timeout(self.grace, desk.under_way.wait()).await.is_err() {
             tracing::warn!(attempts = desk.under_way.len(), "Left unfinished at shutdown");
@@ -104,8 +115,8 @@ impl Worker {
                 tracing::warn!("Attempts were not recorded before shutdown");
             }
         }
-        if let Err(error) = sweep.await {
-            tracing::error!(%error, "The sweep failed");
+        if let Err(error) = left.await {
+            tracing::error!(%error, "Leaving the queue failed");
         }
         Ok(())
     }
@@ -117,7 +128,7 @@ pub async fn main() -> anyhow::Result<()> {
     logs::init(Destination::Stdout, &settings)?;
     tracing::info!("Starting Action Worker...");
     let shutdown = signals::shutdown_token()?;
-    let name = format!("action-worker-{}", std::process::id());
+    let name = unique_name("action-worker");
     let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
@@ -183,15 +194,18 @@ impl Desk {
         let mut failing = false;
         loop {
             heartbeat.beat();
-            heartbeat.ready();
             let turned = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
                 turned = self.turn(reader) => turned,
             };
             match turned {
-                Ok(()) => failing = false,
+                Ok(()) => {
+                    heartbeat.ready();
+                    failing = false;
+                }
                 Err(error) => {
+                    heartbeat.unready();
                     if !failing {
                         tracing::warn!(%error, "No jobs to be had; trying again");
                     }
@@ -236,27 +250,46 @@ impl Desk {
         if leases.is_empty() {
             return Ok(());
         }
-        let assignments = assignments::load(&self.pool, &leases).await?;
-        let mut back = changed_since(&leases, &assignments);
-        for assignment in assignments {
-            let id = assignment.lease.id;
-            match (self.destinations.enter(&destination(&assignment)), places.pop()) {
-                (Some(at), Some(place)) => {
+        let loaded = match assignments::load(&self.pool, &leases).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // Where this fails too, the leases run out.
+                let back: Vec<_> = leases.into_iter().map(|lease| (lease, AGAIN)).collect();
+                let _ = leases::give_back(&self.pool, &self.holder, &back).await;
+                return Err(error);
+            }
+        };
+        let mut back: Vec<_> =
+            changed_since(leases, &loaded).into_iter().map(|lease| (lease, AGAIN)).collect();
+        for (lease, problem) in loaded.unreadable {
+            tracing::warn!(job = %lease.id, problem, "A job is about something that does not read");
+            self.end(self.means.unreadable(lease, &problem)).await;
+        }
+        for assignment in loaded.assignments {
+            let entered = self.destinations.enter(&destination(&assignment), Instant::now());
+            match (entered, places.pop()) {
+                (Ok(at), Some(place)) => {
                     let desk = self.clone();
                     self.under_way.spawn(async move {
-                        let attempt = desk.means.act(assignment).await;
-                        drop((at, place));
-                        // The recorder outlives every attempt.
-                        let _ = desk.ended.send(attempt).await;
+                        let (attempt, told) = desk.means.act(assignment).await;
+                        at.leave(told);
+                        drop(place);
+                        desk.end(attempt).await;
                     });
                 }
-                _ => back.push(id),
+                (Err(wait), _) => back.push((assignment.lease, wait)),
+                (Ok(_), None) => back.push((assignment.lease, AGAIN)),
             }
         }
         if !back.is_empty() {
-            leases::give_back(&self.pool, &self.holder, &back, BUSY_DELAY).await?;
+            leases::give_back(&self.pool, &self.holder, &back).await?;
         }
         Ok(())
+    }
+
+    async fn end(&self, attempt: Attempt) {
+        // The recorder outlives every attempt.
+        let _ = self.ended.send(attempt).await;
     }
 }
 
@@ -275,10 +308,11 @@ impl Clone for Desk {
 }
 
 /// Leases whose event changed between the lease and the look at it; the next lease decides.
-fn changed_since(leases: &[Lease], assignments: &[Assignment]) -> Vec<JobId> {
-    let loaded: std::collections::BTreeSet<JobId> =
-        assignments.iter().map(|assignment| assignment.lease.id).collect();
-    leases.iter().map(|lease| lease.id).filter(|id| !loaded.contains(id)).collect()
+fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
+    let readable = loaded.assignments.iter().map(|assignment| assignment.lease.id);
+    let unreadable = loaded.unreadable.iter().map(|(lease, _)| lease.id);
+    let loaded: BTreeSet<JobId> = readable.chain(unreadable).collect();
+    leases.into_iter().filter(|lease| !loaded.contains(&lease.id)).collect()
 }
 
 /// What shares one limit: a host and its port.

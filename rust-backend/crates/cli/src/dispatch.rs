@@ -23,31 +23,46 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
             logs::init_quiet(Destination::Stderr, &settings)?;
             doctor::doctor(&settings, args.json).await
         }
-        command => {
+        Command::Migrate => {
             logs::init_quiet(Destination::Stderr, &settings)?;
             let pool = connect(&settings).await?;
-            look(command, &settings, &pool, args.json).await
-        }
-    }
-}
-
-async fn look(command: Command, settings: &Settings, pool: &PgPool, json: bool) -> Result<()> {
-    match command {
-        Command::Migrate => {
+            event_store::migrations::migrate(&pool).await?;
             output::line("The schema is up to date.");
             Ok(())
         }
-        Command::Triggers(command) => triggers::triggers(command, settings, pool, json).await,
-        Command::Events(command) => events::events(command, settings, pool, json).await,
-        Command::Jobs(command) => jobs::jobs(command, pool, json).await,
-        Command::Status => status::status(pool, json).await,
-        Command::Demo(_) | Command::Run | Command::Doctor => unreachable!("done without a pool"),
+        Command::Triggers(command) => {
+            logs::init_quiet(Destination::Stderr, &settings)?;
+            triggers::triggers(command, &settings, args.json).await
+        }
+        Command::Events(command) => {
+            logs::init_quiet(Destination::Stderr, &settings)?;
+            events::events(command, &settings, &migrated(&settings).await?, args.json).await
+        }
+        Command::Jobs(command) => {
+            logs::init_quiet(Destination::Stderr, &settings)?;
+            jobs::jobs(command, &migrated(&settings).await?, args.json).await
+        }
+        Command::Status => {
+            logs::init_quiet(Destination::Stderr, &settings)?;
+            status::status(&migrated(&settings).await?, args.json).await
+        }
     }
 }
 
 async fn connect(settings: &Settings) -> Result<PgPool> {
-    let pool = event_store::open(settings.database_url()?, "agentauri", CONNECTIONS)
+    let pool = event_store::connect(settings.database_url()?, "agentauri", CONNECTIONS)
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+    Ok(pool)
+}
+
+/// The database, if it has the schema: a command that looks changes nothing.
+pub(crate) async fn migrated(settings: &Settings) -> Result<PgPool> {
+    let pool = connect(settings).await?;
+    let missing = event_store::migrations::missing(&pool).await?;
+    if missing > 0 {
+        let problem = format!("the database lacks {missing} migrations: agentauri migrate");
+        return Err(ConfigError::variable("DATABASE_URL", problem).into());
+    }
     Ok(pool)
 }

@@ -135,7 +135,8 @@ async fn open_transactions(pool: &PgPool) -> Result<String> {
              in pg_stat_activity and set idle_in_transaction_session_timeout"
         ),
         Some(age) => Ok(format!("the oldest that writes is {age:.1} s old")),
-        None => Ok("none writes".to_owned()),
+        None if status.sees_all_transactions => Ok("none writes".to_owned()),
+        None => Ok("unknown: this role lacks pg_read_all_stats".to_owned()),
     }
 }
 

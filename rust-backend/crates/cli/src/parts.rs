@@ -7,6 +7,7 @@ use chain_indexer::{ChainSettings, Indexer, StatusBoard};
 use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
+use service::name::unique_name;
 use service::process::Refused;
 use service::signals;
 use tokio_util::sync::CancellationToken;
@@ -58,25 +59,25 @@ impl Parts {
         chains: Vec<ChainSettings>,
         health: &Health,
     ) -> Result<Self> {
-        let id = std::process::id();
+        let name = unique_name("agentauri");
         let database_url = settings.database_url()?;
         let unusable = |error: event_store::StoreError| {
             ConfigError::variable("DATABASE_URL", error.to_string())
         };
         let open = async |part: &str, connections| {
-            event_store::open(database_url, &format!("agentauri-{part}-{id}"), connections).await
+            event_store::open(database_url, &format!("{name}-{part}"), connections).await
         };
         let pool = open("indexer", chain_indexer::connections(&chains)).await.map_err(unusable)?;
         let processor = event_processor::Processor {
             pool: open("processor", event_processor::CONNECTIONS).await.map_err(unusable)?,
             queue: event_processor::connect(settings.redis_url()?).await?,
-            name: format!("agentauri-{id}"),
+            name: name.clone(),
             heartbeat: health.register("event-processor", event_processor::HEARTBEAT_LIMIT),
         };
         let worker = action_worker::Worker::configured(
             settings,
             open("worker", action_worker::CONNECTIONS).await.map_err(unusable)?,
-            format!("agentauri-{id}"),
+            name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
         )?;
         let indexer = (!chains.is_empty()).then(|| Indexer {

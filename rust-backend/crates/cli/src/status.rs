@@ -48,6 +48,11 @@ fn warn(status: &overview::Status) {
              it began is judged when it ends."
         ));
     }
+    if !status.sees_all_transactions {
+        output::line(
+            "Note: this role cannot see the transactions of others; grant it pg_read_all_stats.",
+        );
+    }
     if status.notification_queue_usage > QUEUE_USAGE_MAX {
         output::line(
             "Warning: the notification queue is more than half full, so no bell rings and events \

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, bail};
 use event_engine::action::{ActionConfig, SecretSource};
 use event_engine::trigger::TriggerSpec;
 use event_engine::trigger_file::{self, Context};
-use event_store::PgPool;
 use event_store::triggers::{self, Applied, Change, Overview};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
@@ -17,32 +16,30 @@ use service::process::Refused;
 use url::Url;
 
 use crate::args::Triggers;
+use crate::dispatch::migrated;
 use crate::output;
 
 /// The owner of what the command line applies. Others come with the HTTP API.
 const OWNER: &str = "default";
 
-pub(crate) async fn triggers(
-    command: Triggers,
-    settings: &Settings,
-    pool: &PgPool,
-    json: bool,
-) -> Result<()> {
+pub(crate) async fn triggers(command: Triggers, settings: &Settings, json: bool) -> Result<()> {
     match command {
         Triggers::Apply { file, prune } => {
+            // Read before anything is connected to: what is refused leaves no trace.
             let specs = read(&file, settings)?;
-            report(&triggers::apply(pool, OWNER, &specs, prune).await?, json)
+            let pool = migrated(settings).await?;
+            report(&triggers::apply(&pool, OWNER, &specs, prune).await?, json)
         }
-        Triggers::List => list(&triggers::list(pool, OWNER).await?, json),
+        Triggers::List => list(&triggers::list(&migrated(settings).await?, OWNER).await?, json),
         Triggers::Show { name } => {
-            let all = triggers::list(pool, OWNER).await?;
+            let all = triggers::list(&migrated(settings).await?, OWNER).await?;
             let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
                 bail!("there is no trigger {name:?}");
             };
             show(&trigger, json)
         }
         Triggers::Disable { name } => {
-            if !triggers::disable(pool, OWNER, &name).await? {
+            if !triggers::disable(&migrated(settings).await?, OWNER, &name).await? {
                 bail!("there is no trigger {name:?}");
             }
             if json {

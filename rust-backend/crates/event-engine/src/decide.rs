@@ -7,6 +7,10 @@ use crate::job::{JobId, NewJob};
 use crate::log::{Entry, Position, Subject};
 use crate::trigger::Trigger;
 
+/// Jobs in one plan, but for those of its last entry: what is committed together stays small,
+/// however many triggers match. The rest of the entries is judged by the next plan.
+pub const JOBS_MAX: usize = 10_000;
+
 /// What is to be committed for a batch of entries, all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -37,10 +41,14 @@ pub struct Tally {
 ///
 /// Pure: the same entries and triggers give the same plan. An event's highest revision wins,
 /// wherever its entries stand: an entry that the row has outgrown is passed over, because the
-/// revision that outgrew it has an entry of its own.
+/// revision that outgrew it has an entry of its own. The plan may end before the entries do
+/// ([`JOBS_MAX`]); its cursor says where.
 pub fn decide(entries: &[Entry], index: &TriggerIndex) -> Plan {
     let mut plan = Plan::default();
     for entry in entries {
+        if plan.jobs.len() >= JOBS_MAX {
+            break;
+        }
         debug_assert!(plan.cursor < Some(entry.position), "entries stand in the log's order");
         plan.cursor = Some(entry.position);
         plan.tally.entries += 1;

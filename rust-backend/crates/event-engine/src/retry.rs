@@ -54,6 +54,12 @@ pub enum RetryScheduleError {
         /// As it was written.
         entry: String,
     },
+    /// The first entry is a pause: a job is due as soon as it is decided.
+    #[error("entry 1 of the retry schedule, {0:?}, must be 0s: a first attempt is made at once")]
+    First(
+        /// As it was written.
+        String,
+    ),
     /// An entry is too long.
     #[error("entry {position} of the retry schedule, {entry:?}, is longer than 7 days")]
     TooLong {
@@ -71,7 +77,8 @@ impl Default for RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// Takes the pause before each attempt: 1 to [`ATTEMPTS_MAX`] of at most [`DELAY_MAX`].
+    /// Takes the pause before each attempt: 1 to [`ATTEMPTS_MAX`] of at most [`DELAY_MAX`], the
+    /// first of which is none.
     pub fn new(delays: Vec<Duration>) -> Result<Self, RetryScheduleError> {
         if delays.is_empty() || delays.len() > ATTEMPTS_MAX {
             return Err(RetryScheduleError::Length(delays.len()));
@@ -80,17 +87,15 @@ impl RetrySchedule {
             let entry = Written(delays[index]).to_string();
             return Err(RetryScheduleError::TooLong { position: index + 1, entry });
         }
+        if !delays[0].is_zero() {
+            return Err(RetryScheduleError::First(Written(delays[0]).to_string()));
+        }
         Ok(Self { delays })
     }
 
     /// How often a job is tried at most.
     pub fn attempts_max(&self) -> usize {
         self.delays.len()
-    }
-
-    /// The pause before the first attempt.
-    pub fn first_delay(&self) -> Duration {
-        self.delays[0]
     }
 
     /// Decides what follows a failed attempt.
@@ -186,6 +191,10 @@ mod tests {
         text.parse().expect("a schedule")
     }
 
+    fn at_once_and_then(pauses_ms: Vec<u64>) -> Vec<Duration> {
+        std::iter::once(0).chain(pauses_ms).map(Duration::from_millis).collect()
+    }
+
     fn refusal(text: &str) -> String {
         text.parse::<RetrySchedule>().expect_err("refused").to_string()
     }
@@ -199,7 +208,6 @@ mod tests {
         let schedule = RetrySchedule::default();
         assert_eq!(schedule.to_string(), "0s,5s,5m,30m,2h,5h,10h,14h,20h,1d");
         assert_eq!(schedule.attempts_max(), 10);
-        assert_eq!(schedule.first_delay(), Duration::ZERO);
         assert_eq!(schedule.after_failure(1, None, 0.0), retry_s(5));
         assert_eq!(schedule.after_failure(9, None, 0.0), Next::Retry { delay: DAY });
         assert_eq!(schedule.after_failure(10, None, 0.0), Next::Dead);
@@ -226,6 +234,7 @@ mod tests {
             ("1.5h", r#"entry 1 of the retry schedule, "1.5h", is not"#),
             ("0s,5m,8d", r#"entry 3 of the retry schedule, "8d", is longer than 7 days"#),
             ("99999999999999999999h", "is longer than 7 days"),
+            ("5s,5m", r#"entry 1 of the retry schedule, "5s", must be 0s"#),
             (" ", "a retry schedule has 1 to 50 entries, not 0"),
             (&["1s"; 51].join(","), "a retry schedule has 1 to 50 entries, not 51"),
         ] {
@@ -242,12 +251,12 @@ mod tests {
     proptest! {
         #[test]
         fn jitter_only_lengthens_and_by_a_tenth_at_most(
-            delays_ms in prop::collection::vec(0..=7 * DAY_S * 1000, 1..=ATTEMPTS_MAX),
+            pauses_ms in prop::collection::vec(0..=7 * DAY_S * 1000, 0..ATTEMPTS_MAX),
             attempts_started in 0..60_u32,
             retry_after_s in prop::option::of(any::<u64>()),
             jitter in 0.0..1.0,
         ) {
-            let delays: Vec<_> = delays_ms.into_iter().map(Duration::from_millis).collect();
+            let delays = at_once_and_then(pauses_ms);
             let retry_after = retry_after_s.map(Duration::from_secs);
             let schedule = RetrySchedule::new(delays.clone()).expect("within the limits");
             let next = schedule.after_failure(attempts_started, retry_after, jitter);
@@ -264,10 +273,10 @@ mod tests {
 
         #[test]
         fn a_schedule_reads_what_it_writes(
-            delays_ms in prop::collection::vec(0..=7 * DAY_S * 1000, 1..=ATTEMPTS_MAX),
+            pauses_ms in prop::collection::vec(0..=7 * DAY_S * 1000, 0..ATTEMPTS_MAX),
         ) {
-            let delays = delays_ms.into_iter().map(Duration::from_millis).collect();
-            let schedule = RetrySchedule::new(delays).expect("within the limits");
+            let schedule = RetrySchedule::new(at_once_and_then(pauses_ms));
+            let schedule = schedule.expect("within the limits");
             prop_assert_eq!(parsed(&schedule.to_string()), schedule);
         }
 

@@ -15,8 +15,10 @@
 
 mod announce;
 pub mod listener;
+mod pace;
 mod push;
 mod run;
+mod shard;
 pub mod wake;
 pub mod wheel;
 

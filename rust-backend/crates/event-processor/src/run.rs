@@ -9,6 +9,7 @@ use event_store::{PgPool, PgShards};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
 use service::logs::{self, Destination};
+use service::name::unique_name;
 use service::signals;
 use tokio_util::sync::CancellationToken;
 
@@ -49,9 +50,8 @@ impl Processor {
         ));
         let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
         let wheel = Wheel::new(PgShards::new(self.pool, &self.name), audience, wake);
-        wheel.run(&shutdown).await;
         // With the wheel the last outlet goes; then the rest is pushed.
-        drop(wheel);
+        wheel.run(&shutdown).await;
         for task in [emptied, listening] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "A part of the processor failed");
@@ -77,9 +77,13 @@ impl Audience for Herald {
         }
     }
 
-    fn alive(&self) {
+    fn turned(&self, answered: bool) {
         self.heartbeat.beat();
-        self.heartbeat.ready();
+        if answered {
+            self.heartbeat.ready();
+        } else {
+            self.heartbeat.unready();
+        }
         self.announcer.settle();
     }
 }
@@ -93,7 +97,7 @@ pub async fn main() -> anyhow::Result<()> {
     logs::init(Destination::Stdout, &settings)?;
     tracing::info!("Starting Event Processor...");
     let shutdown = signals::shutdown_token()?;
-    let name = format!("event-processor-{}", std::process::id());
+    let name = unique_name("event-processor");
     let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;

@@ -1,171 +1,161 @@
 //! The loop: survey, judge, sleep.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use event_engine::decide::{Plan, decide};
 use event_engine::event::ChainId;
-use event_engine::index::TriggerIndex;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
-use event_engine::port::{Claim, Shards};
-use futures::{StreamExt as _, stream};
+use event_engine::port::{Shards, Survey};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::pace::Pace;
+use crate::shard::Judge;
 use crate::wake::Wake;
 
-/// Entries in one transaction: enough that its cost is shared, few enough that a large document in
-/// each of them still fits in memory.
+/// Entries in one transaction: enough that its cost is shared, few enough that nobody waits long.
 pub const BATCH_ENTRIES_MAX: u32 = 500;
 /// Shards judged at the same time, each on a connection of its own.
 pub const SHARDS_AT_ONCE: u32 = 4;
-/// Batches of one shard before the others are looked at again.
-const BATCHES_IN_A_ROW: usize = 16;
 /// The longest sleep: what a lost notification costs at most.
 const TICK: Duration = Duration::from_millis(500);
 /// The shortest and the longest wait where entries stand that may not be judged yet.
 const POLL_MIN: Duration = Duration::from_millis(1);
 const POLL_MAX: Duration = Duration::from_millis(20);
-/// The longest wait while the store does not answer.
+/// The shortest and the longest wait while the store does not answer.
+const TROUBLE_MIN: Duration = Duration::from_millis(50);
 const TROUBLE_MAX: Duration = Duration::from_secs(2);
 
 /// What hears of each batch after it is committed.
-pub trait Audience: Send + Sync {
+pub trait Audience: Send + Sync + 'static {
     /// These entries were judged, and these jobs are new.
     fn judged(&self, entries: &[Entry], jobs: Vec<JobId>);
-    /// The loop went round.
-    fn alive(&self);
+    /// The loop went round; the store answered, or it did not.
+    fn turned(&self, answered: bool);
 }
 
-/// The judging loop over the shards of a store.
-pub struct Wheel<S, A> {
-    shards: S,
-    audience: A,
+/// The judging loop over the shards of a store. A shard's trouble is its own: each is judged by a
+/// task of its own, and rests by itself where that fails.
+pub struct Wheel<S: Shards, A> {
+    judge: Arc<Judge<S, A>>,
     wake: Wake,
-    /// The triggers as last loaded. Each batch compares their revision first.
-    index: Mutex<Arc<TriggerIndex>>,
-}
-
-/// What a round came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Round {
-    /// Something was judged: look again at once.
-    Judged,
-    /// Entries stand that are not for us to judge now: look again soon.
-    Held,
-    /// There is nothing to do until somebody rings.
-    Idle,
+    paces: BTreeMap<ChainId, Pace>,
+    judging: BTreeSet<ChainId>,
+    tasks: JoinSet<Result<bool, S::Error>>,
+    shard_of: HashMap<Id, ChainId>,
+    /// Turns begun, of all shards.
+    turns: u64,
+    /// The wait where entries are held back; doubled each time in vain.
+    poll: Duration,
+    /// The wait while the store does not answer; zero while it does.
+    trouble: Duration,
 }
 
 impl<S: Shards, A: Audience> Wheel<S, A> {
     /// A loop over `shards` that `wake` ends the sleeps of.
     pub fn new(shards: S, audience: A, wake: Wake) -> Self {
-        Self { shards, audience, wake, index: Mutex::default() }
+        Self {
+            judge: Arc::new(Judge::new(shards, audience)),
+            wake,
+            paces: BTreeMap::new(),
+            judging: BTreeSet::new(),
+            tasks: JoinSet::new(),
+            shard_of: HashMap::new(),
+            turns: 0,
+            poll: POLL_MIN,
+            trouble: Duration::ZERO,
+        }
     }
 
-    /// Turns until `shutdown`; a batch that is under way is finished first.
-    pub async fn run(&self, shutdown: &CancellationToken) {
-        let mut poll = POLL_MIN;
-        let mut trouble = POLL_MIN;
+    /// Turns until `shutdown`; the turns under way are finished first.
+    pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
-            self.audience.alive();
-            let pause = match self.round().await {
-                Ok(round) => {
-                    if trouble > POLL_MIN {
-                        tracing::info!("The store answers again");
-                        trouble = POLL_MIN;
-                    }
-                    poll = if round == Round::Held { (poll * 2).min(POLL_MAX) } else { POLL_MIN };
-                    match round {
-                        Round::Judged => continue,
-                        Round::Held => poll / 2,
-                        Round::Idle => TICK,
-                    }
-                }
-                Err(error) => {
-                    if trouble == POLL_MIN {
-                        tracing::error!(%error, "The store does not answer; trying again");
-                    }
-                    trouble = (trouble * 2).min(TROUBLE_MAX);
-                    trouble
-                }
+            let survey = self.judge.shards.survey().await;
+            self.judge.audience.turned(survey.is_ok());
+            let pause = match survey {
+                Ok(survey) => self.begin(&survey),
+                Err(error) => self.troubled(&error),
             };
             tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 _ = self.wake.sleep(pause) => {}
                 () = shutdown.cancelled() => {}
             }
         }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.ended(ended);
+        }
     }
 
-    async fn round(&self) -> Result<Round, S::Error> {
-        let survey = self.shards.survey().await?;
-        if survey.ready.is_empty() {
-            return Ok(if survey.held { Round::Held } else { Round::Idle });
+    /// Begins the turns of the shards that are ready, and tells how long to wait for news.
+    fn begin(&mut self, survey: &Survey) -> Duration {
+        if !self.trouble.is_zero() {
+            tracing::info!("The store answers again");
+            self.trouble = Duration::ZERO;
         }
-        let outcomes: Vec<Result<bool, S::Error>> = stream::iter(survey.ready)
-            .map(|shard| self.shard(shard))
-            .buffer_unordered(SHARDS_AT_ONCE as usize)
-            .collect()
-            .await;
-        let mut round = Round::Held;
-        for outcome in outcomes {
-            // One shard's trouble is told after the others had their turn.
-            if outcome? {
-                round = Round::Judged;
+        let now = Instant::now();
+        let mut pause = TICK;
+        let mut ready = survey.ready.clone();
+        ready.sort_by_key(|shard| self.paces.get(shard).map_or(0, |pace| pace.latest_turn));
+        for shard in ready {
+            let pace = self.paces.entry(shard).or_default();
+            let rest = pace.rest(now);
+            if self.judging.contains(&shard) {
+                continue;
+            }
+            if !rest.is_zero() {
+                pause = pause.min(rest);
+            } else if self.tasks.len() < SHARDS_AT_ONCE as usize {
+                self.turns += 1;
+                pace.latest_turn = self.turns;
+                let (judge, entries_max) = (Arc::clone(&self.judge), pace.entries_max);
+                let task = self.tasks.spawn(async move { judge.turn(shard, entries_max).await });
+                self.shard_of.insert(task.id(), shard);
+                self.judging.insert(shard);
             }
         }
-        Ok(round)
+        if survey.held {
+            pause = pause.min(self.poll);
+            self.poll = (self.poll * 2).min(POLL_MAX);
+        } else {
+            self.poll = POLL_MIN;
+        }
+        pause
     }
 
-    /// Judges what a shard has, for a while. False where there was nothing for us.
-    async fn shard(&self, shard: ChainId) -> Result<bool, S::Error> {
-        let mut judged = false;
-        for _ in 0..BATCHES_IN_A_ROW {
-            let Some(claim) = self.shards.claim(shard, BATCH_ENTRIES_MAX).await? else { break };
-            let full = claim.entries().len() >= BATCH_ENTRIES_MAX as usize;
-            if claim.entries().is_empty() {
-                break;
+    fn ended(&mut self, ended: Result<(Id, Result<bool, S::Error>), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok((id, outcome)) => (id, outcome.map_err(|error| error.to_string())),
+            Err(panic) => (panic.id(), Err(panic.to_string())),
+        };
+        let Some(shard) = self.shard_of.remove(&id) else { return };
+        self.judging.remove(&shard);
+        let pace = self.paces.entry(shard).or_default();
+        match outcome {
+            Ok(true) => {
+                if pace.failing {
+                    tracing::info!(chain_id = %shard, "The shard is judged again");
+                }
+                pace.judged();
+                self.poll = POLL_MIN;
             }
-            self.batch(claim).await?;
-            judged = true;
-            if !full {
-                break;
+            Ok(false) => pace.held(Instant::now()),
+            Err(problem) => {
+                if !pace.failing {
+                    tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
+                }
+                pace.failed(Instant::now());
             }
         }
-        Ok(judged)
     }
 
-    async fn batch(&self, mut claim: S::Claim) -> Result<(), S::Error> {
-        let index = self.index(&mut claim).await?;
-        let plan = decide(claim.entries(), &index);
-        let entries = claim.commit(&plan).await?;
-        report(&plan);
-        self.audience.judged(&entries, plan.jobs.iter().map(|job| job.id).collect());
-        Ok(())
-    }
-
-    /// The triggers at the claim's revision: those we have, or else loaded anew.
-    async fn index(&self, claim: &mut S::Claim) -> Result<Arc<TriggerIndex>, S::Error> {
-        let known = Arc::clone(&self.index.lock().unwrap_or_else(PoisonError::into_inner));
-        if known.revision() == claim.triggers_revision() {
-            return Ok(known);
+    fn troubled(&mut self, error: &S::Error) -> Duration {
+        if self.trouble.is_zero() {
+            tracing::error!(%error, "The shards cannot be surveyed; trying again");
         }
-        let loaded = Arc::new(claim.triggers().await?);
-        tracing::info!(revision = loaded.revision(), triggers = loaded.len(), "Triggers loaded");
-        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
-        Ok(loaded)
-    }
-}
-
-fn report(plan: &Plan) {
-    let tally = plan.tally;
-    if tally.gone > 0 {
-        tracing::warn!(events = tally.gone, "Events were deleted before they were judged");
-    }
-    if tally.incomparable > 0 {
-        tracing::debug!(
-            conditions = tally.incomparable,
-            "Conditions met an operand that is missing or does not compare"
-        );
+        self.trouble = (self.trouble * 2).clamp(TROUBLE_MIN, TROUBLE_MAX);
+        self.trouble
     }
 }

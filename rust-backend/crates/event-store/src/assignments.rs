@@ -8,9 +8,9 @@ use event_engine::job::JobId;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::Result;
 use crate::events::Row;
 use crate::leases::Lease;
+use crate::{Result, StoreError};
 
 /// A leased job and what it is about.
 #[derive(Clone, Debug)]
@@ -25,26 +25,75 @@ pub struct Assignment {
     pub action: Result<ActionConfig, String>,
     /// The event, at the revision that matched.
     pub event: Event,
-    /// When it was inserted.
+    /// When it was inserted; the epoch if that is no time between it and the year 9999.
     pub event_created_at: DateTime<Utc>,
-    /// Topics of the raw log.
+    /// Topics of the raw log; none if they are not a list of texts.
     pub topics: Option<Vec<String>>,
     /// Data of the raw log.
     pub log_data: Option<String>,
 }
 
-/// Loads what the leases are about. A lease whose event has changed or gone since is left out.
-pub async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
+/// What was loaded.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// A lease whose event has changed or gone since has none.
+    pub assignments: Vec<Assignment>,
+    /// Leases whose rows do not read, and why.
+    pub unreadable: Vec<(Lease, String)>,
+}
+
+/// Loads what the leases are about. Anybody may write an event, so a row may hold what we cannot
+/// read: then each lease is loaded by itself, and the row takes nobody else with it.
+///
+/// # Errors
+/// The database is away; not that a row does not read.
+pub async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
+    match load_together(pool, leases).await {
+        Ok(assignments) => return Ok(Loaded { assignments, unreadable: Vec::new() }),
+        Err(error) if !is_of_a_row(&error) => return Err(error),
+        Err(_) => {}
+    }
+    let mut loaded = Loaded::default();
+    for lease in leases {
+        match load_together(pool, std::slice::from_ref(lease)).await {
+            Ok(assignments) => loaded.assignments.extend(assignments),
+            Err(error) if !is_of_a_row(&error) => return Err(error),
+            Err(error) => loaded.unreadable.push((lease.clone(), error.to_string())),
+        }
+    }
+    Ok(loaded)
+}
+
+/// Whether the rows are to blame, and not the database or the way to it.
+fn is_of_a_row(error: &StoreError) -> bool {
+    match error {
+        StoreError::Database(sqlx::Error::Database(error)) => {
+            // A connection, a transaction, resources, an operator, the system, the server itself.
+            let away = ["08", "25", "40", "53", "55", "57", "58", "XX"];
+            error.code().is_some_and(|code| !away.iter().any(|class| code.starts_with(class)))
+        }
+        StoreError::Database(error) => {
+            matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        }
+        _ => false,
+    }
+}
+
+async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let earliest = leases.iter().map(|lease| lease.event.timestamp).min().unwrap_or_default();
     let latest = leases.iter().map(|lease| lease.event.timestamp).max().unwrap_or_default();
+    // A NULL or a second dimension in `topics`, and a time that is infinite or beyond what we can
+    // write, would break the query for all of its leases.
     let rows = sqlx::query!(
         r#"SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
                   a.config::text AS "config!",
                   e.id, e.chain_id, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
-                  e.event_type, e.registry, e."timestamp", e.created_at,
-                  e.agent_id::text AS agent_id, e.data::text AS data, e.address, e.topics,
-                  e.log_data, e.invalidated, e.revision
+                  e.event_type, e.registry, e."timestamp",
+                  CASE WHEN e.created_at BETWEEN 'epoch' AND '9999-12-31Z' THEN e.created_at
+                       ELSE 'epoch' END AS "created_at!",
+                  e.agent_id::text AS agent_id, e.data::text AS data, e.address,
+                  to_jsonb(e.topics)::text AS topics, e.log_data, e.invalidated, e.revision
            FROM jobs j
            JOIN events e ON e.id = j.event_id AND e."timestamp" = j.event_timestamp
                 AND e.revision = j.event_revision
@@ -87,7 +136,7 @@ pub async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
                 action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
                 event,
                 event_created_at: row.created_at,
-                topics: row.topics,
+                topics: row.topics.and_then(|topics| serde_json::from_str(&topics).ok()),
                 log_data: row.log_data,
             })
         })

@@ -16,6 +16,16 @@ pub enum StoreError {
         /// The shard.
         chain_id: i64,
     },
+    /// A cursor lies beyond every transaction of this cluster: the database was restored from a
+    /// dump, and what is new would never be judged. Stop and see docs/development/setup.md.
+    #[error(
+        "shard {chain_id} was judged further than this cluster's transactions reach: the database \
+         was restored from a dump; see \"Moving the database\" in docs/development/setup.md"
+    )]
+    Restored {
+        /// The shard.
+        chain_id: i64,
+    },
     /// A stored row says what our own code never writes. Stop and look at it.
     #[error("{table}.{column} of {id}: {problem}")]
     BrokenRow {

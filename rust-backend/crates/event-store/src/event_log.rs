@@ -13,6 +13,16 @@ pub(crate) struct StoredEntry {
     pub(crate) subject: StoredSubject,
 }
 
+impl StoredEntry {
+    /// The event that it speaks of, if it speaks of one.
+    pub(crate) fn name(&self) -> Option<&EventName> {
+        match &self.subject {
+            StoredSubject::Event { name, .. } => Some(name),
+            StoredSubject::Checkpoint { .. } => None,
+        }
+    }
+}
+
 /// What the entry speaks of.
 #[derive(Debug)]
 pub(crate) enum StoredSubject {

@@ -7,40 +7,70 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
 
-/// The rows of these names, as they are now.
+/// Bytes of arguments that are read together. A batch has to be parsed and judged before its
+/// transaction counts as stalled, and has to fit in memory.
+const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
+
+/// The rows of these names, as they are now, and how many of the names were read: where the
+/// arguments together are too long, only the first names are, at least one.
 ///
 /// The bounds on the block time keep the other chunks of a hypertable out of it.
 pub(crate) async fn by_name(
     connection: &mut PgConnection,
     names: &[&EventName],
-) -> Result<HashMap<EventName, Event>> {
+) -> Result<(HashMap<EventName, Event>, usize)> {
     let ids: Vec<&str> = names.iter().map(|name| name.id.as_str()).collect();
     let times: Vec<i64> = names.iter().map(|name| name.timestamp).collect();
     let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), 0));
     };
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT e.id, e.chain_id, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
-                  e.event_type, e.registry, e."timestamp", e.agent_id::text AS agent_id, e.address,
-                  e.data::text AS data, e.invalidated, e.revision
-           FROM unnest($1::text[], $2::bigint[]) AS wanted (id, "timestamp")
-           JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
-           WHERE e."timestamp" BETWEEN $3 AND $4"#,
+    let rows = sqlx::query!(
+        r#"SELECT place AS "place!", id, chain_id, block_number, block_hash, transaction_hash,
+                  log_index, event_type, registry, "timestamp", agent_id, address,
+                  CASE WHEN bytes_before < $5 THEN data END AS data, invalidated, revision,
+                  bytes_before >= $5 AS "beyond!"
+           FROM (SELECT *, coalesce(sum(octet_length(data)) OVER (
+                            ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ), 0) AS bytes_before
+                 FROM (SELECT wanted.place, e.id, e.chain_id, e.block_number, e.block_hash,
+                              e.transaction_hash, e.log_index, e.event_type, e.registry,
+                              e."timestamp", e.agent_id::text AS agent_id, e.address,
+                              e.data::text AS data, e.invalidated, e.revision
+                       FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
+                            AS wanted (id, "timestamp", place)
+                       JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
+                       WHERE e."timestamp" BETWEEN $3 AND $4) AS read) AS summed
+           ORDER BY place"#,
         &ids as &[&str],
         &times,
         earliest,
         latest,
+        ARGUMENTS_BYTES_MAX,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let event = Event::from(row);
-            (event.name.clone(), event)
-        })
-        .collect())
+    let beyond = rows.iter().find(|row| row.beyond).map(|row| row.place - 1);
+    let read = beyond.and_then(|count| usize::try_from(count).ok()).unwrap_or(names.len());
+    let events = rows.into_iter().filter(|row| !row.beyond).map(|row| {
+        let event = Event::from(Row {
+            id: row.id,
+            chain_id: row.chain_id,
+            block_number: row.block_number,
+            block_hash: row.block_hash,
+            transaction_hash: row.transaction_hash,
+            log_index: row.log_index,
+            event_type: row.event_type,
+            registry: row.registry,
+            timestamp: row.timestamp,
+            agent_id: row.agent_id,
+            address: row.address,
+            data: row.data,
+            invalidated: row.invalidated,
+            revision: row.revision,
+        });
+        (event.name.clone(), event)
+    });
+    Ok((events.collect(), read))
 }
 
 /// Which events a list asks for. `None` means all.

@@ -62,11 +62,27 @@ pub(crate) async fn add(
 }
 
 /// Cancels what is still pending for revisions below the number given.
+///
+/// Locks the others too, so that whoever records an attempt of theirs has either committed before
+/// the results are marked, or sees the event as it is now: [`crate::leases::finish`].
 pub(crate) async fn withdraw(
     connection: &mut PgConnection,
     withdrawals: &[(EventName, i32)],
 ) -> Result<()> {
     let (ids, times, below) = columns(withdrawals);
+    sqlx::query_scalar!(
+        r#"SELECT j.id
+           FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
+           JOIN jobs j ON j.event_id = w.id AND j.event_timestamp = w."timestamp"
+                AND j.event_revision < w.below
+           ORDER BY j.id
+           FOR UPDATE OF j"#,
+        &ids as &[&str],
+        &times,
+        &below,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
     sqlx::query!(
         r#"UPDATE jobs j SET state = 'cancelled', finished_at = now(), reason = $4
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
@@ -97,8 +113,15 @@ pub(crate) async fn cancel_of_triggers(
     triggers: &[Uuid],
 ) -> Result<u64> {
     let done = sqlx::query!(
-        "UPDATE jobs SET state = 'cancelled', finished_at = now(), reason = $2
-         WHERE trigger_id = ANY($1) AND state = 'pending'",
+        "WITH open AS MATERIALIZED (
+             SELECT id FROM jobs
+             WHERE trigger_id = ANY($1) AND state = 'pending'
+             ORDER BY id
+             FOR UPDATE
+         )
+         UPDATE jobs SET state = 'cancelled', finished_at = now(), reason = $2
+         FROM open
+         WHERE jobs.id = open.id",
         triggers,
         reason::TRIGGER_REMOVED,
     )

@@ -98,18 +98,31 @@ pub async fn take(
     Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
 }
 
-/// Gives jobs back whose attempt has not begun after all: their receiver is busy. The attempt does
-/// not count.
-pub async fn give_back(pool: &PgPool, holder: &str, ids: &[JobId], delay: Duration) -> Result<()> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+/// Gives leases back whose attempt has not begun after all, each until its delay has passed: their
+/// receiver is busy. The attempt does not count.
+pub async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
+    let ids: Vec<Uuid> = back.iter().map(|(lease, _)| lease.id.0).collect();
+    let numbers: Vec<i32> = back.iter().map(|(lease, _)| lease.attempt).collect();
+    let delays: Vec<f64> = back.iter().map(|(_, delay)| delay.as_secs_f64()).collect();
     sqlx::query!(
-        "UPDATE jobs SET state = 'pending', attempts = attempts - 1, lease_holder = NULL,
-                         lease_until = NULL, due_at = now() + make_interval(secs => $3),
+        "WITH held AS MATERIALIZED (
+             SELECT jobs.id, back.delay
+             FROM unnest($2::uuid[], $3::integer[], $4::double precision[])
+                  AS back (id, attempt, delay)
+             JOIN jobs ON jobs.id = back.id AND jobs.attempts = back.attempt
+             WHERE state = 'leased' AND lease_holder = $1
+             ORDER BY jobs.id
+             FOR UPDATE OF jobs
+         )
+         UPDATE jobs SET state = 'pending', attempts = attempts - 1, lease_holder = NULL,
+                         lease_until = NULL, due_at = now() + make_interval(secs => held.delay),
                          pushed_at = NULL
-         WHERE id = ANY($1) AND state = 'leased' AND lease_holder = $2",
-        &ids,
+         FROM held
+         WHERE jobs.id = held.id",
         holder,
-        delay.as_secs_f64(),
+        &ids,
+        &numbers,
+        &delays,
     )
     .execute(pool)
     .await?;
@@ -172,12 +185,28 @@ impl AttemptStatus {
 /// Records the attempts, a row each, and moves their jobs on: all of them or none.
 ///
 /// A worker whose lease ran out still records what it saw. It moves nothing, unless it did deliver
-/// and nobody has tried again since: then there is no need to.
+/// and nobody has tried again since: then there is no need to, and a job that its loss had made
+/// dead is delivered.
 pub async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
     let mut transaction = pool.begin().await?;
+    lock(&mut transaction, attempts).await?;
     move_on(&mut transaction, holder, attempts).await?;
     record(&mut transaction, attempts).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Locks the jobs, in the order in which everybody does.
+///
+/// A withdrawal ([`crate::jobs::withdraw`]) locks them too, after the event was taken back. If it
+/// is first, we wait here, and `record` sees the event as it is now. If we are, it waits for our
+/// commit, and then finds our results. So none is left that the chain took back and that does not
+/// say so, once the processor has judged the event.
+async fn lock(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) -> Result<()> {
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
+    sqlx::query_scalar!("SELECT id FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE", &ids)
+        .fetch_all(&mut **transaction)
+        .await?;
     Ok(())
 }
 
@@ -202,7 +231,7 @@ async fn move_on(
               AS ended (id, attempt, state, delay, reason)
          WHERE jobs.id = ended.id AND jobs.attempts = ended.attempt
            AND (jobs.state = 'leased' AND jobs.lease_holder = $6
-                OR jobs.state = 'pending' AND ended.state = 'delivered')",
+                OR jobs.state IN ('pending', 'dead') AND ended.state = 'delivered')",
         &ids,
         &numbers,
         &states as &[&str],
@@ -232,18 +261,24 @@ async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) 
     sqlx::query!(
         "INSERT INTO action_results (job_id, trigger_id, trigger_version, action_id, action_type,
                 chain_id, event_id, event_timestamp, event_revision, attempt, status, duration_ms,
-                http_status, error, response)
+                http_status, error, response, invalidated)
          SELECT j.id, j.trigger_id, j.trigger_version, j.action_id, ended.kind, j.chain_id,
                 j.event_id, j.event_timestamp, j.event_revision, ended.attempt, ended.status,
-                ended.duration_ms, ended.http_status, ended.error, ended.response
+                ended.duration_ms, ended.http_status, ended.error, ended.response,
+                COALESCE(e.invalidated OR e.revision > j.event_revision, false)
          FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[],
                      $6::smallint[], $7::text[], $8::text[])
               AS ended (id, attempt, kind, status, duration_ms, http_status, error, response)
          JOIN jobs j ON j.id = ended.id
+         LEFT JOIN LATERAL (
+             SELECT revision, invalidated FROM events
+             WHERE events.id = j.event_id AND events.\"timestamp\" = j.event_timestamp
+         ) e ON true
          ON CONFLICT (job_id, attempt) DO UPDATE
          SET status = excluded.status, duration_ms = excluded.duration_ms,
              http_status = excluded.http_status, error = excluded.error,
-             response = excluded.response
+             response = excluded.response,
+             invalidated = action_results.invalidated OR excluded.invalidated
          WHERE action_results.status = 'lost'",
         &ids,
         &numbers,

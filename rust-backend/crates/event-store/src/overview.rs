@@ -22,6 +22,8 @@ pub struct Status {
     /// Age in seconds of the oldest transaction in the cluster that has written: what it began
     /// before cannot be judged until it ends.
     pub oldest_writing_transaction_seconds: Option<f64>,
+    /// False where this role may not see the transactions of others (`pg_read_all_stats`).
+    pub sees_all_transactions: bool,
     /// How full the notification queue is, 0 to 1. Beyond 0.5 no bell rings.
     pub notification_queue_usage: f64,
 }
@@ -68,7 +70,8 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
                        WHERE l.chain_id = s.chain_id
                          AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
                        LIMIT 100000) AS behind) AS "entries_behind!",
-                  (SELECT extract(epoch FROM now() - e.created_at)::double precision
+                  (SELECT CASE WHEN isfinite(e.created_at)
+                               THEN extract(epoch FROM now() - e.created_at)::double precision END
                    FROM (SELECT event_id, event_timestamp FROM event_log l
                          WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
                            AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
@@ -90,9 +93,12 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     let rest = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM triggers WHERE state = 'active') AS "active!",
                   (SELECT revision FROM trigger_set) AS "revision!",
-                  (SELECT extract(epoch FROM max(now() - xact_start))::double precision
-                   FROM pg_stat_activity
-                   WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()) AS oldest,
+                  (SELECT extract(epoch FROM max(now() - began))::double precision
+                   FROM (SELECT xact_start FROM pg_stat_activity
+                         WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+                         UNION ALL
+                         SELECT prepared FROM pg_prepared_xacts) AS open (began)) AS oldest,
+                  pg_has_role('pg_read_all_stats', 'USAGE') AS "sees_all!",
                   pg_notification_queue_usage() AS "usage!""#,
     )
     .fetch_one(pool)
@@ -103,6 +109,7 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
         triggers_active: rest.active,
         triggers_revision: rest.revision,
         oldest_writing_transaction_seconds: rest.oldest,
+        sees_all_transactions: rest.sees_all,
         notification_queue_usage: rest.usage,
     })
 }

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection as _};
 
 use crate::Result;
 
@@ -31,6 +31,8 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
             ("plan_cache_mode", "force_custom_plan".to_owned()),
         ])
         .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
+    // The pool would only say that it timed out.
+    options.connect().await?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -34,8 +34,9 @@ pub(crate) async fn survey(pool: &PgPool) -> Result<Survey> {
                UNION ALL
                SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
                FROM shards s WHERE s.chain_id IS NOT NULL
-           ), horizon (xmin) AS (
-               SELECT pg_snapshot_xmin(pg_current_snapshot())
+           ), horizon (xmin, xmax) AS (
+               SELECT pg_snapshot_xmin(now.snapshot), pg_snapshot_xmax(now.snapshot)
+               FROM pg_current_snapshot() AS now (snapshot)
            )
            SELECT s.chain_id AS "chain_id!",
                   EXISTS (SELECT FROM event_log l
@@ -43,7 +44,8 @@ pub(crate) async fn survey(pool: &PgPool) -> Result<Survey> {
                             AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
                          ) AS "ready!",
                   EXISTS (SELECT FROM event_log l
-                          WHERE l.chain_id = s.chain_id AND l.xid >= h.xmin) AS "held!"
+                          WHERE l.chain_id = s.chain_id AND l.xid >= h.xmin) AS "held!",
+                  coalesce(c.xid >= h.xmax, false) AS "restored!"
            FROM shards s
            CROSS JOIN horizon h
            LEFT JOIN shard_cursors c USING (chain_id)
@@ -51,6 +53,9 @@ pub(crate) async fn survey(pool: &PgPool) -> Result<Survey> {
     )
     .fetch_all(pool)
     .await?;
+    if let Some(row) = rows.iter().find(|row| row.restored) {
+        return Err(StoreError::Restored { chain_id: row.chain_id });
+    }
     Ok(Survey {
         ready: rows.iter().filter(|row| row.ready).map(|row| ChainId(row.chain_id)).collect(),
         held: rows.iter().any(|row| row.held),

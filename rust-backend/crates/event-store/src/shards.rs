@@ -1,9 +1,10 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use event_engine::decide::Plan;
-use event_engine::event::ChainId;
+use event_engine::event::{ChainId, Event, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Shards, Survey};
@@ -104,25 +105,25 @@ impl Claim for PgClaim {
     }
 }
 
-/// Joins the entries with their events' rows as they are now.
+/// Joins the entries with their events' rows as they are now. Fewer entries come back where their
+/// events are too large to be judged together.
 async fn with_rows(
     transaction: &mut PgTransaction<'static>,
-    stored: Vec<StoredEntry>,
+    mut stored: Vec<StoredEntry>,
 ) -> Result<Vec<Entry>> {
-    let names: Vec<_> = stored
-        .iter()
-        .filter_map(|entry| match &entry.subject {
-            StoredSubject::Event { name, .. } => Some(name),
-            StoredSubject::Checkpoint { .. } => None,
-        })
-        .collect();
-    let rows = events::by_name(transaction, &names).await?;
+    let names: Vec<_> = stored.iter().filter_map(StoredEntry::name).collect();
+    let (rows, read) = events::by_name(transaction, &names).await?;
+    if read < names.len() {
+        let mut places = (0..stored.len()).filter(|place| stored[*place].name().is_some());
+        let first_unread = places.nth(read);
+        stored.truncate(first_unread.unwrap_or(stored.len()));
+    }
     Ok(stored.into_iter().map(|entry| joined(entry, &rows)).collect())
 }
 
 fn joined(
     StoredEntry { position, subject }: StoredEntry,
-    rows: &std::collections::HashMap<event_engine::event::EventName, event_engine::event::Event>,
+    rows: &HashMap<EventName, Event>,
 ) -> Entry {
     let subject = match subject {
         StoredSubject::Checkpoint { block_number } => Subject::Checkpoint { block_number },

@@ -39,6 +39,7 @@
 //! - [`logs`] and [`mod@escape`]: sentences on standard output; hostile text made harmless.
 //! - [`signals`]: the first SIGTERM or SIGINT asks to end, the second one ends.
 //! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
+//! - [`name`]: what a process is called among others.
 //! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
 //! - [`arguments`]: `--help`, for processes without arguments.
 //! - [`http`]: an HTTP client that follows no redirect and no proxy.
@@ -49,5 +50,6 @@ pub mod escape;
 pub mod health;
 pub mod http;
 pub mod logs;
+pub mod name;
 pub mod process;
 pub mod signals;

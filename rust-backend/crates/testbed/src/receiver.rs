@@ -13,6 +13,7 @@ use axum::routing::post;
 use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 
 /// The secret of the triggers that [`crate::trigger_file`] writes.
@@ -26,6 +27,8 @@ pub struct Receiver {
     messages: Arc<Mutex<BTreeMap<Uuid, Vec<Value>>>>,
     /// What it answers; 0: nothing at all.
     status: Arc<AtomicU16>,
+    /// Whoever holds it for writing keeps the answers back.
+    gate: Arc<RwLock<()>>,
 }
 
 impl Receiver {
@@ -40,6 +43,7 @@ impl Receiver {
             webhook: Arc::new(Webhook::new(SECRET).expect("a secret")),
             messages: Arc::default(),
             status: Arc::new(AtomicU16::new(200)),
+            gate: Arc::default(),
         };
         let router = Router::new().route("/hook", post(hook)).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -56,6 +60,15 @@ impl Receiver {
         self.status.store(status, Ordering::Relaxed);
     }
 
+    /// It takes messages and keeps its answers back until the guard is dropped.
+    ///
+    /// # Panics
+    /// They are kept back already.
+    #[must_use]
+    pub fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.gate).try_write_owned().expect("answers are kept back once")
+    }
+
     /// The bodies that arrived with a good signature, by `webhook-id`.
     pub fn messages(&self) -> MutexGuard<'_, BTreeMap<Uuid, Vec<Value>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,6 +82,7 @@ async fn hook(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
     };
     let message = serde_json::from_slice(&body).unwrap_or(Value::Null);
     receiver.messages().entry(id).or_default().push(message);
+    drop(receiver.gate.read().await);
     match receiver.status.load(Ordering::Relaxed) {
         0 => std::future::pending().await,
         status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -87,6 +87,37 @@ async fn a_bad_document_of_triggers_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_refused_or_only_looks_leaves_an_empty_database_empty() {
+    let bed = Bed::start().await;
+    sqlx::query("CREATE DATABASE empty").execute(&bed.pool).await.expect("created");
+    let url = bed.postgres.url_of("empty");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (folder.path().join("good.yaml"), folder.path().join("bad.yaml"));
+    let document = trigger_file("https://example.org/hook", &[("t", "registry: x")]);
+    std::fs::write(&good, document).expect("written");
+    std::fs::write(&bad, "version: 1").expect("written");
+    let good = good.to_str().expect("text");
+    let bad = bad.to_str().expect("text");
+    for arguments in [
+        &["status"][..],
+        &["jobs", "list"],
+        &["triggers", "apply", good],
+        &["triggers", "apply", bad],
+    ] {
+        let variables = [("DATABASE_URL", url.as_str())];
+        let (code, said) = refused(&bed, arguments, &variables, folder.path()).await;
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+    }
+    let empty = event_store::connect(&url, "test", 1).await.expect("a connection");
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_one(&empty)
+            .await
+            .expect("a number");
+    assert_eq!(tables, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_is_refused_and_help_has_examples() {
     let bed = Bed::start().await;
     for arguments in [&["frobnicate"][..], &["jobs", "show", "x"], &["demo", "--events", "1"]] {

@@ -14,7 +14,7 @@ async fn a_signal_ends_every_process_with_0() {
             eventually("it has started", async || process.said(says)).await;
             process.signal(signal);
             assert_eq!(process.ended().await, 0, "{program} {signal}: {:?}", process.lines());
-            assert!(process.said("Stopped"), "{:?}", process.lines());
+            eventually("it says so", async || process.said("Stopped")).await;
         }
     }
 }
@@ -34,4 +34,24 @@ async fn a_worker_that_is_asked_to_end_records_the_attempt_under_way() {
     let recorded = "SELECT count(*) FROM action_results WHERE status = 'failed' AND attempt = 1";
     assert_eq!(bed.count(recorded).await, 1, "the time-out of the attempt under way");
     assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE state = 'pending'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_without_servers_starts_its_own_keeps_their_data_and_stops_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for _ in 0..2 {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_agentauri"));
+        command
+            .arg("run")
+            .current_dir(folder.path())
+            .env("AGENTAURI_LISTEN", "off")
+            .env_remove("DATABASE_URL")
+            .env_remove("REDIS_URL")
+            .env_remove("RUST_LOG");
+        let mut run = Process::spawn(command);
+        eventually("it listens", async || run.said("Listening for PostgreSQL")).await;
+        run.signal("INT");
+        assert_eq!(run.ended().await, 0, "{:#?}", run.lines());
+        eventually("it says so", async || run.said("Stopped")).await;
+    }
 }

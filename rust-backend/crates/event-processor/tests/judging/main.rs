@@ -122,6 +122,41 @@ async fn a_stored_trigger_that_does_not_read_is_left_out_and_the_others_judge() 
 }
 
 #[tokio::test]
+async fn events_too_large_to_be_judged_together_are_judged_all_the_same() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let data = format!(r#"{{"uri": "{}"}}"#, "x".repeat(1_000_000));
+    for number in 0..30 {
+        let row = Row { data: Some(data.clone()), ..Row::new(&format!("e{number}")) };
+        row.insert(&bed.pool).await.expect("inserted");
+    }
+    let claim = PgShards::new(bed.pool.clone(), "test").claim(ChainId(1), 500).await;
+    let entries = claim.expect("asked").expect("claimed").entries().len();
+    assert!((1..30).contains(&entries), "{entries} entries at once");
+    let _processor = start(&bed).await;
+    eventually("all are judged", async || judged(&bed).await == 30).await;
+    assert_eq!(jobs(&bed).await, 30);
+}
+
+#[tokio::test]
+async fn a_storm_of_matches_is_committed_in_pieces_and_every_match_is_one_job() {
+    let bed = Bed::start().await;
+    let names: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
+    let triggers: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), "match_all: true")).collect();
+    bed.apply(&trigger_file(NOWHERE, &triggers)).await;
+    let mut transaction = bed.pool.begin().await.expect("a transaction");
+    for number in 0..400 {
+        Row::new(&format!("e{number}")).insert(&mut *transaction).await.expect("inserted");
+    }
+    transaction.commit().await.expect("committed");
+    let _processor = start(&bed).await;
+    eventually("all are judged", async || judged(&bed).await == 400).await;
+    let distinct = "SELECT count(DISTINCT (trigger_id, event_id)) FROM jobs";
+    assert_eq!((jobs(&bed).await, bed.count(distinct).await), (24_000, 24_000));
+}
+
+#[tokio::test]
 async fn judging_goes_on_while_redis_is_away() {
     let mut bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
@@ -186,6 +221,16 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
     let lost = claim.commit(&plan).await.expect_err("the cursor has moved");
     assert!(matches!(lost, StoreError::ShardLost { chain_id: 1 }), "{lost}");
     assert_eq!(jobs(&bed).await, 0, "the jobs went back with the cursor");
+}
+
+#[tokio::test]
+async fn a_cursor_from_another_cluster_is_told_instead_of_judging_past_it() {
+    let bed = Bed::start().await;
+    let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '99999999999', 5)";
+    sqlx::query(query).execute(&bed.pool).await.expect("restored");
+    Row::new("e").insert(&bed.pool).await.expect("inserted");
+    let told = PgShards::new(bed.pool.clone(), "test").survey().await.expect_err("told");
+    assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
 }
 
 async fn start(bed: &Bed) -> DropGuard {

@@ -81,10 +81,10 @@ pub async fn apply(
         triggers.push((spec.name.clone(), change));
     }
     rows.write(&mut transaction, owner).await?;
-    let removed =
-        if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
-    let changed = !removed.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
+    let gone = if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
+    let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
     let revision = put_in_force(&mut transaction, changed).await?;
+    let removed = cancel_jobs(&mut transaction, gone).await?;
     transaction.commit().await?;
     Ok(Applied { revision, triggers, removed })
 }
@@ -118,8 +118,9 @@ async fn one_at_a_time(connection: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the batches under way, which hold the set shared, and bumps its revision. The last
-/// step: until the commit that follows, no batch begins.
+/// Waits for the batches under way, which hold the set shared, and bumps its revision. Until the
+/// commit that follows no batch begins, so it comes late; and before any job is touched, because a
+/// batch holds the set while it touches jobs.
 async fn put_in_force(transaction: &mut PgTransaction<'static>, changed: bool) -> Result<i64> {
     if !changed {
         return super::revision(transaction).await;
@@ -318,7 +319,7 @@ async fn remove_others(
     connection: &mut PgConnection,
     owner: &str,
     kept: &[Uuid],
-) -> Result<Vec<Removed>> {
+) -> Result<Vec<(Uuid, String)>> {
     let removed = sqlx::query!(
         "UPDATE triggers SET state = 'removed', updated_at = now()
          WHERE owner = $1 AND state <> 'removed' AND id <> ALL($2)
@@ -326,12 +327,19 @@ async fn remove_others(
         owner,
         kept,
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await?;
+    Ok(removed.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+async fn cancel_jobs(
+    connection: &mut PgConnection,
+    removed: Vec<(Uuid, String)>,
+) -> Result<Vec<Removed>> {
     let mut reports = Vec::with_capacity(removed.len());
-    for trigger in removed {
-        let jobs_cancelled = crate::jobs::cancel_of_triggers(connection, &[trigger.id]).await?;
-        reports.push(Removed { name: trigger.name, jobs_cancelled });
+    for (id, name) in removed {
+        let jobs_cancelled = crate::jobs::cancel_of_triggers(connection, &[id]).await?;
+        reports.push(Removed { name, jobs_cancelled });
     }
     reports.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(reports)

@@ -1,0 +1,95 @@
+//! How soon a shard is looked at again, and how much of it is taken at once.
+
+use std::time::{Duration, Instant};
+
+use crate::wheel::BATCH_ENTRIES_MAX;
+
+/// The shortest and the longest wait for a shard that another processor holds.
+const HELD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+/// The shortest and the longest wait for a shard whose batches fail.
+const FAILING: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// The pace of one shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// Entries in a batch: halved when one fails, so that a poisonous entry is alone in the end,
+    /// and doubled when one succeeds.
+    pub(crate) entries_max: u32,
+    /// Whether its latest batch failed.
+    pub(crate) failing: bool,
+    /// Which of all turns its latest was: whoever waits longest comes first.
+    pub(crate) latest_turn: u64,
+    rests_until: Option<Instant>,
+    rest: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            entries_max: BATCH_ENTRIES_MAX,
+            failing: false,
+            latest_turn: 0,
+            rests_until: None,
+            rest: Duration::ZERO,
+        }
+    }
+}
+
+impl Pace {
+    /// How long it still rests; zero where it does not.
+    pub(crate) fn rest(&self, now: Instant) -> Duration {
+        self.rests_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// A batch was judged.
+    pub(crate) fn judged(&mut self) {
+        self.entries_max = (self.entries_max * 2).min(BATCH_ENTRIES_MAX);
+        (self.failing, self.rests_until, self.rest) = (false, None, Duration::ZERO);
+    }
+
+    /// Another processor has it, or there was nothing in it.
+    pub(crate) fn held(&mut self, now: Instant) {
+        self.rest_longer(now, HELD);
+    }
+
+    /// Its batch failed.
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.entries_max = (self.entries_max / 2).max(1);
+        self.failing = true;
+        self.rest_longer(now, FAILING);
+    }
+
+    fn rest_longer(&mut self, now: Instant, (shortest, longest): (Duration, Duration)) {
+        self.rest = (self.rest * 2).clamp(shortest, longest);
+        self.rests_until = Some(now + self.rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_shard_takes_less_and_rests_longer_until_it_succeeds() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        for _ in 0..20 {
+            pace.failed(now);
+        }
+        assert_eq!((pace.entries_max, pace.rest(now)), (1, FAILING.1));
+        pace.judged();
+        assert_eq!((pace.entries_max, pace.rest(now)), (2, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_shard_that_another_holds_is_asked_for_again_within_20_ms() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        pace.held(now);
+        assert_eq!(pace.rest(now), HELD.0);
+        for _ in 0..20 {
+            pace.held(now);
+        }
+        assert_eq!(pace.rest(now), HELD.1);
+    }
+}

@@ -1,0 +1,73 @@
+//! One shard's turn: claim, decide, commit, until it has no more or has had enough.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event_engine::decide::{Tally, decide};
+use event_engine::event::ChainId;
+use event_engine::index::TriggerIndex;
+use event_engine::port::{Claim, Shards};
+
+use crate::wheel::Audience;
+
+/// Batches of one shard in a row, before its place is given to another.
+const BATCHES_IN_A_ROW: usize = 16;
+
+/// Judges shards, whichever is asked for.
+pub(crate) struct Judge<S, A> {
+    pub(crate) shards: S,
+    pub(crate) audience: A,
+    /// The triggers as last loaded. Each batch compares their revision first.
+    index: Mutex<Arc<TriggerIndex>>,
+}
+
+impl<S: Shards, A: Audience> Judge<S, A> {
+    pub(crate) fn new(shards: S, audience: A) -> Self {
+        Self { shards, audience, index: Mutex::default() }
+    }
+
+    /// Judges what a shard has, for a while. False where there was nothing for us.
+    pub(crate) async fn turn(&self, shard: ChainId, entries_max: u32) -> Result<bool, S::Error> {
+        for batch in 0..BATCHES_IN_A_ROW {
+            let claim = self.shards.claim(shard, entries_max).await?;
+            let Some(claim) = claim.filter(|claim| !claim.entries().is_empty()) else {
+                return Ok(batch > 0);
+            };
+            self.batch(claim).await?;
+        }
+        Ok(true)
+    }
+
+    async fn batch(&self, mut claim: S::Claim) -> Result<(), S::Error> {
+        let index = self.index(&mut claim).await?;
+        let plan = decide(claim.entries(), &index);
+        let entries = claim.commit(&plan).await?;
+        report(plan.tally);
+        let jobs = plan.jobs.iter().map(|job| job.id).collect();
+        self.audience.judged(&entries[..plan.tally.entries], jobs);
+        Ok(())
+    }
+
+    /// The triggers at the claim's revision: those we have, or else loaded anew.
+    async fn index(&self, claim: &mut S::Claim) -> Result<Arc<TriggerIndex>, S::Error> {
+        let known = Arc::clone(&self.index.lock().unwrap_or_else(PoisonError::into_inner));
+        if known.revision() == claim.triggers_revision() {
+            return Ok(known);
+        }
+        let loaded = Arc::new(claim.triggers().await?);
+        tracing::info!(revision = loaded.revision(), triggers = loaded.len(), "Triggers loaded");
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
+        Ok(loaded)
+    }
+}
+
+fn report(tally: Tally) {
+    if tally.gone > 0 {
+        tracing::warn!(events = tally.gone, "Events were deleted before they were judged");
+    }
+    if tally.incomparable > 0 {
+        tracing::debug!(
+            conditions = tally.incomparable,
+            "Conditions met an operand that is missing or does not compare"
+        );
+    }
+}
