@@ -78,7 +78,8 @@ check() {
 psql_answers() { psql -X -q -d "$DATABASE_URL" -c 'SELECT 1'; }
 
 start_processor() {
-    # A group of its own: `cargo run` has the processor as its child.
+    : >"$LOG"
+    # A group of its own, so that the compilers under `cargo run` end with it.
     (cd rust-backend && exec setsid cargo run --locked -p event-processor) >"$LOG" 2>&1 &
     PROCESSOR=$!
 }
@@ -203,7 +204,8 @@ until_ready() {
 
 clean_up() {
     if [[ -n $PROCESSOR ]]; then
-        kill -TERM -- "-$PROCESSOR" 2>/dev/null || true
+        # Until it has its group, it is ended by its own id.
+        kill -TERM -- "-$PROCESSOR" 2>/dev/null || kill -TERM "$PROCESSOR" 2>/dev/null || true
         wait "$PROCESSOR" 2>/dev/null || true
     fi
     ((${#PIDS[@]} == 0)) || kill "${PIDS[@]}" 2>/dev/null || true
