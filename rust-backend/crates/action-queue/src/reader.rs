@@ -51,10 +51,8 @@ impl Reader {
             .arg(&["STREAMS", STREAM, ">"])
             .query_async(&mut self.connection)
             .await;
-        let entries: Vec<StreamId> = match read {
-            Ok(reply) => {
-                reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect()
-            }
+        let entries = match read {
+            Ok(reply) => entries_of(reply),
             // A fresh Redis, or one that was wiped.
             Err(error) if error.code() == Some("NOGROUP") => {
                 self.create_group().await?;
@@ -74,10 +72,8 @@ impl Reader {
             .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", STREAM, "0"])
             .query_async(&mut self.connection)
             .await;
-        let entries: Vec<StreamId> = match read {
-            Ok(reply) => {
-                reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect()
-            }
+        let entries = match read {
+            Ok(reply) => entries_of(reply),
             Err(error) if error.code() == Some("NOGROUP") => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -154,6 +150,10 @@ impl Reader {
             .await?;
         Ok(())
     }
+}
+
+fn entries_of(reply: Option<StreamReadReply>) -> Vec<StreamId> {
+    reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect()
 }
 
 fn job_id(entry: &StreamId) -> Option<JobId> {

@@ -17,7 +17,6 @@ use event_engine::trigger_file::{self, Context};
 use private_servers::PrivateDirectory;
 use service::config::Settings;
 use service::health::Health;
-use service::logs::{self, Destination};
 use service::signals;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,7 +38,6 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOPBACK: &str = "127.0.0.1/32";
 
 pub(crate) async fn demo(settings: Settings, options: Demo, json: bool) -> Result<()> {
-    logs::init_quiet(Destination::Stderr, &settings)?;
     let shutdown = signals::shutdown_token()?;
     let began = Instant::now();
     let screen = Screen::new(json);

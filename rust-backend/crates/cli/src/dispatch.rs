@@ -13,39 +13,27 @@ const CONNECTIONS: u32 = 2;
 
 pub(crate) async fn dispatch(args: Args) -> Result<()> {
     let settings = Settings::load()?;
+    // `run` is a process whose output is its log; the others' output is their answer.
+    match args.command {
+        Command::Run => logs::init(Destination::Stdout, &settings)?,
+        _ => logs::init_quiet(Destination::Stderr, &settings)?,
+    }
     match args.command {
         Command::Demo(options) => demo::demo(settings, options, args.json).await,
-        Command::Run => {
-            logs::init(Destination::Stdout, &settings)?;
-            parts::run(settings).await
-        }
-        Command::Doctor => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
-            doctor::doctor(&settings, args.json).await
-        }
+        Command::Run => parts::run(settings).await,
+        Command::Doctor => doctor::doctor(&settings, args.json).await,
         Command::Migrate => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
             let pool = connect(&settings).await?;
             event_store::migrations::migrate(&pool).await?;
             output::line("The schema is up to date.");
             Ok(())
         }
-        Command::Triggers(command) => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
-            triggers::triggers(command, &settings, args.json).await
-        }
+        Command::Triggers(command) => triggers::triggers(command, &settings, args.json).await,
         Command::Events(command) => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
         }
-        Command::Jobs(command) => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
-            jobs::jobs(command, &migrated(&settings).await?, args.json).await
-        }
-        Command::Status => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
-            status::status(&migrated(&settings).await?, args.json).await
-        }
+        Command::Jobs(command) => jobs::jobs(command, &migrated(&settings).await?, args.json).await,
+        Command::Status => status::status(&migrated(&settings).await?, args.json).await,
     }
 }
 

@@ -32,7 +32,12 @@ impl<S: Shards, A: Audience> Judge<S, A> {
             let Some(claim) = claim.filter(|claim| !claim.entries().is_empty()) else {
                 return Ok(batch > 0);
             };
+            let is_last = claim.entries().len() < entries_max as usize;
             self.batch(claim).await?;
+            // What is left, or has come since, the next survey finds without a transaction.
+            if is_last {
+                break;
+            }
         }
         Ok(true)
     }

@@ -1,6 +1,6 @@
 //! The loop: survey, judge, sleep.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,8 +42,8 @@ pub struct Wheel<S: Shards, A> {
     judge: Arc<Judge<S, A>>,
     wake: Wake,
     paces: BTreeMap<ChainId, Pace>,
-    judging: BTreeSet<ChainId>,
     tasks: JoinSet<Result<bool, S::Error>>,
+    /// The shard of each task: those that are being judged.
     shard_of: HashMap<Id, ChainId>,
     /// Turns begun, of all shards.
     turns: u64,
@@ -60,7 +60,6 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             judge: Arc::new(Judge::new(shards, audience)),
             wake,
             paces: BTreeMap::new(),
-            judging: BTreeSet::new(),
             tasks: JoinSet::new(),
             shard_of: HashMap::new(),
             turns: 0,
@@ -102,7 +101,7 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
         for shard in ready {
             let pace = self.paces.entry(shard).or_default();
             let rest = pace.rest(now);
-            if self.judging.contains(&shard) {
+            if self.shard_of.values().any(|judged| *judged == shard) {
                 continue;
             }
             if !rest.is_zero() {
@@ -113,7 +112,6 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
                 let (judge, entries_max) = (Arc::clone(&self.judge), pace.entries_max);
                 let task = self.tasks.spawn(async move { judge.turn(shard, entries_max).await });
                 self.shard_of.insert(task.id(), shard);
-                self.judging.insert(shard);
             }
         }
         if survey.held {
@@ -131,7 +129,6 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             Err(panic) => (panic.id(), Err(panic.to_string())),
         };
         let Some(shard) = self.shard_of.remove(&id) else { return };
-        self.judging.remove(&shard);
         let pace = self.paces.entry(shard).or_default();
         match outcome {
             Ok(true) => {

@@ -8,7 +8,7 @@ use event_engine::job::JobId;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::events::Row;
+use crate::events::event;
 use crate::leases::Lease;
 use crate::{Result, StoreError};
 
@@ -113,22 +113,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
         .into_iter()
         .filter_map(|row| {
             let lease = (*by_id.get(&JobId(row.job_id))?).clone();
-            let event = Event::from(Row {
-                id: row.id,
-                chain_id: row.chain_id,
-                block_number: row.block_number,
-                block_hash: row.block_hash,
-                transaction_hash: row.transaction_hash,
-                log_index: row.log_index,
-                event_type: row.event_type,
-                registry: row.registry,
-                timestamp: row.timestamp,
-                agent_id: row.agent_id,
-                address: row.address,
-                data: row.data,
-                invalidated: row.invalidated,
-                revision: row.revision,
-            });
+            let event = event!(row);
             Some(Assignment {
                 lease,
                 trigger_name: row.trigger_name,

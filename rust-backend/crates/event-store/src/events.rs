@@ -2,10 +2,32 @@
 
 use std::collections::HashMap;
 
-use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::event::{Event, EventName};
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
+
+/// An event out of a row; each query has a row type of its own.
+macro_rules! event {
+    ($row:ident) => {
+        ::event_engine::event::Event {
+            name: ::event_engine::event::EventName { id: $row.id, timestamp: $row.timestamp },
+            chain_id: ::event_engine::event::ChainId($row.chain_id),
+            block_number: $row.block_number,
+            block_hash: $row.block_hash,
+            transaction_hash: $row.transaction_hash,
+            log_index: $row.log_index,
+            event_type: $row.event_type,
+            registry: $row.registry,
+            agent_id: $row.agent_id,
+            address: $row.address,
+            arguments: ::event_engine::event::Arguments::from_json($row.data),
+            invalidated: $row.invalidated,
+            revision: $row.revision,
+        }
+    };
+}
+pub(crate) use event;
 
 /// Bytes of arguments that are read together. A batch has to be parsed and judged before its
 /// transaction counts as stalled, and has to fit in memory.
@@ -52,22 +74,7 @@ pub(crate) async fn by_name(
     let beyond = rows.iter().find(|row| row.beyond).map(|row| row.place - 1);
     let read = beyond.and_then(|count| usize::try_from(count).ok()).unwrap_or(names.len());
     let events = rows.into_iter().filter(|row| !row.beyond).map(|row| {
-        let event = Event::from(Row {
-            id: row.id,
-            chain_id: row.chain_id,
-            block_number: row.block_number,
-            block_hash: row.block_hash,
-            transaction_hash: row.transaction_hash,
-            log_index: row.log_index,
-            event_type: row.event_type,
-            registry: row.registry,
-            timestamp: row.timestamp,
-            agent_id: row.agent_id,
-            address: row.address,
-            data: row.data,
-            invalidated: row.invalidated,
-            revision: row.revision,
-        });
+        let event = event!(row);
         (event.name.clone(), event)
     });
     Ok((events.collect(), read))
@@ -88,8 +95,7 @@ pub struct Filter {
 
 /// The latest events by arrival, newest first.
 pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Event>> {
-    let rows = sqlx::query_as!(
-        Row,
+    let rows = sqlx::query!(
         r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
                   registry, "timestamp", agent_id::text AS agent_id, address, data::text AS data,
                   invalidated, revision
@@ -108,43 +114,5 @@ pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(Event::from).collect())
-}
-
-/// The columns that are judged and shown.
-pub(crate) struct Row {
-    pub(crate) id: String,
-    pub(crate) chain_id: i64,
-    pub(crate) block_number: i64,
-    pub(crate) block_hash: String,
-    pub(crate) transaction_hash: String,
-    pub(crate) log_index: i32,
-    pub(crate) event_type: String,
-    pub(crate) registry: String,
-    pub(crate) timestamp: i64,
-    pub(crate) agent_id: Option<String>,
-    pub(crate) address: Option<String>,
-    pub(crate) data: Option<String>,
-    pub(crate) invalidated: bool,
-    pub(crate) revision: i32,
-}
-
-impl From<Row> for Event {
-    fn from(row: Row) -> Self {
-        Self {
-            name: EventName { id: row.id, timestamp: row.timestamp },
-            chain_id: ChainId(row.chain_id),
-            block_number: row.block_number,
-            block_hash: row.block_hash,
-            transaction_hash: row.transaction_hash,
-            log_index: row.log_index,
-            event_type: row.event_type,
-            registry: row.registry,
-            agent_id: row.agent_id,
-            address: row.address,
-            arguments: Arguments::from_json(row.data),
-            invalidated: row.invalidated,
-            revision: row.revision,
-        }
-    }
+    Ok(rows.into_iter().map(|row| event!(row)).collect())
 }
