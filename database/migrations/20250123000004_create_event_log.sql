@@ -7,17 +7,28 @@ CREATE TABLE IF NOT EXISTS event_log (
     -- with a smaller number has ended. `seq` orders the entries of one transaction.
     xid              XID8    NOT NULL DEFAULT pg_current_xact_id(),
     seq              BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 32),
-    -- The event's name and the revision that this entry speaks of.
+    -- The event's name, the revision that this entry speaks of, and whether that one was valid:
+    -- the row itself may say more by the time it is read.
     event_id         TEXT,
     event_timestamp  BIGINT,
     revision         INTEGER,
+    invalidated      BOOLEAN,
     -- Or the block that the chain's checkpoint was set to.
     checkpoint_block BIGINT,
     PRIMARY KEY (chain_id, xid, seq),
     CONSTRAINT event_log_event_or_checkpoint CHECK (
-        num_nonnulls(event_id, event_timestamp, revision)
-            = CASE WHEN checkpoint_block IS NULL THEN 3 ELSE 0 END)
+        num_nonnulls(event_id, event_timestamp, revision, invalidated)
+            = CASE WHEN checkpoint_block IS NULL THEN 4 ELSE 0 END)
 );
+
+-- Whoever reads an entry that its row has outgrown asks where the later revisions stand: a
+-- transaction that began earlier may have revised what a later one inserted.
+CREATE INDEX IF NOT EXISTS event_log_revised ON event_log (event_id, event_timestamp)
+    WHERE revision > 0;
+
+-- What a row said before another block took its name over: an entry is judged by the content of its
+-- own revision. Columns as in `events`; `revision` is the last one that the content held for.
+CREATE TABLE IF NOT EXISTS replaced_events (LIKE events, PRIMARY KEY (id, "timestamp", revision));
 
 -- An event's name and chain are for life. `revision` is ours: it rises when the chain changes its
 -- mind about the event (`invalidated`), or when an upsert lets another block take the name over,
@@ -43,8 +54,8 @@ $$;
 CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision)
-    SELECT chain_id, id, "timestamp", revision FROM inserted;
+    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+    SELECT chain_id, id, "timestamp", revision, invalidated FROM inserted;
     RETURN NULL;
 END
 $$;
@@ -53,8 +64,11 @@ $$;
 CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision)
-    SELECT later.chain_id, later.id, later."timestamp", later.revision
+    INSERT INTO replaced_events
+    SELECT earlier.* FROM later JOIN earlier USING (id, "timestamp")
+    WHERE later.block_hash <> earlier.block_hash;
+    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+    SELECT later.chain_id, later.id, later."timestamp", later.revision, later.invalidated
     FROM later JOIN earlier USING (id, "timestamp")
     WHERE later.revision <> earlier.revision
     ORDER BY later.block_number, later.log_index;

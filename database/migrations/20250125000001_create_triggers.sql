@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
     definition      JSONB       NOT NULL,
     -- Block time from which it fires, unix seconds.
     since           BIGINT      NOT NULL,
+    -- The version at which the trigger's state began afresh: later versions that observe the same
+    -- things carry it on.
+    lineage         INTEGER     NOT NULL CHECK (lineage BETWEEN 1 AND version),
     -- Its actions and the version of each, pairwise.
     action_ids      TEXT[]      NOT NULL,
     action_versions INTEGER[]   NOT NULL,

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     event_revision    INTEGER     NOT NULL,
     -- The set of triggers that the event was judged by.
     triggers_revision BIGINT      NOT NULL,
+    -- What the trigger's state said of the event, a JSON object; NULL where it keeps none.
+    readings          JSONB,
     state             TEXT        NOT NULL DEFAULT 'pending',
     -- Attempts started. One whose worker died counts.
     attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),

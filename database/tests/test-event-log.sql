@@ -1,7 +1,7 @@
 -- The log that everything is judged from: exactly one entry for each insertion and each revision,
 -- in the order in which they were written.
 \ir tap.sql
-SELECT pg_temp.plan(44);
+SELECT pg_temp.plan(46);
 CALL pg_temp.listen('new_event', 'event_log');
 
 -- Insertions
@@ -101,7 +101,12 @@ SELECT pg_temp.is(pg_temp.logged(), 'c@1 b@1 a@1',
 SELECT pg_temp.is(pg_temp.heard_bells(), 1, 'and one bell');
 
 UPDATE events SET invalidated = true WHERE id IN ('week1', 'week2');
-SELECT pg_temp.is(pg_temp.logged(), 'week1@1 week2@1', 'across weeks too');
+UPDATE events SET invalidated = false WHERE id = 'week1';
+SELECT pg_temp.is(
+    (SELECT string_agg(event_id || ':' || invalidated, ' ' ORDER BY xid, seq) FROM event_log
+     WHERE chain_id < 0),
+    'week1:true week2:true week1:false', 'an entry says whether its revision was valid');
+SELECT pg_temp.is(pg_temp.logged(), 'week1@1 week2@1 week1@2', 'across weeks too');
 
 -- Another block takes a name over
 
@@ -113,6 +118,9 @@ ON CONFLICT (id, "timestamp") DO UPDATE SET block_hash = EXCLUDED.block_hash, bl
 SELECT pg_temp.is(pg_temp.logged(), 'moved@1',
     'an upsert with another block hash is one entry, one revision on');
 SELECT pg_temp.is(pg_temp.heard_bells(), 1, 'and rings once');
+SELECT pg_temp.is(
+    (SELECT format('%s %s@%s', block_hash, block_number, revision) FROM replaced_events
+     WHERE id = 'moved'), '0xaa 100@0', 'and what the row said before is kept');
 
 INSERT INTO events SELECT * FROM pg_temp.event('moved', block_hash => '0xcc')
 ON CONFLICT (id, "timestamp") DO UPDATE SET block_hash = EXCLUDED.block_hash, block_number = 101;
@@ -220,8 +228,8 @@ SELECT pg_temp.is((SELECT count(*) FROM events WHERE chain_id = -1), 0, 'events 
 SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'which is no entry');
 SELECT pg_temp.is(
     pg_temp.outcome($$INSERT INTO event_log
-        (chain_id, event_id, event_timestamp, revision, checkpoint_block)
-        VALUES (-1, 'x', 1, 0, 5)$$)
+        (chain_id, event_id, event_timestamp, revision, invalidated, checkpoint_block)
+        VALUES (-1, 'x', 1, 0, false, 5)$$)
     || ', ' || pg_temp.outcome($$INSERT INTO event_log (chain_id, event_id) VALUES (-1, 'x')$$)
     || ', ' || pg_temp.outcome($$INSERT INTO event_log (chain_id) VALUES (-1)$$),
     '23514 event_log_event_or_checkpoint, 23514 event_log_event_or_checkpoint, '

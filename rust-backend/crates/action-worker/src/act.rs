@@ -108,7 +108,8 @@ fn body(assignment: &Assignment) -> Body {
         topics: assignment.topics.as_deref(),
         log_data: assignment.log_data.as_deref(),
     };
-    Matched { timestamp: lease.created_at, trigger, event, finality: "instant", state: None }.body()
+    let state = assignment.readings.as_deref();
+    Matched { timestamp: lease.created_at, trigger, event, finality: "instant", state }.body()
 }
 
 fn unsent(outcome: Outcome, error: String) -> Attempt {

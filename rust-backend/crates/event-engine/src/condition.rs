@@ -5,7 +5,9 @@
 //! all        = term { "&&" term }
 //! term       = "!" term | "(" condition ")" | comparison | flag
 //! comparison = value ( "==" | "!=" | "<" | "<=" | ">" | ">=" ) value
-//! value      = name | number | text | flag
+//! value      = name | number | text | flag | function | "ema_count"
+//! function   = "count" "(" window [ "," condition ] ")" | "ema" "(" name "," digits ")"
+//! window     = digits ( "s" | "m" | "h" | "d" )
 //! flag       = "true" | "false" | name of a boolean argument
 //! number     = [ "-" ] digits [ "." digits ]
 //! text       = '"' … '"' | "'" … "'"     with the escapes of JSON
@@ -24,16 +26,31 @@
 //!    `address`.
 //! 2. `score`: the arguments `value` × 10^-`valueDecimals`, exact, with `valueDecimals` in 0..=18.
 //! 3. An argument of the event. One that is called like a word of this or another language needs
-//!    its `args.`: `true`, `false`, `args`, and in any case `and`, `or`, `not`, `null`, `nil`,
-//!    `none`.
+//!    its `args.`: `true`, `false`, `args`, `ema_count`, and in any case `and`, `or`, `not`,
+//!    `null`, `nil`, `none`.
 //!
-//! A name followed by `(` is a function. There is none yet: `count` and `ema` are refused as not
-//! built, others as unknown.
+//! # Stateful functions
+//!
+//! A name followed by `(` is a function: a number that events before this one have a part in. Each
+//! event that passes the trigger's selectors, this one included, gives it a [`Sample`]; whoever
+//! keeps the state says what comes of it, a [`Reading`].
+//!
+//! - `count(10m)`: the events of the last ten minutes of block time, this one's included.
+//!   `count(10m, score < 60)`: those of which the inner condition is true; where it does not
+//!   compare, the event is not counted. A window is 1s to 30d, in one unit. A count ends at
+//!   [`COUNT_MAX`], so that a literal beyond it is refused.
+//! - `ema(score, 10)`: the exponential moving average of a name that can be a number, over the
+//!   events where it is one; alpha is 2/(n+1), `n` is 1 to 10,000.
+//! - `ema_count`: how many values the average has seen. It needs an `ema(…)` in the condition, and
+//!   averages of one value only. An argument of that name is `args.ema_count`.
+//!
+//! Functions do not nest. A comparison with a function of which the state says nothing does not
+//! compare.
 //!
 //! # What compares
 //!
 //! - **Numbers** by value, exactly: `1.0 == 1`. `chain_id`, `block_number`, `log_index`,
-//!   `timestamp`, `agent_id` and `score` are numbers whatever they are compared with.
+//!   `timestamp`, `agent_id`, `score` and functions are numbers whatever they are compared with.
 //! - **A number and a text** as numbers where the text spells a plain decimal, because integers
 //!   wider than 32 bits arrive as texts: `value > 100`, `agent_id == "42"`. Other texts do not
 //!   compare with a number.
@@ -56,10 +73,12 @@
 //! So is the order of a quoted number and something that may be text, `value < "60"`: by their
 //! bytes, "100" would come before "60".
 
+mod call;
 mod comparison;
 mod error;
 mod expression;
 mod field;
+mod function;
 mod kinds;
 mod lexer;
 mod operand;
@@ -67,6 +86,7 @@ mod operator;
 mod parser;
 mod quoted;
 mod verdict;
+mod window;
 mod word;
 
 #[cfg(test)]
@@ -77,7 +97,12 @@ use std::fmt;
 use crate::event::Event;
 
 pub use self::error::{ConditionError, ConditionFault};
+pub use self::function::{Count, Ema, Function, Reading, Sample};
 pub use self::verdict::Verdict;
+
+pub(crate) use self::comparison::is_hex;
+pub(crate) use self::operand::{Operand, Value};
+pub(crate) use self::window::Window;
 
 use self::expression::Expression;
 
@@ -90,6 +115,18 @@ pub const DEPTH_MAX: usize = 32;
 
 /// Comparisons and booleans of a condition: bounds what one event costs in one trigger.
 pub const COMPARISONS_MAX: usize = 64;
+
+/// Different stateful functions of a condition: each keeps state for every group.
+pub const FUNCTIONS_MAX: usize = 8;
+
+/// The longest window, in seconds: state is kept that long for every group.
+pub const WINDOW_S_MAX: i64 = 30 * 86_400;
+
+/// The most events that a count counts: those of a window may be remembered one by one.
+pub const COUNT_MAX: u64 = 65_536;
+
+/// The largest `n` of an average: a new value still weighs a five-thousandth.
+pub const EMA_PERIODS_MAX: u32 = 10_000;
 
 /// A condition, ready to judge events: names are resolved and literals read.
 ///
@@ -113,17 +150,15 @@ pub const COMPARISONS_MAX: usize = 64;
 pub struct Condition {
     source: Box<str>,
     expression: Expression,
+    functions: Box<[Function]>,
 }
 
 impl Condition {
     /// Reads a condition. The error says what is wrong and where.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
-        if source.len() > SOURCE_BYTES_MAX {
-            let offset = source.floor_char_boundary(SOURCE_BYTES_MAX);
-            let message = format!("a condition has at most {SOURCE_BYTES_MAX} bytes");
-            return Err(ConditionError::at(source, offset, ConditionFault::limit(message)));
-        }
-        Ok(Self { source: source.into(), expression: parser::parse(source)? })
+        check_length("condition", source)?;
+        let (expression, functions) = parser::parse(source)?;
+        Ok(Self { source: source.into(), expression, functions })
     }
 
     /// The text as it was given.
@@ -131,10 +166,33 @@ impl Condition {
         &self.source
     }
 
-    /// Judges one event. It costs at most [`COMPARISONS_MAX`] comparisons and never fails.
-    pub fn verdict(&self, event: &Event) -> Verdict {
-        self.expression.verdict(event)
+    /// The distinct stateful functions, in the order in which they are first written.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
     }
+
+    /// Judges one event. It costs at most [`COMPARISONS_MAX`] comparisons and never fails.
+    ///
+    /// `readings` has one place for each of [`functions`](Self::functions); `None` where the state
+    /// cannot tell, and then comparisons with it are [`Verdict::Incomparable`].
+    pub fn verdict(&self, event: &Event, readings: &[Option<Reading>]) -> Verdict {
+        self.expression.verdict(event, readings)
+    }
+}
+
+/// Reads a text that is one name of an event's: a column, what derives from one, or an argument.
+pub(crate) fn parse_name(source: &str) -> Result<Operand, ConditionError> {
+    check_length("name", source)?;
+    parser::name(source)
+}
+
+fn check_length(what: &str, source: &str) -> Result<(), ConditionError> {
+    if source.len() <= SOURCE_BYTES_MAX {
+        return Ok(());
+    }
+    let offset = source.floor_char_boundary(SOURCE_BYTES_MAX);
+    let message = format!("a {what} has at most {SOURCE_BYTES_MAX} bytes");
+    Err(ConditionError::at(source, offset, ConditionFault::limit(message)))
 }
 
 impl fmt::Display for Condition {

@@ -1,10 +1,13 @@
-//! The judgement: from entries of a shard's log and the triggers in force to a plan.
+//! The judgement: from entries of a shard's log, the triggers in force and their state to a plan.
 
-use crate::condition::Verdict;
+use serde_json::{Map, Value};
+
+use crate::condition::{Function, Reading, Verdict};
 use crate::event::{Event, EventName};
 use crate::index::TriggerIndex;
 use crate::job::{JobId, NewJob};
 use crate::log::{Entry, Position, Subject};
+use crate::state::{GroupName, Observed, ShardState, StateChanges};
 use crate::trigger::Trigger;
 
 /// Jobs in one plan, but for those of its last entry: what is committed together stays small,
@@ -16,10 +19,14 @@ pub const JOBS_MAX: usize = 10_000;
 pub struct Plan {
     /// The last entry judged: the shard's new cursor. `None` where there was no entry.
     pub cursor: Option<Position>,
+    /// The shard's block time after it, unix seconds.
+    pub block_time: i64,
     /// Jobs to add.
     pub jobs: Vec<NewJob>,
     /// Events whose earlier revisions are taken back: jobs of a revision below the number given.
     pub withdrawals: Vec<(EventName, i32)>,
+    /// What becomes of observations.
+    pub state: StateChanges,
     /// What was seen.
     pub tally: Tally,
 }
@@ -31,19 +38,23 @@ pub struct Tally {
     pub entries: usize,
     /// Entries whose event has been deleted.
     pub gone: usize,
-    /// Entries whose event has a later revision, which has an entry of its own.
+    /// Entries that a higher revision of their event stands in front of.
     pub superseded: usize,
-    /// Conditions that met an operand that was missing or did not compare.
+    /// Conditions that met an operand that was missing or did not compare, and events without a
+    /// value to be grouped by.
     pub incomparable: usize,
+    /// Events that came, or were taken back, later than a trigger's state keeps: not applied.
+    pub late: usize,
 }
 
-/// Judges `entries`, which are consecutive in one shard's log, by the triggers of `index`.
+/// Judges `entries`, which are consecutive in one shard's log, by the triggers of `index` and what
+/// they remember. `state` has to hold what [`ShardState::needs`] asked for.
 ///
-/// Pure: the same entries and triggers give the same plan. An event's highest revision wins,
-/// wherever its entries stand: an entry that the row has outgrown is passed over, because the
-/// revision that outgrew it has an entry of its own. The plan may end before the entries do
-/// ([`JOBS_MAX`]); its cursor says where.
-pub fn decide(entries: &[Entry], index: &TriggerIndex) -> Plan {
+/// Pure: the same entries, triggers and state give the same plan, and the same state after it. Each
+/// entry is judged as what its revision was. An event's highest revision wins, wherever its entries
+/// stand: an entry that a higher one stands in front of is passed over. The plan may end before the
+/// entries do ([`JOBS_MAX`]); its cursor says where.
+pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -> Plan {
     let mut plan = Plan::default();
     for entry in entries {
         if plan.jobs.len() >= JOBS_MAX {
@@ -52,50 +63,111 @@ pub fn decide(entries: &[Entry], index: &TriggerIndex) -> Plan {
         debug_assert!(plan.cursor < Some(entry.position), "entries stand in the log's order");
         plan.cursor = Some(entry.position);
         plan.tally.entries += 1;
-        let Subject::Event { name, revision, row } = &entry.subject else { continue };
-        match row {
-            None => plan.tally.gone += 1,
-            Some(event) if event.revision > *revision => plan.tally.superseded += 1,
-            Some(event) => judge(&mut plan, name, event, index),
+        match &entry.subject {
+            Subject::Checkpoint { .. } => {}
+            Subject::Event { row: None, .. } => plan.tally.gone += 1,
+            Subject::Event { outgrown: true, .. } => plan.tally.superseded += 1,
+            Subject::Event { row: Some(event), .. } => {
+                Judgement { index, state, plan: &mut plan }.judge(event);
+            }
         }
     }
+    plan.block_time = state.block_time();
+    plan.state = state.take_changes();
     plan
 }
 
-fn judge(plan: &mut Plan, name: &EventName, event: &Event, index: &TriggerIndex) {
-    if event.revision > 0 {
-        plan.withdrawals.push((name.clone(), event.revision));
+/// One event before all triggers.
+struct Judgement<'a> {
+    index: &'a TriggerIndex,
+    state: &'a mut ShardState,
+    plan: &'a mut Plan,
+}
+
+impl Judgement<'_> {
+    fn judge(&mut self, event: &Event) {
+        if event.revision > 0 {
+            self.plan.withdrawals.push((event.name.clone(), event.revision));
+            self.plan.tally.late += self.state.withdraw(&event.name, event.revision, self.index);
+        }
+        if event.invalidated {
+            return;
+        }
+        self.state.witness(event);
+        for trigger in self.index.candidates(event) {
+            if trigger.has_state() {
+                self.observe(trigger, event);
+            } else if self.fires(trigger, event, &[]) {
+                self.plan.jobs.extend(jobs(trigger, event, None));
+            }
+        }
     }
-    if event.invalidated {
-        return;
+
+    /// Every event that the selectors take is observed, whatever comes of it.
+    fn observe(&mut self, trigger: &Trigger, event: &Event) {
+        let Some(group) = trigger.group(event) else {
+            self.plan.tally.incomparable += 1;
+            return;
+        };
+        let Observed::At(at, readings) = self.state.observe(trigger, &group, event) else {
+            self.plan.tally.late += 1;
+            return;
+        };
+        let fires =
+            !self.state.is_cooling(trigger, &group, event) && self.fires(trigger, event, &readings);
+        self.state.judged(trigger, &group, at, fires);
+        if fires {
+            let told = told(trigger, &group, &readings);
+            self.plan.jobs.extend(jobs(trigger, event, Some(&told)));
+        }
     }
-    for trigger in index.candidates(event) {
-        if fires(trigger, event, &mut plan.tally) {
-            plan.jobs.extend(jobs(trigger, event));
+
+    fn fires(&mut self, trigger: &Trigger, event: &Event, readings: &[Option<Reading>]) -> bool {
+        if event.name.timestamp < trigger.since {
+            return false;
+        }
+        match trigger.condition.as_ref().map(|condition| condition.verdict(event, readings)) {
+            None | Some(Verdict::Match) => true,
+            Some(Verdict::NoMatch) => false,
+            Some(Verdict::Incomparable) => {
+                self.plan.tally.incomparable += 1;
+                false
+            }
         }
     }
 }
 
-fn fires(trigger: &Trigger, event: &Event, tally: &mut Tally) -> bool {
-    if event.name.timestamp < trigger.since {
-        return false;
-    }
-    match trigger.condition.as_ref().map(|condition| condition.verdict(event)) {
-        None | Some(Verdict::Match) => true,
-        Some(Verdict::NoMatch) => false,
-        Some(Verdict::Incomparable) => {
-            tally.incomparable += 1;
-            false
-        }
-    }
-}
-
-fn jobs<'a>(trigger: &'a Trigger, event: &'a Event) -> impl Iterator<Item = NewJob> + 'a {
-    trigger.actions.iter().map(|(action, version)| NewJob {
+fn jobs<'a>(
+    trigger: &'a Trigger,
+    event: &'a Event,
+    readings: Option<&'a str>,
+) -> impl Iterator<Item = NewJob> + 'a {
+    trigger.actions.iter().map(move |(action, version)| NewJob {
         id: JobId::of(trigger.id, action, &event.name, event.revision),
         trigger: (trigger.id, trigger.version),
         action: (action.clone(), *version),
         event: event.name.clone(),
         revision: event.revision,
+        readings: readings.map(str::to_owned),
     })
+}
+
+/// What the receiver is told of the state: the group, and each function as it is written.
+fn told(trigger: &Trigger, group: &GroupName, readings: &[Option<Reading>]) -> String {
+    let mut told = Map::new();
+    if trigger.group_by.is_some() {
+        told.insert("group".to_owned(), Value::from(&*group.key));
+    }
+    for (function, reading) in trigger.functions().iter().zip(readings) {
+        let value = match reading {
+            None => Value::Null,
+            Some(Reading::Count(count)) => Value::from(*count),
+            Some(Reading::Ema { value, .. }) => Value::from(value.to_string()),
+        };
+        told.insert(function.to_string(), value);
+        if let (Function::Ema(_), Some(Reading::Ema { seen, .. })) = (function, reading) {
+            told.insert("ema_count".to_owned(), Value::from(*seen));
+        }
+    }
+    Value::Object(told).to_string()
 }

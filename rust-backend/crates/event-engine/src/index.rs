@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use crate::event::Event;
-use crate::trigger::Trigger;
+use crate::state::GroupName;
+use crate::trigger::{Trigger, TriggerId};
 
 /// All triggers in force at one revision of the set, indexed by what they select.
 #[derive(Debug, Default)]
 pub struct TriggerIndex {
     revision: i64,
     triggers: Vec<Trigger>,
+    /// Those with state, by their id.
+    observers: HashMap<TriggerId, u32>,
     /// Names of registries, events and agents as numbers; 0 stands for "any".
     symbols: HashMap<Box<str>, u32>,
     by_key: HashMap<Key, Vec<u32>>,
@@ -48,6 +51,9 @@ impl TriggerIndex {
         for (number, trigger) in triggers.iter().enumerate() {
             let number = u32::try_from(number).expect("fewer than 2^32 triggers");
             index.add(number, trigger);
+            if trigger.has_state() {
+                index.observers.insert(trigger.id, number);
+            }
         }
         index.shapes.sort_unstable();
         index.shapes.dedup();
@@ -68,6 +74,17 @@ impl TriggerIndex {
     /// True where no trigger is in force.
     pub fn is_empty(&self) -> bool {
         self.triggers.is_empty()
+    }
+
+    /// Whether any trigger has state.
+    pub fn has_state(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    /// The trigger that a group belongs to. `None` where that lineage is no longer in force.
+    pub fn observer(&self, group: &GroupName) -> Option<&Trigger> {
+        let trigger = &self.triggers[*self.observers.get(&group.trigger)? as usize];
+        (trigger.lineage == group.lineage).then_some(trigger)
     }
 
     /// The triggers whose selectors take the event, each once, in the order of the set.

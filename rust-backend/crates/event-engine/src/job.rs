@@ -71,6 +71,8 @@ pub struct NewJob {
     pub event: EventName,
     /// The revision of the event that was judged.
     pub revision: i32,
+    /// What the trigger's state said of the event: a JSON object. `None` where it has no state.
+    pub readings: Option<String>,
 }
 
 #[cfg(test)]

@@ -3,14 +3,18 @@
 //!
 //! A chain is a **shard**. What happens on it is a **log** of entries ([`log`]): an event was
 //! inserted or revised, a checkpoint moved. [`decide`](mod@decide) goes through entries in their
-//! order, asks the index of triggers ([`index`]) who speaks of each event, asks their conditions
-//! ([`condition`]), and gives a **plan**: jobs to add, revisions to take back, the new cursor. The
-//! store commits the plan as a whole or not at all.
+//! order, asks the index of triggers ([`index`]) who speaks of each event, to which of a trigger's
+//! groups it belongs ([`group`]), asks their conditions ([`condition`]), and gives a **plan**: jobs
+//! to add, revisions to take back, the new cursor. The store commits the plan as a whole or not at
+//! all.
 //!
 //! - A missed event is impossible here: every entry ends in the plan, and the cursor with it.
 //! - A double is impossible here: a job's id ([`job`]) is a function of trigger, action, event and
 //!   revision, so deciding twice adds nothing.
 //! - A reorg is a revision: the row's highest one wins, lower ones are withdrawn.
+//!
+//! What a trigger remembers between events is [`state`]: a function of the log, stored with the
+//! cursor.
 //!
 //! [`trigger_file`] reads what users write; [`retry`] says when a failed attempt is repeated;
 //! [`port`] is what the processor's loop needs of the world.
@@ -20,11 +24,13 @@ pub mod argument;
 pub mod condition;
 pub mod decide;
 pub mod event;
+pub mod group;
 pub mod index;
 pub mod job;
 pub mod log;
 pub mod number;
 pub mod port;
 pub mod retry;
+pub mod state;
 pub mod trigger;
 pub mod trigger_file;

@@ -29,8 +29,11 @@ pub enum Subject {
         name: EventName,
         /// The revision that the entry stands for.
         revision: i32,
-        /// The row as it is now; it may be at a later revision. `None` once it is deleted.
+        /// What the event was at that revision. `None` once its row is deleted.
         row: Option<Box<Event>>,
+        /// A higher revision stands earlier in the log: its transaction began earlier, and it has
+        /// spoken for this one.
+        outgrown: bool,
     },
     /// The chain's checkpoint moved.
     Checkpoint {

@@ -7,7 +7,8 @@ use crate::decide::Plan;
 use crate::event::ChainId;
 use crate::index::TriggerIndex;
 use crate::job::JobId;
-use crate::log::Entry;
+use crate::log::{Entry, Position};
+use crate::state::{GroupName, Needs, Observation};
 
 /// What stands unjudged, shard by shard, as one look sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,11 +47,24 @@ pub trait Claim: Send {
     /// The entries to judge.
     fn entries(&self) -> &[Entry];
 
+    /// Where the shard's cursor stands: what is remembered of the shard belongs to one cursor.
+    fn cursor(&self) -> Position;
+
+    /// The shard's block time at its cursor, unix seconds.
+    fn block_time(&self) -> i64;
+
     /// The revision of the set of triggers; it does not change before the claim ends.
     fn triggers_revision(&self) -> i64;
 
     /// Loads the triggers at that revision.
     fn triggers(&mut self) -> impl Future<Output = Result<TriggerIndex, Self::Error>> + Send;
+
+    /// Loads what the triggers remember: each group that is asked for, and each that holds one of
+    /// the revised events, with all of its observations at the cursor.
+    fn recall(
+        &mut self,
+        needs: &Needs,
+    ) -> impl Future<Output = Result<Vec<(GroupName, Observation)>, Self::Error>> + Send;
 
     /// Commits the plan, its cursor with it: all of it once, or nothing of it. Gives the entries
     /// back.

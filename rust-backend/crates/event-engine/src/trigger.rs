@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::action::ActionConfig;
-use crate::condition::Condition;
+use crate::condition::{Condition, Function};
+use crate::event::Event;
+use crate::group::GroupBy;
 use crate::job::Name;
+use crate::state::GroupName;
 
 /// What names a trigger: a function of its owner and its name, for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,9 +59,32 @@ pub struct Definition {
     /// The condition as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// What tells groups of events apart: the canonical name of a value. State and `cooldown` are
+    /// each group's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
+    /// Seconds of block time in which a group fires at most once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_s: Option<i64>,
     /// Set where it speaks of everything on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub match_all: bool,
+}
+
+impl Definition {
+    /// Whether the state that `earlier` gathered goes on under this definition: it observes the
+    /// same events in the same groups, and takes the same of them.
+    pub fn carries_on(&self, earlier: &Self) -> bool {
+        let functions = |definition: &Self| -> Option<Vec<String>> {
+            let condition = definition.when.as_deref().map(Condition::parse).transpose().ok()?;
+            let functions = condition.as_ref().map_or(&[][..], Condition::functions);
+            Some(functions.iter().map(ToString::to_string).collect())
+        };
+        self.selectors == earlier.selectors
+            && self.group_by == earlier.group_by
+            && self.cooldown_s == earlier.cooldown_s
+            && functions(self).is_some_and(|ours| Some(ours) == functions(earlier))
+    }
 }
 
 /// The block time from which a trigger fires.
@@ -103,8 +129,35 @@ pub struct Trigger {
     pub selectors: Selectors,
     /// What must hold for them.
     pub condition: Option<Condition>,
+    /// What parts them into groups, each with a state of its own.
+    pub group_by: Option<GroupBy>,
+    /// Block time between two firings of a group, in seconds.
+    pub cooldown_s: Option<i64>,
+    /// The version at which its state began.
+    pub lineage: i32,
     /// Block time from which it fires, unix seconds.
     pub since: i64,
     /// The id and version of each action.
     pub actions: Vec<(String, i32)>,
+}
+
+impl Trigger {
+    /// The stateful functions of its condition.
+    pub fn functions(&self) -> &[Function] {
+        self.condition.as_ref().map_or(&[], Condition::functions)
+    }
+
+    /// Whether it remembers the events that its selectors take.
+    pub fn has_state(&self) -> bool {
+        self.cooldown_s.is_some() || !self.functions().is_empty()
+    }
+
+    /// The group that an event falls into. `None` where it has no value to be grouped by.
+    pub fn group(&self, event: &Event) -> Option<GroupName> {
+        let key = match &self.group_by {
+            Some(group_by) => group_by.key(event)?,
+            None => Box::default(),
+        };
+        Some(GroupName { trigger: self.id, lineage: self.lineage, key })
+    }
 }

@@ -1,10 +1,11 @@
 //! The judgement, by examples and properties.
 
 use event_engine::condition::Condition;
-use event_engine::decide::decide;
+use event_engine::decide::{Plan, decide};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
+use event_engine::state::ShardState;
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
 use proptest::prelude::*;
 
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 fn a_match_is_one_job_for_each_action() {
     let mut trigger = trigger("all");
     trigger.actions = vec![("hook".to_owned(), 3), ("other".to_owned(), 1)];
-    let plan = decide(&[inserted(1, event("a"))], &TriggerIndex::new(7, vec![trigger]));
+    let plan = judged(&[inserted(1, event("a"))], &TriggerIndex::new(7, vec![trigger]));
     let actions: Vec<_> = plan.jobs.iter().map(|job| job.action.clone()).collect();
     assert_eq!(actions, [("hook".to_owned(), 3), ("other".to_owned(), 1)]);
     assert_ne!(plan.jobs[0].id, plan.jobs[1].id);
@@ -23,7 +24,7 @@ fn a_match_is_one_job_for_each_action() {
 fn deciding_twice_gives_the_same_plan() {
     let index = TriggerIndex::new(1, vec![trigger("a"), trigger("b")]);
     let entries = [inserted(1, event("a")), inserted(2, event("b"))];
-    assert_eq!(decide(&entries, &index), decide(&entries, &index));
+    assert_eq!(judged(&entries, &index), judged(&entries, &index));
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn an_event_from_before_since_does_not_fire() {
     let at = |timestamp| {
         let mut event = event("a");
         event.name.timestamp = timestamp;
-        decide(&[inserted(1, event)], &index).jobs.len()
+        judged(&[inserted(1, event)], &index).jobs.len()
     };
     assert_eq!((at(1_000), at(1_001), at(4_102_444_800)), (0, 1, 1));
 }
@@ -43,7 +44,7 @@ fn an_event_from_before_since_does_not_fire() {
 fn an_invalidated_event_fires_nothing_and_withdraws_its_earlier_revisions() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
     let event = Event { invalidated: true, revision: 1, ..event("a") };
-    let plan = decide(&[entry(1, 1, Some(event.clone()))], &index);
+    let plan = judged(&[entry(1, 1, Some(event.clone()))], &index);
     assert_eq!(plan.jobs, []);
     assert_eq!(plan.withdrawals, [(event.name, 1)]);
 }
@@ -51,20 +52,23 @@ fn an_invalidated_event_fires_nothing_and_withdraws_its_earlier_revisions() {
 #[test]
 fn an_event_that_is_valid_again_fires_again_under_another_id() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
-    let first = decide(&[inserted(1, event("a"))], &index);
+    let first = judged(&[inserted(1, event("a"))], &index);
     let again = Event { revision: 2, ..event("a") };
-    let second = decide(&[entry(9, 2, Some(again.clone()))], &index);
+    let second = judged(&[entry(9, 2, Some(again.clone()))], &index);
     assert_ne!(first.jobs[0].id, second.jobs[0].id);
     assert_eq!(second.withdrawals, [(again.name, 2)]);
 }
 
 #[test]
-fn an_entry_that_its_row_has_outgrown_is_left_to_the_later_entry() {
+fn an_entry_that_a_higher_revision_stands_in_front_of_is_passed_over() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
     let row = Event { invalidated: true, revision: 1, ..event("a") };
     // The invalidation stands in front of the insertion: its transaction began earlier.
-    let entries = [entry(1, 1, Some(row.clone())), entry(2, 0, Some(row.clone()))];
-    let plan = decide(&entries, &index);
+    let mut entries = [entry(1, 1, Some(row.clone())), entry(2, 0, Some(event("a")))];
+    if let Subject::Event { outgrown, .. } = &mut entries[1].subject {
+        *outgrown = true;
+    }
+    let plan = judged(&entries, &index);
     assert_eq!(plan.jobs, []);
     assert_eq!(plan.withdrawals, [(row.name, 1)]);
     assert_eq!(plan.tally.superseded, 1);
@@ -73,7 +77,7 @@ fn an_entry_that_its_row_has_outgrown_is_left_to_the_later_entry() {
 #[test]
 fn a_deleted_event_is_counted_and_skipped() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
-    let plan = decide(&[entry(1, 0, None), inserted(2, event("b"))], &index);
+    let plan = judged(&[entry(1, 0, None), inserted(2, event("b"))], &index);
     assert_eq!((plan.tally.gone, plan.jobs.len()), (1, 1));
 }
 
@@ -84,7 +88,7 @@ fn a_condition_that_cannot_compare_is_no_match_and_is_counted() {
     let index = TriggerIndex::new(1, vec![picky]);
     let mut bad = event("bad");
     bad.arguments = Arguments::from_json(Some(r#"{"value":"59","valueDecimals":0}"#.to_owned()));
-    let plan = decide(&[inserted(1, event("none")), inserted(2, bad)], &index);
+    let plan = judged(&[inserted(1, event("none")), inserted(2, bad)], &index);
     assert_eq!((plan.tally.incomparable, plan.jobs.len()), (1, 1));
     assert_eq!(plan.jobs[0].event.id, "bad");
 }
@@ -97,7 +101,7 @@ fn nonsense_in_data_is_judged_on_what_there_is() {
     for data in ["null", "[]", "\"x\"", "7", "{\"tag1\":{\"a\":[]}}", "{\"value\":1e999999999}"] {
         let mut event = event("a");
         event.arguments = Arguments::from_json(Some(data.to_owned()));
-        assert_eq!(decide(&[inserted(1, event)], &index).jobs.len(), 1, "{data}");
+        assert_eq!(judged(&[inserted(1, event)], &index).jobs.len(), 1, "{data}");
     }
 }
 
@@ -108,7 +112,7 @@ fn agent_registered_is_another_name_for_registered() {
     let index = TriggerIndex::new(1, vec![seed]);
     let fires = |event_type: &str| {
         let event = Event { event_type: event_type.to_owned(), ..event("a") };
-        decide(&[inserted(1, event)], &index).jobs.len()
+        judged(&[inserted(1, event)], &index).jobs.len()
     };
     assert_eq!((fires("Registered"), fires("AgentRegistered"), fires("Transfer")), (1, 1, 0));
 }
@@ -141,12 +145,16 @@ proptest! {
         let index = TriggerIndex::new(1, vec![trigger("all")]);
         let entries: Vec<Entry> =
             (1..).zip(events).map(|(xid, event)| inserted(xid, event)).collect();
-        let whole = decide(&entries, &index);
+        let whole = judged(&entries, &index);
         let (head, tail) = entries.split_at(cut.min(entries.len()));
-        let mut jobs = decide(head, &index).jobs;
-        jobs.extend(decide(tail, &index).jobs);
+        let mut jobs = judged(head, &index).jobs;
+        jobs.extend(judged(tail, &index).jobs);
         prop_assert_eq!(whole.jobs, jobs);
     }
+}
+
+fn judged(entries: &[Entry], index: &TriggerIndex) -> Plan {
+    decide(entries, index, &mut ShardState::default())
 }
 
 fn takes(selectors: &Selectors, event: &Event) -> bool {
@@ -187,6 +195,9 @@ fn trigger(name: &str) -> Trigger {
         version: 1,
         selectors: Selectors::default(),
         condition: None,
+        group_by: None,
+        cooldown_s: None,
+        lineage: 1,
         since: 0,
         actions: vec![("hook".to_owned(), 1)],
     }
@@ -207,6 +218,7 @@ fn event(id: &str) -> Event {
         arguments: Arguments::default(),
         invalidated: false,
         revision: 0,
+        inserted_at: 1_000,
     }
 }
 
@@ -217,6 +229,6 @@ fn inserted(xid: u64, event: Event) -> Entry {
 fn entry(xid: u64, revision: i32, row: Option<Event>) -> Entry {
     let name =
         row.as_ref().map_or(EventName { id: "gone".into(), timestamp: 1 }, |e| e.name.clone());
-    let subject = Subject::Event { name, revision, row: row.map(Box::new) };
+    let subject = Subject::Event { name, revision, row: row.map(Box::new), outgrown: false };
     Entry { position: Position { xid, seq: 1 }, subject }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_engine::action::{ActionConfig, SecretSource};
-use event_engine::trigger::{Selectors, Since, TriggerSpec};
+use event_engine::trigger::{Definition, Selectors, Since, TriggerSpec};
 use event_engine::trigger_file::{Context, TriggerFileError};
 
 const EVERYTHING: &str = r#"
@@ -59,6 +59,54 @@ fn json_is_the_same_format() {
 }
 
 #[test]
+fn state_is_told_apart_by_a_group_and_a_cooldown_is_in_seconds() {
+    let action = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let definition = |lines: &str| {
+        let document = trigger(&format!("{lines}\n    {action}"));
+        parse(&document).expect("accepted").remove(0).definition
+    };
+    let counted = definition("when: count(10m) >= 5\n    group_by: ' args.tag1 '");
+    assert_eq!(counted.when.as_deref(), Some("count(10m) >= 5"));
+    assert_eq!(counted.group_by.as_deref(), Some("tag1"));
+    assert_eq!(counted.cooldown_s, None);
+
+    let cooled = definition("registry: x\n    group_by: args.id\n    cooldown: 24h");
+    assert_eq!(cooled.group_by.as_deref(), Some("args.id"));
+    assert_eq!(cooled.cooldown_s, Some(86_400));
+
+    let both = definition("match_all: true\n    cooldown: 90s\n    when: ema(x, 3) < ema(x, 9)");
+    assert_eq!((both.group_by, both.cooldown_s), (None, Some(90)));
+}
+
+#[test]
+fn a_definition_is_stored_with_what_it_says_and_nothing_else() {
+    let cooled = Definition {
+        group_by: Some("agent_id".to_owned()),
+        cooldown_s: Some(600),
+        match_all: true,
+        ..Definition::default()
+    };
+    let stored = r#"{"group_by":"agent_id","cooldown_s":600,"match_all":true}"#;
+    assert_eq!(serde_json::to_string(&cooled).expect("it is JSON"), stored);
+    assert_eq!(serde_json::from_str::<Definition>(stored).expect("it reads"), cooled);
+    let plain = Definition { match_all: true, ..Definition::default() };
+    assert_eq!(serde_json::to_string(&plain).expect("it is JSON"), r#"{"match_all":true}"#);
+}
+
+#[test]
+fn every_example_of_the_documentation_is_accepted() {
+    let documentation = include_str!("../../../../docs/triggers.md");
+    let blocks = documentation.split("```yaml\n").skip(1);
+    let examples: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
+    assert!(examples.len() >= 2, "the format, and state");
+    for example in examples {
+        if let Err(error) = parse(example) {
+            panic!("{error}\n{example}");
+        }
+    }
+}
+
+#[test]
 fn an_action_without_an_id_is_named_by_its_type_and_destination() {
     let id = |url: &str| {
         let text = trigger(&format!(
@@ -83,8 +131,26 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
         (with("agents: ['042']"), "4:14: agents: \"042\" is not a decimal number"),
         (with("when: 'score <'"), "4:11: when: column"),
         (with("registry: x\n    since: yesterday"), "5:12: since: \"yesterday\" is neither"),
-        (with("registry: x\n    cooldown: 10m"), "5:15: cooldown: is not built yet"),
-        (with("registry: x\n    group_by: agent_id"), "5:15: group_by: is not built yet"),
+        (
+            with("registry: x\n    cooldown: 10min"),
+            "5:15: cooldown: column 3: unknown unit \"min\": write 10m",
+        ),
+        (with("registry: x\n    cooldown: 600"), "5:15: cooldown: column 4: expected a unit"),
+        (with("registry: x\n    cooldown: 0s"), "5:15: cooldown: column 1: 0s is less than 1s"),
+        (with("registry: x\n    cooldown: 31d"), "cooldown: column 1: 31d is more than 30d"),
+        (with("registry: x\n    cooldown: 1h 5m"), "cooldown: column 3: nothing may stand after"),
+        (with("registry: x\n    cooldown: ''"), "cooldown: column 1: expected a whole number"),
+        (with("cooldown: 10m"), "would match every event of every chain"),
+        (with("registry: x\n    group_by: agent_id"), "5:15: group_by: would do nothing"),
+        (with("when: score < 60\n    group_by: agent_id"), "5:15: group_by: would do nothing"),
+        (
+            with("when: count(1m) > 5\n    group_by: score <"),
+            "5:15: group_by: column 7: expected nothing after `score`, found \"<\"",
+        ),
+        (
+            with("when: 'count(10) > 5'"),
+            "4:11: when: column 9: expected a unit directly after 10: s, m, h or d",
+        ),
         (with("registry: x\n    finality: 12"), "5:15: finality: other than `instant`"),
         (with("registry: x\n    finality: soon"), "5:15: finality: \"soon\" is unknown"),
         (with("registri: x"), "unknown field `registri`"),

@@ -10,11 +10,13 @@
 //! one transaction; then the ids of the new jobs go to the queue ([`push`]), and if that fails the
 //! workers' sweep finds them in PostgreSQL.
 //!
-//! No judging happens anywhere else, no state outlives a crash here, and nothing here waits for
-//! Redis.
+//! What triggers remember ([`memory`]) is a copy of what is stored at the shard's cursor, and
+//! forgotten where the cursor stands elsewhere. No judging happens anywhere else, and nothing here
+//! waits for Redis.
 
 mod announce;
 pub mod listener;
+mod memory;
 mod pace;
 mod push;
 mod run;

@@ -7,6 +7,7 @@ use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::port::{Claim, Shards};
 
+use crate::memory::Memory;
 use crate::wheel::Audience;
 
 /// Batches of one shard in a row, before its place is given to another.
@@ -18,11 +19,12 @@ pub(crate) struct Judge<S, A> {
     pub(crate) audience: A,
     /// The triggers as last loaded. Each batch compares their revision first.
     index: Mutex<Arc<TriggerIndex>>,
+    memory: Memory,
 }
 
 impl<S: Shards, A: Audience> Judge<S, A> {
     pub(crate) fn new(shards: S, audience: A) -> Self {
-        Self { shards, audience, index: Mutex::default() }
+        Self { shards, audience, index: Mutex::default(), memory: Memory::default() }
     }
 
     /// Judges what a shard has, for a while. False where there was nothing for us.
@@ -33,7 +35,7 @@ impl<S: Shards, A: Audience> Judge<S, A> {
                 return Ok(batch > 0);
             };
             let is_last = claim.entries().len() < entries_max as usize;
-            self.batch(claim).await?;
+            self.batch(shard, claim).await?;
             // What is left, or has come since, the next survey finds without a transaction.
             if is_last {
                 break;
@@ -42,10 +44,20 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         Ok(true)
     }
 
-    async fn batch(&self, mut claim: S::Claim) -> Result<(), S::Error> {
+    async fn batch(&self, shard: ChainId, mut claim: S::Claim) -> Result<(), S::Error> {
         let index = self.index(&mut claim).await?;
-        let plan = decide(claim.entries(), &index);
+        let mut state = self.memory.take(shard, claim.cursor());
+        state.begin(claim.block_time());
+        let needs = state.needs(claim.entries(), &index);
+        if !needs.is_empty() {
+            let recalled = claim.recall(&needs).await?;
+            state.recall(needs, recalled, &index);
+        }
+        let plan = decide(claim.entries(), &index, &mut state);
         let entries = claim.commit(&plan).await?;
+        if let Some(cursor) = plan.cursor {
+            self.memory.keep(shard, cursor, state);
+        }
         report(plan.tally);
         let jobs = plan.jobs.iter().map(|job| job.id).collect();
         self.audience.judged(&entries[..plan.tally.entries], jobs);

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use event_engine::action::ActionConfig;
 use event_engine::event::Event;
 use event_engine::job::JobId;
+use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Assignment {
     pub topics: Option<Vec<String>>,
     /// Data of the raw log.
     pub log_data: Option<String>,
+    /// What the trigger's state said of the event: a JSON object.
+    pub readings: Option<Box<RawValue>>,
 }
 
 /// What was loaded.
@@ -93,7 +96,9 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   CASE WHEN e.created_at BETWEEN 'epoch' AND '9999-12-31Z' THEN e.created_at
                        ELSE 'epoch' END AS "created_at!",
                   e.agent_id::text AS agent_id, e.data::text AS data, e.address,
-                  to_jsonb(e.topics)::text AS topics, e.log_data, e.invalidated, e.revision
+                  to_jsonb(e.topics)::text AS topics, e.log_data, e.invalidated, e.revision,
+                  CASE WHEN isfinite(e.created_at) THEN extract(epoch FROM e.created_at)::bigint
+                       ELSE 0 END AS "inserted_at!", j.readings::text AS readings
            FROM jobs j
            JOIN events e ON e.id = j.event_id AND e."timestamp" = j.event_timestamp
                 AND e.revision = j.event_revision
@@ -123,6 +128,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                 event_created_at: row.created_at,
                 topics: row.topics.and_then(|topics| serde_json::from_str(&topics).ok()),
                 log_data: row.log_data,
+                readings: row.readings.and_then(|text| RawValue::from_string(text).ok()),
             })
         })
         .collect())

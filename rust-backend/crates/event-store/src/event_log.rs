@@ -1,5 +1,7 @@
 //! Table `event_log`: the entries of a shard, in order and without a gap.
 
+use std::collections::HashMap;
+
 use event_engine::event::{ChainId, EventName};
 use event_engine::log::Position;
 use sqlx::PgConnection;
@@ -26,7 +28,7 @@ impl StoredEntry {
 /// What the entry speaks of.
 #[derive(Debug)]
 pub(crate) enum StoredSubject {
-    Event { name: EventName, revision: i32 },
+    Event { name: EventName, revision: i32, invalidated: bool },
     Checkpoint { block_number: i64 },
 }
 
@@ -41,7 +43,8 @@ pub(crate) async fn next(
     entries_max: u32,
 ) -> Result<Vec<StoredEntry>> {
     let rows = sqlx::query!(
-        r#"SELECT xid::text AS "xid!", seq, event_id, event_timestamp, revision, checkpoint_block
+        r#"SELECT xid::text AS "xid!", seq, event_id, event_timestamp, revision, invalidated,
+                  checkpoint_block
            FROM event_log
            WHERE chain_id = $1
              AND (xid, seq) > ($2::text::xid8, $3)
@@ -58,9 +61,11 @@ pub(crate) async fn next(
     rows.into_iter()
         .map(|row| {
             let position = Position { xid: parse_xid(&row.xid)?, seq: row.seq };
-            let subject = match (row.event_id, row.event_timestamp, row.revision) {
-                (Some(id), Some(timestamp), Some(revision)) => {
-                    StoredSubject::Event { name: EventName { id, timestamp }, revision }
+            let event = (row.event_id, row.event_timestamp, row.revision, row.invalidated);
+            let subject = match event {
+                (Some(id), Some(timestamp), Some(revision), Some(invalidated)) => {
+                    let name = EventName { id, timestamp };
+                    StoredSubject::Event { name, revision, invalidated }
                 }
                 _ => StoredSubject::Checkpoint {
                     block_number: row.checkpoint_block.unwrap_or_default(),
@@ -69,6 +74,34 @@ pub(crate) async fn next(
             Ok(StoredEntry { position, subject })
         })
         .collect()
+}
+
+/// Where the later revisions of these events stand in their shard's log.
+pub(crate) async fn revisions(
+    connection: &mut PgConnection,
+    names: &[&EventName],
+) -> Result<HashMap<EventName, Vec<(i32, Position)>>> {
+    let ids: Vec<&str> = names.iter().map(|name| name.id.as_str()).collect();
+    let times: Vec<i64> = names.iter().map(|name| name.timestamp).collect();
+    let rows = sqlx::query!(
+        r#"SELECT event_id AS "id!", event_timestamp AS "timestamp!", revision AS "revision!",
+                  xid::text AS "xid!", seq
+           FROM event_log
+           JOIN unnest($1::text[], $2::bigint[]) AS wanted (id, "timestamp")
+                ON event_id = wanted.id AND event_timestamp = wanted."timestamp"
+           WHERE revision > 0"#,
+        &ids as &[&str],
+        &times,
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut revisions: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let name = EventName { id: row.id, timestamp: row.timestamp };
+        let position = Position { xid: parse_xid(&row.xid)?, seq: row.seq };
+        revisions.entry(name).or_default().push((row.revision, position));
+    }
+    Ok(revisions)
 }
 
 /// PostgreSQL's 64-bit transaction id; sqlx has no type for it, so it travels as text.

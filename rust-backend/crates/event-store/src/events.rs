@@ -24,6 +24,7 @@ macro_rules! event {
             arguments: ::event_engine::event::Arguments::from_json($row.data),
             invalidated: $row.invalidated,
             revision: $row.revision,
+            inserted_at: $row.inserted_at,
         }
     };
 }
@@ -50,14 +51,17 @@ pub(crate) async fn by_name(
         r#"SELECT place AS "place!", id, chain_id, block_number, block_hash, transaction_hash,
                   log_index, event_type, registry, "timestamp", agent_id, address,
                   CASE WHEN bytes_before < $5 THEN data END AS data, invalidated, revision,
-                  bytes_before >= $5 AS "beyond!"
+                  inserted_at AS "inserted_at!", bytes_before >= $5 AS "beyond!"
            FROM (SELECT *, coalesce(sum(octet_length(data)) OVER (
                             ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ), 0) AS bytes_before
                  FROM (SELECT wanted.place, e.id, e.chain_id, e.block_number, e.block_hash,
                               e.transaction_hash, e.log_index, e.event_type, e.registry,
                               e."timestamp", e.agent_id::text AS agent_id, e.address,
-                              e.data::text AS data, e.invalidated, e.revision
+                              e.data::text AS data, e.invalidated, e.revision,
+                              CASE WHEN isfinite(e.created_at)
+                                   THEN extract(epoch FROM e.created_at)::bigint
+                                   ELSE 0 END AS inserted_at
                        FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                             AS wanted (id, "timestamp", place)
                        JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
@@ -98,7 +102,9 @@ pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec
     let rows = sqlx::query!(
         r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
                   registry, "timestamp", agent_id::text AS agent_id, address, data::text AS data,
-                  invalidated, revision
+                  invalidated, revision,
+                  CASE WHEN isfinite(created_at) THEN extract(epoch FROM created_at)::bigint
+                       ELSE 0 END AS "inserted_at!"
            FROM events
            WHERE ($1::bigint IS NULL OR chain_id = $1)
              AND ($2::text IS NULL OR registry = $2)

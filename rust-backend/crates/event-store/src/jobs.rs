@@ -38,12 +38,18 @@ pub(crate) async fn add(
     let events: Vec<&str> = jobs.iter().map(|job| job.event.id.as_str()).collect();
     let times: Vec<i64> = jobs.iter().map(|job| job.event.timestamp).collect();
     let revisions: Vec<i32> = jobs.iter().map(|job| job.revision).collect();
+    let readings: Vec<Option<&str>> = jobs.iter().map(|job| job.readings.as_deref()).collect();
     sqlx::query!(
         "INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, event_id,
-                           event_timestamp, event_revision, chain_id, triggers_revision, pushed_at)
-         SELECT new.*, $9, $10, now()
+                           event_timestamp, event_revision, readings, chain_id,
+                           triggers_revision, pushed_at)
+         SELECT new.id, new.trigger_id, new.trigger_version, new.action_id, new.action_version,
+                new.event_id, new.event_timestamp, new.event_revision, new.readings::jsonb,
+                $9, $10, now()
          FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::text[],
-                     $7::bigint[], $8::integer[]) AS new
+                     $7::bigint[], $8::integer[], $11::text[])
+              AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
+                      event_timestamp, event_revision, readings)
          ON CONFLICT (id) DO NOTHING",
         &ids,
         &triggers,
@@ -55,6 +61,7 @@ pub(crate) async fn add(
         &revisions,
         shard.0,
         triggers_revision,
+        &readings as &[Option<&str>],
     )
     .execute(connection)
     .await?;

@@ -23,8 +23,10 @@ pub mod migrations;
 pub mod new_events;
 pub mod overview;
 mod pool;
+mod replaced_events;
 mod shard_cursors;
 mod shards;
+mod trigger_observations;
 pub mod triggers;
 
 pub use error::{Result, StoreError};

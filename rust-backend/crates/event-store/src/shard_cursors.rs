@@ -14,12 +14,15 @@ use crate::{Result, StoreError};
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(crate) position: Position,
+    /// The latest block time judged, unix seconds.
+    pub(crate) block_time: i64,
 }
 
 /// Where a batch moves the cursor, and what it says of itself.
 #[derive(Debug)]
 pub(crate) struct Moved<'a> {
     pub(crate) to: Position,
+    pub(crate) block_time: i64,
     pub(crate) triggers_revision: i64,
     pub(crate) holder: &'a str,
     pub(crate) tally: Tally,
@@ -85,16 +88,18 @@ pub(crate) async fn lock(connection: &mut PgConnection, shard: ChainId) -> Resul
 /// Reads the shard's cursor. A statement of its own after the lock: its snapshot must be later.
 pub(crate) async fn read(connection: &mut PgConnection, shard: ChainId) -> Result<Cursor> {
     let row = sqlx::query!(
-        r#"SELECT xid::text AS "xid!", seq FROM shard_cursors WHERE chain_id = $1"#,
+        r#"SELECT xid::text AS "xid!", seq, block_time FROM shard_cursors WHERE chain_id = $1"#,
         shard.0,
     )
     .fetch_optional(connection)
     .await?;
-    let position = match row {
-        Some(row) => Position { xid: parse_xid(&row.xid)?, seq: row.seq },
-        None => BEGINNING,
-    };
-    Ok(Cursor { position })
+    Ok(match row {
+        Some(row) => {
+            let position = Position { xid: parse_xid(&row.xid)?, seq: row.seq };
+            Cursor { position, block_time: row.block_time }
+        }
+        None => Cursor { position: BEGINNING, block_time: 0 },
+    })
 }
 
 /// Moves the cursor from where it was read, or fails with [`StoreError::ShardLost`].
@@ -106,8 +111,9 @@ pub(crate) async fn advance(
 ) -> Result<()> {
     let done = sqlx::query!(
         r#"INSERT INTO shard_cursors AS c (chain_id, xid, seq, triggers_revision, holder,
-                                           generation, entries_judged, entries_gone)
-           VALUES ($1, $2::text::xid8, $3, $4, $5, 1, $6, $7)
+                                           generation, entries_judged, entries_gone,
+                                           block_time, events_late)
+           VALUES ($1, $2::text::xid8, $3, $4, $5, 1, $6, $7, $10, $11)
            ON CONFLICT (chain_id) DO UPDATE
            SET xid = excluded.xid, seq = excluded.seq,
                triggers_revision = excluded.triggers_revision,
@@ -116,6 +122,8 @@ pub(crate) async fn advance(
                holder = excluded.holder,
                entries_judged = c.entries_judged + excluded.entries_judged,
                entries_gone = c.entries_gone + excluded.entries_gone,
+               events_late = c.events_late + excluded.events_late,
+               block_time = excluded.block_time,
                updated_at = now()
            WHERE c.xid = $8::text::xid8 AND c.seq = $9"#,
         shard.0,
@@ -127,6 +135,8 @@ pub(crate) async fn advance(
         i64::try_from(moved.tally.gone).unwrap_or(i64::MAX),
         from.position.xid.to_string(),
         from.position.seq,
+        moved.block_time,
+        i64::try_from(moved.tally.late).unwrap_or(i64::MAX),
     )
     .execute(connection)
     .await?;

@@ -8,11 +8,15 @@ use event_engine::event::{ChainId, Event, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Shards, Survey};
+use event_engine::state::{GroupName, Needs, Observation};
 use sqlx::{PgPool, PgTransaction};
 
 use crate::event_log::{self, StoredEntry, StoredSubject};
 use crate::shard_cursors::{self, Cursor};
-use crate::{Result, StoreError, action_results, events, jobs, triggers};
+use crate::{
+    Result, StoreError, action_results, events, jobs, replaced_events, trigger_observations,
+    triggers,
+};
 
 /// The shards in PostgreSQL, for one processor.
 #[derive(Clone, Debug)]
@@ -75,12 +79,24 @@ impl Claim for PgClaim {
         &self.entries
     }
 
+    fn cursor(&self) -> Position {
+        self.cursor.position
+    }
+
+    fn block_time(&self) -> i64 {
+        self.cursor.block_time
+    }
+
     fn triggers_revision(&self) -> i64 {
         self.triggers_revision
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex> {
         triggers::in_force(&mut self.transaction, self.triggers_revision).await
+    }
+
+    async fn recall(&mut self, needs: &Needs) -> Result<Vec<(GroupName, Observation)>> {
+        trigger_observations::recall(&mut self.transaction, self.shard, needs).await
     }
 
     /// The first write of the transaction, and with it its transaction id, comes here: a claim
@@ -93,8 +109,10 @@ impl Claim for PgClaim {
             jobs::withdraw(transaction, &plan.withdrawals).await?;
             action_results::invalidate(transaction, &plan.withdrawals).await?;
         }
+        trigger_observations::change(transaction, self.shard, &plan.state, plan.block_time).await?;
         let moved = shard_cursors::Moved {
             to: position,
+            block_time: plan.block_time,
             triggers_revision: self.triggers_revision,
             holder: &self.holder,
             tally: plan.tally,
@@ -105,8 +123,8 @@ impl Claim for PgClaim {
     }
 }
 
-/// Joins the entries with their events' rows as they are now. Fewer entries come back where their
-/// events are too large to be judged together.
+/// Joins the entries with what their events were at their revisions. Fewer entries come back where
+/// their events are too large to be judged together.
 async fn with_rows(
     transaction: &mut PgTransaction<'static>,
     mut stored: Vec<StoredEntry>,
@@ -118,21 +136,63 @@ async fn with_rows(
         let first_unread = places.nth(read);
         stored.truncate(first_unread.unwrap_or(stored.len()));
     }
-    Ok(stored.into_iter().map(|entry| joined(entry, &rows)).collect())
+    let past = Past::of(transaction, &stored, &rows).await?;
+    Ok(stored.into_iter().map(|entry| past.joined(entry, &rows)).collect())
 }
 
-fn joined(
-    StoredEntry { position, subject }: StoredEntry,
-    rows: &HashMap<EventName, Event>,
-) -> Entry {
-    let subject = match subject {
-        StoredSubject::Checkpoint { block_number } => Subject::Checkpoint { block_number },
-        StoredSubject::Event { name, revision } => {
-            let row = rows.get(&name).cloned().map(Box::new);
-            Subject::Event { name, revision, row }
+/// What is known of rows that have outgrown an entry: few, and mostly none.
+#[derive(Default)]
+struct Past {
+    /// Where the later revisions stand.
+    revisions: HashMap<EventName, Vec<(i32, Position)>>,
+    /// What a row said before another block took its name over, up to each revision.
+    replaced: HashMap<EventName, Vec<Event>>,
+}
+
+impl Past {
+    async fn of(
+        transaction: &mut PgTransaction<'static>,
+        stored: &[StoredEntry],
+        rows: &HashMap<EventName, Event>,
+    ) -> Result<Self> {
+        let names: Vec<&EventName> = stored
+            .iter()
+            .filter_map(|entry| match &entry.subject {
+                StoredSubject::Event { name, revision, .. } => {
+                    rows.get(name).filter(|row| row.revision > *revision).map(|_| name)
+                }
+                StoredSubject::Checkpoint { .. } => None,
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(Self::default());
         }
-    };
-    Entry { position, subject }
+        Ok(Self {
+            revisions: event_log::revisions(transaction, &names).await?,
+            replaced: replaced_events::by_name(transaction, &names).await?,
+        })
+    }
+
+    fn joined(
+        &self,
+        StoredEntry { position, subject }: StoredEntry,
+        rows: &HashMap<EventName, Event>,
+    ) -> Entry {
+        let subject = match subject {
+            StoredSubject::Checkpoint { block_number } => Subject::Checkpoint { block_number },
+            StoredSubject::Event { name, revision, invalidated } => {
+                let replaced = self.replaced.get(&name).into_iter().flatten();
+                let then = replaced.filter(|then| then.revision >= revision);
+                let content = then.min_by_key(|then| then.revision).or_else(|| rows.get(&name));
+                let row = content
+                    .map(|content| Box::new(Event { revision, invalidated, ..content.clone() }));
+                let mut later = self.revisions.get(&name).into_iter().flatten();
+                let outgrown = later.any(|(other, at)| *other > revision && *at < position);
+                Subject::Event { name, revision, row, outgrown }
+            }
+        };
+        Entry { position, subject }
+    }
 }
 
 /// The cursor of a shard that nobody has judged yet.

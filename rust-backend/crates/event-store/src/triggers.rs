@@ -3,6 +3,7 @@
 mod apply;
 
 use event_engine::condition::Condition;
+use event_engine::group::GroupBy;
 use event_engine::index::TriggerIndex;
 use event_engine::trigger::{Definition, Trigger, TriggerId};
 use sqlx::{PgConnection, PgPool};
@@ -21,8 +22,8 @@ pub(crate) async fn revision(connection: &mut PgConnection) -> Result<i64> {
 /// it must not stop the others.
 pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Result<TriggerIndex> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.owner, t.name, v.version, v.definition::text AS "definition!", v.since,
-                  v.action_ids, v.action_versions
+        r#"SELECT t.id, t.owner, t.name, v.version, v.lineage,
+                  v.definition::text AS "definition!", v.since, v.action_ids, v.action_versions
            FROM triggers t
            JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
            WHERE t.state = 'active'
@@ -33,11 +34,14 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
     let mut triggers = Vec::with_capacity(rows.len());
     for row in rows {
         match compile(&row.definition) {
-            Ok((definition, condition)) => triggers.push(Trigger {
+            Ok((definition, condition, group_by)) => triggers.push(Trigger {
                 id: TriggerId(row.id),
                 version: row.version,
                 selectors: definition.selectors,
                 condition,
+                group_by,
+                cooldown_s: definition.cooldown_s,
+                lineage: row.lineage,
                 since: row.since,
                 actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
             }),
@@ -50,7 +54,9 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
     Ok(TriggerIndex::new(revision, triggers))
 }
 
-fn compile(definition: &str) -> Result<(Definition, Option<Condition>), String> {
+type Compiled = (Definition, Option<Condition>, Option<GroupBy>);
+
+fn compile(definition: &str) -> Result<Compiled, String> {
     let definition: Definition =
         serde_json::from_str(definition).map_err(|error| error.to_string())?;
     let condition = definition
@@ -59,7 +65,13 @@ fn compile(definition: &str) -> Result<(Definition, Option<Condition>), String> 
         .map(Condition::parse)
         .transpose()
         .map_err(|error| error.to_string())?;
-    Ok((definition, condition))
+    let group_by = definition
+        .group_by
+        .as_deref()
+        .map(GroupBy::parse)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    Ok((definition, condition, group_by))
 }
 
 /// A trigger as it is shown to its owner. Secrets are not in it.

@@ -9,6 +9,7 @@ use action_worker::secret::SecretContext;
 use action_worker::webhook::{SenderOptions, WebhookSender};
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, JobQueue as _, Shards as _};
+use event_engine::state::ShardState;
 use event_engine::trigger_file::Context;
 use event_store::{PgShards, leases};
 use service::health::Health;
@@ -343,7 +344,8 @@ async fn decide(bed: &Bed, rows: &[Row]) -> Vec<event_engine::job::JobId> {
             continue;
         };
         let index = claim.triggers().await.expect("loaded");
-        let plan = event_engine::decide::decide(claim.entries(), &index);
+        let plan =
+            event_engine::decide::decide(claim.entries(), &index, &mut ShardState::default());
         judged += claim.entries().len();
         claim.commit(&plan).await.expect("committed");
         ids.extend(plan.jobs.iter().map(|job| job.id));

@@ -18,6 +18,12 @@ const CHAINS: [i64; 4] = [1, 8453, 42161, 11_155_111];
 const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
 const TIME: i64 = 1_750_000_000;
 
+/// A trigger with state: which events it fires for depends on all that came before.
+const REMEMBERING: (&str, &str) = (
+    "remembering",
+    "registry: identity\n    when: 'count(30s, score < 50) >= 3 || ema(score, 10) < 40'",
+);
+
 /// What a writer knows of what it committed: each event's score and how often its block changed.
 type Committed = BTreeMap<String, (Row, i32)>;
 
@@ -28,9 +34,10 @@ async fn nothing_committed_is_lost_and_one_match_is_one_job() {
     let triggers = [
         ("validations", "registry: validation"),
         ("low-score", "registry: reputation\n    when: score < 50"),
+        REMEMBERING,
     ];
     bed.apply(&trigger_file(&receiver.url(), &triggers)).await;
-    let _steady = Process::start("event-processor", &bed, &[]);
+    let mut steady = Process::start("event-processor", &bed, &[]);
     let _worker = Process::start("action-worker", &bed, &[]);
 
     let writers: Vec<_> = (0..WRITERS)
@@ -55,6 +62,8 @@ async fn nothing_committed_is_lost_and_one_match_is_one_job() {
     })
     .await;
     check(&bed, &receiver, &committed, &wanted).await;
+    steady.kill9().await;
+    replay(&bed).await;
 }
 
 /// Kills a processor five times and wipes Redis twice, while the writers write.
@@ -174,11 +183,12 @@ async fn check(
 ) {
     let stored = bed.count("SELECT count(*) FROM events").await;
     assert_eq!(usize::try_from(stored).expect("small"), committed.len(), "the writers' own books");
-    let jobs: Vec<(Uuid, String, i32, String)> =
-        sqlx::query_as("SELECT id, event_id, event_revision, state FROM jobs")
-            .fetch_all(&bed.pool)
-            .await
-            .expect("jobs");
+    let jobs: Vec<(Uuid, String, i32, String)> = sqlx::query_as(
+        "SELECT id, event_id, event_revision, state FROM jobs WHERE readings IS NULL",
+    )
+    .fetch_all(&bed.pool)
+    .await
+    .expect("jobs");
     let names: BTreeSet<(&str, i32)> = jobs.iter().map(|job| (job.1.as_str(), job.2)).collect();
     assert_eq!(names.len(), jobs.len(), "one job for each matching event and revision");
     for (id, event, revision, state) in &jobs {
@@ -192,5 +202,33 @@ async fn check(
     }
     let known: BTreeSet<Uuid> = jobs.iter().map(|job| job.0).collect();
     assert!(wanted.keys().all(|job| known.contains(job)), "a match without a job");
+    let remembered: Vec<Uuid> =
+        sqlx::query_scalar("SELECT id FROM jobs WHERE readings IS NOT NULL")
+            .fetch_all(&bed.pool)
+            .await
+            .expect("jobs");
+    assert!(remembered.len() > 100, "state was in play: {} jobs", remembered.len());
+    let known: BTreeSet<Uuid> = known.into_iter().chain(remembered).collect();
     assert!(receiver.messages().keys().all(|job| known.contains(job)), "a message without a job");
+}
+
+/// Judges the whole log again from its beginning, in one piece: jobs and state are the same.
+async fn replay(bed: &Bed) {
+    let remember = "CREATE TABLE lived_jobs AS SELECT id, readings FROM jobs;
+                    CREATE TABLE lived_state AS TABLE trigger_observations;
+                    TRUNCATE jobs, shard_cursors, trigger_observations";
+    sqlx::raw_sql(remember).execute(&bed.pool).await.expect("kept aside");
+    let _again = Process::start("event-processor", bed, &[]);
+    let unjudged = "SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)
+                    WHERE c.xid IS NULL OR (l.xid, l.seq) > (c.xid, c.seq)";
+    eventually("the log is judged again", async || bed.count(unjudged).await == 0).await;
+    let jobs = "SELECT count(*) FROM (SELECT id, readings FROM jobs) AS again
+                FULL JOIN lived_jobs AS lived USING (id)
+                WHERE again.readings IS DISTINCT FROM lived.readings
+                   OR (again IS NULL) <> (lived IS NULL)";
+    assert_eq!(bed.count(jobs).await, 0, "the jobs of a replay");
+    let state = "SELECT count(*) FROM (
+                     (TABLE trigger_observations EXCEPT ALL TABLE lived_state)
+                     UNION ALL (TABLE lived_state EXCEPT ALL TABLE trigger_observations)) AS odd";
+    assert_eq!(bed.count(state).await, 0, "the state of a replay");
 }

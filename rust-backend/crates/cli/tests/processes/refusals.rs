@@ -64,9 +64,11 @@ async fn a_bad_document_of_triggers_changes_nothing() {
     };
     let table = [
         (bad("bad", "registri: x"), "registri"),
-        (bad("bad", "registry: x\n    cooldown: 10m"), "cooldown: is not built yet"),
+        (bad("bad", "registry: x\n    cooldown: 10"), "cooldown: column 3: expected a unit"),
         (bad("bad", "registry: x\n    when: 'score <'"), "when: column 8"),
-        (bad("bad", "registry: x\n    when: 'count(10m) >= 5'"), "not built yet"),
+        (bad("bad", "registry: x\n    when: 'count(10m, x'"), "when: column 13"),
+        (bad("bad", "registry: x\n    group_by: agent_id"), "group_by: would do nothing"),
+        (bad("bad", "registry: x\n    finality: 12"), "not built yet"),
         (bad("bad", "# nothing"), "match every event"),
         (bad("good", "registry: x"), "twice"),
         (good.replace("https://example.org", "http://10.1.2.3"), "10.1.2.3"),

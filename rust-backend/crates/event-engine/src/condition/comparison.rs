@@ -7,6 +7,7 @@ use std::fmt;
 use crate::event::Event;
 use crate::number::Number;
 
+use super::function::Reading;
 use super::operand::{Operand, Value};
 use super::operator::Operator;
 use super::verdict::Verdict;
@@ -19,14 +20,14 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn verdict(&self, event: &Event) -> Verdict {
-        self.holds(event).map_or(Verdict::Incomparable, Verdict::from)
+    pub(super) fn verdict(&self, event: &Event, readings: &[Option<Reading>]) -> Verdict {
+        self.holds(event, readings).map_or(Verdict::Incomparable, Verdict::from)
     }
 
     /// `None` where the operands do not compare.
-    fn holds(&self, event: &Event) -> Option<bool> {
-        let left = self.left.value(event)?;
-        let right = self.right.value(event)?;
+    fn holds(&self, event: &Event, readings: &[Option<Reading>]) -> Option<bool> {
+        let left = self.left.value(event, readings)?;
+        let right = self.right.value(event, readings)?;
         if matches!(left, Value::Flag(_)) && self.operator.orders() {
             return None;
         }
@@ -62,14 +63,14 @@ fn order_texts(left: &str, right: &str) -> Ordering {
     left.cmp(right)
 }
 
-fn is_hex(text: &str) -> bool {
+pub(crate) fn is_hex(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| {
         !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
     })
 }
 
 impl Value<'_> {
-    fn as_number(&self) -> Option<Cow<'_, Number>> {
+    pub(super) fn as_number(&self) -> Option<Cow<'_, Number>> {
         match self {
             Self::Number(number) => Some(Cow::Borrowed(number)),
             Self::Text(text) | Self::Open(text) => Number::parse_plain(text).map(Cow::Owned),

@@ -30,9 +30,6 @@ pub enum ConditionFault {
     /// It compares what never compares.
     #[error("{0}")]
     Types(String),
-    /// It uses a part of the language that this version knows by name only.
-    #[error("`{0}` is not built yet")]
-    NotBuilt(&'static str),
     /// It is larger than a condition may be.
     #[error("{0}")]
     Limit(String),

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::event::Event;
 
 use super::comparison::Comparison;
+use super::function::Reading;
 use super::operand::{Operand, Value};
 use super::verdict::Verdict;
 
@@ -48,13 +49,13 @@ impl Expression {
         if parts.len() == 1 { parts.remove(0) } else { pack(parts.into()) }
     }
 
-    pub(super) fn verdict(&self, event: &Event) -> Verdict {
+    pub(super) fn verdict(&self, event: &Event, readings: &[Option<Reading>]) -> Verdict {
         match self {
-            Self::All(parts) => all_hold(parts, event),
-            Self::Any(parts) => any_holds(parts, event),
-            Self::Not(inner) => !inner.verdict(event),
-            Self::Comparison(comparison) => comparison.verdict(event),
-            Self::Flag(operand) => match operand.value(event) {
+            Self::All(parts) => all_hold(parts, event, readings),
+            Self::Any(parts) => any_holds(parts, event, readings),
+            Self::Not(inner) => !inner.verdict(event, readings),
+            Self::Comparison(comparison) => comparison.verdict(event, readings),
+            Self::Flag(operand) => match operand.value(event, readings) {
                 Some(Value::Flag(flag)) => flag.into(),
                 _ => Verdict::Incomparable,
             },
@@ -62,10 +63,10 @@ impl Expression {
     }
 }
 
-fn all_hold(parts: &[Expression], event: &Event) -> Verdict {
+fn all_hold(parts: &[Expression], event: &Event, readings: &[Option<Reading>]) -> Verdict {
     let mut verdict = Verdict::Match;
     for part in parts {
-        verdict = verdict.and(part.verdict(event));
+        verdict = verdict.and(part.verdict(event, readings));
         if verdict == Verdict::NoMatch {
             break;
         }
@@ -73,10 +74,10 @@ fn all_hold(parts: &[Expression], event: &Event) -> Verdict {
     verdict
 }
 
-fn any_holds(parts: &[Expression], event: &Event) -> Verdict {
+fn any_holds(parts: &[Expression], event: &Event, readings: &[Option<Reading>]) -> Verdict {
     let mut verdict = Verdict::NoMatch;
     for part in parts {
-        verdict = verdict.or(part.verdict(event));
+        verdict = verdict.or(part.verdict(event, readings));
         if verdict == Verdict::Match {
             break;
         }

@@ -10,7 +10,7 @@ use super::operand::Value;
 const SCORE_DECIMALS_MAX: u8 = 18;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Id,
     ChainId,
     BlockNumber,

@@ -1,6 +1,8 @@
 //! Refuses a comparison that its text alone shows to be wrong.
 
+use super::COUNT_MAX;
 use super::error::ConditionFault;
+use super::function::{Function, counted};
 use super::operand::Operand;
 use super::operator::Operator;
 use super::word;
@@ -42,6 +44,9 @@ fn check_side(
     operator: Operator,
     other: &Operand,
 ) -> Result<(), ConditionFault> {
+    if let Some(fault) = never_counted(operand, other) {
+        return Err(fault);
+    }
     let shown = || describe(operand);
     let message = match (kind(operand), kind(other)) {
         (Kind::Flag, _) if operator.orders() => {
@@ -68,16 +73,44 @@ fn check_side(
     Err(ConditionFault::types(message))
 }
 
+/// Refuses a literal that no count reaches, or goes beyond.
+fn never_counted(operand: &Operand, other: &Operand) -> Option<ConditionFault> {
+    let Operand::Call(call) = other else { return None };
+    let literal = match operand {
+        Operand::Number(number) => number,
+        Operand::Quoted(quoted) => quoted.number.as_ref()?,
+        _ => return None,
+    };
+    let beyond = matches!(call.function, Function::Count(_)) && *literal > counted(COUNT_MAX);
+    beyond.then(|| {
+        let shown = describe(operand);
+        ConditionFault::Limit(format!("{shown} is beyond a count, which ends at {COUNT_MAX}"))
+    })
+}
+
 fn kind(operand: &Operand) -> Kind {
     match operand {
         Operand::Field(field) if field.is_number() => Kind::Number,
         Operand::Field(_) => Kind::Text,
         Operand::Argument(_) => Kind::Open,
-        Operand::Number(_) => Kind::Number,
+        Operand::Number(_) | Operand::Call(_) | Operand::EmaCount => Kind::Number,
         Operand::Quoted(quoted) if quoted.number.is_some() => Kind::QuotedNumber,
         Operand::Quoted(_) => Kind::QuotedWord,
         Operand::Flag(_) => Kind::Flag,
     }
+}
+
+/// Refuses a value that has no average: what cannot be a number, or is always the same.
+pub(super) fn check_averaged(operand: &Operand) -> Result<(), ConditionFault> {
+    let what = match (operand, kind(operand)) {
+        (Operand::Field(_) | Operand::Argument(_), Kind::Number | Kind::Open) => return Ok(()),
+        (_, Kind::Number) => "is always the same",
+        (_, Kind::Flag) => "is a boolean",
+        _ => "is a text",
+    };
+    let shown = describe(operand);
+    let message = format!("{shown} {what}: `ema` takes a number of the event's, such as `score`");
+    Err(ConditionFault::types(message))
 }
 
 /// Refuses an operand that stands alone and cannot be a boolean.
@@ -95,7 +128,7 @@ pub(super) fn check_alone(operand: &Operand) -> Result<(), ConditionFault> {
 pub(super) fn describe(operand: &Operand) -> String {
     let written = operand.to_string();
     match operand {
-        Operand::Field(_) | Operand::Argument(_) | Operand::Flag(_) => word::in_backticks(&written),
         Operand::Number(_) | Operand::Quoted(_) => word::shortened(&written),
+        _ => word::in_backticks(&written),
     }
 }

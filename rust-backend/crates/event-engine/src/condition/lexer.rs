@@ -5,6 +5,7 @@ use crate::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
 use super::error::{ConditionError, ConditionFault};
 use super::operator::Operator;
 use super::quoted::Quoted;
+use super::window::Window;
 use super::word;
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) enum Token<'s> {
     Open,
     Close,
     Dot,
+    Comma,
     End,
 }
 
@@ -57,7 +59,7 @@ impl<'s> Lexer<'s> {
 
     /// The next token; [`Token::End`] for ever once there is none.
     pub(super) fn next(&mut self) -> Result<Lexeme<'s>, ConditionError> {
-        self.at = self.source.len() - self.rest().trim_start().len();
+        self.skip_space();
         let start = self.at;
         let token = match self.rest().chars().next() {
             None => Token::End,
@@ -79,6 +81,22 @@ impl<'s> Lexer<'s> {
             },
         };
         Ok(Lexeme { token, start, end: self.at })
+    }
+
+    /// The window of time that comes next. `None` where no number does: a window is a token only
+    /// where a function takes one.
+    pub(super) fn window(&mut self) -> Result<Option<Window>, ConditionError> {
+        self.skip_space();
+        if !self.rest().starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            return Ok(None);
+        }
+        let (window, end) = Window::read(self.source, self.at)?;
+        self.at = end;
+        Ok(Some(window))
+    }
+
+    fn skip_space(&mut self) {
+        self.at = self.source.len() - self.rest().trim_start().len();
     }
 
     fn rest(&self) -> &'s str {
@@ -111,6 +129,7 @@ impl<'s> Lexer<'s> {
             [b'(', ..] => (Token::Open, 1),
             [b')', ..] => (Token::Close, 1),
             [b'.', ..] => (Token::Dot, 1),
+            [b',', ..] => (Token::Comma, 1),
             _ => return None,
         };
         self.at += length;
@@ -180,6 +199,15 @@ fn number_tail(number: &str, tail: &str) -> Option<String> {
             "a number has no exponent: write all its digits".to_owned()
         }
         '%' => format!("a number has no unit: write {} without \"%\"", word::shortened(number)),
+        's' | 'm' | 'h' | 'd'
+            if number.bytes().all(|digit| digit.is_ascii_digit())
+                && !tail[1..].starts_with(char::is_alphanumeric) =>
+        {
+            let number = word::shortened(number);
+            format!(
+                "unexpected \"{next}\": only `count` takes a window, as in count({number}{next})"
+            )
+        }
         '.' => "a number has one \".\" only".to_owned(),
         letter if letter.is_alphanumeric() || letter == '_' => {
             format!("unexpected \"{letter}\" in a number")

@@ -8,21 +8,25 @@ use crate::event::Event;
 use crate::number::Number;
 
 use super::field::Field;
+use super::function::{Call, Function, Reading, counted};
 use super::quoted::Quoted;
 use super::word;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Operand {
+pub(crate) enum Operand {
     Field(Field),
     Argument(Box<str>),
     Number(Number),
     Quoted(Box<Quoted>),
     Flag(bool),
+    Call(Box<Call>),
+    /// The number of values that the condition's averages have seen.
+    EmaCount,
 }
 
 /// What an operand is for one event.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(Cow<'a, Number>),
     /// The text of a column: never a number unless it is compared with one.
     Text(&'a str),
@@ -34,8 +38,13 @@ pub(super) enum Value<'a> {
 }
 
 impl Operand {
-    /// `None` where the event has no such value, or one that does not compare.
-    pub(super) fn value<'a>(&'a self, event: &'a Event) -> Option<Value<'a>> {
+    /// `None` where the event has no such value, or one that does not compare, and where no
+    /// reading says what the state has.
+    pub(crate) fn value<'a>(
+        &'a self,
+        event: &'a Event,
+        readings: &'a [Option<Reading>],
+    ) -> Option<Value<'a>> {
         Some(match self {
             Self::Field(field) => return field.value(event),
             Self::Argument(name) => match event.arguments.get(name)? {
@@ -47,7 +56,36 @@ impl Operand {
             Self::Number(number) => Value::Number(Cow::Borrowed(number)),
             Self::Quoted(quoted) => Value::Quoted(quoted),
             Self::Flag(flag) => Value::Flag(*flag),
+            Self::Call(call) => readings.get(call.place)?.as_ref()?.value(&call.function)?,
+            // Averages of one value have all seen the same number of it.
+            Self::EmaCount => {
+                Value::number(counted(readings.iter().flatten().find_map(Reading::seen)?))
+            }
         })
+    }
+
+    /// The number that a name of the event's is or spells.
+    pub(super) fn number(&self, event: &Event) -> Option<Number> {
+        Some(self.value(event, &[])?.as_number()?.into_owned())
+    }
+}
+
+impl Reading {
+    fn value(&self, of: &Function) -> Option<Value<'_>> {
+        match (self, of) {
+            (Self::Count(count), Function::Count(_)) => Some(Value::number(counted(*count))),
+            (Self::Ema { value, .. }, Function::Ema(_)) => {
+                Some(Value::Number(Cow::Borrowed(value)))
+            }
+            _ => None,
+        }
+    }
+
+    fn seen(&self) -> Option<u64> {
+        match self {
+            Self::Ema { seen, .. } => Some(*seen),
+            Self::Count(_) => None,
+        }
     }
 }
 
@@ -69,6 +107,8 @@ impl fmt::Display for Operand {
             Self::Number(number) => number.fmt(f),
             Self::Quoted(quoted) => quoted.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
+            Self::Call(call) => call.function.fmt(f),
+            Self::EmaCount => f.write_str(word::EMA_COUNT),
         }
     }
 }

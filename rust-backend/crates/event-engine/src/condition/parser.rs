@@ -2,44 +2,72 @@
 
 use std::fmt;
 
+use super::call::Calls;
 use super::comparison::Comparison;
 use super::error::{ConditionError, ConditionFault};
 use super::expression::Expression;
 use super::field::Field;
+use super::function::Function;
 use super::kinds::{self, Side};
 use super::lexer::{Lexeme, Lexer, Token};
 use super::operand::Operand;
 use super::{COMPARISONS_MAX, DEPTH_MAX, word};
 
-/// Reads a text whose length is within the limit.
-pub(super) fn parse(source: &str) -> Result<Expression, ConditionError> {
-    let mut lexer = Lexer::new(source);
-    let current = lexer.next()?;
-    let mut parser = Parser { source, lexer, current, depth: 0, comparisons: 0 };
+/// Reads a text whose length is within the limit, and the functions it uses.
+pub(super) fn parse(source: &str) -> Result<(Expression, Box<[Function]>), ConditionError> {
+    let mut parser = Parser::new(source, "end of condition")?;
     if matches!(parser.current.token, Token::End) {
         return Err(parser.refuse_at(0, ConditionFault::syntax("the condition is empty")));
     }
     let expression = parser.any("")?;
     match parser.current.token {
-        Token::End => Ok(expression),
+        Token::End => Ok((expression, parser.functions()?)),
         Token::Close => Err(parser.refuse(ConditionFault::syntax("this \")\" closes nothing"))),
         _ => Err(parser.expected("\"&&\", \"||\" or the end")),
     }
 }
 
-struct Parser<'s> {
+/// Reads a text that is one name of an event's, and whose length is within the limit.
+pub(super) fn name(source: &str) -> Result<Operand, ConditionError> {
+    let mut parser = Parser::new(source, "the end")?;
+    let start = parser.current.start;
+    let operand = match parser.current.token {
+        Token::Name(name) => parser.named(name)?,
+        _ => return Err(parser.expected("a name such as `agent_id`")),
+    };
+    let shown = kinds::describe(&operand);
+    if !matches!(operand, Operand::Field(_) | Operand::Argument(_)) {
+        let message = format!("{shown} is no name of an event's, such as `agent_id`");
+        return Err(parser.refuse_at(start, ConditionFault::Syntax(message)));
+    }
+    match parser.current.token {
+        Token::End => Ok(operand),
+        _ => Err(parser.expected(format_args!("nothing after {shown}"))),
+    }
+}
+
+pub(super) struct Parser<'s> {
     source: &'s str,
-    lexer: Lexer<'s>,
+    /// What messages call the end of the source.
+    end: &'static str,
+    pub(super) lexer: Lexer<'s>,
     /// The token that is not yet taken.
-    current: Lexeme<'s>,
+    pub(super) current: Lexeme<'s>,
     /// Open parentheses and pending `!`.
     depth: usize,
     comparisons: usize,
+    pub(super) calls: Calls,
 }
 
 /// `after` says in messages where something is expected: ` after "&&"`.
 impl<'s> Parser<'s> {
-    fn any(&mut self, after: &str) -> Result<Expression, ConditionError> {
+    fn new(source: &'s str, end: &'static str) -> Result<Self, ConditionError> {
+        let mut lexer = Lexer::new(source);
+        let current = lexer.next()?;
+        Ok(Self { source, end, lexer, current, depth: 0, comparisons: 0, calls: Calls::default() })
+    }
+
+    pub(super) fn any(&mut self, after: &str) -> Result<Expression, ConditionError> {
         let mut parts = vec![self.all(after)?];
         while matches!(self.current.token, Token::Or) {
             self.advance()?;
@@ -62,6 +90,7 @@ impl<'s> Parser<'s> {
         match self.current.token {
             Token::Not => {
                 self.deepen()?;
+                self.advance()?;
                 let inner = self.term(" after \"!\"", true)?;
                 self.depth -= 1;
                 Ok(Expression::Not(Box::new(inner)))
@@ -74,13 +103,9 @@ impl<'s> Parser<'s> {
     fn group(&mut self) -> Result<Expression, ConditionError> {
         let open = self.current.start;
         self.deepen()?;
-        let inner = self.any(" after \"(\"")?;
-        if !matches!(self.current.token, Token::Close) {
-            let column = ConditionError::at(self.source, open, ConditionFault::syntax("")).column;
-            return Err(self.expected(format_args!("\")\" for the \"(\" in column {column}")));
-        }
-        self.depth -= 1;
         self.advance()?;
+        let inner = self.any(" after \"(\"")?;
+        self.close(open)?;
         if let Token::Operator(operator) = self.current.token {
             let message =
                 format!("\"{operator}\" compares values: parentheses hold a whole condition");
@@ -89,14 +114,24 @@ impl<'s> Parser<'s> {
         Ok(inner)
     }
 
-    /// Takes a `(` or `!`.
-    fn deepen(&mut self) -> Result<(), ConditionError> {
+    /// Takes the `)` for the `(` at `open`.
+    pub(super) fn close(&mut self, open: usize) -> Result<(), ConditionError> {
+        if !matches!(self.current.token, Token::Close) {
+            let column = ConditionError::at(self.source, open, ConditionFault::syntax("")).column;
+            return Err(self.expected(format_args!("\")\" for the \"(\" in column {column}")));
+        }
+        self.depth -= 1;
+        self.advance().map(drop)
+    }
+
+    /// The current token is a `(` or `!`.
+    pub(super) fn deepen(&mut self) -> Result<(), ConditionError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             let message = format!("\"(\" and \"!\" nest at most {DEPTH_MAX} deep");
             return Err(self.refuse(ConditionFault::Limit(message)));
         }
-        self.advance().map(drop)
+        Ok(())
     }
 
     fn comparison(&mut self, after: &str, negated: bool) -> Result<Expression, ConditionError> {
@@ -147,7 +182,10 @@ impl<'s> Parser<'s> {
     }
 
     /// `wanted` names in messages what is expected here.
-    fn operand(&mut self, wanted: fmt::Arguments<'_>) -> Result<Operand, ConditionError> {
+    pub(super) fn operand(
+        &mut self,
+        wanted: fmt::Arguments<'_>,
+    ) -> Result<Operand, ConditionError> {
         if let Token::Name(name) = self.current.token {
             return self.named(name);
         }
@@ -171,13 +209,14 @@ impl<'s> Parser<'s> {
         }
         let start = self.advance()?.start;
         match self.current.token {
-            Token::Open => Err(self.refuse_at(start, word::call(name))),
+            Token::Open => self.call(name, start),
             _ if name == word::ARGS => self.explicit(),
             Token::Dot => {
                 let shown = word::in_backticks(name);
                 let message = format!("{shown} has no parts: only `args.` stands before a name");
                 Err(self.refuse(ConditionFault::Syntax(message)))
             }
+            _ if name == word::EMA_COUNT => self.ema_count(start),
             _ => Ok(match (word::flag(name), Field::named(name)) {
                 (Some(flag), _) => Operand::Flag(flag),
                 (None, Some(field)) => Operand::Field(field),
@@ -200,7 +239,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Takes the current token.
-    fn advance(&mut self) -> Result<Lexeme<'s>, ConditionError> {
+    pub(super) fn advance(&mut self) -> Result<Lexeme<'s>, ConditionError> {
         let next = self.lexer.next()?;
         Ok(std::mem::replace(&mut self.current, next))
     }
@@ -209,11 +248,11 @@ impl<'s> Parser<'s> {
         self.refuse_at(self.current.start, fault)
     }
 
-    fn refuse_at(&self, offset: usize, fault: ConditionFault) -> ConditionError {
+    pub(super) fn refuse_at(&self, offset: usize, fault: ConditionFault) -> ConditionError {
         ConditionError::at(self.source, offset, fault)
     }
 
-    fn expected(&self, wanted: impl fmt::Display) -> ConditionError {
+    pub(super) fn expected(&self, wanted: impl fmt::Display) -> ConditionError {
         let Lexeme { token, start, end } = &self.current;
         let written = word::shortened(&self.source[*start..*end]);
         let found = match token {
@@ -221,7 +260,7 @@ impl<'s> Parser<'s> {
                 Some(fault) => return self.refuse(fault),
                 None => word::in_backticks(name),
             },
-            Token::End => "end of condition".to_owned(),
+            Token::End => self.end.to_owned(),
             Token::Number(_) | Token::Quoted(_) => written,
             _ => format!("\"{written}\""),
         };

@@ -8,7 +8,7 @@ use super::error::{ConditionError, ConditionFault};
 
 /// A literal text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Quoted {
+pub(crate) struct Quoted {
     pub(super) text: Box<str>,
     /// The number it spells, read once.
     pub(super) number: Option<Number>,

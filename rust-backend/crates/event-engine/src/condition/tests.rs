@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::Condition;
+use super::{Condition, EMA_PERIODS_MAX, FUNCTIONS_MAX};
 
 proptest! {
     #[test]
@@ -13,6 +13,7 @@ proptest! {
         let again = Condition::parse(&printed)
             .map_err(|error| TestCaseError::fail(format!("{printed}: {error}")))?;
         prop_assert_eq!(&read.expression, &again.expression, "{}", &printed);
+        prop_assert_eq!(&read.functions, &again.functions, "{}", &printed);
         prop_assert_eq!(again.to_string(), printed);
     }
 }
@@ -30,6 +31,9 @@ fn a_condition_is_printed_with_no_more_parentheses_than_it_needs() {
         ("args.id==id", "args.id == id"),
         ("args.x==args.args", "x == args.args"),
         ("args.True == args.null", "args.True == args.null"),
+        ("count( 60s,((a)||b) )>1", "count(1m, a || b) > 1"),
+        ("5.0>=ema(args.x,07)&&ema_count<3", "5.0 >= ema(x, 7) && ema_count < 3"),
+        ("ema(args.score,3)!=args.ema_count", "ema(args.score, 3) != args.ema_count"),
     ] {
         let condition = Condition::parse(source).expect("it is a condition");
         assert_eq!(condition.to_string(), printed);
@@ -37,17 +41,75 @@ fn a_condition_is_printed_with_no_more_parentheses_than_it_needs() {
     }
 }
 
-/// Conditions as people space and parenthesise them.
+/// Conditions as people space and parenthesise them, with a few functions in them.
 fn condition() -> impl Strategy<Value = String> {
-    let term = prop_oneof![
+    let pool = (prop::collection::vec(call(), FUNCTIONS_MAX - 1), average());
+    (joined(prop_oneof![3 => plain(), 1 => stateful()]), pool).prop_map(|(source, (calls, ema))| {
+        let source = source.replace(AVERAGE, &ema);
+        calls
+            .iter()
+            .enumerate()
+            .fold(source, |source, (place, call)| source.replace(&placeholder(place), call))
+    })
+}
+
+/// Stands for the average that `ema_count` is of.
+const AVERAGE: &str = "@ema";
+
+fn placeholder(place: usize) -> String {
+    format!("@{place}")
+}
+
+/// A comparison with placeholders for functions: a condition has only so many.
+fn stateful() -> impl Strategy<Value = String> {
+    let other = prop_oneof!["[0-9]{1,4}", "-?[0-9]\\.[0-9]{1,78}", argument(), function()];
+    let operator = prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+    prop_oneof![
+        (function(), operator.clone(), other.clone())
+            .prop_map(|(left, operator, right)| format!("{left}{operator} {right}")),
+        (other, operator, function())
+            .prop_map(|(left, operator, right)| format!("{left} {operator}{right}")),
+        Just(format!("{AVERAGE} > 1 && ema_count >= 3")),
+    ]
+}
+
+fn function() -> impl Strategy<Value = String> {
+    (0..FUNCTIONS_MAX - 1).prop_map(placeholder)
+}
+
+/// Short: a condition has only so many comparisons.
+fn call() -> impl Strategy<Value = String> {
+    let window = prop_oneof!["[1-9][0-9]{0,5}s", "0?[1-9][0-9]{0,3}m", "[1-9][0-9]h", "[1-9]d"];
+    let inner = prop::option::of(prop_oneof![
+        plain(),
+        (plain(), plain()).prop_map(|(left, right)| format!("!({left}) && ({right})")),
+        (plain(), plain()).prop_map(|(left, right)| format!("({left})|| {right}")),
+    ]);
+    (window, inner).prop_map(|(window, inner)| match inner {
+        None => format!("count({window} )"),
+        Some(inner) => format!("count( {window},{inner})"),
+    })
+}
+
+fn average() -> impl Strategy<Value = String> {
+    let value = prop_oneof![argument(), Just("score".to_owned())];
+    (value, 1..=EMA_PERIODS_MAX).prop_map(|(value, periods)| format!("ema({value},{periods})"))
+}
+
+/// A comparison or a boolean without functions.
+fn plain() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![
         (value(), prop::sample::select(vec!["==", "!="]), value())
             .prop_map(|(left, operator, right)| format!("{left} {operator}{right}")),
         (number(), prop::sample::select(vec!["<", "<=", ">", ">="]), argument())
             .prop_map(|(left, operator, right)| format!("{left}{operator} {right}")),
         argument(),
         Just("true".to_owned()),
-    ];
-    term.prop_recursive(4, 24, 4, |inner| {
+    ]
+}
+
+fn joined(term: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
+    term.prop_recursive(4, 16, 4, |inner| {
         let join = |separator: &'static str| {
             prop::collection::vec(inner.clone(), 2..4).prop_map(move |parts| {
                 parts.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(separator)
@@ -79,6 +141,6 @@ fn argument() -> impl Strategy<Value = String> {
     prop_oneof![
         // No word of the language ends in a digit.
         "[a-z]{1,3}9",
-        "args\\.([a-zA-Z_][a-zA-Z0-9_]{0,5}|id|score|args|true|and)",
+        "args\\.([a-zA-Z_][a-zA-Z0-9_]{0,5}|id|score|args|true|and|ema_count)",
     ]
 }

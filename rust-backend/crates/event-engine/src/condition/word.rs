@@ -2,11 +2,11 @@
 
 use super::error::ConditionFault;
 
-/// Functions that the design promises and this version lacks.
-const NOT_BUILT: [&str; 2] = ["count", "ema"];
-
 /// The prefix that names an argument explicitly.
 pub(super) const ARGS: &str = "args";
+
+/// What the condition's averages have seen, as a name.
+pub(super) const EMA_COUNT: &str = "ema_count";
 
 /// The boolean that `name` spells.
 pub(super) fn flag(name: &str) -> Option<bool> {
@@ -36,15 +36,13 @@ pub(super) fn slip(name: &str) -> Option<ConditionFault> {
 
 /// True for a name that an argument can bear only behind `args.`.
 pub(super) fn is_taken(name: &str) -> bool {
-    name == ARGS || flag(name).is_some() || slip(name).is_some()
+    name == ARGS || name == EMA_COUNT || flag(name).is_some() || slip(name).is_some()
 }
 
 /// Why a name cannot be called.
-pub(super) fn call(name: &str) -> ConditionFault {
-    match NOT_BUILT.iter().find(|known| **known == name) {
-        Some(known) => ConditionFault::NotBuilt(known),
-        None => ConditionFault::syntax(format!("unknown function {}", in_backticks(name))),
-    }
+pub(super) fn unknown_function(name: &str) -> ConditionFault {
+    let shown = in_backticks(name);
+    ConditionFault::Syntax(format!("unknown function {shown}: there are `count` and `ema`"))
 }
 
 /// A name as messages show it.

@@ -8,7 +8,8 @@ use serde_saphyr::Spanned;
 use super::form::{Action, File, NumberOrText, Secret, Trigger};
 use super::{Context, TriggerFileError, refuse};
 use crate::action::{ActionConfig, SecretSource};
-use crate::condition::Condition;
+use crate::condition::{Condition, Window};
+use crate::group::GroupBy;
 use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
 
 type Result<T> = std::result::Result<T, TriggerFileError>;
@@ -73,13 +74,23 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
         );
         return Err(refuse(&place, problem));
     }
-    let when = form.when.map(|when| condition(&when)).transpose()?;
+    let when = form.when.as_ref().map(condition).transpose()?;
+    let cooldown = form.cooldown.as_ref().map(cooldown).transpose()?;
+    let keeps_state =
+        cooldown.is_some() || when.as_ref().is_some_and(|when| !when.functions().is_empty());
+    let group_by = form.group_by.map(|name| group_by(&name, keeps_state)).transpose()?;
     if selectors == Selectors::default() && when.is_none() && !form.match_all {
         let problem = "it would match every event of every chain; \
                        name what it is for, or say `match_all: true`";
         return Err(refuse(&place, problem));
     }
-    let definition = Definition { selectors, when, match_all: form.match_all };
+    let definition = Definition {
+        selectors,
+        when: when.map(|when| when.source().to_owned()),
+        group_by: group_by.map(|name| name.to_string()),
+        cooldown_s: cooldown.map(Window::seconds),
+        match_all: form.match_all,
+    };
     let since = form.since.map_or(Ok(Since::Creation), |since| block_time(&since))?;
     Ok(TriggerSpec {
         name: form.name.value,
@@ -91,12 +102,6 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
 
 /// Refuses what the format knows and this version does not do.
 fn not_built_yet(form: &Trigger) -> Result<()> {
-    if let Some(cooldown) = &form.cooldown {
-        return Err(refuse(cooldown, "cooldown: is not built yet"));
-    }
-    if let Some(group_by) = &form.group_by {
-        return Err(refuse(group_by, "group_by: is not built yet"));
-    }
     match &form.finality {
         Some(finality) => match &finality.value {
             NumberOrText::Text(text) if text == "instant" => Ok(()),
@@ -170,11 +175,21 @@ fn agent(agent: &Spanned<String>) -> Result<String> {
     Err(refuse(agent, problem))
 }
 
-fn condition(when: &Spanned<String>) -> Result<String> {
-    match Condition::parse(&when.value) {
-        Ok(_) => Ok(when.value.clone()),
-        Err(error) => Err(refuse(when, format!("when: {error}"))),
+fn condition(when: &Spanned<String>) -> Result<Condition> {
+    Condition::parse(&when.value).map_err(|error| refuse(when, format!("when: {error}")))
+}
+
+fn cooldown(cooldown: &Spanned<String>) -> Result<Window> {
+    Window::parse(&cooldown.value).map_err(|error| refuse(cooldown, format!("cooldown: {error}")))
+}
+
+fn group_by(name: &Spanned<String>, keeps_state: bool) -> Result<GroupBy> {
+    if !keeps_state {
+        let problem = "group_by: would do nothing; it needs a `cooldown`, \
+                       or a function such as `count(10m)` in `when`";
+        return Err(refuse(name, problem));
     }
+    GroupBy::parse(&name.value).map_err(|error| refuse(name, format!("group_by: {error}")))
 }
 
 fn block_time(since: &Spanned<String>) -> Result<Since> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use event_engine::condition::{Condition, ConditionFault};
+use event_engine::condition::Condition;
 
 use crate::refusal;
 
@@ -149,7 +149,7 @@ fn numbers_and_texts_are_checked() {
     `score < 1_000`
         column 10: unexpected "_" in a number
     `score < 1,000`
-        column 10: unexpected ","
+        column 10: expected "&&", "||" or the end, found ","
     `score < +3`
         column 9: a number has no leading "+"
     `a < .5`
@@ -165,7 +165,7 @@ fn numbers_and_texts_are_checked() {
     `a == 0xAB`
         column 7: put a hexadecimal value in quotes
     `t < 10m`
-        column 7: unexpected "m" in a number
+        column 7: unexpected "m": only `count` takes a window, as in count(10m)
     `tag1 == "up`
         column 9: this text has no closing "
     `tag1 == 'it's'`
@@ -230,33 +230,178 @@ fn what_can_never_compare_is_refused() {
 }
 
 #[test]
-fn functions_are_refused_by_name() {
+#[expect(clippy::too_many_lines, reason = "one table")]
+fn a_function_says_what_it_takes() {
     insta::assert_snapshot!(refusals(&[
-        "count(10m) >= 5", "score < 60 && count(1h, score < 60) > 2", "ema(score, 10) < 60",
-        "5 < ema (score, 10)", "lower(tag1) == 'x'", "score(1)", "true(1)",
+        "count() > 1", "count(", "count(10m", "count(10m >= 5", "count(10m, ", "count(10m,) > 1",
+        "count(10m, a == 1, b) > 1", "count(score < 60) > 1", "count('10m') > 1", "count(10m) 5",
+        "count(10m)", "!count(10m) > 5", "count(10m, score) > 1", "ema() > 1", "ema(score) > 1",
+        "ema(score,) > 1", "ema(score, 0) > 1", "ema(score, 10001) > 1", "ema(score, 1.5) > 1",
+        "ema(score, x) > 1", "ema(score, 10", "ema(score, 10m) > 1", "ema(score, 10, 2) > 1",
+        "ema('x', 3) > 1", "ema(5, 3) > 1", "ema(true, 3) > 1", "ema(registry, 3) > 1",
+        "ema(score < 5, 3) > 1", "ema(score, 3) == 'good'", "ema(score, 3)", "ema_count",
     ]), @r#"
-    `count(10m) >= 5`
-        column 1: `count` is not built yet
-    `score < 60 && count(1h, score < 60) > 2`
-        column 15: `count` is not built yet
-    `ema(score, 10) < 60`
-        column 1: `ema` is not built yet
-    `5 < ema (score, 10)`
-        column 5: `ema` is not built yet
-    `lower(tag1) == 'x'`
-        column 1: unknown function `lower`
-    `score(1)`
-        column 1: unknown function `score`
-    `true(1)`
-        column 1: unknown function `true`
+    `count() > 1`
+        column 7: expected a window such as 10m, found ")"
+    `count(`
+        column 7: expected a window such as 10m, found end of condition
+    `count(10m`
+        column 10: expected "," or ")" after the window, found end of condition
+    `count(10m >= 5`
+        column 11: expected "," or ")" after the window, found ">="
+    `count(10m, `
+        column 12: expected a condition after ",", found end of condition
+    `count(10m,) > 1`
+        column 11: expected a condition after ",", found ")"
+    `count(10m, a == 1, b) > 1`
+        column 18: expected ")" for the "(" in column 6, found ","
+    `count(score < 60) > 1`
+        column 7: expected a window such as 10m, found `score`
+    `count('10m') > 1`
+        column 7: expected a window such as 10m, found '10m'
+    `count(10m) 5`
+        column 12: expected an operator after `count(10m)`, found 5
+    `count(10m)`
+        column 1: `count(10m)` is a number, not a condition: compare it
+    `!count(10m) > 5`
+        column 13: "!" binds tighter than ">": write !(… > …)
+    `count(10m, score) > 1`
+        column 12: `score` is a number, not a condition: compare it
+    `ema() > 1`
+        column 5: expected a value such as `score`, found ")"
+    `ema(score) > 1`
+        column 10: expected "," and a number after `score`, found ")"
+    `ema(score,) > 1`
+        column 11: expected a whole number from 1 to 10000, found ")"
+    `ema(score, 0) > 1`
+        column 12: expected a whole number from 1 to 10000, found 0
+    `ema(score, 10001) > 1`
+        column 12: expected a whole number from 1 to 10000, found 10001
+    `ema(score, 1.5) > 1`
+        column 12: expected a whole number from 1 to 10000, found 1.5
+    `ema(score, x) > 1`
+        column 12: expected a whole number from 1 to 10000, found `x`
+    `ema(score, 10`
+        column 14: expected ")" for the "(" in column 4, found end of condition
+    `ema(score, 10m) > 1`
+        column 14: unexpected "m": only `count` takes a window, as in count(10m)
+    `ema(score, 10, 2) > 1`
+        column 14: expected ")" for the "(" in column 4, found ","
+    `ema('x', 3) > 1`
+        column 5: "x" is a text: `ema` takes a number of the event's, such as `score`
+    `ema(5, 3) > 1`
+        column 5: 5 is always the same: `ema` takes a number of the event's, such as `score`
+    `ema(true, 3) > 1`
+        column 5: `true` is a boolean: `ema` takes a number of the event's, such as `score`
+    `ema(registry, 3) > 1`
+        column 5: `registry` is a text: `ema` takes a number of the event's, such as `score`
+    `ema(score < 5, 3) > 1`
+        column 11: expected "," and a number after `score`, found "<"
+    `ema(score, 3) == 'good'`
+        column 18: `ema(score, 3)` is a number and "good" does not spell one
+    `ema(score, 3)`
+        column 1: `ema(score, 3)` is a number, not a condition: compare it
+    `ema_count`
+        column 1: `ema_count` is a number, not a condition: compare it
     "#);
 }
 
 #[test]
-fn a_part_that_is_not_built_yet_has_a_kind_of_its_own() {
-    let error = Condition::parse("x && count(10m) > 1").expect_err("it is not built yet");
-    assert_eq!(error.fault, ConditionFault::NotBuilt("count"));
-    assert_eq!((error.column, error.offset), (6, 5));
+fn a_window_is_checked() {
+    insta::assert_snapshot!(refusals(&[
+        "count(10) > 1", "count(10 m) > 1", "count(0m) > 1", "count(31d) > 1", "count(1.5h) > 1",
+        "count(-10m) > 1", "count(10min) > 1", "count(10M) > 1", "count(2 Hours) > 1",
+        "count(2Hours) > 1", "count(10ms) > 1", "count(2w) > 1", "count(1h30m) > 1", "count(m) > 1",
+        "count(99999999999999999999s) > 1", "count(999999999999999999d) > 1", "count(5µ) > 1",
+        "timestamp > 10m", "timestamp > 1.5h",
+    ]), @r#"
+    `count(10) > 1`
+        column 9: expected a unit directly after 10: s, m, h or d
+    `count(10 m) > 1`
+        column 9: expected a unit directly after 10: s, m, h or d
+    `count(0m) > 1`
+        column 7: 0m is less than 1s
+    `count(31d) > 1`
+        column 7: 31d is more than 30d
+    `count(1.5h) > 1`
+        column 8: a span of time is a whole number: write 90m for an hour and a half
+    `count(-10m) > 1`
+        column 7: expected a whole number and its unit, as in 10m
+    `count(10min) > 1`
+        column 9: unknown unit "min": write 10m
+    `count(10M) > 1`
+        column 9: unknown unit "M": write 10m
+    `count(2 Hours) > 1`
+        column 8: expected a unit directly after 2: s, m, h or d
+    `count(2Hours) > 1`
+        column 8: unknown unit "Hours": write 2h
+    `count(10ms) > 1`
+        column 9: unknown unit "ms": there are s, m, h and d
+    `count(2w) > 1`
+        column 8: unknown unit "w": there are s, m, h and d
+    `count(1h30m) > 1`
+        column 8: a span of time is one number and one unit, as in 90m
+    `count(m) > 1`
+        column 7: expected a window such as 10m, found `m`
+    `count(99999999999999999999s) > 1`
+        column 7: 99999999999999999999s is more than 30d
+    `count(999999999999999999d) > 1`
+        column 7: 999999999999999999d is more than 30d
+    `count(5µ) > 1`
+        column 8: unknown unit "µ": there are s, m, h and d
+    `timestamp > 10m`
+        column 15: unexpected "m": only `count` takes a window, as in count(10m)
+    `timestamp > 1.5h`
+        column 16: unexpected "h" in a number
+    "#);
+}
+
+#[test]
+fn functions_neither_nest_nor_have_other_names() {
+    insta::assert_snapshot!(refusals(&[
+        "count(10m, count(1h) > 1) > 1", "count(10m, ema(score, 3) > 1) > 1",
+        "ema(count(10m), 3) > 1", "ema(score, 3) > 1 && count(1h, (ema_count > 1)) > 1",
+        "ema(ema_count, 3) > 1", "lower(tag1) == 'x'", "score(1)", "true(1)", "Count(10m) > 1",
+        "ema_count(1) > 1", "ema_count.x > 1",
+    ]), @r#"
+    `count(10m, count(1h) > 1) > 1`
+        column 12: `count` within a function: functions do not nest
+    `count(10m, ema(score, 3) > 1) > 1`
+        column 12: `ema` within a function: functions do not nest
+    `ema(count(10m), 3) > 1`
+        column 5: `count` within a function: functions do not nest
+    `ema(score, 3) > 1 && count(1h, (ema_count > 1)) > 1`
+        column 33: `ema_count` within a function: functions do not nest
+    `ema(ema_count, 3) > 1`
+        column 5: `ema_count` within a function: functions do not nest
+    `lower(tag1) == 'x'`
+        column 1: unknown function `lower`: there are `count` and `ema`
+    `score(1)`
+        column 1: unknown function `score`: there are `count` and `ema`
+    `true(1)`
+        column 1: unknown function `true`: there are `count` and `ema`
+    `Count(10m) > 1`
+        column 1: unknown function `Count`: there are `count` and `ema`
+    `ema_count(1) > 1`
+        column 1: unknown function `ema_count`: there are `count` and `ema`
+    `ema_count.x > 1`
+        column 10: `ema_count` has no parts: only `args.` stands before a name
+    "#);
+}
+
+#[test]
+fn ema_count_has_to_be_of_one_value() {
+    insta::assert_snapshot!(refusals(&[
+        "score < 5 && ema_count > 3", "count(10m) > 1 && (3 < ema_count)",
+        "ema_count > 3 && ema(score, 3) > ema(value, 3)",
+    ]), @r#"
+    `score < 5 && ema_count > 3`
+        column 14: `ema_count` needs an `ema(…)`; an argument of that name is `args.ema_count`
+    `count(10m) > 1 && (3 < ema_count)`
+        column 24: `ema_count` needs an `ema(…)`; an argument of that name is `args.ema_count`
+    `ema_count > 3 && ema(score, 3) > ema(value, 3)`
+        column 1: `ema_count` may count `score` or `value`: this condition has averages of both
+    "#);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod errors;
 mod examples;
+mod functions;
 mod limits;
 mod numbers;
 mod properties;
@@ -25,12 +26,13 @@ fn event(json: &str) -> Event {
         arguments: Arguments::from_json(Some(json.to_owned())),
         invalidated: false,
         revision: 0,
+        inserted_at: 0,
     }
 }
 
 fn judge(source: &str, event: &Event) -> Verdict {
     match Condition::parse(source) {
-        Ok(condition) => condition.verdict(event),
+        Ok(condition) => condition.verdict(event, &[]),
         Err(error) => panic!("{source}: {error}"),
     }
 }

@@ -1,9 +1,12 @@
 //! The processor over a real PostgreSQL and Redis, in this process.
 
+mod remembering;
+
 use std::sync::Arc;
 
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, Shards as _};
+use event_engine::state::ShardState;
 use event_processor::{HEARTBEAT_LIMIT, Processor};
 use event_store::{PgShards, StoreError};
 use service::health::Health;
@@ -199,7 +202,7 @@ async fn two_processors_never_hold_one_shard_and_a_lost_one_commits_nothing() {
     .await;
     let mut taken = taken.expect("claimed");
     let index = taken.triggers().await.expect("loaded");
-    let plan = event_engine::decide::decide(taken.entries(), &index);
+    let plan = event_engine::decide::decide(taken.entries(), &index, &mut ShardState::default());
     taken.commit(&plan).await.expect("committed");
     assert!(held.triggers().await.is_err(), "its transaction has ended");
     held.commit(&plan).await.expect_err("it has no shard any more");
@@ -214,7 +217,7 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
     let shards = PgShards::new(bed.pool.clone(), "one");
     let mut claim = shards.claim(ChainId(1), 10).await.expect("asked").expect("claimed");
     let index = claim.triggers().await.expect("loaded");
-    let plan = event_engine::decide::decide(claim.entries(), &index);
+    let plan = event_engine::decide::decide(claim.entries(), &index, &mut ShardState::default());
     // As if the lock had not held: somebody else moved the cursor meanwhile.
     let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '5', 5)";
     sqlx::query(query).execute(&bed.pool).await.expect("moved");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use event_engine::trigger::{Since, TriggerId, TriggerSpec};
+use event_engine::trigger::{Definition, Since, TriggerId, TriggerSpec};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, PgTransaction};
@@ -48,11 +48,21 @@ struct Stored {
     state: String,
     version: i32,
     latest_version: i32,
+    lineage: i32,
     definition: Value,
     since: i64,
     /// Unix seconds.
     created_at: i64,
     actions: Vec<(String, i32)>,
+}
+
+impl Stored {
+    /// Whether its state goes on under the new definition. What was not judged for a while, or
+    /// observed something else, begins afresh.
+    fn carries_on(&self, definition: &Definition) -> bool {
+        let stored = serde_json::from_value::<Definition>(self.definition.clone());
+        self.state == "active" && stored.is_ok_and(|stored| definition.carries_on(&stored))
+    }
 }
 
 /// The latest configuration of each action: (trigger, action id) → (version, configuration).
@@ -140,7 +150,7 @@ async fn put_in_force(transaction: &mut PgTransaction<'static>, changed: bool) -
 
 async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Stored>> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.state, t.version, v.definition, v.since, v.action_ids,
+        r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since, v.action_ids,
                   v.action_versions, extract(epoch FROM t.created_at)::bigint AS "created_at!",
                   (SELECT max(version) FROM trigger_versions a WHERE a.trigger_id = t.id)
                       AS "latest_version!"
@@ -157,6 +167,7 @@ async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<
             let stored = Stored {
                 state: row.state,
                 version: row.version,
+                lineage: row.lineage,
                 latest_version: row.latest_version,
                 definition: row.definition,
                 since: row.since,
@@ -189,6 +200,7 @@ struct Changes {
     ids: Vec<Uuid>,
     names: Vec<String>,
     versions: Vec<i32>,
+    lineages: Vec<i32>,
     definitions: Vec<Json<Value>>,
     sinces: Vec<i64>,
     /// JSON arrays: arrays of arrays do not unnest.
@@ -245,8 +257,10 @@ impl Changes {
         self.actions.append(&mut new_actions);
         self.ids.push(id);
         self.names.push(spec.name.clone());
-        self.versions
-            .push(stored.map_or(1, |stored| stored.latest_version.max(stored.version) + 1));
+        let version = stored.map_or(1, |stored| stored.latest_version.max(stored.version) + 1);
+        self.versions.push(version);
+        let carried = alive.filter(|stored| stored.carries_on(&spec.definition));
+        self.lineages.push(carried.map_or(version, |stored| stored.lineage));
         self.definitions.push(Json(definition));
         self.sinces.push(since);
         let (action_ids, action_versions) = actions.into_iter().unzip();
@@ -274,20 +288,21 @@ impl Changes {
         .execute(&mut *connection)
         .await?;
         sqlx::query!(
-            "INSERT INTO trigger_versions (trigger_id, version, definition, since, action_ids,
-                                           action_versions)
-             SELECT new.id, new.version, new.definition, new.since,
+            "INSERT INTO trigger_versions (trigger_id, version, lineage, definition, since,
+                                           action_ids, action_versions)
+             SELECT new.id, new.version, new.lineage, new.definition, new.since,
                     ARRAY(SELECT jsonb_array_elements_text(new.action_ids)),
                     ARRAY(SELECT jsonb_array_elements_text(new.action_versions)::integer)
              FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::bigint[], $5::jsonb[],
-                         $6::jsonb[])
-                  AS new (id, version, definition, since, action_ids, action_versions)",
+                         $6::jsonb[], $7::integer[])
+                  AS new (id, version, definition, since, action_ids, action_versions, lineage)",
             &self.ids,
             &self.versions,
             &self.definitions as &[Json<Value>],
             &self.sinces,
             &self.action_ids as &[Json<Vec<String>>],
             &self.action_versions as &[Json<Vec<i32>>],
+            &self.lineages,
         )
         .execute(&mut *connection)
         .await?;

@@ -1,0 +1,249 @@
+//! The observations of one trigger for one value of its `group_by`, on one chain.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::average::Average;
+use super::keeping::Keeping;
+use super::observation::{Observation, Place, Sampled};
+use crate::condition::{Function, Reading};
+use crate::event::EventName;
+
+/// Observations of a group: the most that `count` counts. Beyond it the oldest are dropped.
+pub const OBSERVATIONS_MAX: usize = 65_536;
+
+/// One group, in the chain's order.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    observations: VecDeque<Observation>,
+    /// One for each function.
+    totals: Vec<Totals>,
+    /// Where the trigger fired.
+    firings: BTreeSet<Place>,
+}
+
+/// How many a `count` has counted: before the first observation, and up to and with each.
+#[derive(Clone, Debug, Default)]
+struct Totals {
+    before: u64,
+    with: VecDeque<u64>,
+}
+
+/// What a change of a group touched: places of observations that are to be stored or dropped.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) put: Vec<Observation>,
+    pub(super) dropped: Vec<EventName>,
+}
+
+impl Group {
+    /// A group as it was stored, in any order.
+    pub fn stored(functions: &[Function], mut observations: Vec<Observation>) -> Self {
+        observations.sort_by(|a, b| a.place.cmp(&b.place));
+        let firings = observations.iter().filter(|o| o.fired).map(|o| o.place.clone()).collect();
+        let totals = functions.iter().map(|_| Totals::default()).collect();
+        let mut group = Self { observations: observations.into(), totals, firings };
+        group.count_from(functions, 0);
+        group
+    }
+
+    /// Its observations, in the chain's order.
+    pub fn observations(&self) -> impl ExactSizeIterator<Item = &Observation> {
+        self.observations.iter()
+    }
+
+    /// Drops what is no longer kept. What an average needs to go on stays, as the base.
+    pub(super) fn prune(&mut self, keeping: &Keeping, block_time: i64, touched: &mut Touched) {
+        let is_kept = |o: &Observation| keeping.is_kept(o.place.timestamp, block_time);
+        let unkept = self.observations.partition_point(|o| !is_kept(o));
+        let Some(newest) = unkept.checked_sub(1) else { return };
+        let expires_at = keeping.expires_at(self.observations[newest].place.timestamp);
+        if keeping.averages && expires_at > block_time {
+            self.drop_oldest(newest, true, touched);
+        } else {
+            self.drop_oldest(unkept, false, touched);
+        }
+    }
+
+    /// Adds an observation and gives its index. `None` where what stood there has been dropped.
+    pub(super) fn add(
+        &mut self,
+        functions: &[Function],
+        observation: Observation,
+        touched: &mut Touched,
+    ) -> Option<usize> {
+        let is_dropped = |base: &Observation| base.base && observation.place <= base.place;
+        if self.observations.front().is_some_and(is_dropped) {
+            return None;
+        }
+        let at = self.observations.partition_point(|o| o.place < observation.place);
+        self.observations.insert(at, observation);
+        self.carry_from(functions, at, Some(at), touched);
+        let beyond = self.observations.len().saturating_sub(OBSERVATIONS_MAX + 1);
+        if beyond > 0 {
+            self.drop_oldest(beyond, true, touched);
+        }
+        at.checked_sub(beyond).filter(|at| !self.observations[*at].base)
+    }
+
+    /// Takes an event out. False where it is not there any more, or averages stand on it.
+    pub(super) fn remove(
+        &mut self,
+        functions: &[Function],
+        event: &EventName,
+        below_revision: i32,
+        touched: &mut Touched,
+    ) -> bool {
+        let from = Place::before(event.timestamp);
+        let begin = self.observations.partition_point(|o| o.place < from);
+        let of_time = self
+            .observations
+            .range(begin..)
+            .take_while(|o| o.place.timestamp == event.timestamp)
+            .position(|o| *o.place.id == *event.id);
+        let Some(at) = of_time.map(|offset| begin + offset) else { return false };
+        let found = &self.observations[at];
+        if found.base || found.revision >= below_revision {
+            return false;
+        }
+        self.firings.remove(&found.place);
+        self.observations.remove(at);
+        touched.dropped.push(event.clone());
+        self.carry_from(functions, at, None, touched);
+        true
+    }
+
+    /// What each function says at an observation.
+    pub(super) fn readings(&self, functions: &[Function], at: usize) -> Vec<Option<Reading>> {
+        let observation = &self.observations[at];
+        let time = observation.place.timestamp;
+        let reading = |(number, function): (usize, &Function)| match function {
+            Function::Count(count) => {
+                let until = |time| self.observations.partition_point(|o| o.place.timestamp <= time);
+                let totals = &self.totals[number];
+                let before = totals.before(until(time - count.window_s()));
+                Some(Reading::Count(totals.before(until(time)) - before))
+            }
+            Function::Ema(_) => match &observation.samples[number] {
+                Sampled::Ema { after: Some(average), .. } => {
+                    Some(Reading::Ema { value: average.value(), seen: average.seen() })
+                }
+                _ => None,
+            },
+        };
+        functions.iter().enumerate().map(reading).collect()
+    }
+
+    /// Whether a firing of the group lies within the cooldown, before or after.
+    pub(super) fn is_cooling(&self, timestamp: i64, cooldown_s: i64) -> bool {
+        let from = Place::before(timestamp - cooldown_s + 1);
+        self.firings.range(from..Place::before(timestamp + cooldown_s)).next().is_some()
+    }
+
+    /// Notes that the trigger fired there, or forgets an observation that nothing asks for again.
+    pub(super) fn judged(
+        &mut self,
+        functions: &[Function],
+        at: usize,
+        fired: bool,
+        touched: &mut Touched,
+    ) {
+        let observation = &mut self.observations[at];
+        if fired {
+            observation.fired = true;
+            self.firings.insert(observation.place.clone());
+            touched.put.push(observation.clone());
+        } else if functions.is_empty() {
+            touched.dropped.push(observation.place.event());
+            self.observations.remove(at);
+        }
+    }
+
+    /// Drops the oldest; the oldest that stays then becomes the base, if there is to be one.
+    fn drop_oldest(&mut self, dropped: usize, based: bool, touched: &mut Touched) {
+        for observation in self.observations.drain(..dropped) {
+            self.firings.remove(&observation.place);
+            touched.dropped.push(observation.place.event());
+        }
+        for totals in &mut self.totals {
+            totals.before = totals.with.drain(..dropped).next_back().unwrap_or(totals.before);
+        }
+        let base = self.observations.front_mut().filter(|first| based && !first.base);
+        if let Some(base) = base {
+            base.base = true;
+            touched.put.push(base.clone());
+            self.totals.iter_mut().for_each(|totals| totals.before = totals.with[0]);
+        }
+    }
+
+    /// Carries averages and totals on from `at`. Stores `new`, and what has changed behind it.
+    fn carry_from(
+        &mut self,
+        functions: &[Function],
+        at: usize,
+        new: Option<usize>,
+        touched: &mut Touched,
+    ) {
+        let mut carried = at.checked_sub(1).map(|before| averages(&self.observations[before]));
+        for (place, observation) in (at..).zip(self.observations.range_mut(at..)) {
+            let changed = carry(functions, carried.as_deref(), observation);
+            if changed || new == Some(place) {
+                touched.put.push(observation.clone());
+            }
+            carried = Some(averages(observation));
+        }
+        self.count_from(functions, at);
+    }
+
+    fn count_from(&mut self, functions: &[Function], at: usize) {
+        for number in 0..functions.len() {
+            let totals = &mut self.totals[number];
+            totals.with.truncate(at);
+            for observation in self.observations.range(at..) {
+                let counted = observation.samples.get(number) == Some(&Sampled::Count(true));
+                let total = totals.with.back().copied().unwrap_or(totals.before);
+                totals.with.push_back(total + u64::from(counted && !observation.base));
+            }
+        }
+    }
+}
+
+/// Groups are equal where they observed the same.
+impl PartialEq for Group {
+    fn eq(&self, other: &Self) -> bool {
+        self.observations == other.observations
+    }
+}
+
+impl Totals {
+    /// How many are counted in front of the observation at `end`.
+    fn before(&self, end: usize) -> u64 {
+        end.checked_sub(1).map_or(self.before, |last| self.with[last])
+    }
+}
+
+/// The averages after an observation, function by function.
+fn averages(observation: &Observation) -> Vec<Option<Average>> {
+    let average = |sampled: &Sampled| match sampled {
+        Sampled::Ema { after, .. } => after.clone(),
+        Sampled::Count(_) => None,
+    };
+    observation.samples.iter().map(average).collect()
+}
+
+/// Carries the averages from one observation to the next, and tells whether they changed.
+fn carry(functions: &[Function], before: Option<&[Option<Average>]>, at: &mut Observation) -> bool {
+    let mut changed = false;
+    for (number, (function, sampled)) in functions.iter().zip(&mut at.samples).enumerate() {
+        let (Function::Ema(ema), Sampled::Ema { value, after }) = (function, sampled) else {
+            continue;
+        };
+        let carried = before.and_then(|before| before[number].as_ref());
+        let now = match value {
+            Some(value) => Some(Average::after(carried, value, ema.periods())),
+            None => carried.cloned(),
+        };
+        changed |= *after != now;
+        *after = now;
+    }
+    changed
+}

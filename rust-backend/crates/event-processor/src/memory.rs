@@ -1,0 +1,46 @@
+//! What the processor remembers of its shards between two batches.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use event_engine::event::ChainId;
+use event_engine::log::Position;
+use event_engine::state::ShardState;
+
+/// Observations kept at hand, of all shards together: about 100 MB. Beyond it all are forgotten,
+/// and read again where they are needed.
+const OBSERVATIONS_MAX: usize = 300_000;
+
+/// The state of shards, each as it was after the batch that we committed last.
+///
+/// It is believed only while the shard's cursor stands where that batch left it: whoever else
+/// judged the shard has moved it.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    shards: Mutex<HashMap<ChainId, (Position, ShardState)>>,
+}
+
+impl Memory {
+    /// Takes the state of a shard whose cursor stands at `cursor`. What is taken and not kept again
+    /// is forgotten: after an error nobody knows what was committed.
+    pub(crate) fn take(&self, shard: ChainId, cursor: Position) -> ShardState {
+        let known = self.shards.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard);
+        match known {
+            Some((at, state)) if at == cursor => state,
+            _ => ShardState::default(),
+        }
+    }
+
+    /// Keeps the state of a shard at the cursor that was committed with it.
+    pub(crate) fn keep(&self, shard: ChainId, cursor: Position, state: ShardState) {
+        if state.at_hand() == 0 {
+            return;
+        }
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        shards.insert(shard, (cursor, state));
+        let at_hand: usize = shards.values().map(|(_, state)| state.at_hand()).sum();
+        if at_hand > OBSERVATIONS_MAX {
+            shards.clear();
+        }
+    }
+}
