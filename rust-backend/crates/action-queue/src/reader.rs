@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use event_engine::job::JobId;
+use event_engine::port::Inbox;
 use redis::aio::ConnectionManager;
 use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamReadReply};
 use uuid::Uuid;
 
-use crate::{FIELD, GROUP, Result, STREAM, connection};
+use crate::{FIELD, GROUP, QueueError, Result, STREAM, connection};
 
 /// How long a read waits for an id.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -32,17 +33,18 @@ impl Reader {
     /// A reader that connects when it is first used. `consumer` names the worker.
     ///
     /// # Errors
-    /// [`crate::QueueError::Url`]
+    /// [`QueueError::Url`]
     pub fn new(url: &str, consumer: &str) -> Result<Self> {
         let connection = connection::lazy(url, ANSWER_TIMEOUT)?;
         Ok(Self { connection, consumer: consumer.to_owned() })
     }
+}
 
-    /// The next ids, at most `ids_max`, each at least once; waits up to a second for one. What does
-    /// not read as an id is dropped.
-    ///
-    /// Safe to drop while it waits: what was read and not returned is pushed again by the sweep.
-    pub async fn next(&mut self, ids_max: usize) -> Result<Vec<JobId>> {
+impl Inbox for Reader {
+    type Error = QueueError;
+
+    /// Waits up to a second. What does not read as an id is dropped.
+    async fn next(&mut self, ids_max: usize) -> Result<Vec<JobId>> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
             .arg(&["GROUP", GROUP, &self.consumer, "COUNT"])
             .arg(ids_max)
@@ -64,10 +66,8 @@ impl Reader {
         Ok(entries.iter().filter_map(job_id).collect())
     }
 
-    /// Ends the consumer: removes what it read and did not return, and its name.
-    ///
     /// Waits for a read that was dropped, which is a second at most.
-    pub async fn leave(&mut self) -> Result<()> {
+    async fn leave(&mut self) -> Result<()> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
             .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", STREAM, "0"])
             .query_async(&mut self.connection)
@@ -82,8 +82,7 @@ impl Reader {
         self.delete_consumer(&consumer).await
     }
 
-    /// Removes entries that a dead worker had read, and the names of workers long gone.
-    pub async fn forget(&mut self) -> Result<()> {
+    async fn forget(&mut self) -> Result<()> {
         let claimed: redis::RedisResult<StreamAutoClaimReply> = redis::cmd("XAUTOCLAIM")
             .arg(&[STREAM, GROUP, &self.consumer])
             .arg(u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX))
@@ -110,7 +109,9 @@ impl Reader {
         }
         Ok(())
     }
+}
 
+impl Reader {
     async fn delete_consumer(&mut self, name: &str) -> Result<()> {
         let () = redis::cmd("XGROUP")
             .arg(&["DELCONSUMER", STREAM, GROUP, name])

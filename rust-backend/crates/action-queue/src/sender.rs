@@ -38,11 +38,6 @@ impl Sender {
         let () = redis::cmd("PING").query_async(&mut self.connection.clone()).await?;
         Ok(())
     }
-
-    /// How many ids wait or are being read.
-    pub async fn length(&self) -> Result<u64> {
-        Ok(redis::cmd("XLEN").arg(STREAM).query_async(&mut self.connection.clone()).await?)
-    }
 }
 
 impl JobQueue for Sender {
@@ -65,5 +60,9 @@ impl JobQueue for Sender {
             let () = pipeline.query_async(&mut self.connection.clone()).await?;
         }
         Ok(())
+    }
+
+    async fn length(&self) -> Result<u64> {
+        Ok(redis::cmd("XLEN").arg(STREAM).query_async(&mut self.connection.clone()).await?)
     }
 }

@@ -1,88 +1,120 @@
 //! One attempt of one job: from the assignment to what is recorded.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use event_engine::action::ActionConfig;
+use event_engine::lease::{self, Assignment, AttemptStatus, Lease};
 use event_engine::retry::{Next, RetrySchedule};
-use event_store::assignments::Assignment;
-use event_store::leases::{self, AttemptStatus, Lease};
 use url::Url;
 
-use crate::attempt::{Attempt, Outcome};
+use crate::attempt::{Attempt, Outcome, Told};
 use crate::body::{Body, EventRow, Matched, TriggerName};
-use crate::destinations::Told;
+use crate::jitter::Jitter;
 use crate::response;
 use crate::secret::SecretContext;
 use crate::webhook::{WebhookRequest, WebhookSender};
 
-/// What acting needs of the process.
-pub(crate) struct Means {
-    pub(crate) sender: WebhookSender,
-    pub(crate) secrets: SecretContext,
-    pub(crate) schedule: RetrySchedule,
+/// Makes attempts: all that leaves the house goes through it.
+pub trait Performer: Send + Sync + 'static {
+    /// Makes one attempt, and says what came of it and what it told of its destination. It ends
+    /// within half a minute, whatever the receiver does.
+    fn perform(&self, assignment: &Assignment) -> impl Future<Output = (Attempt, Told)> + Send;
 }
 
-impl Means {
-    /// Makes the attempt, and says what is recorded of it and what it told of its destination.
-    pub(crate) async fn act(&self, assignment: Assignment) -> (leases::Attempt, Told) {
-        let mut told = Told::Nothing;
-        let attempt = match &assignment.action {
-            Ok(ActionConfig::Webhook { url, secret }) => {
-                match (Url::parse(url), self.secrets.resolve(secret)) {
-                    (Ok(url), Ok(signer)) => {
-                        let body = body(&assignment);
-                        let job = assignment.lease.id;
-                        let request =
-                            WebhookRequest { url: &url, job, body: &body, signer: &signer };
-                        let attempt = self.sender.send(&request, Utc::now()).await;
-                        told = match (attempt.outcome, attempt.http_status) {
-                            (Outcome::Delivered, _) => Told::Success,
-                            (_, None) => Told::Silence,
-                            (_, Some(_)) => Told::Nothing,
-                        };
-                        attempt
-                    }
-                    (Err(error), _) => unsent(Outcome::Permanent, format!("url: {error}")),
-                    // The operator may still provide it.
-                    (_, Err(error)) => {
-                        let retryable = Outcome::Retryable { retry_after: None };
-                        unsent(retryable, error.to_string())
-                    }
-                }
-            }
+/// Performs webhooks.
+pub struct Webhooks {
+    /// Sends them where that is permitted.
+    pub sender: WebhookSender,
+    /// Where secrets are kept.
+    pub secrets: SecretContext,
+}
+
+impl Performer for Webhooks {
+    async fn perform(&self, assignment: &Assignment) -> (Attempt, Told) {
+        let (url, secret) = match &assignment.action {
+            Ok(ActionConfig::Webhook { url, secret }) => (url, secret),
             Err(problem) => {
-                unsent(Outcome::Permanent, format!("its configuration does not read: {problem}"))
+                return unsent(
+                    Outcome::Permanent,
+                    format!("its configuration does not read: {problem}"),
+                );
             }
         };
+        match (Url::parse(url), self.secrets.resolve(secret)) {
+            (Ok(url), Ok(signer)) => {
+                let body = body(assignment);
+                let job = assignment.lease.id;
+                let request = WebhookRequest { url: &url, job, body: &body, signer: &signer };
+                let attempt = self.sender.send(&request, Utc::now()).await;
+                let told = match (attempt.outcome, attempt.http_status) {
+                    (Outcome::Delivered, _) => Told::Success,
+                    (_, None) => Told::Silence,
+                    (_, Some(_)) => Told::Nothing,
+                };
+                (attempt, told)
+            }
+            (Err(error), _) => unsent(Outcome::Permanent, format!("url: {error}")),
+            // The operator may still provide it.
+            (_, Err(error)) => unsent(Outcome::Retryable { retry_after: None }, error.to_string()),
+        }
+    }
+}
+
+/// When a failed attempt is repeated.
+#[derive(Clone, Debug)]
+pub(crate) struct Retries {
+    pub(crate) schedule: RetrySchedule,
+    pub(crate) jitter: Jitter,
+}
+
+impl Retries {
+    pub(crate) fn after_failure(&self, started: u32, retry_after: Option<Duration>) -> Next {
+        self.schedule.after_failure(started, retry_after, self.jitter.draw())
+    }
+}
+
+/// Acts on assignments, and says what is recorded of it.
+pub(crate) struct Acting<P> {
+    pub(crate) performer: P,
+    pub(crate) retries: Retries,
+}
+
+impl<P: Performer> Acting<P> {
+    /// Makes the attempt, and says what is recorded of it and what it told of its destination.
+    pub(crate) async fn act(&self, assignment: Assignment) -> (lease::Attempt, Told) {
+        let (attempt, told) = self.performer.perform(&assignment).await;
         (self.recorded(assignment.lease, assignment.action_type, attempt), told)
     }
 
     /// What is recorded of a lease whose rows do not read. Somebody may still correct them.
-    pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> leases::Attempt {
+    pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> lease::Attempt {
         let retryable = Outcome::Retryable { retry_after: None };
         let problem = response::line(&format!("what it is about does not read: {problem}"));
-        self.recorded(lease, "unknown".to_owned(), unsent(retryable, problem))
+        let (attempt, _) = unsent(retryable, problem);
+        self.recorded(lease, "unknown".to_owned(), attempt)
     }
 
-    fn recorded(&self, lease: Lease, action_type: String, attempt: Attempt) -> leases::Attempt {
+    fn recorded(&self, lease: Lease, action_type: String, attempt: Attempt) -> lease::Attempt {
         let started = u32::try_from(lease.attempt).unwrap_or(u32::MAX);
         let (status, outcome) = match attempt.outcome {
-            Outcome::Delivered => (AttemptStatus::Delivered, leases::Outcome::Delivered),
+            Outcome::Delivered => (AttemptStatus::Delivered, lease::Outcome::Delivered),
             Outcome::Permanent => {
                 let reason = attempt.error.clone().unwrap_or_else(|| "refused".to_owned());
-                (AttemptStatus::Failed, leases::Outcome::Dead(reason))
+                (AttemptStatus::Failed, lease::Outcome::Dead(reason))
             }
             Outcome::Retryable { retry_after } => {
-                let next = self.schedule.after_failure(started, retry_after, rand::random());
+                let next = self.retries.after_failure(started, retry_after);
                 let outcome = match next {
-                    Next::Retry { delay } => leases::Outcome::Retry(delay),
+                    Next::Retry { delay } => lease::Outcome::Retry(delay),
                     Next::Dead => {
-                        leases::Outcome::Dead(format!("the last of {started} attempts failed"))
+                        lease::Outcome::Dead(format!("the last of {started} attempts failed"))
                     }
                 };
                 (AttemptStatus::Failed, outcome)
             }
         };
-        leases::Attempt {
+        lease::Attempt {
             lease,
             action_type,
             status,
@@ -112,12 +144,13 @@ fn body(assignment: &Assignment) -> Body {
     Matched { timestamp: lease.created_at, trigger, event, finality: "instant", state }.body()
 }
 
-fn unsent(outcome: Outcome, error: String) -> Attempt {
-    Attempt {
+fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {
+    let attempt = Attempt {
         outcome,
         http_status: None,
-        duration: std::time::Duration::ZERO,
+        duration: Duration::ZERO,
         error: Some(error),
         response: None,
-    }
+    };
+    (attempt, Told::Nothing)
 }

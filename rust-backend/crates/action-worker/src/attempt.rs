@@ -34,3 +34,14 @@ pub enum Outcome {
     /// It failed, and no later attempt will differ.
     Permanent,
 }
+
+/// What an attempt told of its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The message was delivered.
+    Success,
+    /// No answer came.
+    Silence,
+    /// The message was refused, or never sent.
+    Nothing,
+}

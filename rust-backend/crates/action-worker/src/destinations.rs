@@ -7,7 +7,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::attempt::Told;
 
 /// Attempts under way at once, to all destinations.
 pub(crate) const PLACES: usize = 1_024;
@@ -55,17 +59,6 @@ enum Standing {
 struct Busy {
     delay: Duration,
     since: Instant,
-}
-
-/// What an attempt told of its destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// The message was delivered.
-    Success,
-    /// No answer came.
-    Silence,
-    /// The message was refused, or never sent.
-    Nothing,
 }
 
 /// A place at a destination, until it is dropped.

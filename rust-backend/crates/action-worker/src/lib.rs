@@ -1,20 +1,23 @@
 //! Acts: takes jobs that are due, sends their messages, records what came of each attempt.
 //!
 //! An id from the queue is a hint. The job is leased in PostgreSQL, where it is also asked whether
-//! it is still wanted: its event valid, its trigger not removed ([`run`]). The attempt is made
-//! ([`webhook`]) and recorded with what follows from it: delivered, due again, or dead. The sweep
+//! it is still wanted: its event valid, its trigger not removed ([`desk`]). The attempt is made
+//! ([`act`]) and recorded with what follows from it: delivered, due again, or dead. The sweep
 //! pushes again whatever is due and nobody leased, and takes leases back that ran out.
 //!
 //! A job is attempted at least once and always under the same id; two workers never hold the same
 //! lease. Nothing here decides what is sent, and nothing is sent to where the policy
 //! ([`destination`]) does not permit.
 
-mod act;
+pub mod act;
 pub mod attempt;
 pub mod body;
+mod desk;
 pub mod destination;
 mod destinations;
+
 mod failure;
+mod jitter;
 mod networks;
 mod recorder;
 pub mod resolver;
@@ -24,5 +27,8 @@ pub mod secret;
 pub mod signer;
 mod sweep;
 pub mod webhook;
+mod worker;
 
-pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Worker, main};
+pub use jitter::Jitter;
+pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, RealWorker, main};
+pub use worker::Worker;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use action_queue::{Reader, Sender};
-use event_engine::port::JobQueue as _;
-use event_engine::retry::{Next, RetrySchedule};
-use event_store::leases::{self, Attempt, AttemptStatus, Outcome};
-use event_store::{PgPool, jobs};
+use event_engine::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::port::{Inbox, JobQueue, Leases};
+use event_engine::retry::Next;
 use tokio_util::sync::CancellationToken;
+
+use crate::act::Retries;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -19,21 +19,22 @@ const EXPIRED_MAX: i64 = 1_000;
 const FORGET_EVERY: u32 = 40;
 
 /// Sweeps until `shutdown`.
-pub(crate) struct Sweep {
-    pub(crate) pool: PgPool,
-    pub(crate) sender: Sender,
-    pub(crate) reader: Reader,
-    pub(crate) schedule: RetrySchedule,
+pub(crate) struct Sweep<L, Q, I> {
+    pub(crate) leases: L,
+    pub(crate) queue: Q,
+    pub(crate) inbox: I,
+    pub(crate) retries: Retries,
 }
 
-impl Sweep {
+impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut round = 0_u32;
         let mut failing = false;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(PERIOD) => {}
+                biased;
                 () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(PERIOD) => {}
             }
             match self.sweep(round).await {
                 Ok(()) if failing => {
@@ -55,25 +56,25 @@ impl Sweep {
     async fn sweep(&mut self, round: u32) -> anyhow::Result<()> {
         self.take_back_expired().await?;
         if round.is_multiple_of(FORGET_EVERY) {
-            self.reader.forget().await?;
+            self.inbox.forget().await?;
         }
         // What waits in the queue already need not be pushed again on top.
-        let waiting = self.sender.length().await?;
+        let waiting = self.queue.length().await?;
         let room = PUSHED_MAX.saturating_sub(waiting);
         if room == 0 {
             return Ok(());
         }
-        let due = jobs::unpushed(&self.pool, i64::try_from(room)?).await?;
+        let due = self.leases.unpushed(i64::try_from(room)?).await?;
         if !due.is_empty() {
-            self.sender.push(&due).await?;
+            self.queue.push(&due).await?;
         }
         Ok(())
     }
 
-    async fn take_back_expired(&self) -> anyhow::Result<()> {
-        for expired in leases::expired(&self.pool, EXPIRED_MAX).await? {
+    async fn take_back_expired(&mut self) -> anyhow::Result<()> {
+        for expired in self.leases.expired(EXPIRED_MAX).await? {
             let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
-            let outcome = match self.schedule.after_failure(attempt, None, rand::random()) {
+            let outcome = match self.retries.after_failure(attempt, None) {
                 Next::Retry { delay } => Outcome::Retry(delay),
                 Next::Dead => Outcome::Dead("the last attempt was lost".to_owned()),
             };
@@ -91,7 +92,7 @@ impl Sweep {
                 error: Some("the worker ended before it could say what came of it".to_owned()),
                 response: None,
             };
-            leases::finish(&self.pool, &expired.holder, &[lost]).await?;
+            self.leases.finish(&expired.holder, &[lost]).await?;
         }
         Ok(())
     }

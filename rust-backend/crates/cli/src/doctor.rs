@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use action_queue::Sender;
 use anyhow::{Result, bail};
+use event_engine::port::JobQueue as _;
 use event_store::PgPool;
 use serde::Serialize;
 use service::config::Settings;

@@ -50,7 +50,7 @@ pub(crate) struct Parts {
     /// `None` where no chain is configured: others write the events.
     indexer: Option<Indexer>,
     processor: event_processor::Processor,
-    worker: action_worker::Worker,
+    worker: action_worker::RealWorker,
 }
 
 impl Parts {
@@ -74,7 +74,7 @@ impl Parts {
             name: name.clone(),
             heartbeat: health.register("event-processor", event_processor::HEARTBEAT_LIMIT),
         };
-        let worker = action_worker::Worker::configured(
+        let worker = action_worker::RealWorker::configured(
             settings,
             open("worker", action_worker::CONNECTIONS).await.map_err(unusable)?,
             name.clone(),
@@ -104,9 +104,8 @@ impl Parts {
                 None => Ok(()),
             }
         };
-        let (indexed, (), worked) =
+        let (indexed, (), ()) =
             tokio::join!(indexing, processor.run(shutdown.clone()), worker.run(shutdown.clone()));
-        worked?;
         indexed?;
         Ok(())
     }

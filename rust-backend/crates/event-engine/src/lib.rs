@@ -17,7 +17,8 @@
 //! cursor.
 //!
 //! [`trigger_file`] reads what users write; [`retry`] says when a failed attempt is repeated;
-//! [`port`] is what the processor's loop needs of the world.
+//! [`lease`] is what a worker is given and gives back; [`port`] is what the loops of processors and
+//! workers need of the world.
 
 pub mod action;
 pub mod argument;
@@ -27,6 +28,7 @@ pub mod event;
 pub mod group;
 pub mod index;
 pub mod job;
+pub mod lease;
 pub mod log;
 pub mod number;
 pub mod port;

@@ -1,4 +1,6 @@
-//! What the processor's loop needs of the world. Few verbs, a promise each.
+//! What the loops of processors and workers need of the world. Few verbs, a promise each.
+
+mod acting;
 
 use std::error::Error;
 use std::future::Future;
@@ -9,6 +11,8 @@ use crate::index::TriggerIndex;
 use crate::job::JobId;
 use crate::log::{Entry, Position};
 use crate::state::{GroupName, Needs, Observation};
+
+pub use self::acting::{Inbox, Leases};
 
 /// What stands unjudged, shard by shard, as one look sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,4 +82,7 @@ pub trait JobQueue: Clone + Send + Sync + 'static {
 
     /// Hands the ids over, at least once, or fails: then a sweep hands them over later.
     fn push(&self, ids: &[JobId]) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// How many ids wait or are being read.
+    fn length(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 }

@@ -1,10 +1,11 @@
 //! Says in the log what arrives: each event while there are few, a summary a second beyond that.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use event_engine::event::Event;
 use service::escape::escape;
+use tokio::time::Instant;
 
 /// Events a second that are named one by one.
 const NAMED_MAX: u32 = 100;

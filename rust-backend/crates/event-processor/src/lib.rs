@@ -18,7 +18,7 @@ mod announce;
 pub mod listener;
 mod memory;
 mod pace;
-mod push;
+pub mod push;
 mod run;
 mod shard;
 pub mod wake;

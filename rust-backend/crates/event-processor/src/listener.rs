@@ -22,14 +22,16 @@ const RETRY: Duration = Duration::from_millis(500);
 pub async fn listen(pool: PgPool, wake: Wake, announcer: Announcer, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         let lost = tokio::select! {
-            lost = session(&pool, &wake, &announcer) => lost,
+            biased;
             () = shutdown.cancelled() => return,
+            lost = session(&pool, &wake, &announcer) => lost,
         };
         wake.ring();
         tracing::warn!(error = %lost, "Not listening; judging goes on by the tick");
         tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
+            biased;
             () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(RETRY) => {}
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How soon a shard is looked at again, and how much of it is taken at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::wheel::BATCH_ENTRIES_MAX;
 

@@ -11,11 +11,11 @@ const BATCHES_AT_ONCE: usize = 32;
 
 /// Where the judging leaves ids.
 #[derive(Clone, Debug)]
-pub(crate) struct Outlet(mpsc::Sender<Vec<JobId>>);
+pub struct Outlet(mpsc::Sender<Vec<JobId>>);
 
 impl Outlet {
     /// Leaves ids to be pushed. Where too many wait already, they are left to the sweep.
-    pub(crate) fn leave(&self, ids: Vec<JobId>) {
+    pub fn leave(&self, ids: Vec<JobId>) {
         if !ids.is_empty() && self.0.try_send(ids).is_err() {
             tracing::debug!("The queue is slow; the sweep pushes these jobs");
         }
@@ -23,7 +23,7 @@ impl Outlet {
 }
 
 /// An outlet, and the future that empties it until it is dropped and nothing is left.
-pub(crate) fn outlet<Q: JobQueue>(queue: Q) -> (Outlet, impl Future<Output = ()> + Send) {
+pub fn outlet<Q: JobQueue>(queue: Q) -> (Outlet, impl Future<Output = ()> + Send) {
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
     (Outlet(sender), empty(queue, receiver))
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
 use event_engine::port::{Shards, Survey};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::pace::Pace;
@@ -78,9 +79,10 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
                 Err(error) => self.troubled(&error),
             };
             tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 _ = self.wake.sleep(pause) => {}
-                () = shutdown.cancelled() => {}
             }
         }
         while let Some(ended) = self.tasks.join_next_with_id().await {

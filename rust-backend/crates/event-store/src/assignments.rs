@@ -1,56 +1,18 @@
 //! All that a worker needs to act on a lease: the event, the trigger's name, the configuration of
 //! the action in the version that matched.
 
-use chrono::{DateTime, Utc};
-use event_engine::action::ActionConfig;
-use event_engine::event::Event;
 use event_engine::job::JobId;
+use event_engine::lease::{Assignment, Lease, Loaded};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::events::event;
-use crate::leases::Lease;
 use crate::{Result, StoreError};
-
-/// A leased job and what it is about.
-#[derive(Clone, Debug)]
-pub struct Assignment {
-    /// The lease.
-    pub lease: Lease,
-    /// The name of its trigger.
-    pub trigger_name: String,
-    /// The kind of action, as it is stored.
-    pub action_type: String,
-    /// Where it goes, and how; or why the stored configuration does not read.
-    pub action: Result<ActionConfig, String>,
-    /// The event, at the revision that matched.
-    pub event: Event,
-    /// When it was inserted; the epoch if that is no time between it and the year 9999.
-    pub event_created_at: DateTime<Utc>,
-    /// Topics of the raw log; none if they are not a list of texts.
-    pub topics: Option<Vec<String>>,
-    /// Data of the raw log.
-    pub log_data: Option<String>,
-    /// What the trigger's state said of the event: a JSON object.
-    pub readings: Option<Box<RawValue>>,
-}
-
-/// What was loaded.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// A lease whose event has changed or gone since has none.
-    pub assignments: Vec<Assignment>,
-    /// Leases whose rows do not read, and why.
-    pub unreadable: Vec<(Lease, String)>,
-}
 
 /// Loads what the leases are about. Anybody may write an event, so a row may hold what we cannot
 /// read: then each lease is loaded by itself, and the row takes nobody else with it.
-///
-/// # Errors
-/// The database is away; not that a row does not read.
-pub async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
+pub(crate) async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
     match load_together(pool, leases).await {
         Ok(assignments) => return Ok(Loaded { assignments, unreadable: Vec::new() }),
         Err(error) if !is_of_a_row(&error) => return Err(error),

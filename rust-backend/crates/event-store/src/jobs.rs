@@ -71,7 +71,7 @@ pub(crate) async fn add(
 /// Cancels what is still pending for revisions below the number given.
 ///
 /// Locks the others too, so that whoever records an attempt of theirs has either committed before
-/// the results are marked, or sees the event as it is now: [`crate::leases::finish`].
+/// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
 pub(crate) async fn withdraw(
     connection: &mut PgConnection,
     withdrawals: &[(EventName, i32)],
@@ -137,9 +137,7 @@ pub(crate) async fn cancel_of_triggers(
     Ok(done.rows_affected())
 }
 
-/// Hands out due jobs whose ids nobody has pushed for a second, at most `jobs_max`, and marks them
-/// pushed.
-pub async fn unpushed(pool: &PgPool, jobs_max: i64) -> Result<Vec<JobId>> {
+pub(crate) async fn unpushed(pool: &PgPool, jobs_max: i64) -> Result<Vec<JobId>> {
     let ids = sqlx::query_scalar!(
         "UPDATE jobs SET pushed_at = now()
          WHERE id IN (

@@ -1,34 +1,62 @@
-//! Leases on `jobs`: a worker asks for a job here, and tells here what came of it.
+//! Leases on `jobs`, behind the engine's port.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
+use event_engine::lease::{Attempt, Expired, Lease, Loaded, Outcome};
+use event_engine::port::Leases;
 use event_engine::trigger::TriggerId;
 use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
-use crate::Result;
 use crate::jobs::reason;
+use crate::{Result, StoreError, assignments, jobs};
 
-/// A job that is ours until its lease runs out. Its attempt has begun.
+/// The leases in PostgreSQL.
 #[derive(Clone, Debug)]
-pub struct Lease {
-    /// The job.
-    pub id: JobId,
-    /// The attempt that this lease is, from 1.
-    pub attempt: i32,
-    /// The trigger that matched, and the version that did.
-    pub trigger: (TriggerId, i32),
-    /// The action to take, and the version of its configuration.
-    pub action: (String, i32),
-    /// The event that matched.
-    pub event: EventName,
-    /// The revision of the event that was judged.
-    pub revision: i32,
-    /// When it was decided: the `timestamp` of every attempt's body.
-    pub created_at: DateTime<Utc>,
+pub struct PgLeases {
+    pool: PgPool,
+}
+
+impl PgLeases {
+    /// The leases of a database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+impl Leases for PgLeases {
+    type Error = StoreError;
+
+    async fn take(&self, holder: &str, ids: &[JobId], duration: Duration) -> Result<Vec<Lease>> {
+        take(&self.pool, holder, ids, duration).await
+    }
+
+    async fn load(&self, leases: &[Lease]) -> Result<Loaded> {
+        assignments::load(&self.pool, leases).await
+    }
+
+    async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
+        give_back(&self.pool, holder, back).await
+    }
+
+    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, attempts).await?;
+        move_on(&mut transaction, holder, attempts).await?;
+        record(&mut transaction, attempts).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>> {
+        expired(&self.pool, leases_max).await
+    }
+
+    async fn unpushed(&self, jobs_max: i64) -> Result<Vec<JobId>> {
+        jobs::unpushed(&self.pool, jobs_max).await
+    }
 }
 
 /// A lease out of a row; each query has a row type of its own.
@@ -46,9 +74,8 @@ macro_rules! lease {
     };
 }
 
-/// Leases those of `ids` that are due, pending and still wanted. One that is no longer wanted is
-/// cancelled here; one that somebody else has, or that is done, is passed over.
-pub async fn take(
+/// An order of locks that is everybody's (by id), and nobody waits: what is locked is passed over.
+async fn take(
     pool: &PgPool,
     holder: &str,
     ids: &[JobId],
@@ -98,9 +125,7 @@ pub async fn take(
     Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
 }
 
-/// Gives leases back whose attempt has not begun after all, each until its delay has passed: their
-/// receiver is busy. The attempt does not count.
-pub async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
+async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
     let ids: Vec<Uuid> = back.iter().map(|(lease, _)| lease.id.0).collect();
     let numbers: Vec<i32> = back.iter().map(|(lease, _)| lease.attempt).collect();
     let delays: Vec<f64> = back.iter().map(|(_, delay)| delay.as_secs_f64()).collect();
@@ -129,73 +154,6 @@ pub async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) 
     Ok(())
 }
 
-/// What comes after an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver took it: the job is delivered.
-    Delivered,
-    /// It failed: the job is due again after this time.
-    Retry(Duration),
-    /// It failed for the last time, for this reason: the job is dead.
-    Dead(String),
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// The lease it was made under.
-    pub lease: Lease,
-    /// The kind of action.
-    pub action_type: String,
-    /// `delivered`, `failed` or `lost`.
-    pub status: AttemptStatus,
-    /// What comes next.
-    pub outcome: Outcome,
-    /// How long it took.
-    pub duration: Option<Duration>,
-    /// The receiver's HTTP status.
-    pub http_status: Option<u16>,
-    /// What went wrong, in a sentence.
-    pub error: Option<String>,
-    /// The beginning of what the receiver answered.
-    pub response: Option<String>,
-}
-
-/// How an attempt ended, as `action_results.status` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptStatus {
-    /// The receiver took it.
-    Delivered,
-    /// It did not.
-    Failed,
-    /// The worker ended before it could say.
-    Lost,
-}
-
-impl AttemptStatus {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-/// Records the attempts, a row each, and moves their jobs on: all of them or none.
-///
-/// A worker whose lease ran out still records what it saw. It moves nothing, unless it did deliver
-/// and nobody has tried again since: then there is no need to, and a job that its loss had made
-/// dead is delivered.
-pub async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
-    let mut transaction = pool.begin().await?;
-    lock(&mut transaction, attempts).await?;
-    move_on(&mut transaction, holder, attempts).await?;
-    record(&mut transaction, attempts).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
 /// Locks the jobs, in the order in which everybody does.
 ///
 /// A withdrawal ([`crate::jobs::withdraw`]) locks them too, after the event was taken back. If it
@@ -217,9 +175,9 @@ async fn move_on(
 ) -> Result<()> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
-    let states: Vec<&str> = attempts.iter().map(|a| a.outcome.state()).collect();
-    let delays: Vec<f64> = attempts.iter().map(|a| a.outcome.delay().as_secs_f64()).collect();
-    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| a.outcome.reason()).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| state(&a.outcome)).collect();
+    let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.outcome).as_secs_f64()).collect();
+    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.outcome)).collect();
     sqlx::query!(
         "UPDATE jobs SET state = ended.state,
                 due_at = CASE WHEN ended.state = 'pending'
@@ -294,43 +252,29 @@ async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) 
     Ok(())
 }
 
-impl Outcome {
-    fn state(&self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Retry(_) => "pending",
-            Self::Dead(_) => "dead",
-        }
-    }
-
-    fn delay(&self) -> Duration {
-        match self {
-            Self::Retry(delay) => *delay,
-            Self::Delivered | Self::Dead(_) => Duration::ZERO,
-        }
-    }
-
-    fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Dead(reason) => Some(reason),
-            Self::Delivered | Self::Retry(_) => None,
-        }
+fn state(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Retry(_) => "pending",
+        Outcome::Dead(_) => "dead",
     }
 }
 
-/// A lease that ran out: its worker is gone or stuck.
-#[derive(Clone, Debug)]
-pub struct Expired {
-    /// The lease.
-    pub lease: Lease,
-    /// Who had it.
-    pub holder: String,
-    /// The kind of action, if its configuration is still there.
-    pub action_type: Option<String>,
+fn delay(outcome: &Outcome) -> Duration {
+    match outcome {
+        Outcome::Retry(delay) => *delay,
+        Outcome::Delivered | Outcome::Dead(_) => Duration::ZERO,
+    }
 }
 
-/// Leases that ran out, at most `leases_max`.
-pub async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
+fn reason_of(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Dead(reason) => Some(reason),
+        Outcome::Delivered | Outcome::Retry(_) => None,
+    }
+}
+
+async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
         r#"SELECT j.id, attempts, j.trigger_id, trigger_version, j.action_id, action_version,
                   event_id, event_timestamp, event_revision, j.created_at,

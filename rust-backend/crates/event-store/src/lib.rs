@@ -2,15 +2,15 @@
 //! checked against the schema when this crate is compiled.
 //!
 //! [`PgShards`] surveys, claims and commits: the shard's lock, its cursor, the next entries of its
-//! log, and the one transaction in which a plan is committed. [`leases`] is what the workers ask:
-//! a job is leased here, and what came of it is told here. [`triggers`] changes the set of
+//! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
+//! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers. [`new_events`], [`chain_blocks`] and [`checkpoints`] are what our own indexer writes;
 //! others insert into `events` and need nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
 pub mod action_results;
-pub mod assignments;
+mod assignments;
 pub mod chain_blocks;
 pub mod checkpoints;
 mod error;
@@ -18,7 +18,7 @@ mod event_log;
 pub mod events;
 pub mod job_history;
 pub mod jobs;
-pub mod leases;
+mod leases;
 pub mod migrations;
 pub mod new_events;
 pub mod overview;
@@ -30,6 +30,7 @@ mod trigger_observations;
 pub mod triggers;
 
 pub use error::{Result, StoreError};
+pub use leases::PgLeases;
 pub use pool::connect;
 pub use shards::{PgClaim, PgShards};
 pub use sqlx::PgPool;

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use action_queue::Sender;
-use action_worker::Worker;
+use action_queue::{Reader, Sender};
+use action_worker::act::Webhooks;
 use action_worker::destination::DestinationPolicy;
 use action_worker::secret::SecretContext;
 use action_worker::webhook::{SenderOptions, WebhookSender};
+use action_worker::{Jitter, Worker};
 use event_engine::event::ChainId;
-use event_engine::port::{Claim as _, JobQueue as _, Shards as _};
+use event_engine::lease;
+use event_engine::port::{Claim as _, JobQueue as _, Leases as _, Shards as _};
 use event_engine::state::ShardState;
 use event_engine::trigger_file::Context;
-use event_store::{PgShards, leases};
+use event_store::{PgLeases, PgShards};
 use service::health::Health;
 use testbed::{Bed, Receiver, Row, eventually, more_triggers, trigger_file};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -224,21 +226,21 @@ async fn a_delivery_that_is_reported_late_saves_a_dead_job() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let ids = decide(&bed, &[Row::new("e")]).await;
-    let lease = leases::take(&bed.pool, "slow", &ids, Duration::ZERO).await.expect("leased");
+    let lease = leases(&bed).take("slow", &ids, Duration::ZERO).await.expect("leased");
     let lease = lease.into_iter().next().expect("a lease");
     let _worker = start(&bed, LOOPBACK, "0s").await;
     eventually("it is dead", async || state(&bed, "dead").await == 1).await;
-    let late = leases::Attempt {
+    let late = lease::Attempt {
         lease,
         action_type: "webhook".to_owned(),
-        status: leases::AttemptStatus::Delivered,
-        outcome: leases::Outcome::Delivered,
+        status: lease::AttemptStatus::Delivered,
+        outcome: lease::Outcome::Delivered,
         duration: None,
         http_status: Some(200),
         error: None,
         response: None,
     };
-    leases::finish(&bed.pool, "slow", &[late]).await.expect("recorded");
+    leases(&bed).finish("slow", &[late]).await.expect("recorded");
     assert_eq!(state(&bed, "delivered").await, 1);
 }
 
@@ -247,12 +249,12 @@ async fn a_lease_is_given_back_only_by_the_attempt_that_has_it() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let ids = decide(&bed, &[Row::new("e")]).await;
-    let leased = leases::take(&bed.pool, "a", &ids, Duration::from_hours(1)).await;
+    let leased = leases(&bed).take("a", &ids, Duration::from_hours(1)).await;
     let lease = leased.expect("leased").remove(0);
-    let another = leases::Lease { attempt: lease.attempt + 1, ..lease.clone() };
+    let another = lease::Lease { attempt: lease.attempt + 1, ..lease.clone() };
     for (lease, state_after) in [(another, "leased"), (lease, "pending")] {
         let back = [(lease, Duration::from_hours(1))];
-        leases::give_back(&bed.pool, "a", &back).await.expect("given back");
+        leases(&bed).give_back("a", &back).await.expect("given back");
         assert_eq!(state(&bed, state_after).await, 1);
     }
     assert_eq!(
@@ -299,9 +301,9 @@ async fn a_lease_that_runs_out_is_taken_back_and_its_attempt_counts_as_lost() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let ids = decide(&bed, &[Row::new("e")]).await;
-    let leased = leases::take(&bed.pool, "a dead worker", &ids, Duration::ZERO).await;
+    let leased = leases(&bed).take("a dead worker", &ids, Duration::ZERO).await;
     assert_eq!(leased.expect("leased").len(), 1);
-    let again = leases::take(&bed.pool, "another", &ids, Duration::ZERO).await;
+    let again = leases(&bed).take("another", &ids, Duration::ZERO).await;
     assert_eq!(again.expect("asked").len(), 0, "a lease is given once");
     let _worker = start(&bed, LOOPBACK, "0s,10ms").await;
     eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
@@ -361,20 +363,31 @@ async fn start(bed: &Bed, allowed: &str, schedule: &str) -> DropGuard {
 async fn start_with(bed: &Bed, allowed: &str, schedule: &str, options: SenderOptions) -> DropGuard {
     let shutdown = CancellationToken::new();
     let policy = DestinationPolicy::from_allow_list(allowed).expect("networks");
+    let pool = event_store::connect(&bed.postgres.url(), "worker", action_worker::CONNECTIONS)
+        .await
+        .expect("connections");
+    let inbox = || Reader::new(&bed.redis.url(), "test").expect("a queue");
     let worker = Worker {
-        pool: event_store::connect(&bed.postgres.url(), "worker", action_worker::CONNECTIONS)
-            .await
-            .expect("connections"),
-        redis_url: bed.redis.url(),
+        leases: PgLeases::new(pool),
+        queue: Sender::new(&bed.redis.url()).expect("a queue"),
+        inbox: inbox(),
+        inbox_of_sweep: inbox(),
+        performer: Webhooks {
+            sender: WebhookSender::with_options(policy, options).expect("TLS"),
+            secrets: SecretContext::default(),
+        },
         name: "test".to_owned(),
-        sender: WebhookSender::with_options(policy, options).expect("TLS"),
-        secrets: SecretContext::default(),
         schedule: schedule.parse().expect("a schedule"),
+        jitter: Jitter::default(),
         heartbeat: Health::new().register("worker", action_worker::HEARTBEAT_LIMIT),
         grace: Duration::ZERO,
     };
     tokio::spawn(worker.run(shutdown.clone()));
     shutdown.drop_guard()
+}
+
+fn leases(bed: &Bed) -> PgLeases {
+    PgLeases::new(bed.pool.clone())
 }
 
 async fn state(bed: &Bed, state: &str) -> i64 {

@@ -1,0 +1,202 @@
+//! The desk: where ids become leases, and leases attempts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_engine::action::ActionConfig;
+use event_engine::job::JobId;
+use event_engine::lease::{Assignment, Attempt, Lease, Loaded};
+use event_engine::port::{Inbox, Leases};
+use service::health::Heartbeat;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::act::{Acting, Performer};
+use crate::destinations::{Destinations, PLACES};
+
+/// Jobs leased together.
+const LEASED_TOGETHER_MAX: usize = 64;
+/// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long.
+const LEASE: Duration = Duration::from_secs(30);
+/// How long a job waits that was leased and could not be looked at, or has changed since.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Between two tries while Redis or PostgreSQL is away.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Takes ids from the queue, leases their jobs and starts their attempts. Clones share it.
+pub(crate) struct Desk<L, P> {
+    leases: L,
+    holder: String,
+    acting: Arc<Acting<P>>,
+    destinations: Destinations,
+    places: Arc<Semaphore>,
+    /// Attempts that have begun and are not with the recorder yet.
+    pub(crate) under_way: TaskTracker,
+    ended: mpsc::Sender<Attempt>,
+}
+
+impl<L: Leases, P: Performer> Desk<L, P> {
+    /// A desk of `holder`, which leaves every attempt that ended with `ended`.
+    pub(crate) fn new(
+        leases: L,
+        holder: String,
+        acting: Acting<P>,
+        ended: mpsc::Sender<Attempt>,
+    ) -> Self {
+        Self {
+            leases,
+            holder,
+            acting: Arc::new(acting),
+            destinations: Destinations::default(),
+            places: Arc::new(Semaphore::new(PLACES)),
+            under_way: TaskTracker::new(),
+            ended,
+        }
+    }
+
+    /// Works until `shutdown`.
+    pub(crate) async fn work(
+        &self,
+        inbox: &mut impl Inbox,
+        heartbeat: &Heartbeat,
+        shutdown: &CancellationToken,
+    ) {
+        let mut failing = false;
+        loop {
+            heartbeat.beat();
+            let turned = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                turned = self.turn(inbox) => turned,
+            };
+            match turned {
+                Ok(()) => {
+                    heartbeat.ready();
+                    failing = false;
+                }
+                Err(error) => {
+                    heartbeat.unready();
+                    if !failing {
+                        tracing::warn!(%error, "No jobs to be had; trying again");
+                    }
+                    failing = true;
+                    tokio::select! {
+                        biased;
+                        () = shutdown.cancelled() => return,
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads ids for the places that are free, leases them and starts their attempts.
+    async fn turn(&self, inbox: &mut impl Inbox) -> anyhow::Result<()> {
+        let mut places = vec![self.place().await];
+        while places.len() < LEASED_TOGETHER_MAX
+            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
+        {
+            places.push(place);
+        }
+        let ids = inbox.next(places.len()).await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        // From the lease on nothing may be dropped half-way: a shutdown would lose the attempt.
+        let desk = self.clone();
+        self.under_way.spawn(async move { desk.begin(&ids, places).await }).await??;
+        Ok(())
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    async fn begin(
+        &self,
+        ids: &[JobId],
+        mut places: Vec<OwnedSemaphorePermit>,
+    ) -> Result<(), L::Error> {
+        let leases = self.leases.take(&self.holder, ids, LEASE).await?;
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let loaded = match self.leases.load(&leases).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // Where this fails too, the leases run out.
+                let back: Vec<_> = leases.into_iter().map(|lease| (lease, AGAIN)).collect();
+                let _ = self.leases.give_back(&self.holder, &back).await;
+                return Err(error);
+            }
+        };
+        let mut back: Vec<_> =
+            changed_since(leases, &loaded).into_iter().map(|lease| (lease, AGAIN)).collect();
+        for (lease, problem) in loaded.unreadable {
+            tracing::warn!(job = %lease.id, problem, "A job is about something that does not read");
+            self.end(self.acting.unreadable(lease, &problem)).await;
+        }
+        for assignment in loaded.assignments {
+            let entered = self.destinations.enter(&destination(&assignment), Instant::now());
+            match (entered, places.pop()) {
+                (Ok(at), Some(place)) => {
+                    let desk = self.clone();
+                    self.under_way.spawn(async move {
+                        let (attempt, told) = desk.acting.act(assignment).await;
+                        at.leave(told);
+                        drop(place);
+                        desk.end(attempt).await;
+                    });
+                }
+                (Err(wait), _) => back.push((assignment.lease, wait)),
+                (Ok(_), None) => back.push((assignment.lease, AGAIN)),
+            }
+        }
+        if !back.is_empty() {
+            self.leases.give_back(&self.holder, &back).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, attempt: Attempt) {
+        // The recorder outlives every attempt.
+        let _ = self.ended.send(attempt).await;
+    }
+}
+
+impl<L: Clone, P> Clone for Desk<L, P> {
+    fn clone(&self) -> Self {
+        Self {
+            leases: self.leases.clone(),
+            holder: self.holder.clone(),
+            acting: Arc::clone(&self.acting),
+            destinations: self.destinations.clone(),
+            places: Arc::clone(&self.places),
+            under_way: self.under_way.clone(),
+            ended: self.ended.clone(),
+        }
+    }
+}
+
+/// Leases whose event changed between the lease and the look at it; the next lease decides.
+fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
+    let readable = loaded.assignments.iter().map(|assignment| assignment.lease.id);
+    let unreadable = loaded.unreadable.iter().map(|(lease, _)| lease.id);
+    let loaded: BTreeSet<JobId> = readable.chain(unreadable).collect();
+    leases.into_iter().filter(|lease| !loaded.contains(&lease.id)).collect()
+}
+
+/// What shares one limit: a host and its port.
+fn destination(assignment: &Assignment) -> String {
+    let Ok(ActionConfig::Webhook { url, .. }) = &assignment.action else {
+        return String::new();
+    };
+    Url::parse(url).ok().map_or_else(String::new, |url| {
+        let port = url.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", url.host_str().unwrap_or_default())
+    })
+}

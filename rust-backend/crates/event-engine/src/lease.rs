@@ -1,0 +1,127 @@
+//! A lease: a job that is one worker's for a while, and what came of the attempt it was taken for.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use crate::action::ActionConfig;
+use crate::event::{Event, EventName};
+use crate::job::JobId;
+use crate::trigger::TriggerId;
+
+/// A job that is ours until its lease runs out. Its attempt has begun.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The job.
+    pub id: JobId,
+    /// The attempt that this lease is, from 1.
+    pub attempt: i32,
+    /// The trigger that matched, and the version that did.
+    pub trigger: (TriggerId, i32),
+    /// The action to take, and the version of its configuration.
+    pub action: (String, i32),
+    /// The event that matched.
+    pub event: EventName,
+    /// The revision of the event that was judged.
+    pub revision: i32,
+    /// When it was decided: the `timestamp` of every attempt's body.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A leased job and what it is about.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The lease.
+    pub lease: Lease,
+    /// The name of its trigger.
+    pub trigger_name: String,
+    /// The kind of action, as it is stored.
+    pub action_type: String,
+    /// Where it goes, and how; or why the stored configuration does not read.
+    pub action: Result<ActionConfig, String>,
+    /// The event, at the revision that matched.
+    pub event: Event,
+    /// When it was inserted; the epoch if that is no time between it and the year 9999.
+    pub event_created_at: DateTime<Utc>,
+    /// Topics of the raw log; none if they are not a list of texts.
+    pub topics: Option<Vec<String>>,
+    /// Data of the raw log.
+    pub log_data: Option<String>,
+    /// What the trigger's state said of the event: a JSON object.
+    pub readings: Option<Box<RawValue>>,
+}
+
+/// What was loaded for some leases.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// A lease whose event has changed or gone since has none.
+    pub assignments: Vec<Assignment>,
+    /// Leases whose rows do not read, and why.
+    pub unreadable: Vec<(Lease, String)>,
+}
+
+/// What comes after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took it: the job is delivered.
+    Delivered,
+    /// It failed: the job is due again after this time.
+    Retry(Duration),
+    /// It failed for the last time, for this reason: the job is dead.
+    Dead(String),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The lease it was made under.
+    pub lease: Lease,
+    /// The kind of action.
+    pub action_type: String,
+    /// `delivered`, `failed` or `lost`.
+    pub status: AttemptStatus,
+    /// What comes next.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration: Option<Duration>,
+    /// The receiver's HTTP status.
+    pub http_status: Option<u16>,
+    /// What went wrong, in a sentence.
+    pub error: Option<String>,
+    /// The beginning of what the receiver answered.
+    pub response: Option<String>,
+}
+
+/// How an attempt ended, as `action_results.status` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptStatus {
+    /// The receiver took it.
+    Delivered,
+    /// It did not.
+    Failed,
+    /// The worker ended before it could say.
+    Lost,
+}
+
+impl AttemptStatus {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// A lease that ran out: its worker is gone or stuck.
+#[derive(Clone, Debug)]
+pub struct Expired {
+    /// The lease.
+    pub lease: Lease,
+    /// Who had it.
+    pub holder: String,
+    /// The kind of action, if its configuration is still there.
+    pub action_type: Option<String>,
+}
