@@ -181,7 +181,7 @@ mod tests {
             arguments: Arguments::from_json(arguments.map(str::to_owned)),
             invalidated: false,
             revision: 0,
-            inserted_at: 0,
+            inserted_at_ms: 0,
         }
     }
 

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
+use crate::measures;
 
 /// Jobs leased together.
 const LEASED_TOGETHER_MAX: usize = 64;
@@ -125,6 +126,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         if leases.is_empty() {
             return Ok(());
         }
+        let taken = leases.len();
         let loaded = match self.leases.load(&leases).await {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -146,7 +148,9 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                 (Ok(at), Some(place)) => {
                     let desk = self.clone();
                     self.under_way.spawn(async move {
+                        measures::under_way(1);
                         let (attempt, told) = desk.acting.act(assignment).await;
+                        measures::under_way(-1);
                         at.leave(told);
                         drop(place);
                         desk.end(attempt).await;
@@ -156,6 +160,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                 (Ok(_), None) => back.push((assignment.lease, AGAIN)),
             }
         }
+        measures::leased(taken, back.len());
         if !back.is_empty() {
             self.leases.give_back(&self.holder, &back).await?;
         }

@@ -18,6 +18,7 @@ mod destinations;
 
 mod failure;
 mod jitter;
+mod measures;
 mod networks;
 mod recorder;
 pub mod resolver;

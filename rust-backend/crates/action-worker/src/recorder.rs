@@ -6,6 +6,8 @@ use event_engine::lease::Attempt;
 use event_engine::port::Leases;
 use tokio::sync::mpsc;
 
+use crate::measures;
+
 /// Attempts in one transaction.
 const BATCH_MAX: usize = 256;
 /// The longest wait between two tries while PostgreSQL is away.
@@ -26,6 +28,7 @@ pub(crate) async fn record<L: Leases>(
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY_MAX);
         }
+        measures::recorded(&batch);
         batch.clear();
     }
 }

@@ -8,6 +8,7 @@ use event_engine::retry::Next;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Retries;
+use crate::measures;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -61,13 +62,14 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
         // What waits in the queue already need not be pushed again on top.
         let waiting = self.queue.length().await?;
         let room = PUSHED_MAX.saturating_sub(waiting);
-        if room == 0 {
-            return Ok(());
-        }
-        let due = self.leases.unpushed(i64::try_from(room)?).await?;
+        let due = match room {
+            0 => Vec::new(),
+            _ => self.leases.unpushed(i64::try_from(room)?).await?,
+        };
         if !due.is_empty() {
             self.queue.push(&due).await?;
         }
+        measures::swept(waiting, due.len());
         Ok(())
     }
 
@@ -92,7 +94,9 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
                 error: Some("the worker ended before it could say what came of it".to_owned()),
                 response: None,
             };
-            self.leases.finish(&expired.holder, &[lost]).await?;
+            let lost = [lost];
+            self.leases.finish(&expired.holder, &lost).await?;
+            measures::recorded(&lost);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::act::{Acting, Performer, Retries};
 use crate::desk::Desk;
 use crate::destinations::PLACES;
 use crate::jitter::Jitter;
+use crate::measures;
 use crate::recorder;
 use crate::sweep::Sweep;
 
@@ -46,6 +47,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
     /// Runs until `shutdown`: takes nothing more then, and finishes what is under way within the
     /// grace. What is not finished by then is taken up again when its lease runs out.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        measures::describe();
         let retries = Retries { schedule: self.schedule, jitter: self.jitter };
         let sweep = Sweep {
             leases: self.leases.clone(),

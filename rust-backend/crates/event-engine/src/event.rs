@@ -56,8 +56,8 @@ pub struct Event {
     pub invalidated: bool,
     /// How often it was revised.
     pub revision: i32,
-    /// When it was inserted, by the database's clock; unix seconds.
-    pub inserted_at: i64,
+    /// When it was inserted, by the database's clock; unix milliseconds.
+    pub inserted_at_ms: i64,
 }
 
 /// The decoded arguments of an event: a JSON document that is parsed when first asked, because most

@@ -218,7 +218,7 @@ fn event(id: &str) -> Event {
         arguments: Arguments::default(),
         invalidated: false,
         revision: 0,
-        inserted_at: 1_000,
+        inserted_at_ms: 1_000,
     }
 }
 

@@ -23,7 +23,7 @@ fn event(json: &str) -> Event {
         arguments: Arguments::from_json(Some(json.to_owned())),
         invalidated: false,
         revision: 0,
-        inserted_at: 0,
+        inserted_at_ms: 0,
     }
 }
 

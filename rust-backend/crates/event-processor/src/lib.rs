@@ -16,12 +16,14 @@
 
 mod announce;
 pub mod listener;
+mod measures;
 mod memory;
 mod pace;
 pub mod push;
 mod run;
 mod shard;
 pub mod wake;
+mod watch;
 pub mod wheel;
 
 pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Processor, connect, main};

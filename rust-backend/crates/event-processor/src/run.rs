@@ -15,13 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::announce::Announcer;
 use crate::listener;
+use crate::measures;
 use crate::push::{self, Outlet};
 use crate::wake::Wake;
+use crate::watch;
 use crate::wheel::{self, Audience, Wheel};
 
-/// Connections a processor uses: a claim for each shard it judges at once, the survey, and the one
-/// that listens.
-pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 2;
+/// Connections a processor uses: a claim for each shard it judges at once, the survey, the watch,
+/// and the one that listens.
+pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 3;
 
 /// Judges the events of a database until it is told to stop.
 pub struct Processor {
@@ -38,6 +40,7 @@ pub struct Processor {
 impl Processor {
     /// Runs until `shutdown`. What has been judged is committed, and its jobs are handed over.
     pub async fn run(self, shutdown: CancellationToken) {
+        measures::describe();
         let wake = Wake::default();
         let announcer = Announcer::default();
         let (outlet, emptied) = push::outlet(self.queue);
@@ -48,11 +51,12 @@ impl Processor {
             announcer.clone(),
             shutdown.clone(),
         ));
+        let watching = tokio::spawn(watch::watch(self.pool.clone(), shutdown.clone()));
         let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
         let wheel = Wheel::new(PgShards::new(self.pool, &self.name), audience, wake);
         // With the wheel the last outlet goes; then the rest is pushed.
         wheel.run(&shutdown).await;
-        for task in [emptied, listening] {
+        for task in [emptied, listening, watching] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "A part of the processor failed");
             }
@@ -70,6 +74,7 @@ struct Herald {
 impl Audience for Herald {
     fn judged(&self, entries: &[Entry], jobs: Vec<JobId>) {
         self.outlet.leave(jobs);
+        measures::judged(entries);
         for entry in entries {
             if let Subject::Event { row: Some(event), .. } = &entry.subject {
                 self.announcer.processed(event);

@@ -6,7 +6,9 @@ use event_engine::decide::{Tally, decide};
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::port::{Claim, Shards};
+use tokio::time::Instant;
 
+use crate::measures::{self, Stages};
 use crate::memory::Memory;
 use crate::wheel::Audience;
 
@@ -30,12 +32,14 @@ impl<S: Shards, A: Audience> Judge<S, A> {
     /// Judges what a shard has, for a while. False where there was nothing for us.
     pub(crate) async fn turn(&self, shard: ChainId, entries_max: u32) -> Result<bool, S::Error> {
         for batch in 0..BATCHES_IN_A_ROW {
+            let began = Instant::now();
             let claim = self.shards.claim(shard, entries_max).await?;
             let Some(claim) = claim.filter(|claim| !claim.entries().is_empty()) else {
                 return Ok(batch > 0);
             };
             let is_last = claim.entries().len() < entries_max as usize;
-            self.batch(shard, claim).await?;
+            let stages = Stages { claim: began.elapsed(), ..Stages::default() };
+            self.batch(shard, claim, stages).await.inspect_err(|_| measures::failed(shard))?;
             // What is left, or has come since, the next survey finds without a transaction.
             if is_last {
                 break;
@@ -44,17 +48,29 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         Ok(true)
     }
 
-    async fn batch(&self, shard: ChainId, mut claim: S::Claim) -> Result<(), S::Error> {
+    async fn batch(
+        &self,
+        shard: ChainId,
+        mut claim: S::Claim,
+        mut stages: Stages,
+    ) -> Result<(), S::Error> {
         let index = self.index(&mut claim).await?;
         let mut state = self.memory.take(shard, claim.cursor());
         state.begin(claim.block_time());
         let needs = state.needs(claim.entries(), &index);
         if !needs.is_empty() {
+            let began = Instant::now();
             let recalled = claim.recall(&needs).await?;
             state.recall(needs, recalled, &index);
+            stages.recall = began.elapsed();
         }
+        let began = Instant::now();
         let plan = decide(claim.entries(), &index, &mut state);
+        stages.decide = began.elapsed();
+        let began = Instant::now();
         let entries = claim.commit(&plan).await?;
+        stages.commit = began.elapsed();
+        measures::batch(shard, &plan, stages);
         if let Some(cursor) = plan.cursor {
             self.memory.keep(shard, cursor, state);
         }

@@ -59,8 +59,9 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                        ELSE 'epoch' END AS "created_at!",
                   e.agent_id::text AS agent_id, e.data::text AS data, e.address,
                   to_jsonb(e.topics)::text AS topics, e.log_data, e.invalidated, e.revision,
-                  CASE WHEN isfinite(e.created_at) THEN extract(epoch FROM e.created_at)::bigint
-                       ELSE 0 END AS "inserted_at!", j.readings::text AS readings
+                  CASE WHEN isfinite(e.created_at)
+                       THEN (extract(epoch FROM e.created_at) * 1000)::bigint
+                       ELSE 0 END AS "inserted_at_ms!", j.readings::text AS readings
            FROM jobs j
            JOIN events e ON e.id = j.event_id AND e."timestamp" = j.event_timestamp
                 AND e.revision = j.event_revision

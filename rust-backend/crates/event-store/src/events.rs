@@ -24,7 +24,7 @@ macro_rules! event {
             arguments: ::event_engine::event::Arguments::from_json($row.data),
             invalidated: $row.invalidated,
             revision: $row.revision,
-            inserted_at: $row.inserted_at,
+            inserted_at_ms: $row.inserted_at_ms,
         }
     };
 }
@@ -51,7 +51,7 @@ pub(crate) async fn by_name(
         r#"SELECT place AS "place!", id, chain_id, block_number, block_hash, transaction_hash,
                   log_index, event_type, registry, "timestamp", agent_id, address,
                   CASE WHEN bytes_before < $5 THEN data END AS data, invalidated, revision,
-                  inserted_at AS "inserted_at!", bytes_before >= $5 AS "beyond!"
+                  inserted_at_ms AS "inserted_at_ms!", bytes_before >= $5 AS "beyond!"
            FROM (SELECT *, coalesce(sum(octet_length(data)) OVER (
                             ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ), 0) AS bytes_before
@@ -60,8 +60,8 @@ pub(crate) async fn by_name(
                               e."timestamp", e.agent_id::text AS agent_id, e.address,
                               e.data::text AS data, e.invalidated, e.revision,
                               CASE WHEN isfinite(e.created_at)
-                                   THEN extract(epoch FROM e.created_at)::bigint
-                                   ELSE 0 END AS inserted_at
+                                   THEN (extract(epoch FROM e.created_at) * 1000)::bigint
+                                   ELSE 0 END AS inserted_at_ms
                        FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                             AS wanted (id, "timestamp", place)
                        JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
@@ -103,8 +103,9 @@ pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec
         r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
                   registry, "timestamp", agent_id::text AS agent_id, address, data::text AS data,
                   invalidated, revision,
-                  CASE WHEN isfinite(created_at) THEN extract(epoch FROM created_at)::bigint
-                       ELSE 0 END AS "inserted_at!"
+                  CASE WHEN isfinite(created_at)
+                       THEN (extract(epoch FROM created_at) * 1000)::bigint
+                       ELSE 0 END AS "inserted_at_ms!"
            FROM events
            WHERE ($1::bigint IS NULL OR chain_id = $1)
              AND ($2::text IS NULL OR registry = $2)

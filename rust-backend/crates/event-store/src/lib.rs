@@ -28,6 +28,7 @@ mod shard_cursors;
 mod shards;
 mod trigger_observations;
 pub mod triggers;
+pub mod vitals;
 
 pub use error::{Result, StoreError};
 pub use leases::PgLeases;

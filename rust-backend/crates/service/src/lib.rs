@@ -39,6 +39,7 @@
 //! - [`logs`] and [`mod@escape`]: sentences on standard output; hostile text made harmless.
 //! - [`signals`]: the first SIGTERM or SIGINT asks to end, the second one ends.
 //! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
+//! - [`metrics`]: `/metrics` beside them, for Prometheus.
 //! - [`name`]: what a process is called among others.
 //! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
 //! - [`arguments`]: `--help`, for processes without arguments.
@@ -50,6 +51,7 @@ pub mod escape;
 pub mod health;
 pub mod http;
 pub mod logs;
+pub mod metrics;
 pub mod name;
 pub mod process;
 pub mod signals;

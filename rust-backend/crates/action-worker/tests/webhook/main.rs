@@ -46,7 +46,7 @@ fn body() -> Body {
         arguments: Arguments::from_json(Some(r#"{"tag1": "é"}"#.to_owned())),
         invalidated: false,
         revision: 0,
-        inserted_at: 0,
+        inserted_at_ms: 0,
     };
     let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };

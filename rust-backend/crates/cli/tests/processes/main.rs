@@ -2,6 +2,7 @@
 
 mod command_line;
 mod demo;
+mod metrics;
 mod nothing_committed_is_lost;
 mod notifications;
 mod refusals;

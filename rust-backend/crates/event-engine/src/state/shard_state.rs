@@ -147,7 +147,8 @@ impl ShardState {
 
     /// A valid event was judged: the shard's time is not earlier than its.
     pub(crate) fn witness(&mut self, event: &Event) {
-        let time = event.name.timestamp.min(event.inserted_at.saturating_add(AHEAD_S_MAX));
+        let time =
+            event.name.timestamp.min((event.inserted_at_ms / 1_000).saturating_add(AHEAD_S_MAX));
         self.block_time = self.block_time.max(time);
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn event(id: &str, at: i64, agent: &str, score: Option<i64>) -> Event
         arguments: Arguments::from_json(arguments),
         invalidated: false,
         revision: 0,
-        inserted_at: START + at,
+        inserted_at_ms: (START + at) * 1_000,
     }
 }
 

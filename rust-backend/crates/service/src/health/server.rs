@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -13,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Health;
 use crate::config::Listen;
+use crate::metrics;
 
 /// The port of each process when nothing else is said, so that all of them fit on one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,17 @@ impl DefaultPort {
     pub const CHAIN_INDEXER: Self = Self(9467);
     /// `api-gateway`.
     pub const API_GATEWAY: Self = Self(9468);
+
+    /// The process that has it.
+    fn process(self) -> &'static str {
+        match self {
+            Self::EVENT_PROCESSOR => "event-processor",
+            Self::ACTION_WORKER => "action-worker",
+            Self::CHAIN_INDEXER => "chain-indexer",
+            Self::API_GATEWAY => "api-gateway",
+            _ => "agentauri",
+        }
+    }
 }
 
 /// The address that was asked for cannot be listened on. A person chooses another one.
@@ -39,20 +53,22 @@ pub struct BindError {
     source: io::Error,
 }
 
-/// Serves `/health` and `/ready`.
+/// Serves `/health`, `/ready` and `/metrics`.
 #[derive(Debug)]
 pub struct HealthServer {
     listener: TcpListener,
     router: Router,
 }
 
-/// Serves in the background until `shutdown`, where [`HealthServer::bind`] listens.
+/// Begins to measure, and serves in the background until `shutdown`, where [`HealthServer::bind`]
+/// listens.
 pub async fn start(
     health: Health,
     listen: Listen,
     port: DefaultPort,
     shutdown: CancellationToken,
 ) -> Result<(), BindError> {
+    metrics::install(port.process());
     if let Some(server) = HealthServer::bind(listen, port, health).await? {
         tokio::spawn(server.run(shutdown));
     }
@@ -89,20 +105,23 @@ impl HealthServer {
 
     /// Serves until `shutdown`; open requests are answered first.
     pub async fn run(self, shutdown: CancellationToken) {
+        let upkeep = tokio::spawn(metrics::keep_up(shutdown.clone()));
         let served = axum::serve(self.listener, self.router)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await;
+        upkeep.abort();
         if let Err(error) = served {
             tracing::warn!(%error, "Health is no longer served");
         }
     }
 }
 
-/// `/health` and `/ready`, to be served among other routes.
+/// `/health`, `/ready` and `/metrics`, to be served among other routes.
 pub(super) fn router(health: Health) -> Router {
     Router::new()
         .route("/health", get(is_healthy))
         .route("/ready", get(is_ready))
+        .route("/metrics", get(measured))
         .with_state(health)
 }
 
@@ -112,6 +131,10 @@ async fn is_healthy(State(health): State<Health>) -> (StatusCode, Json<Value>) {
 
 async fn is_ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     answer("ready", "starting", &health.unready())
+}
+
+async fn measured() -> impl IntoResponse {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render())
 }
 
 fn answer(good: &str, bad: &str, missing: &[&str]) -> (StatusCode, Json<Value>) {

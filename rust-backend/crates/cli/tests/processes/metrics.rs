@@ -1,0 +1,77 @@
+//! What the processes measure, against what happened and what the documentation says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, TcpListener};
+
+use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
+
+const DOCUMENTATION: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/metrics.md"));
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_series_is_documented_and_says_what_happened() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let (processor_at, worker_at) = (free_address(), free_address());
+    let _processor =
+        Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &processor_at)]);
+    let _worker = Process::start("action-worker", &bed, &[("AGENTAURI_LISTEN", &worker_at)]);
+    for number in 0..3 {
+        Row::new(&format!("e{number}")).insert(&bed.pool).await.expect("inserted");
+    }
+    let delivered = "agentauri_attempts_total{type=\"webhook\",status=\"delivered\"}";
+    eventually("three deliveries are counted", async || {
+        scrape(&worker_at).await.get(delivered).is_some_and(|count| count == "3")
+    })
+    .await;
+    eventually("the shard is seen by the watch", async || {
+        let series = scrape(&processor_at).await;
+        let age = series.get("agentauri_oldest_unjudged_seconds{chain_id=\"1\"}");
+        age.is_some_and(|age| age == "0")
+    })
+    .await;
+    let (processor, worker) = (scrape(&processor_at).await, scrape(&worker_at).await);
+    assert_eq!(processor["agentauri_entries_judged_total{chain_id=\"1\"}"], "3");
+    assert_eq!(processor["agentauri_judged_after_seconds_count"], "3");
+    assert_eq!(worker["agentauri_delivered_after_seconds_count"], "3");
+    assert_eq!(worker["agentauri_attempts_under_way"], "0");
+
+    let emitted: BTreeSet<&str> = processor.keys().chain(worker.keys()).map(|s| name(s)).collect();
+    // Counted only once it happens.
+    let rare = ["agentauri_batches_failed_total", "agentauri_jobs_dead_total"];
+    let documented: BTreeSet<&str> =
+        DOCUMENTATION.split('`').filter(|word| word.starts_with("agentauri_")).collect();
+    let missing: Vec<_> = documented.difference(&emitted).filter(|s| !rare.contains(s)).collect();
+    assert_eq!(missing, Vec::<&&str>::new(), "documented and never emitted");
+    let unknown: Vec<_> = emitted.difference(&documented).collect();
+    assert_eq!(unknown, Vec::<&&str>::new(), "emitted and not documented");
+}
+
+/// Every sample by its name and labels.
+async fn scrape(address: &str) -> BTreeMap<String, String> {
+    let url = format!("http://{address}/metrics");
+    let client = service::http::client_builder().build().expect("a client");
+    let Ok(answer) = client.get(url).send().await else { return BTreeMap::new() };
+    let text = answer.text().await.expect("text");
+    let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    samples
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').expect("a series and its value");
+            (series.to_owned(), value.to_owned())
+        })
+        .collect()
+}
+
+/// The series' family.
+fn name(series: &str) -> &str {
+    let name = series.split('{').next().unwrap_or(series);
+    ["_bucket", "_sum", "_count"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .unwrap_or(name)
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("bound").to_string()
+}

@@ -1,0 +1,85 @@
+//! What the processor measures of itself: what each stage does, waits for and how late it is.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use event_engine::decide::Plan;
+use event_engine::event::ChainId;
+use event_engine::log::{Entry, Subject};
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+
+/// How long the stages of one batch took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stages {
+    pub(crate) claim: Duration,
+    pub(crate) recall: Duration,
+    pub(crate) decide: Duration,
+    pub(crate) commit: Duration,
+}
+
+/// Says what the series are.
+pub(crate) fn describe() {
+    let counters = [
+        ("agentauri_batches_total", "Batches committed"),
+        ("agentauri_entries_judged_total", "Entries of the shard's log judged"),
+        ("agentauri_jobs_decided_total", "Jobs decided"),
+        ("agentauri_entries_gone_total", "Entries whose event had been deleted"),
+        ("agentauri_entries_superseded_total", "Entries behind a higher revision of their event"),
+        ("agentauri_incomparable_total", "Conditions and groups that lacked a value"),
+        ("agentauri_events_late_total", "Events too late for a trigger's state"),
+        ("agentauri_batches_failed_total", "Batches that were rolled back"),
+    ];
+    for (name, text) in counters {
+        describe_counter!(name, text);
+    }
+    let seconds = Unit::Seconds;
+    describe_histogram!(
+        "agentauri_batch_stage_seconds",
+        seconds,
+        "What a batch spends its time on"
+    );
+    let text = "From an event's created_at, by the database's clock, to its judgement";
+    describe_histogram!("agentauri_judged_after_seconds", seconds, text);
+}
+
+/// A batch was committed.
+pub(crate) fn batch(shard: ChainId, plan: &Plan, stages: Stages) {
+    let tally = &plan.tally;
+    let counts = [
+        ("agentauri_batches_total", 1),
+        ("agentauri_entries_judged_total", tally.entries),
+        ("agentauri_jobs_decided_total", plan.jobs.len()),
+        ("agentauri_entries_gone_total", tally.gone),
+        ("agentauri_entries_superseded_total", tally.superseded),
+        ("agentauri_incomparable_total", tally.incomparable),
+        ("agentauri_events_late_total", tally.late),
+    ];
+    for (name, count) in counts {
+        counter!(name, "chain_id" => shard.to_string()).increment(count as u64);
+    }
+    let stages = [
+        ("claim", stages.claim),
+        ("recall", stages.recall),
+        ("decide", stages.decide),
+        ("commit", stages.commit),
+    ];
+    for (stage, took) in stages {
+        histogram!("agentauri_batch_stage_seconds", "stage" => stage).record(took);
+    }
+}
+
+/// A batch was rolled back.
+pub(crate) fn failed(shard: ChainId) {
+    counter!("agentauri_batches_failed_total", "chain_id" => shard.to_string()).increment(1);
+}
+
+/// These entries were judged just now.
+pub(crate) fn judged(entries: &[Entry]) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let after = histogram!("agentauri_judged_after_seconds");
+    for entry in entries {
+        if let Subject::Event { row: Some(event), .. } = &entry.subject {
+            let inserted = u64::try_from(event.inserted_at_ms).unwrap_or_default();
+            after.record(now.saturating_sub(Duration::from_millis(inserted)));
+        }
+    }
+}

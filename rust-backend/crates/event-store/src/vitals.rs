@@ -1,0 +1,86 @@
+//! What may hold judging back, at one moment: cheap enough to be asked every few seconds.
+
+use chrono::{DateTime, Utc};
+use event_engine::event::ChainId;
+use sqlx::PgPool;
+
+use crate::Result;
+
+/// The signs by which a supervisor tells that something is wrong.
+#[derive(Clone, Debug)]
+pub struct Vitals {
+    /// Age in seconds of the oldest event of each shard that waits to be judged; 0 where none does.
+    pub oldest_unjudged: Vec<(ChainId, f64)>,
+    /// Shards whose cursor is of another cluster: the database has been dumped and restored.
+    pub restored: Vec<ChainId>,
+    /// Age in seconds of the oldest open transaction that has written; 0 where none is seen.
+    pub oldest_writing_transaction_seconds: f64,
+    /// How full the notification queue is, 0 to 1.
+    pub notification_queue_usage: f64,
+    /// Jobs that have been due for more than a second, and age in seconds of the oldest.
+    pub jobs_overdue: (i64, f64),
+    /// The database's clock.
+    pub now: DateTime<Utc>,
+}
+
+/// Counting further would read a long backlog for a number that nobody needs exactly.
+pub const OVERDUE_MAX: i64 = 10_000;
+
+/// Reads them.
+pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
+    let shards = sqlx::query!(
+        r#"WITH RECURSIVE shards (chain_id) AS (
+               SELECT min(chain_id) FROM event_log
+               UNION ALL
+               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
+               FROM shards s WHERE s.chain_id IS NOT NULL
+           )
+           SELECT s.chain_id AS "chain_id!",
+                  coalesce(c.xid >= pg_snapshot_xmax(pg_current_snapshot()), false)
+                      AS "restored!",
+                  coalesce((SELECT CASE WHEN isfinite(e.created_at)
+                                   THEN extract(epoch FROM now() - e.created_at) END
+                            FROM (SELECT event_id, event_timestamp FROM event_log l
+                                  WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
+                                    AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                                  ORDER BY l.xid, l.seq LIMIT 1) AS first
+                            JOIN events e ON e.id = first.event_id
+                                 AND e."timestamp" = first.event_timestamp
+                           ), 0)::double precision AS "oldest!"
+           FROM shards s
+           LEFT JOIN shard_cursors c USING (chain_id)
+           WHERE s.chain_id IS NOT NULL"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    let rest = sqlx::query!(
+        r#"SELECT now() AS "now!", pg_notification_queue_usage() AS "usage!",
+                  (SELECT coalesce(extract(epoch FROM max(now() - began)), 0)::double precision
+                   FROM (SELECT xact_start FROM pg_stat_activity
+                         WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+                         UNION ALL
+                         SELECT prepared FROM pg_prepared_xacts) AS open (began)) AS "writing!",
+                  overdue.number AS "overdue!", overdue.oldest AS "overdue_oldest!"
+           FROM (SELECT count(*) AS number,
+                        coalesce(extract(epoch FROM now() - min(due_at)), 0)::double precision
+                            AS oldest
+                 FROM (SELECT due_at FROM jobs
+                       WHERE state = 'pending' AND due_at < now() - interval '1 second'
+                       ORDER BY due_at LIMIT $1) AS late) AS overdue"#,
+        OVERDUE_MAX,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(Vitals {
+        oldest_unjudged: shards.iter().map(|row| (ChainId(row.chain_id), row.oldest)).collect(),
+        restored: shards
+            .iter()
+            .filter(|row| row.restored)
+            .map(|row| ChainId(row.chain_id))
+            .collect(),
+        oldest_writing_transaction_seconds: rest.writing,
+        notification_queue_usage: rest.usage,
+        jobs_overdue: (rest.overdue, rest.overdue_oldest),
+        now: rest.now,
+    })
+}
