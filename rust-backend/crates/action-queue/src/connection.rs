@@ -1,8 +1,10 @@
 //! Connections that come back by themselves.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 use crate::{QueueError, Result};
 
@@ -11,14 +13,66 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two attempts to reconnect.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(500);
 
-/// A connection that is made when it is first used. `answer_timeout` must be longer than the
-/// longest command blocks.
-pub(crate) fn lazy(url: &str, answer_timeout: Duration) -> Result<ConnectionManager> {
-    let client = redis::Client::open(url).map_err(|error| QueueError::Url(error.to_string()))?;
-    let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(answer_timeout))
-        .set_max_delay(RECONNECT_DELAY_MAX)
-        .set_number_of_retries(1);
-    Ok(ConnectionManager::new_lazy_with_config(client, config)?)
+/// A connection that is made when it is first used, and made anew after it broke. Clones share it.
+///
+/// The manager replaces a connection that says that it is broken. One that died without telling
+/// says nothing: an answer that does not come in time replaces it, too.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    client: Client,
+    config: ConnectionManagerConfig,
+    manager: Arc<Mutex<ConnectionManager>>,
+}
+
+impl Connection {
+    /// `answer_timeout` must be longer than the longest command blocks.
+    pub(crate) fn lazy(url: &str, answer_timeout: Duration) -> Result<Self> {
+        let client = Client::open(url).map_err(|error| QueueError::Url(error.to_string()))?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(answer_timeout))
+            .set_max_delay(RECONNECT_DELAY_MAX)
+            .set_number_of_retries(1);
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
+        Ok(Self { client, config, manager: Arc::new(Mutex::new(manager)) })
+    }
+
+    fn manager(&self) -> ConnectionManager {
+        self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes an answer on; where none came, the next command has another connection.
+    fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
+        if answer.as_ref().is_err_and(redis::RedisError::is_timeout) {
+            let (client, config) = (self.client.clone(), self.config.clone());
+            let manager = ConnectionManager::new_lazy_with_config(client, config)?;
+            *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
+        }
+        answer
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(async move {
+            let answer = self.manager().req_packed_command(command).await;
+            self.heard(answer)
+        })
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(async move {
+            let answers = self.manager().req_packed_commands(commands, offset, count).await;
+            self.heard(answers)
+        })
+    }
+
+    fn get_db(&self) -> i64 {
+        self.manager().get_db()
+    }
 }

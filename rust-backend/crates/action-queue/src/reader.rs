@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use event_engine::job::JobId;
 use event_engine::port::Inbox;
-use redis::aio::ConnectionManager;
 use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamReadReply};
 use uuid::Uuid;
 
-use crate::{FIELD, GROUP, QueueError, Result, STREAM, connection};
+use crate::connection::Connection;
+use crate::{FIELD, GROUP, QueueError, Result, STREAM};
 
 /// How long a read waits for an id.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const GONE_AFTER: Duration = Duration::from_hours(1);
 
 /// Takes ids of due jobs.
 pub struct Reader {
-    connection: ConnectionManager,
+    connection: Connection,
     consumer: String,
 }
 
@@ -35,7 +35,7 @@ impl Reader {
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str, consumer: &str) -> Result<Self> {
-        let connection = connection::lazy(url, ANSWER_TIMEOUT)?;
+        let connection = Connection::lazy(url, ANSWER_TIMEOUT)?;
         Ok(Self { connection, consumer: consumer.to_owned() })
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use event_engine::job::JobId;
 use event_engine::port::JobQueue;
-use redis::aio::ConnectionManager;
 
-use crate::{FIELD, QueueError, Result, STREAM, connection};
+use crate::connection::Connection;
+use crate::{FIELD, QueueError, Result, STREAM};
 
 /// Nothing we send blocks in Redis.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ const LENGTH_MAX: usize = 100_000;
 /// Hands ids of due jobs over.
 #[derive(Clone)]
 pub struct Sender {
-    connection: ConnectionManager,
+    connection: Connection,
 }
 
 impl Sender {
@@ -30,7 +30,7 @@ impl Sender {
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str) -> Result<Self> {
-        Ok(Self { connection: connection::lazy(url, ANSWER_TIMEOUT)? })
+        Ok(Self { connection: Connection::lazy(url, ANSWER_TIMEOUT)? })
     }
 
     /// Proves that Redis is there and lets us in.

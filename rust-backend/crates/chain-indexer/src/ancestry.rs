@@ -2,7 +2,7 @@
 
 use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, ChainBlock};
-use event_store::{PgPool, StoreError, checkpoints, new_events};
+use event_store::{PgPool, StoreError, answered, checkpoints, new_events};
 
 use crate::block::Block;
 use crate::{ChainSettings, IndexerError, Result};
@@ -40,7 +40,7 @@ impl Ancestry {
     /// The height of the next block to store.
     pub(crate) async fn next_number(&mut self) -> Result<u64> {
         if let Tip::Unread = self.tip {
-            let latest = chain_blocks::latest(&self.pool, self.id).await;
+            let latest = answered(chain_blocks::latest(&self.pool, self.id)).await;
             let latest = latest.map_err(|source| self.store_error(source))?;
             self.say_where(latest.as_ref());
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
@@ -57,7 +57,7 @@ impl Ancestry {
     /// one before. Returns how many rows of `events` were written.
     pub(crate) async fn append(&mut self, block: &Block) -> Result<u64> {
         self.check_parent(block)?;
-        match self.commit(block).await {
+        match answered(self.commit(block)).await {
             Ok(rows) => {
                 self.tip = Tip::Block(block.row.clone());
                 Ok(rows)

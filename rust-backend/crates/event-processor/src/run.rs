@@ -21,8 +21,8 @@ use crate::wake::Wake;
 use crate::watch;
 use crate::wheel::{self, Audience, Wheel};
 
-/// Connections a processor uses: a claim for each shard it judges at once, the survey, the watch,
-/// and the one that listens.
+/// Connections of a processor's pool: a claim for each shard it judges at once, the survey, the
+/// watch, and one to spare. The one that listens has a pool of its own.
 pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 3;
 
 /// Judges the events of a database until it is told to stop.

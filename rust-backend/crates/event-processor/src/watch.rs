@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use event_store::PgPool;
 use event_store::vitals::{self, Vitals};
+use event_store::{PgPool, answered};
 use metrics::{describe_gauge, gauge};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ pub(crate) async fn watch(pool: PgPool, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let vitals = vitals::vitals(&pool).await;
+        let vitals = answered(vitals::vitals(&pool)).await;
         gauge!("agentauri_database_up").set(i32::from(vitals.is_ok()));
         match vitals {
             Ok(vitals) => show(&vitals),

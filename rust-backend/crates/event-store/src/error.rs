@@ -1,5 +1,7 @@
 //! What can go wrong between us and PostgreSQL, and what the caller does about it.
 
+use std::time::Duration;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -7,6 +9,12 @@ pub enum StoreError {
     /// or it was and deciding it again adds nothing.
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
+    /// PostgreSQL did not answer in time. Retry as after [`Self::Database`], on another connection.
+    #[error("PostgreSQL did not answer for {limit:?}")]
+    Silent {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// A migration failed or the schema is newer than this program. Stop.
     #[error("migrating the schema: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),

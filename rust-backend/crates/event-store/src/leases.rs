@@ -11,6 +11,7 @@ use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::jobs::reason;
+use crate::pool::answered;
 use crate::{Result, StoreError, assignments, jobs};
 
 /// The leases in PostgreSQL.
@@ -30,33 +31,37 @@ impl Leases for PgLeases {
     type Error = StoreError;
 
     async fn take(&self, holder: &str, ids: &[JobId], duration: Duration) -> Result<Vec<Lease>> {
-        take(&self.pool, holder, ids, duration).await
+        answered(take(&self.pool, holder, ids, duration)).await
     }
 
     async fn load(&self, leases: &[Lease]) -> Result<Loaded> {
-        assignments::load(&self.pool, leases).await
+        answered(assignments::load(&self.pool, leases)).await
     }
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
-        give_back(&self.pool, holder, back).await
+        answered(give_back(&self.pool, holder, back)).await
     }
 
     async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        lock(&mut transaction, attempts).await?;
-        move_on(&mut transaction, holder, attempts).await?;
-        record(&mut transaction, attempts).await?;
-        transaction.commit().await?;
-        Ok(())
+        answered(finish(&self.pool, holder, attempts)).await
     }
 
     async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>> {
-        expired(&self.pool, leases_max).await
+        answered(expired(&self.pool, leases_max)).await
     }
 
     async fn unpushed(&self, jobs_max: i64) -> Result<Vec<JobId>> {
-        jobs::unpushed(&self.pool, jobs_max).await
+        answered(jobs::unpushed(&self.pool, jobs_max)).await
     }
+}
+
+async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    lock(&mut transaction, attempts).await?;
+    move_on(&mut transaction, holder, attempts).await?;
+    record(&mut transaction, attempts).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// A lease out of a row; each query has a row type of its own.

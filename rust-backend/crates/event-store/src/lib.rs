@@ -32,7 +32,7 @@ pub mod vitals;
 
 pub use error::{Result, StoreError};
 pub use leases::PgLeases;
-pub use pool::connect;
+pub use pool::{answered, connect};
 pub use shards::{PgClaim, PgShards};
 pub use sqlx::PgPool;
 

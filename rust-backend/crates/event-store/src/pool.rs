@@ -1,17 +1,32 @@
-//! Connections.
+//! Connections, and how long PostgreSQL may be silent on one.
+//!
+//! A connection can die without telling: a firewall forgets it, a machine goes, and no answer ever
+//! comes. The driver would wait for ever, so each call of ours is [`answered`] within a limit, and
+//! a connection is asked whether it still works before it goes back to the pool.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
+use tokio::time::timeout;
 
-use crate::Result;
+use crate::{Result, StoreError};
 
-/// A stalled holder of a shard loses its transaction, and with it the shard, after this time.
-const IDLE_IN_TRANSACTION_MS_MAX: u32 = 1_500;
+/// A stalled holder of a shard loses its transaction, and with it the shard, after this time: while
+/// it says nothing, or takes nothing of what it is sent.
+const STALLED_MS_MAX: u32 = 1_500;
 /// How long a caller waits for a free connection before it is an error.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that one call may take, several statements long. What takes longer on a server that
+/// works is tried again, a batch of a shard in halves.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// The same for what reads without an end, such as a million triggers.
+const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may take to say that it works.
+const PING_MAX: Duration = Duration::from_secs(1);
+/// A connection that was used this recently is taken without a question.
+const FRESH: Duration = Duration::from_millis(100);
 /// A statement that takes longer is logged.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
@@ -23,20 +38,51 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
     let options = PgConnectOptions::from_str(url)?
         .application_name(application)
         .options([
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS_MAX.to_string()),
+            ("idle_in_transaction_session_timeout", STALLED_MS_MAX.to_string()),
             ("tcp_keepalives_idle", "1".to_owned()),
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
+            ("tcp_user_timeout", STALLED_MS_MAX.to_string()),
             // A generic plan would look into every chunk of the hypertable.
             ("plan_cache_mode", "force_custom_plan".to_owned()),
         ])
         .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
     // The pool would only say that it timed out.
-    options.connect().await?.close().await?;
+    let proof = async { Ok(options.connect().await?.close().await?) };
+    within(ANSWER_MAX, proof).await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move { Ok(used.idle_for < FRESH || works(connection).await) })
+        })
+        // The pool's own question has no limit: a connection that does not answer would never
+        // come back, nor leave its place to another.
+        .after_release(|connection, _| Box::pin(async { Ok(works(connection).await) }))
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+async fn works(connection: &mut PgConnection) -> bool {
+    matches!(timeout(PING_MAX, connection.ping()).await, Ok(Ok(())))
+}
+
+/// Gives up on a call that PostgreSQL does not answer: whoever works in a loop asks through here.
+/// What the call did is then not known; a commit may have been one.
+///
+/// # Errors
+/// [`StoreError::Silent`], or the call's own.
+pub async fn answered<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    within(ANSWER_MAX, call).await
+}
+
+/// The same for a call whose answer may be long.
+pub(crate) async fn answered_at_length<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    within(LONG_ANSWER_MAX, call).await
+}
+
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(limit, call).await.unwrap_or(Err(StoreError::Silent { limit }))
 }

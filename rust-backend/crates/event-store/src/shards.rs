@@ -12,6 +12,7 @@ use event_engine::state::{GroupName, Needs, Observation};
 use sqlx::{PgPool, PgTransaction};
 
 use crate::event_log::{self, StoredEntry, StoredSubject};
+use crate::pool::{answered, answered_at_length};
 use crate::shard_cursors::{self, Cursor};
 use crate::{
     Result, StoreError, action_results, events, jobs, replaced_events, trigger_observations,
@@ -38,10 +39,16 @@ impl Shards for PgShards {
     type Error = StoreError;
 
     async fn survey(&self) -> Result<Survey> {
-        shard_cursors::survey(&self.pool).await
+        answered(shard_cursors::survey(&self.pool)).await
     }
 
     async fn claim(&self, shard: ChainId, entries_max: u32) -> Result<Option<PgClaim>> {
+        answered(self.claimed(shard, entries_max)).await
+    }
+}
+
+impl PgShards {
+    async fn claimed(&self, shard: ChainId, entries_max: u32) -> Result<Option<PgClaim>> {
         let mut transaction = self.pool.begin().await?;
         if !shard_cursors::lock(&mut transaction, shard).await? {
             return Ok(None);
@@ -92,16 +99,23 @@ impl Claim for PgClaim {
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex> {
-        triggers::in_force(&mut self.transaction, self.triggers_revision).await
+        let revision = self.triggers_revision;
+        answered_at_length(triggers::in_force(&mut self.transaction, revision)).await
     }
 
     async fn recall(&mut self, needs: &Needs) -> Result<Vec<(GroupName, Observation)>> {
-        trigger_observations::recall(&mut self.transaction, self.shard, needs).await
+        answered(trigger_observations::recall(&mut self.transaction, self.shard, needs)).await
     }
 
     /// The first write of the transaction, and with it its transaction id, comes here: a claim
     /// that only reads holds nobody's horizon back.
-    async fn commit(mut self, plan: &Plan) -> Result<Vec<Entry>> {
+    async fn commit(self, plan: &Plan) -> Result<Vec<Entry>> {
+        answered(self.committed(plan)).await
+    }
+}
+
+impl PgClaim {
+    async fn committed(mut self, plan: &Plan) -> Result<Vec<Entry>> {
         let Some(position) = plan.cursor else { return Ok(self.entries) };
         let transaction = &mut self.transaction;
         jobs::add(transaction, self.shard, self.triggers_revision, &plan.jobs).await?;

@@ -39,7 +39,7 @@ const ENDING: Ending =
 /// All calls block for as long as they say; in async code that is fine at start and end only.
 #[derive(Debug)]
 pub struct Postgres {
-    /// `None` after [`Self::kill9`]. Before `options`, as the directory has to outlive it.
+    /// `None` while it is down. Before `options`, as the directory has to outlive it.
     server: Option<Guarded>,
     data: PathBuf,
     sockets: PathBuf,
@@ -133,7 +133,7 @@ impl Postgres {
         &self.log
     }
 
-    /// Its first process, or `None` after [`Self::kill9`].
+    /// Its first process, or `None` after [`Self::kill9`] and [`Self::halt`].
     pub fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(Guarded::pid)
     }
@@ -153,26 +153,34 @@ impl Postgres {
         status::free_shared_memory(&self.data);
     }
 
+    /// Stops it until [`Self::restart`], as `pg_ctl stop` does: fast, which disconnects everybody
+    /// and writes a checkpoint, or else immediately, to be recovered at its next start.
+    pub fn halt(&mut self, fast: bool) {
+        if let Some(mut server) = self.server.take() {
+            server.end(fast);
+        }
+    }
+
     /// Stops it, if it still runs, and starts it again: same data, same URL. Everybody is
     /// disconnected.
     pub fn restart(&mut self) -> Result<(), Error> {
-        if let Some(mut server) = self.server.take() {
-            server.end(true);
-        }
+        self.halt(true);
         processes::end_leftovers(&self.data, "postgres", ENDING);
         self.launch()
     }
 
     /// Stops it: everybody is disconnected, everything is on disk. Within 30 s in the worst case.
     pub fn stop(mut self) {
-        if let Some(mut server) = self.server.take() {
-            server.end(true);
-        }
+        self.halt(true);
     }
 
     fn start_on_free_port(&mut self) -> Result<(), Error> {
         self.password = password::random();
-        let sql = format!("ALTER ROLE {USER} PASSWORD '{}'\n", self.password);
+        let kind = if self.options.durable { "scram-sha-256" } else { "md5" };
+        let sql = format!(
+            "SET password_encryption = '{kind}'\nALTER ROLE {USER} PASSWORD '{}'\n",
+            self.password
+        );
         cluster::run_single(&self.programs, &self.data, &sql)?;
         let mut tries = 1;
         loop {

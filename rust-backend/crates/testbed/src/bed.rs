@@ -2,7 +2,9 @@
 
 use event_engine::trigger_file::{self, Context};
 use event_store::PgPool;
-use private_servers::{Postgres, Redis};
+use private_servers::{
+    Installation, Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions,
+};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::receiver::SECRET;
@@ -26,7 +28,24 @@ impl Bed {
     /// They do not start; a test cannot go on without.
     pub async fn start() -> Self {
         let postgres = Postgres::for_test().expect("a private PostgreSQL");
-        let redis = Redis::for_test().expect("a private Redis");
+        Self::on(postgres, Redis::for_test().expect("a private Redis")).await
+    }
+
+    /// The same with both servers on ports of loopback, for whoever stands between them and ours.
+    ///
+    /// # Panics
+    /// They do not start.
+    pub async fn start_over_tcp() -> Self {
+        let installation = Installation::for_test().expect("an installation");
+        let directory = installation.temporary_directory().expect("a directory");
+        let fast = PostgresOptions::fast(directory);
+        let postgres = Postgres::start(PostgresOptions { installation, tcp: true, ..fast });
+        let directory = PrivateDirectory::temporary().expect("a directory");
+        let redis = Redis::start(RedisOptions { directory, durable: false, tcp: true });
+        Self::on(postgres.expect("a private PostgreSQL"), redis.expect("a private Redis")).await
+    }
+
+    async fn on(postgres: Postgres, redis: Redis) -> Self {
         let pool = event_store::open(&postgres.url(), "test", 16).await.expect("the schema");
         let options = PgPoolOptions::new().max_connections(16);
         let strangers = options.connect(&postgres.url()).await.expect("connections");
@@ -47,9 +66,19 @@ impl Bed {
     /// # Panics
     /// Redis does not answer.
     pub async fn flush_redis(&self) {
+        self.tell_redis(&["FLUSHALL"]).await;
+    }
+
+    /// Gives Redis a command.
+    ///
+    /// # Panics
+    /// Redis does not answer, or refuses it.
+    pub async fn tell_redis(&self, words: &[&str]) {
         let client = redis::Client::open(self.redis.url()).expect("a URL");
         let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.expect("wiped");
+        let mut command = redis::Cmd::new();
+        command.arg(words);
+        let () = command.query_async(&mut connection).await.expect("done");
     }
 
     /// The number that a query gives.

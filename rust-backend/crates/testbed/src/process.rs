@@ -88,6 +88,14 @@ impl Process {
         assert!(sent.expect("kill").success());
     }
 
+    /// Whether it still runs, be it stopped.
+    ///
+    /// # Panics
+    /// The system does not say.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
     /// Waits for its end, and gives its exit code.
     ///
     /// # Panics
@@ -107,11 +115,13 @@ fn keep(output: impl AsyncRead + Send + Unpin + 'static, lines: Arc<Mutex<Vec<St
     });
 }
 
-/// The binary of that name, beside the test that runs.
+/// The binary of that name, beside the test or the binary that runs.
 fn binary(program: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let folder = test.parent().and_then(Path::parent).expect("the folder of the build");
-    let binary = folder.join(program);
+    let own = std::env::current_exe().expect("one's own path");
+    let folder = own.parent().expect("the folder of the build");
+    // Tests lie one folder below.
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let binary = folder.unwrap_or(Path::new("/")).join(program);
     let there = binary.exists();
     assert!(there, "{} is not built: cargo build --workspace --bins", binary.display());
     binary

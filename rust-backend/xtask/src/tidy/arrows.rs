@@ -7,7 +7,7 @@ use super::manifest;
 use crate::tree::Tree;
 
 /// What a crate may use of ours, beyond tests.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("event-engine", &[]),
     ("service", &[]),
     ("private-servers", &[]),
@@ -19,13 +19,14 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("api-gateway", BEHIND_EDGES),
     ("cli", SHIPPED),
     ("simulator", &["event-engine"]),
+    ("fault-harness", &["event-store", "testbed"]),
     ("testbed", &["event-engine", "event-store", "action-queue", "private-servers"]),
 ];
 
 /// No edge uses an edge.
 const BEHIND_EDGES: &[&str] = &["event-engine", "event-store", "action-queue", "service"];
 
-/// All but `simulator` and `testbed`.
+/// All but `simulator`, `testbed` and `fault-harness`.
 const SHIPPED: &[&str] = &[
     "event-engine",
     "event-store",

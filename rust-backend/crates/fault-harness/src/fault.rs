@@ -1,0 +1,105 @@
+//! What can go wrong, by name.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+
+use crate::faults::{database, network, processes, redis, sessions};
+use crate::fleet::Program::{self, Processor, Run, Worker};
+use crate::world::World;
+
+/// One of each.
+const ONE: &[Program] = &[Processor, Worker];
+/// Two of each.
+const TWO: &[Program] = &[Processor, Processor, Worker, Worker];
+
+/// Does it to a world, and gives how long recovery took: from the end of what was done, or from
+/// its beginning where nobody ends it.
+type Inflict = for<'a> fn(&'a mut World) -> LocalBoxFuture<'a, Result<Duration>>;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// What it is called.
+    pub name: &'static str,
+    /// What is done.
+    pub what: &'static str,
+    /// What runs when it is done.
+    pub programs: &'static [Program],
+    /// How long recovery may take.
+    pub recovery_max: Duration,
+    /// Whether a message may come twice, under one id: where a worker cannot say that it was sent.
+    pub may_repeat: bool,
+    /// Does it.
+    pub inflict: Inflict,
+}
+
+macro_rules! fault {
+    ($name:literal, $programs:expr, $seconds:literal s, $inflict:path, $what:literal) => {
+        Fault {
+            name: $name,
+            what: $what,
+            programs: $programs,
+            recovery_max: Duration::from_secs($seconds),
+            may_repeat: false,
+            inflict: |world| Box::pin($inflict(world)),
+        }
+    };
+    (again $($rest:tt)*) => { Fault { may_repeat: true, ..fault!($($rest)*) } };
+}
+
+/// All of them.
+pub const FAULTS: &[Fault] = &[
+    fault!("processor-killed", ONE, 3 s, processes::processor_killed,
+        "kill -9 of the only processor, started again at once"),
+    fault!(again "worker-killed", ONE, 3 s, processes::worker_killed,
+        "kill -9 of the only worker, started again at once; what it was sending waits for its lease"),
+    fault!(again "run-killed", &[Run], 3 s, processes::run_killed,
+        "kill -9 of `agentauri run`, started again at once"),
+    fault!("rolling-restart", TWO, 2 s, processes::rolling_restart,
+        "SIGTERM to one after another of two processors and two workers, each replaced first"),
+    fault!("processor-killed-of-two", TWO, 2 s, processes::processor_killed_of_two,
+        "kill -9 of one of two processors: the other takes its shards over"),
+    fault!("processor-stopped-of-two", TWO, 2 s, processes::processor_stopped_of_two,
+        "SIGSTOP of one of two processors for 5 s: the other takes over, it comes back harmlessly"),
+    fault!(again "worker-stopped-of-two", TWO, 2 s, processes::worker_stopped_of_two,
+        "SIGSTOP of one of two workers beyond its lease: the other sends, it comes back harmlessly"),
+    fault!(again "kills-of-two", TWO, 2 s, processes::kills_of_two,
+        "kill -9 six times among two processors and two workers, each started again"),
+    fault!("postgres-fast", ONE, 5 s, database::stopped_fast,
+        "PostgreSQL stopped (fast), away for 2 s, started again"),
+    fault!("postgres-immediate", ONE, 5 s, database::stopped_immediately,
+        "PostgreSQL stopped (immediate), away for 2 s, started again and recovered"),
+    fault!("postgres-disk-full", ONE, 5 s, database::disk_full,
+        "no space left for jobs, cursors and results for 3 s"),
+    fault!("postgres-cut", ONE, 3 s, network::postgres_cut,
+        "every connection to PostgreSQL reset, ten times in 3 s"),
+    fault!("postgres-refused", ONE, 5 s, network::postgres_refused,
+        "every connection to PostgreSQL reset, new ones refused for 3 s"),
+    fault!("postgres-slow", ONE, 3 s, network::postgres_slow,
+        "everything to and from PostgreSQL arrives 50 ms late for 5 s"),
+    fault!("postgres-stalled", ONE, 15 s, network::postgres_stalled,
+        "the connections to PostgreSQL carry nothing any more, and nobody is told; new ones pass"),
+    fault!("postgres-deaf", ONE, 15 s, network::postgres_deaf,
+        "the connections to PostgreSQL carry no answers any more; new ones pass"),
+    fault!("postgres-silent", ONE, 15 s, network::postgres_silent,
+        "no connection to PostgreSQL carries anything for 8 s, a new one neither"),
+    fault!("redis-flushed", ONE, 3 s, redis::flushed, "FLUSHALL, five times in 2 s"),
+    fault!("redis-killed", ONE, 5 s, redis::killed,
+        "kill -9 of Redis, away for 2 s, started again empty"),
+    fault!("redis-read-only", ONE, 5 s, redis::read_only,
+        "Redis is the read-only replica of nobody for 3 s"),
+    fault!("redis-out-of-memory", ONE, 5 s, redis::out_of_memory,
+        "Redis refuses every write for want of memory, for 3 s"),
+    fault!("redis-cut", ONE, 3 s, network::redis_cut,
+        "every connection to Redis reset, ten times in 3 s"),
+    fault!("redis-stalled", ONE, 15 s, network::redis_stalled,
+        "the connections to Redis carry nothing any more, and nobody is told; new ones pass"),
+    fault!("redis-silent", ONE, 15 s, network::redis_silent,
+        "no connection to Redis carries anything for 8 s, a new one neither"),
+    fault!("transaction-open", ONE, 15 s, sessions::transaction_open,
+        "a writer's transaction left open for a minute: judging waits, `agentauri status` says so"),
+    fault!("listener-stuck", ONE, 2 s, sessions::listener_stuck,
+        "a session listens inside a transaction while the queue of notifications grows"),
+];

@@ -1,0 +1,80 @@
+//! Connections break, or carry nothing any more and nobody is told.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::sleep;
+
+use crate::proxy::{Proxy, Way};
+use crate::world::{Moment, World};
+
+const CUTS: usize = 10;
+const BETWEEN_CUTS: Duration = Duration::from_millis(300);
+const REFUSED: Duration = Duration::from_secs(3);
+const LATE: Duration = Duration::from_millis(50);
+const SLOW: Duration = Duration::from_secs(5);
+/// Longer than any time-out of ours to connect.
+const SILENT: Duration = Duration::from_secs(8);
+
+pub(crate) async fn postgres_cut(world: &mut World) -> Result<Duration> {
+    cut(&world.postgres).await;
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn redis_cut(world: &mut World) -> Result<Duration> {
+    cut(&world.redis).await;
+    world.recovery(Moment::now()).await
+}
+
+async fn cut(proxy: &Proxy) {
+    for _ in 0..CUTS {
+        proxy.cut();
+        sleep(BETWEEN_CUTS).await;
+    }
+}
+
+pub(crate) async fn postgres_refused(world: &mut World) -> Result<Duration> {
+    world.postgres.refuse();
+    sleep(REFUSED).await;
+    world.postgres.clear_up();
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn postgres_slow(world: &mut World) -> Result<Duration> {
+    world.postgres.delay(LATE);
+    sleep(SLOW).await;
+    world.postgres.clear_up();
+    world.recovery(Moment::now()).await
+}
+
+/// From the beginning: nobody ends it.
+pub(crate) async fn postgres_stalled(world: &mut World) -> Result<Duration> {
+    world.postgres.stall(Way::Both);
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn postgres_deaf(world: &mut World) -> Result<Duration> {
+    world.postgres.stall(Way::ToClient);
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn redis_stalled(world: &mut World) -> Result<Duration> {
+    world.redis.stall(Way::Both);
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn postgres_silent(world: &mut World) -> Result<Duration> {
+    silent(&world.postgres).await;
+    world.recovery(Moment::now()).await
+}
+
+pub(crate) async fn redis_silent(world: &mut World) -> Result<Duration> {
+    silent(&world.redis).await;
+    world.recovery(Moment::now()).await
+}
+
+async fn silent(proxy: &Proxy) {
+    proxy.silence();
+    sleep(SILENT).await;
+    proxy.clear_up();
+}

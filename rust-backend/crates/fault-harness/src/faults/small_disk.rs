@@ -1,0 +1,138 @@
+//! A disk that is full when we want it: a tmpfs of some megabytes as a tablespace.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use event_store::PgPool;
+use tempfile::TempDir;
+use testbed::Bed;
+
+/// Enough for what a world writes before it is filled.
+const SIZE: &str = "size=64m";
+/// What PostgreSQL's log says then, really and in pretence.
+const SAYS: [&str; 2] = ["No space left on device", "pretended that no space is left"];
+
+/// What a processor and a worker write, with its indexes, in the order in which they lock.
+const MOVE: &str = "
+DO $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN
+        WITH ours (name, place) AS (
+            VALUES ('jobs'::regclass, 1), ('action_results', 2), ('shard_cursors', 3))
+        SELECT name, 'TABLE' AS kind, place FROM ours
+        UNION ALL
+        SELECT indexrelid::regclass, 'INDEX', place FROM pg_index JOIN ours ON indrelid = name
+        ORDER BY place
+    LOOP
+        EXECUTE format('ALTER %s %s SET TABLESPACE small', part.kind, part.name);
+    END LOOP;
+END
+$$";
+
+/// Where nothing may be mounted, the same error is raised instead.
+const PRETEND: &str = "
+CREATE FUNCTION pretend_full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'pretended that no space is left' USING ERRCODE = 'disk_full';
+END
+$$;
+CREATE TRIGGER pretend_full BEFORE INSERT ON jobs EXECUTE FUNCTION pretend_full();
+CREATE TRIGGER pretend_full BEFORE INSERT ON action_results EXECUTE FUNCTION pretend_full()";
+const PRETEND_NO_MORE: &str = "
+DROP TRIGGER pretend_full ON jobs;
+DROP TRIGGER pretend_full ON action_results";
+
+/// The disk. Dropping it unmounts it, once nobody has a file open there.
+pub struct SmallDisk {
+    /// `None` where the system lets us mount nothing.
+    mounted: Option<TempDir>,
+}
+
+impl SmallDisk {
+    /// An empty one that the server of a bed may write to.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of(bed: &Bed) -> Result<Self> {
+        let owner = bed.postgres.socket_dir().metadata()?;
+        let folder = tempfile::Builder::new().prefix("agentauri-disk-").tempdir()?;
+        // The server passes through to what is mounted there, which is its own.
+        let options = format!("{SIZE},mode=0700,uid={},gid={}", owner.uid(), owner.gid());
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "agentauri-disk"])
+            .arg(folder.path())
+            .output();
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        Ok(Self { mounted: is_mounted.then_some(folder) })
+    }
+
+    /// Moves to it what a processor and a worker write.
+    ///
+    /// # Errors
+    /// PostgreSQL's.
+    pub async fn hold_our_tables(&self, pool: &PgPool) -> Result<()> {
+        let Some(folder) = &self.mounted else { return Ok(()) };
+        let place = folder.path().display();
+        let create = format!("CREATE TABLESPACE small LOCATION '{place}'");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(pool).await?;
+        sqlx::raw_sql(MOVE).execute(pool).await?;
+        Ok(())
+    }
+
+    /// Leaves no byte free.
+    ///
+    /// # Errors
+    /// The system's or PostgreSQL's.
+    pub async fn fill(&self, pool: &PgPool) -> Result<()> {
+        let Some(ballast) = self.ballast() else {
+            sqlx::raw_sql(PRETEND).execute(pool).await?;
+            return Ok(());
+        };
+        let mut file = File::create(ballast)?;
+        loop {
+            match file.write_all(&[0; 4096]) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(error).context("filling the disk"),
+            }
+        }
+    }
+
+    /// Gives the room back.
+    ///
+    /// # Errors
+    /// The system's or PostgreSQL's.
+    pub async fn free(&self, pool: &PgPool) -> Result<()> {
+        if let Some(ballast) = self.ballast() {
+            fs::remove_file(ballast)?;
+        } else {
+            sqlx::raw_sql(PRETEND_NO_MORE).execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    fn ballast(&self) -> Option<PathBuf> {
+        self.mounted.as_ref().map(|folder| folder.path().join("ballast"))
+    }
+}
+
+/// Whether PostgreSQL has met the end of the disk.
+pub(crate) fn was_full(bed: &Bed) -> bool {
+    let log = fs::read_to_string(bed.postgres.log_path()).unwrap_or_default();
+    SAYS.iter().any(|says| log.contains(says))
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.mounted {
+            // Lazily: a server that still runs keeps its files until its end.
+            let _ = Command::new("umount").arg("-l").arg(folder.path()).status();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The real binaries, connected through the proxies.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use testbed::{Bed, Process};
+use url::Url;
+
+use crate::proxy::Proxy;
+
+/// Pauses between attempts: short, so that what a fault interrupts is tried again while we look.
+const RETRY_SCHEDULE: &str = "0s,500ms,1s,1s,2s,2s,5s,5s,5s,5s,5s,5s";
+
+/// A program of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `event-processor`.
+    Processor,
+    /// `action-worker`.
+    Worker,
+    /// `agentauri run`: both in one process.
+    Run,
+}
+
+impl Program {
+    fn binary(self) -> &'static str {
+        match self {
+            Self::Processor => "event-processor",
+            Self::Worker => "action-worker",
+            Self::Run => "agentauri",
+        }
+    }
+}
+
+/// Processes of ours, all of which should run.
+#[derive(Default)]
+pub struct Fleet {
+    members: Vec<(Program, Process)>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Fleet {
+    /// A fleet without a member, on a bed's servers behind their proxies.
+    ///
+    /// # Errors
+    /// A server has no port.
+    pub fn new(bed: &Bed, postgres: &Proxy, redis: &Proxy) -> Result<Self> {
+        let variables = vec![
+            ("DATABASE_URL", through(postgres, &bed.postgres.url())?),
+            ("REDIS_URL", through(redis, &bed.redis.url())?),
+            ("AGENTAURI_RETRY_SCHEDULE", RETRY_SCHEDULE.to_owned()),
+        ];
+        Ok(Self { members: Vec::new(), variables })
+    }
+
+    /// Starts one more.
+    pub fn start(&mut self, bed: &Bed, program: Program) {
+        let mut command = Process::command(program.binary(), bed);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        if program == Program::Run {
+            command.arg("run");
+        }
+        self.members.push((program, Process::spawn(command)));
+    }
+
+    /// The first of its kind.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn first(&self, program: Program) -> &Process {
+        let found = self.members.iter().find(|(kind, _)| *kind == program);
+        &found.expect("one was started").1
+    }
+
+    /// kill -9 of the first of its kind.
+    ///
+    /// # Panics
+    /// There is none, or it has ended before.
+    pub async fn kill9(&mut self, program: Program) {
+        let (_, mut process) = self.members.remove(self.place(program));
+        process.kill9().await;
+    }
+
+    /// SIGTERM to the first of its kind, and waits for its end.
+    ///
+    /// # Errors
+    /// It did not end as it should.
+    ///
+    /// # Panics
+    /// There is none.
+    pub async fn retire(&mut self, program: Program) -> Result<()> {
+        let (_, mut process) = self.members.remove(self.place(program));
+        process.signal("TERM");
+        let code = process.ended().await;
+        ensure!(code == 0, "{} ended with {code} after SIGTERM", program.binary());
+        Ok(())
+    }
+
+    /// What is to be said against its members: who is not there any more, though nobody ended it.
+    pub fn deserters(&mut self) -> Vec<String> {
+        let gone = self.members.iter_mut().filter_map(|(program, process)| {
+            let last = process.lines().pop().unwrap_or_default();
+            (!process.is_running()).then(|| format!("{} ended: {last}", program.binary()))
+        });
+        gone.collect()
+    }
+
+    /// Writes what each member said to a file of its own.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_logs(&self, folder: &Path) -> Result<()> {
+        for (number, (program, process)) in self.members.iter().enumerate() {
+            let file = folder.join(format!("{number}-{}.log", program.binary()));
+            std::fs::write(file, process.lines().join("\n"))?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, program: Program) -> usize {
+        let found = self.members.iter().position(|(kind, _)| *kind == program);
+        found.expect("one was started")
+    }
+}
+
+/// The port in a URL of a server.
+///
+/// # Errors
+/// It has none.
+pub fn port(url: &str) -> Result<u16> {
+    Url::parse(url)?.port().ok_or_else(|| anyhow::anyhow!("a server without a port"))
+}
+
+fn through(proxy: &Proxy, url: &str) -> Result<String> {
+    let mut url = Url::parse(url)?;
+    let changed = url.set_port(Some(proxy.port()));
+    ensure!(changed.is_ok(), "a server without a port");
+    Ok(url.into())
+}
