@@ -60,7 +60,7 @@ BEGIN
 END
 $$;
 
--- Rings a bell of its own: `new_event` speaks of insertions only.
+-- Rings a bell of its own, in the mode that insertions ring in: `new_event` speaks of those only.
 CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -73,7 +73,12 @@ BEGIN
     WHERE later.revision <> earlier.revision
     ORDER BY later.block_number, later.log_index;
     IF FOUND AND pg_notification_queue_usage() <= 0.5 THEN
-        PERFORM pg_notify('event_log', '');
+        PERFORM pg_notify('event_log', '')
+        WHERE CASE notification_mode()
+            WHEN 'row' THEN true
+            WHEN 'gated' THEN somebody_sleeps()
+            ELSE false
+        END;
     END IF;
     RETURN NULL;
 END

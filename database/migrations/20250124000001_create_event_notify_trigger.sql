@@ -1,20 +1,44 @@
 -- The bell: wakes whoever sleeps. It is a hint and never the data; what is judged is read from the
 -- log, so a lost notification delays and loses nothing.
-CREATE OR REPLACE FUNCTION notify_new_event() RETURNS trigger
+CREATE OR REPLACE FUNCTION ring_new_event(
+    event_id TEXT, chain_id BIGINT, block_number BIGINT, event_type TEXT, registry TEXT
+) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    payload TEXT;
 BEGIN
     -- A full queue would fail the INSERT. Half full means that a listener is stuck.
-    IF pg_notification_queue_usage() <= 0.5 THEN
-        PERFORM pg_notify(
-            'new_event',
-            json_build_object(
-                'event_id', NEW.id,
-                'chain_id', NEW.chain_id,
-                'block_number', NEW.block_number,
-                'event_type', NEW.event_type,
-                'registry', NEW.registry
-            )::text
-        );
+    IF pg_notification_queue_usage() > 0.5 THEN
+        RETURN;
+    END IF;
+    payload := json_build_object(
+        'event_id', event_id,
+        'chain_id', chain_id,
+        'block_number', block_number,
+        'event_type', event_type,
+        'registry', registry
+    );
+    PERFORM pg_notify('new_event', payload);
+    -- A channel's name has at most 63 bytes; a longer one would fail the INSERT.
+    IF notification_registry_channels() AND octet_length(registry) <= 53 THEN
+        PERFORM pg_notify('new_event_' || registry, payload);
+    END IF;
+    IF notification_chain_channels() THEN
+        PERFORM pg_notify('new_event_' || chain_id, payload);
+    END IF;
+END
+$$;
+
+-- Mode `row`. It sets no search_path, which would cost a silent row more than all the rest; it runs
+-- with the writer's rights.
+CREATE OR REPLACE FUNCTION notify_new_event() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF public.notification_mode() = 'row' THEN
+        IF public.is_worth_a_bell(NEW.chain_id, NEW.registry, NEW.event_type) THEN
+            PERFORM public.ring_new_event(
+                NEW.id, NEW.chain_id, NEW.block_number, NEW.event_type, NEW.registry);
+        END IF;
     END IF;
     RETURN NULL;
 END
@@ -31,20 +55,12 @@ SELECT enable_trigger_always('events', 'trigger_notify_new_event');
 -- The same for a session in the replica role on a hypertable, where the chunks' copies of the row
 -- trigger are not ALWAYS.
 CREATE OR REPLACE FUNCTION notify_replicated_events() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
-    IF pg_notification_queue_usage() <= 0.5 THEN
-        PERFORM pg_notify(
-            'new_event',
-            json_build_object(
-                'event_id', id,
-                'chain_id', chain_id,
-                'block_number', block_number,
-                'event_type', event_type,
-                'registry', registry
-            )::text
-        )
-        FROM inserted;
+    IF public.notification_mode() = 'row' THEN
+        PERFORM public.ring_new_event(id, chain_id, block_number, event_type, registry)
+        FROM inserted
+        WHERE public.is_worth_a_bell(chain_id, registry, event_type);
     END IF;
     RETURN NULL;
 END

@@ -85,6 +85,16 @@ CREATE FUNCTION pg_temp.event(
         'invalidated', false, 'revision', 0));
 $$;
 
+-- How the bell rings from now on: at first for every row. finish() puts back what was there.
+CREATE TEMP TABLE tap_settings AS TABLE notification_settings;
+CREATE PROCEDURE pg_temp.ring(
+    mode text, registry_channels boolean DEFAULT false, chain_channels boolean DEFAULT false,
+    only_matching boolean DEFAULT false
+) LANGUAGE sql AS $$
+    DELETE FROM notification_settings;
+    INSERT INTO notification_settings VALUES (true, $1, $2, $3, $4);
+$$;
+
 -- What the log of our chains says since the last call, in its own order, as name@revision.
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE sql AS $$
     WITH taken AS (DELETE FROM event_log WHERE chain_id < 0 RETURNING *)
@@ -121,6 +131,14 @@ BEGIN
 END
 $$;
 
+-- The one value that a query gives on another connection.
+CREATE FUNCTION pg_temp.elsewhere(connection text, query text) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT value FROM dblink(connection, query) AS answer (value text));
+END
+$$;
+
 -- What this session has said since the last call. Notifications arrive in the order of the commits,
 -- so whatever comes after the fence was said after the call.
 CREATE FUNCTION pg_temp.heard() RETURNS TABLE (channel text, payload text) LANGUAGE plpgsql AS $$
@@ -153,6 +171,14 @@ CREATE FUNCTION pg_temp.heard_ids() RETURNS text LANGUAGE sql AS $$
     WHERE channel = 'new_event';
 $$;
 
+-- The channels heard and the ids on each, in order.
+CREATE FUNCTION pg_temp.heard_channels() RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(
+        string_agg(channel || ' ' || (payload::json ->> 'event_id'), ', ' ORDER BY n), 'nothing')
+    FROM pg_temp.heard() WITH ORDINALITY AS heard (channel, payload, n)
+    WHERE channel LIKE 'new\_event%';
+$$;
+
 -- How often the bell of revisions rang.
 CREATE FUNCTION pg_temp.heard_bells() RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM pg_temp.heard() WHERE channel = 'event_log';
@@ -167,6 +193,11 @@ BEGIN
     DELETE FROM checkpoints WHERE chain_id < 0;
     DELETE FROM jobs WHERE chain_id < 0;
     DELETE FROM event_log WHERE chain_id < 0;
+    IF EXISTS (SELECT FROM triggers WHERE owner = 'tap') THEN
+        DELETE FROM trigger_versions USING triggers WHERE trigger_id = id AND owner = 'tap';
+        DELETE FROM triggers WHERE owner = 'tap';
+        UPDATE trigger_set SET revision = revision + 1;
+    END IF;
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
        AND NOT EXISTS (SELECT FROM events WHERE "timestamp" < 94608000) THEN
         PERFORM drop_chunks('events', older_than => 94608000);
@@ -198,6 +229,11 @@ DECLARE
     failed bigint := nextval('pg_temp.tap_failed');
 BEGIN
     CALL pg_temp.clean();
+    IF EXISTS (TABLE notification_settings EXCEPT TABLE pg_temp.tap_settings)
+       OR EXISTS (TABLE pg_temp.tap_settings EXCEPT TABLE notification_settings) THEN
+        DELETE FROM notification_settings;
+        INSERT INTO notification_settings TABLE pg_temp.tap_settings;
+    END IF;
     IF failed > 0 OR asserted <> planned THEN
         RAISE EXCEPTION '% assertions planned, % made, % failed', planned, asserted, failed;
     END IF;
@@ -206,3 +242,4 @@ $$;
 
 -- What an interrupted run left behind.
 CALL pg_temp.clean();
+CALL pg_temp.ring('row');

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 const EXAMPLES: &str = "\
@@ -48,8 +48,15 @@ pub(crate) enum Command {
     /// The jobs: what was decided, and what came of it.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// How the database rings for new events: for every row, only for sleepers, or never.
+    #[command(subcommand)]
+    Notifications(Notifications),
     /// How far each chain is, what the jobs do, what holds things back.
     Status,
+    Bench(bench::Options),
+    /// What `bench` starts for itself.
+    #[command(subcommand, hide = true)]
+    BenchPart(bench::Part),
 }
 
 #[derive(Debug, clap::Args)]
@@ -149,6 +156,52 @@ pub(crate) enum Jobs {
         /// Its id: the `webhook-id` that the receiver saw.
         id: Uuid,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notifications {
+    /// Show the settings in force.
+    #[command(after_help = "Example:\n  agentauri notifications show --json")]
+    Show,
+    /// Change settings while everything runs; what is not named stays.
+    #[command(after_help = "Examples:\n  agentauri notifications set --mode gated\n  \
+        agentauri notifications set --registry-channels on --only-matching off")]
+    Set(NotificationChange),
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct NotificationChange {
+    /// When an insertion rings `new_event`.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<NotificationMode>,
+    /// Ring also on a channel of the registry, such as `new_event_identity`.
+    #[arg(long, value_enum)]
+    pub(crate) registry_channels: Option<Switch>,
+    /// Ring also on a channel of the chain, such as `new_event_8453`.
+    #[arg(long, value_enum)]
+    pub(crate) chain_channels: Option<Switch>,
+    /// Ring only for what an active trigger could match; the rest is judged within half a second.
+    #[arg(long, value_enum)]
+    pub(crate) only_matching: Option<Switch>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NotificationMode {
+    /// For every row.
+    Row,
+    /// Once a statement, and only while a processor sleeps.
+    Gated,
+    /// Never; processors look every half second.
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// How many rows a list may have.

@@ -6,7 +6,7 @@ use service::config::{ConfigError, Settings};
 use service::logs::{self, Destination};
 
 use crate::args::{Args, Command};
-use crate::{demo, doctor, events, jobs, output, parts, status, triggers};
+use crate::{bench, demo, doctor, events, jobs, notifications, output, parts, status, triggers};
 
 /// Connections of a command that only looks.
 const CONNECTIONS: u32 = 2;
@@ -15,7 +15,9 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
     let settings = Settings::load()?;
     // `run` is a process whose output is its log; the others' output is their answer.
     match args.command {
-        Command::Run => logs::init(Destination::Stdout, &settings)?,
+        Command::Run | Command::BenchPart(::bench::Part::Yardstick) => {
+            logs::init(Destination::Stdout, &settings)?;
+        }
         _ => logs::init_quiet(Destination::Stderr, &settings)?,
     }
     match args.command {
@@ -33,7 +35,12 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
         }
         Command::Jobs(command) => jobs::jobs(command, &migrated(&settings).await?, args.json).await,
+        Command::Notifications(command) => {
+            notifications::notifications(command, &migrated(&settings).await?, args.json).await
+        }
         Command::Status => status::status(&migrated(&settings).await?, args.json).await,
+        Command::Bench(options) => bench::bench(options, args.json).await,
+        Command::BenchPart(part) => part.run(&settings).await,
     }
 }
 

@@ -100,13 +100,14 @@ async fn schema(pool: &PgPool) -> Result<String> {
     let enabled: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_trigger
          WHERE tgrelid = 'events'::regclass AND tgenabled <> 'D'
-           AND tgname IN ('trigger_notify_new_event', 'trigger_log_inserted_events',
-                          'trigger_log_revised_events', 'trigger_revise_event')",
+           AND tgname IN ('trigger_notify_new_event', 'trigger_notify_sleepers',
+                          'trigger_log_inserted_events', 'trigger_log_revised_events',
+                          'trigger_revise_event')",
     )
     .fetch_one(pool)
     .await?;
-    if enabled != 4 {
-        bail!("{} of the 4 triggers on `events` are missing or disabled", 4 - enabled);
+    if enabled != 5 {
+        bail!("{} of the 5 triggers on `events` are missing or disabled", 5 - enabled);
     }
     Ok("up to date, triggers on `events` enabled".to_owned())
 }
@@ -125,7 +126,8 @@ async fn notification(pool: &PgPool) -> Result<String> {
     if usage > 0.5 {
         bail!("the queue is {:.0} % full; some session listens and never reads", usage * 100.0);
     }
-    Ok(format!("arrive; the queue is {:.0} % full", usage * 100.0))
+    let mode = event_store::notification_settings::in_force(pool).await?.mode.name();
+    Ok(format!("arrive; mode {mode}; the queue is {:.0} % full", usage * 100.0))
 }
 
 async fn open_transactions(pool: &PgPool) -> Result<String> {

@@ -4,12 +4,14 @@
 //! here: the commands put the other crates' parts together and print what they say.
 
 mod args;
+mod bench;
 mod chains;
 mod demo;
 mod dispatch;
 mod doctor;
 mod events;
 mod jobs;
+mod notifications;
 mod output;
 mod parts;
 mod servers;

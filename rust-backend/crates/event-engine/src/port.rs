@@ -43,6 +43,38 @@ pub trait Shards: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Self::Claim>, Self::Error>> + Send;
 }
 
+/// What stands between those who write and those who sleep, where writers ring only for sleepers.
+pub trait Gate: Send + Sync + 'static {
+    /// Asks that every commit rings from now on, until [`Gate::open`].
+    fn shut(&self) -> impl Future<Output = Sleep> + Send;
+
+    /// Says that nobody sleeps here any more. To be called after each sleep.
+    fn open(&self);
+}
+
+/// Whether the bell can be trusted with a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleep {
+    /// As well as it ever can: sleep.
+    Now,
+    /// From now on. What was committed before may not have rung: look once more, then sleep.
+    AfterALook,
+    /// No: somebody is just writing, and may commit without ringing. Look again soon.
+    NotNow,
+}
+
+/// No gate: writers ring, or do not, without asking who sleeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoGate;
+
+impl Gate for NoGate {
+    async fn shut(&self) -> Sleep {
+        Sleep::Now
+    }
+
+    fn open(&self) {}
+}
+
 /// A shard that is ours, with its next entries.
 pub trait Claim: Send {
     /// Why it did not work.

@@ -15,7 +15,7 @@ const ID_CHARS_MAX: usize = 200;
 
 /// Counts and names what arrives. Clones share one count.
 #[derive(Clone, Debug)]
-pub struct Announcer {
+pub(crate) struct Announcer {
     received: Arc<Mutex<Window>>,
     processed: Arc<Mutex<Window>>,
 }

@@ -4,7 +4,8 @@
 //! and sleeps again. What wakes it ([`wake`]) is a notification ([`listener`]), the start, a
 //! reconnect or the tick; they are all the same, because none of them is believed: what there is to
 //! do is read from the shards' log. So a lost notification delays and loses nothing, and a false
-//! one costs a look.
+//! one costs a look. Where writers ring only for sleepers, the loop asks the gate ([`gate`]) before
+//! it sleeps.
 //!
 //! Judging itself is the engine's `decide`, pure. Its plan is committed with the shard's cursor in
 //! one transaction; then the ids of the new jobs go to the queue ([`push`]), and if that fails the
@@ -15,7 +16,8 @@
 //! waits for Redis.
 
 mod announce;
-pub mod listener;
+mod gate;
+mod listener;
 mod measures;
 mod memory;
 mod pace;

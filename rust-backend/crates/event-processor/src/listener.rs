@@ -1,19 +1,19 @@
-//! Listens for notifications and rings the bell for each.
+//! Listens for notifications, rings the bell for each, and keeps the gate.
 
-use std::io;
 use std::time::Duration;
 
-use event_store::PgPool;
+use event_store::notification_settings::{self, Mode};
+use event_store::{PgPool, StoreError, answered, gate};
 use serde::Deserialize;
-use sqlx::postgres::{PgListener, PgPoolOptions};
-use tokio::time::timeout;
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::Announcer;
+use crate::gate::{Keeper, Order};
 use crate::wake::Wake;
 
-/// What INSERT rings, for each row.
-pub const NEW_EVENT: &str = "new_event";
+/// What INSERT rings.
+const NEW_EVENT: &str = "new_event";
 /// What a change of `invalidated` rings.
 const EVENT_LOG: &str = "event_log";
 /// Between two attempts to listen while PostgreSQL is away.
@@ -21,74 +21,117 @@ const RETRY: Duration = Duration::from_millis(500);
 /// A connection that has said nothing for this long is asked whether it is still there: one that
 /// died without telling says nothing either, and the tick alone is slow.
 const QUIET: Duration = Duration::from_secs(3);
-/// How long it may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// Listens until `shutdown`, and rings whenever something may have happened: a notification, a
-/// connection made, a connection lost. Rings while it cannot listen are left to the tick.
-pub async fn listen(pool: PgPool, wake: Wake, announcer: Announcer, shutdown: CancellationToken) {
-    while !shutdown.is_cancelled() {
-        let lost = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return,
-            lost = session(&pool, &wake, &announcer) => lost,
-        };
-        wake.ring();
-        tracing::warn!(error = %lost, "Not listening; judging goes on by the tick");
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(RETRY) => {}
+/// Hears notifications until it is told to stop.
+pub(crate) struct Listener {
+    /// Says where to connect; the connection that listens is one of its own.
+    pub(crate) pool: PgPool,
+    /// Is rung whenever something may have happened: a notification, a connection made, a
+    /// connection lost.
+    pub(crate) wake: Wake,
+    pub(crate) announcer: Announcer,
+    pub(crate) keeper: Keeper,
+}
+
+impl Listener {
+    /// Listens until `shutdown`. While it cannot listen, all is left to the tick.
+    pub(crate) async fn listen(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let ended = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                ended = self.session() => ended,
+            };
+            self.keeper.lost();
+            self.wake.ring();
+            let Err(error) = ended else {
+                tracing::warn!("The connection that listens was cut; listening again");
+                continue;
+            };
+            tracing::warn!(%error, "Not listening; judging goes on by the tick");
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(RETRY) => {}
+            }
         }
+    }
+
+    /// One connection's life, until it is cut. What was missed before it or between two of its
+    /// lives is found by the look that each ring starts.
+    async fn session(&mut self) -> Result<(), StoreError> {
+        let mut listener = answered(self.begun()).await?;
+        tracing::info!("Listening for PostgreSQL NOTIFY events on channel '{NEW_EVENT}'");
+        self.wake.ring();
+        loop {
+            tokio::select! {
+                biased;
+                Some(order) = self.keeper.orders.recv() => {
+                    answered(obey(order, &mut listener)).await?;
+                }
+                heard = listener.try_recv() => {
+                    let Some(notification) = heard? else { return Ok(()) };
+                    answered(self.hear(&notification, &mut listener)).await?;
+                }
+                () = tokio::time::sleep(QUIET) => answered(is_there(&mut listener)).await?,
+            }
+        }
+    }
+
+    /// A connection that listens, from a pool of its own: one that dies without telling takes its
+    /// place in the pool along for as long as TCP believes in it. It is closed behind us, and a
+    /// gate that is shut opens.
+    async fn begun(&self) -> Result<PgListener, StoreError> {
+        let options = self.pool.connect_options().as_ref().clone();
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        // A receiver that reconnects by itself could not be interrupted by orders.
+        listener.eager_reconnect(false);
+        // First, so that no change of mode is missed between the look and the bell.
+        listener.listen(notification_settings::CHANNEL).await?;
+        self.learn_mode(&mut listener).await?;
+        listener.listen_all([NEW_EVENT, EVENT_LOG]).await?;
+        Ok(listener)
+    }
+
+    async fn hear(
+        &mut self,
+        notification: &PgNotification,
+        listener: &mut PgListener,
+    ) -> Result<(), StoreError> {
+        match notification.channel() {
+            NEW_EVENT => self.announcer.received(&event_id(notification.payload())),
+            notification_settings::CHANNEL => self.learn_mode(listener).await?,
+            _ => {}
+        }
+        self.wake.ring();
+        Ok(())
+    }
+
+    /// How writers ring from now on. Whoever sleeps by an earlier mode is woken after this.
+    async fn learn_mode(&self, listener: &mut PgListener) -> Result<(), StoreError> {
+        let settings = notification_settings::in_force(listener).await?;
+        self.keeper.set_gated(settings.mode == Mode::Gated);
+        tracing::debug!(mode = settings.mode.name(), "The notification mode");
+        Ok(())
     }
 }
 
-/// One connection's life. What was missed before it or between two of its lives is found by the
-/// look that each ring starts.
-async fn session(pool: &PgPool, wake: &Wake, announcer: &Announcer) -> sqlx::Error {
-    let mut listener = match begun(pool).await {
-        Ok(listener) => listener,
-        Err(error) => return error,
-    };
-    tracing::info!("Listening for PostgreSQL NOTIFY events on channel '{NEW_EVENT}'");
-    loop {
-        wake.ring();
-        let Ok(received) = timeout(QUIET, listener.try_recv()).await else {
-            match still_there(&mut listener).await {
-                Ok(()) => continue,
-                Err(error) => return error,
-            }
-        };
-        match received {
-            Ok(Some(notification)) if notification.channel() == NEW_EVENT => {
-                announcer.received(&event_id(notification.payload()));
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => tracing::warn!("The connection that listens was cut; listening again"),
-            Err(error) => return error,
+async fn obey(order: Order, listener: &mut PgListener) -> Result<(), StoreError> {
+    match order {
+        Order::Shut(answer) => {
+            let shut = gate::shut(&mut *listener).await?;
+            // Whoever asked and waits no more sends an order to open it.
+            answer.send(shut).ok();
         }
+        Order::Open => gate::open(listener).await?,
     }
-}
-
-/// A connection that listens, from a pool of its own: one that dies without telling takes its place
-/// in the pool along for as long as TCP believes in it.
-async fn begun(pool: &PgPool) -> sqlx::Result<PgListener> {
-    let options = pool.connect_options().as_ref().clone();
-    let own = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_MAX);
-    let mut listener = PgListener::connect_with(&own.connect_lazy_with(options)).await?;
-    let listening = listener.listen_all([NEW_EVENT, EVENT_LOG]);
-    timeout(ANSWER_MAX, listening).await.unwrap_or_else(|_| Err(silent()))?;
-    Ok(listener)
-}
-
-async fn still_there(listener: &mut PgListener) -> sqlx::Result<()> {
-    let asked = sqlx::query("SELECT 1").execute(listener);
-    timeout(ANSWER_MAX, asked).await.unwrap_or_else(|_| Err(silent()))?;
     Ok(())
 }
 
-fn silent() -> sqlx::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the connection that listens is dead").into()
+async fn is_there(listener: &mut PgListener) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1").execute(listener).await?;
+    Ok(())
 }
 
 /// The id in a payload, or the payload itself: any role may send one.

@@ -14,16 +14,17 @@ use service::signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::Announcer;
-use crate::listener;
+use crate::gate::gate;
+use crate::listener::Listener;
 use crate::measures;
 use crate::push::{self, Outlet};
 use crate::wake::Wake;
 use crate::watch;
 use crate::wheel::{self, Audience, Wheel};
 
-/// Connections of a processor's pool: a claim for each shard it judges at once, the survey, the
-/// watch, and one to spare. The one that listens has a pool of its own.
-pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 3;
+/// Connections a processor needs in its pool: a claim for each shard it judges at once, the survey
+/// and the watch. The one that listens is beside the pool.
+pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 2;
 
 /// Judges the events of a database until it is told to stop.
 pub struct Processor {
@@ -40,20 +41,28 @@ pub struct Processor {
 impl Processor {
     /// Runs until `shutdown`. What has been judged is committed, and its jobs are handed over.
     pub async fn run(self, shutdown: CancellationToken) {
+        self.run_with_tick(wheel::TICK, shutdown).await;
+    }
+
+    /// The same with another longest sleep: with a long one, what only the tick would find shows.
+    pub async fn run_with_tick(self, tick: Duration, shutdown: CancellationToken) {
         measures::describe();
         let wake = Wake::default();
         let announcer = Announcer::default();
         let (outlet, emptied) = push::outlet(self.queue);
         let emptied = tokio::spawn(emptied);
-        let listening = tokio::spawn(listener::listen(
-            self.pool.clone(),
-            wake.clone(),
-            announcer.clone(),
-            shutdown.clone(),
-        ));
+        let (gate, keeper) = gate();
+        let listener = Listener {
+            pool: self.pool.clone(),
+            wake: wake.clone(),
+            announcer: announcer.clone(),
+            keeper,
+        };
+        let listening = tokio::spawn(listener.listen(shutdown.clone()));
         let watching = tokio::spawn(watch::watch(self.pool.clone(), shutdown.clone()));
         let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
-        let wheel = Wheel::new(PgShards::new(self.pool, &self.name), audience, wake);
+        let shards = PgShards::new(self.pool, &self.name);
+        let wheel = Wheel::new(shards, audience, wake).gated(gate, tick);
         // With the wheel the last outlet goes; then the rest is pushed.
         wheel.run(&shutdown).await;
         for task in [emptied, listening, watching] {

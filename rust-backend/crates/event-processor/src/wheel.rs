@@ -7,7 +7,7 @@ use std::time::Duration;
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
-use event_engine::port::{Shards, Survey};
+use event_engine::port::{Gate, NoGate, Shards, Sleep, Survey};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,9 @@ pub const BATCH_ENTRIES_MAX: u32 = 500;
 /// Shards judged at the same time, each on a connection of its own.
 pub const SHARDS_AT_ONCE: u32 = 4;
 /// The longest sleep: what a lost notification costs at most.
-const TICK: Duration = Duration::from_millis(500);
-/// The shortest and the longest wait where entries stand that may not be judged yet.
+pub const TICK: Duration = Duration::from_millis(500);
+/// The shortest and the longest wait where entries stand that may not be judged yet, or a writer is
+/// at work that may not ring.
 const POLL_MIN: Duration = Duration::from_millis(1);
 const POLL_MAX: Duration = Duration::from_millis(20);
 /// The shortest and the longest wait while the store does not answer.
@@ -39,16 +40,19 @@ pub trait Audience: Send + Sync + 'static {
 
 /// The judging loop over the shards of a store. A shard's trouble is its own: each is judged by a
 /// task of its own, and rests by itself where that fails.
-pub struct Wheel<S: Shards, A> {
+pub struct Wheel<S: Shards, A, G = NoGate> {
     judge: Arc<Judge<S, A>>,
     wake: Wake,
+    gate: G,
+    /// The longest sleep.
+    tick: Duration,
     paces: BTreeMap<ChainId, Pace>,
     tasks: JoinSet<Result<bool, S::Error>>,
     /// The shard of each task: those that are being judged.
     shard_of: HashMap<Id, ChainId>,
     /// Turns begun, of all shards.
     turns: u64,
-    /// The wait where entries are held back; doubled each time in vain.
+    /// The wait where nobody may sleep; doubled each time in vain.
     poll: Duration,
     /// The wait while the store does not answer; zero while it does.
     trouble: Duration,
@@ -60,6 +64,8 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
         Self {
             judge: Arc::new(Judge::new(shards, audience)),
             wake,
+            gate: NoGate,
+            tick: TICK,
             paces: BTreeMap::new(),
             tasks: JoinSet::new(),
             shard_of: HashMap::new(),
@@ -69,24 +75,66 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
         }
     }
 
+    /// The same loop, which asks `gate` before it sleeps, and sleeps for `tick` at most.
+    pub fn gated<G: Gate>(self, gate: G, tick: Duration) -> Wheel<S, A, G> {
+        let Self {
+            judge,
+            wake,
+            gate: NoGate,
+            tick: _,
+            paces,
+            tasks,
+            shard_of,
+            turns,
+            poll,
+            trouble,
+        } = self;
+        Wheel { judge, wake, gate, tick, paces, tasks, shard_of, turns, poll, trouble }
+    }
+}
+
+impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// Turns until `shutdown`; the turns under way are finished first.
     pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
-            let survey = self.judge.shards.survey().await;
-            self.judge.audience.turned(survey.is_ok());
-            let pause = match survey {
-                Ok(survey) => self.begin(&survey),
-                Err(error) => self.troubled(&error),
-            };
+            let pause = self.pause().await;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 _ = self.wake.sleep(pause) => {}
             }
+            self.gate.open();
         }
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended);
+        }
+    }
+
+    /// Looks, and tells how long to wait. A wait that only a bell could end in time has to be let
+    /// by the gate, and what came before the gate was shut has to be looked for.
+    async fn pause(&mut self) -> Duration {
+        let pause = self.look().await;
+        // While every place is taken a bell changes nothing: a turn has to end first.
+        let full = self.tasks.len() == SHARDS_AT_ONCE as usize;
+        if pause <= POLL_MAX || full || !self.trouble.is_zero() {
+            return pause;
+        }
+        let sleep = self.gate.shut().await;
+        if sleep == Sleep::NotNow {
+            return self.next_poll();
+        }
+        self.poll = POLL_MIN;
+        if sleep == Sleep::AfterALook { self.look().await } else { pause }
+    }
+
+    /// Surveys the shards, begins what there is to do, and tells how long to wait for news.
+    async fn look(&mut self) -> Duration {
+        let survey = self.judge.shards.survey().await;
+        self.judge.audience.turned(survey.is_ok());
+        match survey {
+            Ok(survey) => self.begin(&survey),
+            Err(error) => self.troubled(&error),
         }
     }
 
@@ -97,7 +145,7 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             self.trouble = Duration::ZERO;
         }
         let now = Instant::now();
-        let mut pause = TICK;
+        let mut pause = self.tick;
         let mut ready = survey.ready.clone();
         ready.sort_by_key(|shard| self.paces.get(shard).map_or(0, |pace| pace.latest_turn));
         for shard in ready {
@@ -117,12 +165,16 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             }
         }
         if survey.held {
-            pause = pause.min(self.poll);
-            self.poll = (self.poll * 2).min(POLL_MAX);
-        } else {
-            self.poll = POLL_MIN;
+            pause = pause.min(self.next_poll());
         }
         pause
+    }
+
+    /// The pause where nobody may sleep.
+    fn next_poll(&mut self) -> Duration {
+        let poll = self.poll;
+        self.poll = (poll * 2).min(POLL_MAX);
+        poll
     }
 
     fn ended(&mut self, ended: Result<(Id, Result<bool, S::Error>), JoinError>) {

@@ -4,8 +4,9 @@
 //! [`PgShards`] surveys, claims and commits: the shard's lock, its cursor, the next entries of its
 //! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
-//! triggers. [`new_events`], [`chain_blocks`] and [`checkpoints`] are what our own indexer writes;
-//! others insert into `events` and need nothing of ours.
+//! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
+//! [`new_events`], [`chain_blocks`] and [`checkpoints`] are what our own indexer writes; others
+//! insert into `events` and need nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
@@ -16,11 +17,13 @@ pub mod checkpoints;
 mod error;
 mod event_log;
 pub mod events;
+pub mod gate;
 pub mod job_history;
 pub mod jobs;
 mod leases;
 pub mod migrations;
 pub mod new_events;
+pub mod notification_settings;
 pub mod overview;
 mod pool;
 mod replaced_events;

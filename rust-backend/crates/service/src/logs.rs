@@ -9,11 +9,12 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::config::{ConfigError, Settings};
 
 /// Our own crates, which are logged at DEBUG when `RUST_LOG` is not set. All others: WARN.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "action_queue",
     "action_worker",
     "agentauri",
     "api_gateway",
+    "bench",
     "chain_indexer",
     "cli",
     "event_engine",

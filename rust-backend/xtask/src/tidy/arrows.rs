@@ -7,7 +7,7 @@ use super::manifest;
 use crate::tree::Tree;
 
 /// What a crate may use of ours, beyond tests.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("event-engine", &[]),
     ("service", &[]),
     ("private-servers", &[]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("action-worker", BEHIND_EDGES),
     ("api-gateway", BEHIND_EDGES),
     ("cli", SHIPPED),
+    ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
     ("simulator", &["event-engine"]),
     ("fault-harness", &["event-store", "testbed"]),
     ("testbed", &["event-engine", "event-store", "action-queue", "private-servers"]),
@@ -37,6 +38,7 @@ const SHIPPED: &[&str] = &[
     "api-gateway",
     "service",
     "private-servers",
+    "bench",
 ];
 
 /// What every crate's tests may use.

@@ -56,6 +56,28 @@ async fn one_process_does_it_all_and_the_commands_tell_of_it() {
     assert_eq!(run.ended().await, 0, "{:#?}", run.lines());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_are_set_while_everything_runs_and_only_as_named() {
+    let bed = Bed::start().await;
+    let shown = json(&bed, &["notifications", "show"]).await;
+    let seed = serde_json::json!({"mode": "row", "registry_channels": false,
+        "chain_channels": false, "only_matching": false});
+    assert_eq!(shown, seed);
+    let set = ["notifications", "set", "--mode", "gated", "--chain-channels", "on"];
+    let said = json(&bed, &set).await;
+    assert_eq!((&said["mode"], &said["chain_channels"]), (&"gated".into(), &true.into()));
+    let said = json(&bed, &["notifications", "set", "--only-matching", "on"]).await;
+    assert_eq!((&said["mode"], &said["chain_channels"]), (&"gated".into(), &true.into()));
+    assert_eq!(said["only_matching"], true);
+    assert_eq!(bed.count("SELECT count(*) FROM notification_settings").await, 1);
+    let said = agentauri(&bed, &["notifications", "show"]).await;
+    assert!(said.contains("gated: a statement rings while a processor sleeps"), "{said}");
+    for refused in [&["notifications", "set"][..], &["notifications", "set", "--mode", "loud"]] {
+        let output = agentauri_command(&bed, refused).output().await.expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{refused:?}");
+    }
+}
+
 async fn agentauri(bed: &Bed, arguments: &[&str]) -> String {
     let output = agentauri_command(bed, arguments).output().await.expect("it runs");
     let errors = String::from_utf8_lossy(&output.stderr);

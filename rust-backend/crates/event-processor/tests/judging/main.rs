@@ -1,8 +1,10 @@
 //! The processor over a real PostgreSQL and Redis, in this process.
 
+mod gate;
 mod remembering;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, Shards as _};
@@ -237,6 +239,10 @@ async fn a_cursor_from_another_cluster_is_told_instead_of_judging_past_it() {
 }
 
 async fn start(bed: &Bed) -> DropGuard {
+    start_with_tick(bed, event_processor::wheel::TICK).await
+}
+
+async fn start_with_tick(bed: &Bed, tick: Duration) -> DropGuard {
     let shutdown = CancellationToken::new();
     let processor = Processor {
         pool: event_store::connect(&bed.postgres.url(), "processor", event_processor::CONNECTIONS)
@@ -246,7 +252,7 @@ async fn start(bed: &Bed) -> DropGuard {
         name: "test".to_owned(),
         heartbeat: Arc::new(Health::new()).register("processor", HEARTBEAT_LIMIT),
     };
-    tokio::spawn(processor.run(shutdown.clone()));
+    tokio::spawn(processor.run_with_tick(tick, shutdown.clone()));
     shutdown.drop_guard()
 }
 

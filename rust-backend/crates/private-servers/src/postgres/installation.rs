@@ -31,22 +31,24 @@ pub enum Installation {
 }
 
 impl Installation {
-    /// What tests run on: `AGENTAURI_TEST_POSTGRES` is `plain` (the default) or `timescaledb`,
-    /// whose root is `AGENTAURI_TIMESCALEDB_ROOT` or `/var/cache/agentauri/timescaledb`.
+    /// What tests run on: `AGENTAURI_TEST_POSTGRES` is `plain` (the default) or `timescaledb`.
     pub fn for_test() -> Result<Self, Error> {
         let variable = "AGENTAURI_TEST_POSTGRES";
         match std::env::var(variable).as_deref().unwrap_or("plain") {
             "" | "plain" => Ok(Self::Plain),
-            "timescaledb" => {
-                let root = std::env::var_os("AGENTAURI_TIMESCALEDB_ROOT");
-                let root = root.map_or_else(|| TIMESCALEDB_ROOT.into(), PathBuf::from);
-                Ok(Self::Timescaledb { root })
-            }
+            "timescaledb" => Ok(Self::timescaledb()),
             other => Err(Error::Variable {
                 name: variable,
                 reason: format!("{other:?} is neither plain nor timescaledb"),
             }),
         }
+    }
+
+    /// The one with TimescaleDB, in `AGENTAURI_TIMESCALEDB_ROOT` or
+    /// `/var/cache/agentauri/timescaledb`.
+    pub fn timescaledb() -> Self {
+        let root = std::env::var_os("AGENTAURI_TIMESCALEDB_ROOT");
+        Self::Timescaledb { root: root.map_or_else(|| TIMESCALEDB_ROOT.into(), PathBuf::from) }
     }
 
     /// A fresh directory in which its servers can run.
@@ -58,6 +60,15 @@ impl Installation {
                 PrivateDirectory::temporary_in(&root.join("tmp"), Some(account))
             }
         }
+    }
+
+    /// As [`Self::temporary_directory`], never in memory: where a sync to the disk is one, and
+    /// more fits than memory holds.
+    pub fn temporary_directory_on_disk(&self) -> Result<PrivateDirectory, Error> {
+        let Self::Plain = self else { return self.temporary_directory() };
+        let account = Account::for_servers()?;
+        let base = crate::directory::lasting_temporary_base(account)?;
+        PrivateDirectory::temporary_in(&base, account)
     }
 }
 

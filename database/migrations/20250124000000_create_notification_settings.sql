@@ -1,0 +1,52 @@
+-- How the bell rings: one row, which an operator changes while everything runs.
+--
+--     UPDATE notification_settings SET mode = 'gated';
+CREATE TABLE IF NOT EXISTS notification_settings (
+    singleton         BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
+    -- row: for every row. gated: only while somebody sleeps. off: never.
+    mode              TEXT    NOT NULL DEFAULT 'row',
+    -- Also on a channel of the row's registry (new_event_identity), of its chain (new_event_8453).
+    registry_channels BOOLEAN NOT NULL DEFAULT false,
+    chain_channels    BOOLEAN NOT NULL DEFAULT false,
+    -- Only for what an active trigger could match.
+    only_matching     BOOLEAN NOT NULL DEFAULT false,
+    CONSTRAINT notification_settings_mode CHECK (mode IN ('row', 'gated', 'off'))
+);
+
+-- The settings are asked for with every row, and reading a table would double what a row costs. So
+-- each is a function that says nothing but its value, and is replaced when the value changes. It
+-- costs nothing: the planner puts its value into the callers' plans, and makes these anew when it
+-- is replaced. STABLE, because an IMMUTABLE one would be put in for good.
+CREATE OR REPLACE FUNCTION put_notification_settings_in_force() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    settings notification_settings;
+    setting  record;
+BEGIN
+    SELECT * INTO settings FROM notification_settings;
+    FOR setting IN SELECT * FROM (VALUES
+        ('notification_mode', 'text', coalesce(settings.mode, 'row')),
+        ('notification_registry_channels', 'boolean',
+            coalesce(settings.registry_channels, false)::text),
+        ('notification_chain_channels', 'boolean', coalesce(settings.chain_channels, false)::text),
+        ('notification_only_matching', 'boolean', coalesce(settings.only_matching, false)::text)
+    ) AS all_of_them (name, type, value) LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE FUNCTION public.%I() RETURNS %s LANGUAGE sql STABLE AS %L',
+            setting.name, setting.type, format('SELECT %L::%s', setting.value, setting.type));
+    END LOOP;
+    -- Whoever sleeps has to learn how the bell rings from now on.
+    PERFORM pg_notify('notification_settings', '');
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_put_notification_settings_in_force ON notification_settings;
+CREATE TRIGGER trigger_put_notification_settings_in_force
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON notification_settings
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION put_notification_settings_in_force();
+ALTER TABLE notification_settings
+    ENABLE ALWAYS TRIGGER trigger_put_notification_settings_in_force;
+
+INSERT INTO notification_settings DEFAULT VALUES ON CONFLICT DO NOTHING;

@@ -1,0 +1,48 @@
+//! The notification modes of the database, which it is measured in.
+
+use std::fmt;
+
+use anyhow::Result;
+use service::process::Refused;
+use sqlx::PgPool;
+
+/// When an INSERT rings the bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Mode {
+    /// For each row.
+    Row,
+    /// Only while somebody sleeps.
+    Gated,
+    /// Never: the tick alone wakes.
+    Off,
+}
+
+impl Mode {
+    /// Sets it, for everybody. Refused where the schema has only one way.
+    pub(crate) async fn set(self, pool: &PgPool) -> Result<()> {
+        let is_setting: bool =
+            sqlx::query_scalar("SELECT to_regclass('notification_settings') IS NOT NULL")
+                .fetch_one(pool)
+                .await?;
+        if is_setting {
+            sqlx::query("UPDATE notification_settings SET mode = $1")
+                .bind(self.to_string())
+                .execute(pool)
+                .await?;
+        } else if self != Self::Row {
+            let why = format!("--modes: the database has no notification mode {self}");
+            return Err(Refused::new(why).into());
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Row => "row",
+            Self::Gated => "gated",
+            Self::Off => "off",
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Receivers of webhooks that answer at once and count.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// Each has a port of its own, and so is a destination of its own.
+const RECEIVERS: usize = 8;
+
+/// Several receivers, in this process. Dropping it ends them.
+pub(crate) struct Receiver {
+    addresses: Vec<SocketAddr>,
+    counted: Arc<Mutex<Counted>>,
+    _serving: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Counted {
+    ids: HashSet<Uuid>,
+    again: u64,
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Result<Self> {
+        let counted = Arc::default();
+        let mut serving = JoinSet::new();
+        let mut addresses = Vec::new();
+        for _ in 0..RECEIVERS {
+            let listener = TcpListener::bind("127.0.0.1:0").await.context("a port of loopback")?;
+            addresses.push(listener.local_addr()?);
+            let router = Router::new().route("/hook", post(hook)).with_state(Arc::clone(&counted));
+            serving.spawn(async move {
+                // It ends with the task.
+                let _ = axum::serve(listener, router).await;
+            });
+        }
+        Ok(Self { addresses, counted, _serving: serving })
+    }
+
+    /// Where they listen.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.addresses.iter().map(|address| format!("http://{address}/hook")).collect()
+    }
+
+    /// Messages that came, and how often one came again.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        (counted.ids.len() as u64, counted.again)
+    }
+}
+
+async fn hook(
+    State(counted): State<Arc<Mutex<Counted>>>,
+    headers: HeaderMap,
+    _body: Bytes,
+) -> StatusCode {
+    let id = headers.get("webhook-id").and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());
+    let signed = headers.contains_key("webhook-signature");
+    let (Some(id), true) = (id, signed) else { return StatusCode::BAD_REQUEST };
+    let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+    if !counted.ids.insert(id) {
+        counted.again += 1;
+    }
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,62 @@
+//! How long it takes until a job is in Redis, from the time its INSERT was due.
+
+use anyhow::Result;
+
+use super::Round;
+use super::sustained::NOWHERE;
+use crate::load::{Load, Pace, TriggerSet};
+use crate::options::Database;
+use crate::stand::{Stand, System};
+
+/// Events a second.
+const RATES: [u32; 3] = [100, 1_000, 5_000];
+/// Beyond it the yardstick only falls behind, and so long that nobody wants to wait for it.
+const YARDSTICK_RATE_MAX: u32 = 500;
+/// A round is void below: what was asked for was not there.
+const ACHIEVED_MIN: f64 = 0.99;
+
+pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
+    let rates = round.plan.rates.clone();
+    let rates = if rates.is_empty() { RATES.to_vec() } else { rates };
+    for rate in rates {
+        for mode in round.plan.modes.clone() {
+            case(round, System::Ours(mode), round.plan.database, rate).await?;
+        }
+        if rate <= YARDSTICK_RATE_MAX {
+            case(round, System::Yardstick, Database::Plain, rate).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn case(round: &mut Round<'_>, system: System, on: Database, rate: u32) -> Result<()> {
+    let plan = round.plan;
+    round.progress.begin(&format!("{}: starting", round.title(&system.to_string())), 1);
+    let load = Load::usual(TriggerSet::new(plan.triggers_under_load(), vec![NOWHERE.to_owned()]));
+    let mut stand = Stand::build(plan, on, system, load).await?;
+    stand.start_processor().await?;
+    stand.prime().await?;
+    measure(round, &stand, rate).await?;
+    stand.end(round).await
+}
+
+/// One rate on a stand that is ready.
+pub(super) async fn measure(round: &mut Round<'_>, stand: &Stand, rate: u32) -> Result<()> {
+    let case = format!("{rate}/s {}", stand.system);
+    let title = round.title(&case);
+    let run = stand.run(round.plan, Pace::Rate(rate), &title, round.progress).await?;
+    let books = stand.audit().await?;
+    round.keep(&case, books);
+    let achieved = run.achieved(rate);
+    if achieved < ACHIEVED_MIN {
+        let why = format!("{:.1} % of the rate was achieved", achieved * 100.0);
+        round.void(&case, &why);
+        return Ok(());
+    }
+    let latencies = &run.tally.latencies;
+    round.add(&case, "p50_ms", latencies.quantile_ms(0.5));
+    round.add(&case, "p99_ms", latencies.quantile_ms(0.99));
+    round.add(&case, "max_ms", latencies.max_ms());
+    round.add_cpu(&case, &run);
+    Ok(())
+}

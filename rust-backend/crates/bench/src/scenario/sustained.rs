@@ -1,0 +1,53 @@
+//! How many events a second become jobs in Redis: inserted as fast as they are dealt with, so many
+//! on their way. Ours and the yardstick take turns.
+
+use anyhow::Result;
+
+use super::Round;
+use crate::load::{Load, Pace, TriggerSet};
+use crate::options::Database;
+use crate::stand::{Stand, System};
+
+/// Events on their way: enough to fill every batch, few enough that what is measured is a steady
+/// state and not a backlog.
+const ON_THEIR_WAY: u32 = 10_000;
+
+pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
+    let modes = round.plan.modes.clone();
+    for mode in &modes {
+        case(round, System::Ours(*mode), round.plan.database).await?;
+    }
+    // Its tables are plain ones.
+    case(round, System::Yardstick, Database::Plain).await?;
+    for mode in modes {
+        let (ours, yardstick) = (mode.to_string(), "yardstick");
+        let (rate, cpu) = ("events_per_second", "cpu_us_per_event");
+        let scenario = round.scenario;
+        let pair = ((ours.as_str(), rate), (yardstick, rate));
+        round.report.compare(scenario, "times_the_yardstick", pair, &ours);
+        let pair = ((yardstick, cpu), (ours.as_str(), cpu));
+        round.report.compare(scenario, "cpu_times_less_than_yardstick", pair, &ours);
+    }
+    Ok(())
+}
+
+async fn case(round: &mut Round<'_>, system: System, database: Database) -> Result<()> {
+    let (plan, case) = (round.plan, system.to_string());
+    let title = round.title(&case);
+    round.progress.begin(&format!("{title}: starting"), 1);
+    let load = Load::usual(TriggerSet::new(plan.triggers_under_load(), vec![NOWHERE.to_owned()]));
+    let mut stand = Stand::build(plan, database, system, load).await?;
+    stand.start_processor().await?;
+    stand.prime().await?;
+    let run = stand.run(plan, Pace::Window(ON_THEIR_WAY), &title, round.progress).await?;
+    let books = stand.audit().await?;
+    round.keep(&case, books);
+    round.add(&case, "events_per_second", run.events_per_second());
+    round.add_cpu(&case, &run);
+    round.add(&case, "p50_ms", run.tally.latencies.quantile_ms(0.5));
+    round.add(&case, "p99_ms", run.tally.latencies.quantile_ms(0.99));
+    stand.end(round).await
+}
+
+/// Where webhooks would go, if there were a worker.
+pub(super) const NOWHERE: &str = "http://127.0.0.1:9/hook";

@@ -1,0 +1,234 @@
+//! What is measured: servers that nobody else uses, and the processes on them.
+
+mod arrivals;
+mod child;
+mod servers;
+mod statements;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use event_store::triggers;
+
+pub(crate) use self::child::Child;
+pub(crate) use self::servers::Servers;
+use crate::audit::{self, Books};
+use crate::cpu::Watched;
+use crate::load::{self, CHAINS, Course, Ledger, Load, Pace, Run, Spread};
+use crate::notifications::Mode;
+use crate::options::{Database, Plan};
+use crate::progress::Progress;
+use crate::scenario::Round;
+use crate::yardstick;
+use arrivals::Arrivals;
+
+/// Whose processes are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    /// Ours, with the database in a notification mode.
+    Ours(Mode),
+    /// The design that ours grew from.
+    Yardstick,
+}
+
+impl std::fmt::Display for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ours(mode) => mode.fmt(f),
+            Self::Yardstick => f.write_str("yardstick"),
+        }
+    }
+}
+
+/// How long a process may take until it listens, and until it has judged its first events.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Triggers in one change of the set.
+const TRIGGERS_TOGETHER: u32 = 20_000;
+
+/// Servers, one system's processes on them, the load's books and the eye on the queue.
+pub(crate) struct Stand {
+    // Before the servers: what uses them ends first.
+    processor: Option<Child>,
+    /// Further processes under test.
+    pub(crate) others: Vec<Child>,
+    arrivals: Arrivals,
+    pub(crate) servers: Servers,
+    pub(crate) system: System,
+    pub(crate) load: Arc<Load>,
+    pub(crate) ledger: Arc<Ledger>,
+    /// The next block.
+    pub(crate) ordinals: Arc<AtomicU64>,
+}
+
+impl Stand {
+    /// Servers with the system's schema and the load's triggers. No process runs yet.
+    pub(crate) async fn build(
+        plan: &Plan,
+        database: Database,
+        system: System,
+        load: Load,
+    ) -> Result<Self> {
+        let servers = Servers::start(database, plan.statements).await?;
+        match system {
+            System::Yardstick => yardstick::prepare(&servers.pool, &load.triggers).await?,
+            System::Ours(mode) => {
+                event_store::migrations::migrate(&servers.pool).await?;
+                mode.set(&servers.pool).await?;
+                put_in_force(&servers, &load).await?;
+            }
+        }
+        let ledger = Arc::default();
+        Ok(Self {
+            processor: None,
+            others: Vec::new(),
+            arrivals: Arrivals::watch(&servers.redis_url(), system, Arc::clone(&ledger)).await?,
+            servers,
+            system,
+            load: Arc::new(load),
+            ledger,
+            ordinals: Arc::default(),
+        })
+    }
+
+    /// Starts what judges, and waits until it listens.
+    pub(crate) async fn start_processor(&mut self) -> Result<()> {
+        let mut processor = match self.system {
+            System::Yardstick => {
+                Child::start("agentauri", &["bench-part", "yardstick"], &self.servers)?
+            }
+            System::Ours(_) => Child::start("event-processor", &[], &self.servers)?,
+        };
+        processor.said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
+        self.processor = Some(processor);
+        Ok(())
+    }
+
+    /// Starts a further process, and waits until its log says so.
+    pub(crate) async fn start(
+        &mut self,
+        program: &'static str,
+        arguments: &[&str],
+        says: &str,
+    ) -> Result<()> {
+        let mut child = Child::start(program, arguments, &self.servers)?;
+        child.said(says, START_MAX).await?;
+        self.others.push(child);
+        Ok(())
+    }
+
+    /// Stores events that nobody judges yet, as one COPY after the other would.
+    pub(crate) async fn store(
+        &self,
+        rows: u32,
+        spread: Spread,
+        what: &str,
+        progress: &Progress,
+    ) -> Result<()> {
+        let (pool, ordinals) = (&self.servers.pool, &self.ordinals);
+        let jobs =
+            load::store(pool, &self.load, ordinals, (rows, spread), (what, progress)).await?;
+        self.ledger.expect_stored(&jobs, rows.into());
+        // What storing left to be written is not the processor's.
+        sqlx::query("CHECKPOINT").execute(pool).await?;
+        Ok(())
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill_processor(&mut self) {
+        self.processor = None;
+    }
+
+    /// Events for each chain, until their jobs have come: connections are made and triggers loaded.
+    pub(crate) async fn prime(&self) -> Result<()> {
+        let mut connection = self.servers.pool.acquire().await?;
+        for _ in 0..CHAINS {
+            let ordinal = self.ordinals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let block = self.load.block(ordinal, load::now());
+            let due = std::time::Instant::now();
+            self.ledger.expect(ordinal, &block.jobs, block.ids.len(), due);
+            load::insert(&mut connection, &block).await?;
+        }
+        let primed = async {
+            while self.ledger.open() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(START_MAX, primed).await.is_err() {
+            bail!("the first events did not become jobs{}", self.last_words());
+        }
+        Ok(())
+    }
+
+    /// The load at a pace, measured as the plan says.
+    pub(crate) async fn run(
+        &self,
+        plan: &Plan,
+        pace: Pace,
+        what: &str,
+        progress: &Progress,
+    ) -> Result<Run> {
+        let watched = self.watched();
+        let course = Course {
+            pool: &self.servers.pool,
+            load: &self.load,
+            ledger: &self.ledger,
+            ordinals: &self.ordinals,
+            watched: &watched,
+            pace,
+            warm_up: plan.warm_up(),
+            measured: plan.measured,
+        };
+        let run = load::drive(course, what, progress).await.with_context(|| self.last_words())?;
+        self.arrivals.check()?;
+        Ok(run)
+    }
+
+    /// What had to come, and what did.
+    pub(crate) async fn audit(&self) -> Result<Books> {
+        self.arrivals.check()?;
+        audit::balance(&self.servers.pool, self.system, &self.ledger).await
+    }
+
+    /// All processes that are measured.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let children = self.processor.iter().map(|child| ("processor", child));
+        let others = self.others.iter().map(|child| (child.role(), child));
+        let children = children
+            .chain(others)
+            .filter_map(|(role, child)| Some(Watched { role, pid: child.pid()?, family: false }));
+        children.chain(self.servers.watched()).collect()
+    }
+
+    /// Notes where PostgreSQL spent its time, if that was asked for, and ends everything.
+    pub(crate) async fn end(self, round: &mut Round<'_>) -> Result<()> {
+        if round.plan.statements {
+            let statements = statements::list(&self.servers.pool).await?;
+            let title = format!("{} {}", round.scenario, self.system);
+            round.report.notes.extend(statements.iter().map(|line| format!("{title}: {line}")));
+        }
+        // Else it would complain of servers that are gone.
+        self.servers.pool.close().await;
+        Ok(())
+    }
+
+    fn last_words(&self) -> String {
+        self.processor.as_ref().map(Child::last_words).unwrap_or_default()
+    }
+}
+
+async fn put_in_force(servers: &Servers, load: &Load) -> Result<()> {
+    let mut from = 0;
+    while from < load.triggers.count {
+        let until = (from + TRIGGERS_TOGETHER).min(load.triggers.count);
+        let specs: Vec<_> = (from..until).map(|number| load.triggers.spec(number)).collect();
+        triggers::apply(&servers.pool, "default", &specs, false).await?;
+        from = until;
+    }
+    // As autovacuum would have done before long.
+    sqlx::query("ANALYZE triggers, trigger_versions, trigger_actions")
+        .execute(&servers.pool)
+        .await?;
+    Ok(())
+}

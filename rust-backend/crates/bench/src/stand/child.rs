@@ -1,0 +1,100 @@
+//! One of our binaries, beside the running one, as a user would start it.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use service::process::Refused;
+
+use super::servers::Servers;
+
+/// Lines of its log that are shown where it fails.
+const LAST_LINES: usize = 5;
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A process under test. Dropping it kills it.
+pub(crate) struct Child {
+    program: &'static str,
+    process: tokio::process::Child,
+    log: PathBuf,
+}
+
+impl Child {
+    /// Starts it on these servers, with its log in a file, as a service's is.
+    pub(crate) fn start(
+        program: &'static str,
+        arguments: &[&str],
+        servers: &Servers,
+    ) -> Result<Self> {
+        let binary = binary(program)?;
+        let log = servers.folder().join(format!("{program}-{:08x}.log", rand::random::<u32>()));
+        let output = File::create(&log).with_context(|| log.display().to_string())?;
+        let process = tokio::process::Command::new(&binary)
+            .args(arguments)
+            // Away from a configuration that happens to lie here.
+            .current_dir(servers.folder())
+            .env_remove("RUST_LOG")
+            .env_remove("AGENTAURI_CONFIG")
+            .env("DATABASE_URL", servers.database_url())
+            .env("REDIS_URL", servers.redis_url())
+            .env("AGENTAURI_LISTEN", "off")
+            .env("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "127.0.0.1/32")
+            // A terminal's Ctrl-C is for us; we end it.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| binary.display().to_string())?;
+        Ok(Self { program, process, log })
+    }
+
+    /// Waits until its log has a line with `text`.
+    pub(crate) async fn said(&mut self, text: &str, longest: Duration) -> Result<()> {
+        let began = Instant::now();
+        while !std::fs::read_to_string(&self.log)?.contains(text) {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("{} ended with {status}{}", self.program, self.last_words());
+            }
+            if began.elapsed() > longest {
+                bail!("{} did not say {text:?}{}", self.program, self.last_words());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn role(&self) -> &'static str {
+        match self.program {
+            "action-worker" => "worker",
+            "agentauri" => "run",
+            other => other,
+        }
+    }
+
+    /// `None` once it has ended and was noticed.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// The end of its log, in parentheses.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
+        format!(" (the log of {} ends: {last})", self.program)
+    }
+}
+
+fn binary(program: &str) -> Result<PathBuf> {
+    let ours = std::env::current_exe().context("the path of this program")?;
+    let binary = ours.with_file_name(program);
+    if binary.exists() {
+        return Ok(binary);
+    }
+    let why = format!("{} is missing: cargo build --release --bins", binary.display());
+    Err(Refused::new(why).into())
+}

@@ -1,0 +1,102 @@
+//! The bench, as small as it gets: that each scenario works, that its answer has its shape, and
+//! that nothing was lost or doubled. No time is asserted: this is a debug build on a busy machine.
+
+use serde_json::Value;
+use testbed::{Bed, Process};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bench_measures_events_on_their_way_and_loses_none() {
+    let report = bench(&["sustained", "latency", "writers"]).await;
+    let expected = [
+        ("sustained", "row", "events_per_second"),
+        ("sustained", "row", "cpu_us_postgres"),
+        ("sustained", "row", "times_the_yardstick"),
+        ("sustained", "yardstick", "cpu_us_per_event"),
+        ("writers", "none", "inserts_per_second"),
+        ("writers", "row", "times_slower_than_none"),
+    ];
+    assert_measured(&report, &expected);
+    // On a busy machine a rate may be missed, and then the bench says so instead.
+    let is_void = report["notes"].to_string().contains("latency 200/s row, round 1 of 1 is void");
+    assert!(is_void || figure(&report, ("latency", "200/s row", "p99_ms")).is_some(), "{report}");
+    assert_balanced(&report, &["sustained row", "latency 200/s row", "latency 200/s yardstick"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bench_measures_stored_events_and_loses_none() {
+    let on_hypertable = std::env::var("AGENTAURI_TEST_POSTGRES").as_deref() == Ok("timescaledb");
+    let mut scenarios = vec!["drain", "matching", "delivery", "memory"];
+    if on_hypertable {
+        scenarios.extend(["hypertable", "--database", "timescaledb"]);
+    }
+    let report = bench(&scenarios).await;
+    let mut expected = vec![
+        ("drain", "row", "events_per_second"),
+        ("matching", "200 triggers", "match_ns_per_event"),
+        ("matching", "200 triggers", "ready_seconds"),
+        ("delivery", "row", "webhooks_per_second"),
+    ];
+    let mut balanced = vec!["drain row", "delivery row", "memory 1000/s row"];
+    if on_hypertable {
+        expected.push(("hypertable", "drain row", "events_per_second"));
+        balanced.extend(["hypertable 200/s row", "hypertable drain row"]);
+    }
+    assert_measured(&report, &expected);
+    assert_balanced(&report, &balanced);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debug_build_gives_no_figures_unless_told_to() {
+    let bed = Bed::start().await;
+    let output = Process::command("agentauri", &bed).arg("bench").output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("debug build"), "{said}");
+}
+
+/// The report of a run that is as short as it gets.
+async fn bench(scenarios: &[&str]) -> Value {
+    let bed = Bed::start().await;
+    let short = "--allow-debug --quick --rounds 1 --seconds 1 --triggers 200 --rate 200 \
+                 --events 2000 --rows 4000";
+    let mut command = Process::command("agentauri", &bed);
+    command.args(["--json", "bench"]).args(scenarios).args(short.split_ascii_whitespace());
+    let output = command.output().await.expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn figure<'a>(report: &'a Value, (scenario, case, name): (&str, &str, &str)) -> Option<&'a Value> {
+    report["figures"].as_array().expect("a list").iter().find(|figure| {
+        figure["scenario"] == scenario && figure["case"] == case && figure["name"] == name
+    })
+}
+
+fn assert_measured(report: &Value, expected: &[(&str, &str, &str)]) {
+    assert_eq!(report["build"], "debug");
+    assert_eq!(
+        (&report["failures"], &report["interrupted"]),
+        (&Value::Array(vec![]), &false.into())
+    );
+    for wanted in expected {
+        let figure = figure(report, *wanted).unwrap_or_else(|| panic!("{wanted:?}: {report}"));
+        assert_eq!(figure["rounds"].as_array().map(Vec::len), Some(1), "{figure}");
+        assert!(figure["median"].as_f64().is_some_and(|median| median > 0.0), "{figure}");
+    }
+}
+
+/// Each of these cases has kept books; those of ours balance, and have something in them.
+fn assert_balanced(report: &Value, cases: &[&str]) {
+    let books = report["books"].as_array().expect("a list");
+    for case in cases {
+        let of_it = |it: &&Value| {
+            let (scenario, case_of) = (it["scenario"].as_str(), it["case"].as_str());
+            let name = format!("{} {}", scenario.unwrap_or("?"), case_of.unwrap_or("?"));
+            name == format!("{case}, round 1")
+        };
+        let book = books.iter().find(of_it).unwrap_or_else(|| panic!("{case}: {report}"));
+        assert!(book["expected"].as_u64() > Some(0), "{book}");
+        assert!(book["ours"] == false || (book["lost"] == 0 && book["doubled"] == 0), "{book}");
+    }
+}
