@@ -78,6 +78,8 @@ pub async fn run(options: Options, quiet: bool, shutdown: &CancellationToken) ->
         }
     }
     progress.end();
+    plan.starts.close();
+    plan.starts.wait().await;
     report.interrupted = shutdown.is_cancelled();
     Ok(report)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use private_servers::Installation;
+use tokio_util::task::TaskTracker;
 
 use crate::notifications::Mode;
 use crate::scenario::Scenario;
@@ -103,6 +104,8 @@ pub(crate) struct Plan {
     /// `None`: the scenario's own.
     pub(crate) triggers: Option<u32>,
     pub(crate) statements: bool,
+    /// Starts of servers under way: whoever is interrupted waits for them, or they would be left.
+    pub(crate) starts: TaskTracker,
 }
 
 /// Triggers in force under load.
@@ -132,6 +135,7 @@ impl Plan {
             rows: or(options.rows, 10_000_000, 500_000),
             triggers: options.triggers,
             statements: options.statements,
+            starts: TaskTracker::new(),
         }
     }
 

@@ -70,7 +70,7 @@ impl Stand {
         system: System,
         load: Load,
     ) -> Result<Self> {
-        let servers = Servers::start(database, plan.statements).await?;
+        let servers = Servers::start(plan, database).await?;
         match system {
             System::Yardstick => yardstick::prepare(&servers.pool, &load.triggers).await?,
             System::Ours(mode) => {
@@ -78,6 +78,9 @@ impl Stand {
                 mode.set(&servers.pool).await?;
                 put_in_force(&servers, &load).await?;
             }
+        }
+        if plan.statements {
+            sqlx::query("SELECT pg_stat_statements_reset()").execute(&servers.pool).await?;
         }
         let ledger = Arc::default();
         Ok(Self {

@@ -19,8 +19,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("api-gateway", BEHIND_EDGES),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
-    ("simulator", &["event-engine"]),
     ("fault-harness", &["event-store", "testbed"]),
+    ("simulator", &["event-engine", "event-processor", "action-worker", "service"]),
     ("testbed", &["event-engine", "event-store", "action-queue", "private-servers"]),
 ];
 

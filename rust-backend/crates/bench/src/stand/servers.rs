@@ -4,12 +4,14 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use private_servers::{Installation, Postgres, PostgresOptions, Redis, RedisOptions};
+use private_servers::{
+    Installation, Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions,
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, PgPool};
 
 use crate::cpu::Watched;
-use crate::options::Database;
+use crate::options::{Database, Plan};
 
 /// Connections of the bench itself: writers, copiers, and somebody who looks on.
 const CONNECTIONS: u32 = 48;
@@ -20,12 +22,13 @@ pub(crate) struct Servers {
     pub(crate) pool: PgPool,
     postgres: Postgres,
     redis: Redis,
-    directory: private_servers::PrivateDirectory,
+    directory: PrivateDirectory,
 }
 
 impl Servers {
-    pub(crate) async fn start(database: Database, statements: bool) -> Result<Self> {
-        let started = tokio::task::spawn_blocking(move || start(database, statements));
+    pub(crate) async fn start(plan: &Plan, database: Database) -> Result<Self> {
+        let (quick, statements) = (plan.quick, plan.statements);
+        let started = plan.starts.spawn_blocking(move || start(database, quick, statements));
         let (postgres, redis, directory) = started.await.context("starting servers")??;
         // What is slow here is so on purpose.
         let options = PgConnectOptions::from_str(&postgres.url())?
@@ -64,16 +67,16 @@ impl Servers {
 
 fn start(
     database: Database,
+    quick: bool,
     statements: bool,
-) -> Result<(Postgres, Redis, private_servers::PrivateDirectory)> {
+) -> Result<(Postgres, Redis, PrivateDirectory)> {
     let installation = database.installation();
     let directory = installation.temporary_directory_on_disk()?;
     let mut libraries = Vec::new();
     if let Installation::Timescaledb { .. } = installation {
         libraries.push("timescaledb");
     }
-    let mut options =
-        PostgresOptions { installation, ..PostgresOptions::durable(directory.clone()) };
+    let mut options = PostgresOptions { installation, ..postgres(directory.clone(), quick) };
     if statements {
         libraries.push("pg_stat_statements");
         options = options
@@ -84,4 +87,17 @@ fn start(
     let redis =
         Redis::start(RedisOptions { directory: directory.clone(), durable: true, tcp: false })?;
     Ok((postgres, redis, directory))
+}
+
+/// PostgreSQL as it is installed, or, quickly, one that is copied instead of made anew; it syncs to
+/// the disk all the same.
+fn postgres(directory: PrivateDirectory, quick: bool) -> PostgresOptions {
+    if !quick {
+        return PostgresOptions::durable(directory);
+    }
+    PostgresOptions::fast(directory)
+        .setting("fsync", "on")
+        .setting("full_page_writes", "on")
+        .setting("shared_buffers", "128MB")
+        .setting("max_wal_size", "1GB")
 }

@@ -16,19 +16,19 @@ const SIZE: &str = "size=64m";
 /// What PostgreSQL's log says then, really and in pretence.
 const SAYS: [&str; 2] = ["No space left on device", "pretended that no space is left"];
 
-/// What a processor and a worker write, with its indexes, in the order in which they lock.
+/// What a processor and a worker write, with its indexes, locked in their order.
 const MOVE: &str = "
 DO $$
 DECLARE
     part record;
 BEGIN
+    LOCK TABLE shard_cursors, jobs, action_results;
     FOR part IN
-        WITH ours (name, place) AS (
-            VALUES ('jobs'::regclass, 1), ('action_results', 2), ('shard_cursors', 3))
-        SELECT name, 'TABLE' AS kind, place FROM ours
+        WITH ours (name) AS (
+            VALUES ('shard_cursors'::regclass), ('jobs'), ('action_results'))
+        SELECT name, 'TABLE' AS kind FROM ours
         UNION ALL
-        SELECT indexrelid::regclass, 'INDEX', place FROM pg_index JOIN ours ON indrelid = name
-        ORDER BY place
+        SELECT indexrelid::regclass, 'INDEX' FROM pg_index JOIN ours ON indrelid = name
     LOOP
         EXECUTE format('ALTER %s %s SET TABLESPACE small', part.kind, part.name);
     END LOOP;

@@ -1,0 +1,34 @@
+//! Engines that are wrong on purpose, each in one way: the simulator has to find them out.
+//!
+//! The engine's code is the real one. What is wrong sits in the adapters between it and the fakes.
+
+mod inbox;
+mod leases;
+mod shards;
+
+use clap::ValueEnum;
+
+pub use self::inbox::Ids;
+pub use self::leases::Desk;
+pub use self::shards::{Door, Opened};
+
+/// One way to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mutant {
+    /// Jobs are written after the commit that moves the cursor, not with it.
+    NoOutbox,
+    /// A worker acts on every id it reads.
+    NoLease,
+    /// A cursor is a sequence number, and takes whatever is visible behind it.
+    SeqOnly,
+    /// A worker skips ids that stand before one that it has read.
+    RedisFence,
+    /// Nobody minds entries above the horizon.
+    SleepsAboveHorizon,
+    /// Every entry is judged by what its own revision said, although a higher one stands before it.
+    InOrder,
+    /// A processor keeps the triggers that it loaded first.
+    StaleIndex,
+    /// A processor believes what it remembers of a shard, although another has judged it since.
+    CachedState,
+}

@@ -1,0 +1,73 @@
+//! The worker's way to leases, and what may be wrong with it.
+
+use std::time::Duration;
+
+use event_engine::job::JobId;
+use event_engine::lease::{Attempt, Expired, Lease, Loaded};
+use event_engine::port::Leases;
+
+use super::Mutant;
+use crate::link::Fault;
+use crate::store::{FakeLeases, State};
+
+/// The leases as one worker asks for them.
+#[derive(Clone)]
+pub struct Desk {
+    leases: FakeLeases,
+    mutant: Option<Mutant>,
+}
+
+impl Desk {
+    /// The leases, with something wrong or nothing.
+    pub fn new(leases: FakeLeases, mutant: Option<Mutant>) -> Self {
+        Self { leases, mutant }
+    }
+
+    /// What is there, without leasing it.
+    async fn look(&self, ids: &[JobId]) -> Result<Vec<Lease>, Fault> {
+        let link = &self.leases.link;
+        let looked = link.ask(|| {
+            let database = link.world.database();
+            let jobs = ids.iter().filter_map(|id| database.jobs.by_id.get(id));
+            let open = jobs.filter(|it| matches!(it.state, State::Pending | State::Leased { .. }));
+            Ok(open.map(|job| Lease { attempt: job.attempts + 1, ..job.lease() }).collect())
+        });
+        looked.await
+    }
+}
+
+impl Leases for Desk {
+    type Error = Fault;
+
+    async fn take(
+        &self,
+        holder: &str,
+        ids: &[JobId],
+        duration: Duration,
+    ) -> Result<Vec<Lease>, Fault> {
+        if self.mutant == Some(Mutant::NoLease) {
+            return self.look(ids).await;
+        }
+        self.leases.take(holder, ids, duration).await
+    }
+
+    async fn load(&self, leases: &[Lease]) -> Result<Loaded, Fault> {
+        self.leases.load(leases).await
+    }
+
+    async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<(), Fault> {
+        self.leases.give_back(holder, back).await
+    }
+
+    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<(), Fault> {
+        self.leases.finish(holder, attempts).await
+    }
+
+    async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>, Fault> {
+        self.leases.expired(leases_max).await
+    }
+
+    async fn unpushed(&self, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
+        self.leases.unpushed(jobs_max).await
+    }
+}

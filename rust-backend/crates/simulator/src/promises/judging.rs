@@ -1,0 +1,174 @@
+//! What [`Shards`] and its claims promise.
+
+use event_engine::decide::decide;
+use event_engine::event::ChainId;
+use event_engine::log::{Entry, Subject};
+use event_engine::port::{Claim as _, Shards as _};
+use event_engine::state::ShardState;
+
+use super::{Bed, CHAIN, claimed, inserted, judged, one_job, state};
+
+/// A shard belongs to one claim at a time, and others to others.
+pub async fn a_claim_is_exclusive_until_it_ends<B: Bed>(bed: &B) {
+    inserted(bed, &["a1", "b1"]).await;
+    let held = claimed(bed, CHAIN, 10).await;
+    let refused = bed.shards("another").claim(CHAIN, 10).await.expect("the store answers");
+    assert!(refused.is_none(), "one at a time");
+    let other_shard = claimed(bed, ChainId(CHAIN.0 + 1), 10).await;
+    assert_eq!(other_shard.entries().len(), 1);
+    drop(held);
+    assert_eq!(claimed(bed, CHAIN, 10).await.entries().len(), 1);
+}
+
+/// Entries stand in the order in which their transactions first wrote, whichever commits first.
+pub async fn entries_stand_in_the_order_of_their_transactions<B: Bed>(bed: &B) {
+    let (mut early, mut late) = (bed.begin().await, bed.begin().await);
+    bed.insert(&mut early, "a-early").await;
+    bed.insert(&mut late, "a-late").await;
+    bed.insert(&mut late, "a-later").await;
+    bed.insert(&mut early, "a-early-too").await;
+    bed.commit(late).await;
+    bed.commit(early).await;
+    let claim = claimed(bed, CHAIN, 10).await;
+    assert_eq!(names(claim.entries()), ["a-early", "a-early-too", "a-late", "a-later"]);
+    assert!(claim.entries().is_sorted_by(|one, next| one.position < next.position));
+}
+
+/// What stands behind an open transaction is not handed out, and is told of.
+pub async fn nothing_above_the_horizon_is_handed_out<B: Bed>(bed: &B) {
+    let mut open = bed.begin().await;
+    bed.insert(&mut open, "b-open").await;
+    inserted(bed, &["a1"]).await;
+    let survey = bed.shards("test").survey().await.expect("the store answers");
+    assert!(survey.ready.is_empty() && survey.held, "{survey:?}");
+    assert!(claimed(bed, CHAIN, 10).await.entries().is_empty());
+    bed.roll_back(open).await;
+    let survey = bed.shards("test").survey().await.expect("the store answers");
+    assert_eq!((survey.ready, survey.held), (vec![CHAIN], false));
+    assert_eq!(names(claimed(bed, CHAIN, 10).await.entries()), ["a1"]);
+}
+
+/// At most so many entries are handed out, and the next claim goes on where a commit ended.
+pub async fn batches_follow_each_other_without_a_gap<B: Bed>(bed: &B) {
+    inserted(bed, &["a1", "a2", "a3"]).await;
+    for expected in [&["a1", "a2"][..], &["a3"], &[]] {
+        let mut claim = claimed(bed, CHAIN, 2).await;
+        assert_eq!(names(claim.entries()), expected);
+        let index = claim.triggers().await.expect("triggers");
+        let plan = decide(claim.entries(), &index, &mut ShardState::default());
+        let entries = claim.commit(&plan).await.expect("committed");
+        assert_eq!(names(&entries), expected);
+    }
+}
+
+/// A claim that is dropped leaves nothing behind; its entries are there again.
+pub async fn a_claim_that_is_dropped_changes_nothing<B: Bed>(bed: &B) {
+    bed.apply().await;
+    inserted(bed, &["a1"]).await;
+    for _ in 0..2 {
+        let claim = claimed(bed, CHAIN, 10).await;
+        assert_eq!(names(claim.entries()), ["a1"]);
+    }
+    assert!(bed.states().await.is_empty());
+}
+
+/// A claim whose session ended commits nothing, whoever judged the shard meanwhile.
+pub async fn a_claim_that_was_lost_commits_nothing<B: Bed>(bed: &B) {
+    bed.apply().await;
+    inserted(bed, &["a1"]).await;
+    let mut lost = claimed(bed, CHAIN, 10).await;
+    let index = lost.triggers().await.expect("triggers");
+    let plan = decide(lost.entries(), &index, &mut ShardState::default());
+    bed.cut().await;
+    assert_eq!(judged(bed).await.len(), 1);
+    inserted(bed, &["a2"]).await;
+    assert!(lost.commit(&plan).await.is_err(), "it had lost the shard");
+    assert_eq!(judged(bed).await.len(), 1, "the cursor stands where the other left it");
+    assert_eq!(bed.states().await.len(), 2);
+}
+
+/// An entry comes with its event as it was at its revision; a row that was deleted is none.
+pub async fn an_entry_comes_with_its_row<B: Bed>(bed: &B) {
+    inserted(bed, &["a1", "a2"]).await;
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a1", true).await;
+    bed.delete(&mut transaction, "a2").await;
+    bed.commit(transaction).await;
+    let claim = claimed(bed, CHAIN, 10).await;
+    let seen: Vec<_> = claim.entries().iter().map(seen).collect();
+    let (then, now) = (Some((0, false)), Some((1, true)));
+    assert_eq!(seen, [("a1", 0, then), ("a2", 0, None), ("a1", 1, now)]);
+}
+
+/// An update that changes nothing is no entry.
+pub async fn a_change_of_nothing_is_no_entry<B: Bed>(bed: &B) {
+    inserted(bed, &["a1"]).await;
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a1", false).await;
+    bed.commit(transaction).await;
+    assert_eq!(names(claimed(bed, CHAIN, 10).await.entries()), ["a1"]);
+}
+
+/// An invalidation by an earlier transaction stands before the insertion that it takes back.
+pub async fn an_invalidation_may_stand_before_its_insertion<B: Bed>(bed: &B) {
+    bed.apply().await;
+    let mut early = bed.begin().await;
+    bed.insert(&mut early, "b1").await;
+    inserted(bed, &["a1"]).await;
+    bed.set_invalidated(&mut early, "a1", true).await;
+    bed.commit(early).await;
+    let claim = claimed(bed, CHAIN, 10).await;
+    let (then, now) = (Some((0, false)), Some((1, true)));
+    let seen: Vec<_> = claim.entries().iter().map(seen).collect();
+    assert_eq!(seen, [("a1", 1, now), ("a1", 0, then)]);
+    let is_outgrown =
+        |entry: &Entry| matches!(entry.subject, Subject::Event { outgrown: true, .. });
+    assert!(is_outgrown(&claim.entries()[1]), "the higher revision speaks for it");
+    drop(claim);
+    assert!(judged(bed).await.is_empty());
+}
+
+/// Jobs are added once, and a withdrawal cancels what is pending below its revision.
+pub async fn a_plan_adds_its_jobs_and_withdraws_what_is_pending<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    assert_eq!(state(bed, job).await, "pending");
+    for (invalidated, jobs) in [(true, 0), (false, 1)] {
+        let mut transaction = bed.begin().await;
+        bed.set_invalidated(&mut transaction, "a1", invalidated).await;
+        bed.commit(transaction).await;
+        assert_eq!(judged(bed).await.len(), jobs);
+        assert_eq!(state(bed, job).await, "cancelled");
+    }
+    assert_eq!(bed.states().await.len(), 2, "another revision is another job");
+}
+
+/// The set of triggers that a claim tells is the one in force.
+pub async fn a_claim_tells_the_triggers_in_force<B: Bed>(bed: &B) {
+    inserted(bed, &["a1"]).await;
+    let before = claimed(bed, CHAIN, 10).await.triggers_revision();
+    bed.apply().await;
+    let mut claim = claimed(bed, CHAIN, 10).await;
+    assert!(claim.triggers_revision() > before);
+    let index = claim.triggers().await.expect("triggers");
+    assert_eq!((index.len(), index.revision()), (1, claim.triggers_revision()));
+    drop(claim);
+    bed.remove().await;
+    let index = claimed(bed, CHAIN, 10).await.triggers().await.expect("triggers");
+    assert!(index.is_empty());
+}
+
+/// Ids of the events that entries speak of.
+fn names(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| seen(entry).0).collect()
+}
+
+/// An entry's event and revision, and its row's revision and validity.
+fn seen(entry: &Entry) -> (&str, i32, Option<(i32, bool)>) {
+    match &entry.subject {
+        Subject::Event { name, revision, row, .. } => {
+            let row = row.as_ref().map(|row| (row.revision, row.invalidated));
+            (&name.id, *revision, row)
+        }
+        Subject::Checkpoint { .. } => ("a checkpoint", 0, None),
+    }
+}

@@ -1,0 +1,171 @@
+//! What [`Leases`] promises.
+
+use std::time::Duration;
+
+use event_engine::job::JobId;
+use event_engine::lease::{Attempt, AttemptStatus, Expired, Lease, Outcome};
+use event_engine::port::Leases as _;
+
+use super::{Bed, one_job, state};
+
+const LONG: Duration = Duration::from_hours(1);
+
+/// A lease is given once, and counts an attempt.
+pub async fn a_lease_is_given_once<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    assert_eq!((lease.id, lease.attempt, lease.event.id.as_str()), (job, 1, "a1"));
+    assert!(leased(bed, "b", job, LONG).await.is_none());
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, "leased");
+}
+
+/// A lease that runs out is told of, and once it is written off the job is given again.
+pub async fn a_lease_that_ran_out_is_given_again<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    leased(bed, "a", job, Duration::ZERO).await.expect("a lease");
+    let expired = until_expired(bed).await;
+    assert_eq!((expired.lease.id, expired.holder.as_str()), (job, "a"));
+    let lost = ended(expired.lease, AttemptStatus::Lost, Outcome::Retry(Duration::ZERO));
+    bed.leases().finish("a", &[lost]).await.expect("recorded");
+    assert_eq!(leased(bed, "b", job, LONG).await.map(|lease| lease.attempt), Some(2));
+}
+
+/// A lease that is given back is pending again after its delay, and its attempt does not count.
+/// Only the attempt that has it can give it back.
+pub async fn a_lease_is_given_back_by_who_has_it<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    let leases = bed.leases();
+    let another = Lease { attempt: 2, ..lease.clone() };
+    leases.give_back("b", &[(lease.clone(), Duration::ZERO)]).await.expect("heard");
+    leases.give_back("a", &[(another, Duration::ZERO)]).await.expect("heard");
+    assert_eq!(state(bed, job).await, "leased");
+    leases.give_back("a", &[(lease.clone(), Duration::ZERO)]).await.expect("given back");
+    let again = leased(bed, "b", job, LONG).await.expect("a lease");
+    assert_eq!(again.attempt, 1);
+    leases.give_back("b", &[(again, LONG)]).await.expect("given back");
+    assert!(leased(bed, "a", job, LONG).await.is_none(), "it is not due");
+}
+
+/// What the chain has taken back is not leased but cancelled, although nobody has judged it yet.
+pub async fn what_was_taken_back_is_not_leased<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a1", true).await;
+    // It is not committed.
+    leased_in_vain(bed, job).await;
+    bed.commit(transaction).await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, "cancelled");
+}
+
+/// What was deleted is not leased but cancelled.
+pub async fn what_was_deleted_is_not_leased<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let mut transaction = bed.begin().await;
+    bed.delete(&mut transaction, "a1").await;
+    bed.commit(transaction).await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, "cancelled");
+}
+
+/// Removing a trigger cancels what is pending of it.
+pub async fn what_nobody_wants_any_more_is_not_leased<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    bed.remove().await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, "cancelled");
+}
+
+/// A lease brings what it is about, unless that has changed since.
+pub async fn a_lease_brings_what_it_is_about<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    let load = async || {
+        let loaded = bed.leases().load(std::slice::from_ref(&lease)).await;
+        let loaded = loaded.expect("the store answers");
+        assert!(loaded.unreadable.is_empty());
+        loaded.assignments
+    };
+    let about = load().await.pop().expect("an assignment");
+    assert_eq!((about.event.name, about.event.revision), (lease.event.clone(), 0));
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a1", true).await;
+    bed.commit(transaction).await;
+    assert!(load().await.is_empty());
+}
+
+/// An attempt that ends moves its job on: delivered, due again, or dead.
+pub async fn an_attempt_moves_its_job_on<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let failed = Outcome::Retry(Duration::ZERO);
+    let dead = Outcome::Dead("enough".to_owned());
+    for (outcome, state_after) in [(failed, "pending"), (dead, "dead")] {
+        let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+        let foreign = ended(lease.clone(), AttemptStatus::Failed, outcome.clone());
+        bed.leases().finish("b", &[foreign]).await.expect("recorded");
+        assert_eq!(state(bed, job).await, "leased", "it is not b's");
+        let attempt = ended(lease, AttemptStatus::Failed, outcome);
+        bed.leases().finish("a", &[attempt]).await.expect("recorded");
+        assert_eq!(state(bed, job).await, state_after);
+    }
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+}
+
+/// A delivery that is reported after its lease was written off delivers the job after all.
+pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    leased(bed, "a", job, Duration::ZERO).await.expect("a lease");
+    let lease = until_expired(bed).await.lease;
+    let dead = Outcome::Dead("the last attempt was lost".to_owned());
+    let lost = ended(lease.clone(), AttemptStatus::Lost, dead);
+    bed.leases().finish("a", &[lost]).await.expect("recorded");
+    assert_eq!(state(bed, job).await, "dead");
+    let late = ended(lease, AttemptStatus::Delivered, Outcome::Delivered);
+    bed.leases().finish("a", &[late]).await.expect("recorded");
+    assert_eq!(state(bed, job).await, "delivered");
+}
+
+/// What is due and unpushed is handed out, once a second.
+pub async fn what_is_due_is_pushed_once_a_second<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let unpushed = async || bed.leases().unpushed(10).await.expect("the store answers");
+    assert!(unpushed().await.is_empty(), "the processor pushes it");
+    leased_in_vain(bed, job).await;
+    assert_eq!(unpushed().await, [job]);
+    assert!(unpushed().await.is_empty());
+}
+
+async fn leased<B: Bed>(bed: &B, holder: &str, job: JobId, duration: Duration) -> Option<Lease> {
+    bed.leases().take(holder, &[job], duration).await.expect("the store answers").pop()
+}
+
+/// The first lease that runs out, once the clock has moved on.
+async fn until_expired<B: Bed>(bed: &B) -> Expired {
+    loop {
+        if let Some(expired) = bed.leases().expired(10).await.expect("the store answers").pop() {
+            return expired;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Leases a job and gives it back at once.
+async fn leased_in_vain<B: Bed>(bed: &B, job: JobId) {
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    bed.leases().give_back("a", &[(lease, Duration::ZERO)]).await.expect("given back");
+}
+
+fn ended(lease: Lease, status: AttemptStatus, outcome: Outcome) -> Attempt {
+    Attempt {
+        lease,
+        action_type: "webhook".to_owned(),
+        status,
+        outcome,
+        duration: None,
+        http_status: None,
+        error: None,
+        response: None,
+    }
+}

@@ -1,0 +1,62 @@
+//! The fake of PostgreSQL, as far as its semantics matter to the engine.
+//!
+//! What is modelled: transaction ids taken by the first write; a horizon below which nothing can
+//! appear any more; rows and log entries that are visible from one moment on; row locks; advisory
+//! locks that end with their session; sessions that are ended because they idle in a transaction.
+//! A verb that is one transaction in the real store happens here in one moment, except a claim,
+//! whose statements are apart as they are there.
+
+mod jobs;
+mod leases;
+mod log;
+mod observations;
+mod row;
+mod rule;
+mod session;
+mod shards;
+mod transaction;
+
+use std::collections::BTreeMap;
+
+use event_engine::event::{ChainId, EventName};
+use event_engine::log::Position;
+
+pub use self::jobs::{Job, Jobs, State};
+pub use self::leases::FakeLeases;
+pub use self::log::{Log, Noted};
+pub use self::observations::Observations;
+pub use self::row::{Content, Row};
+pub use self::rule::{Rule, RuleState, TriggerSet, When};
+pub use self::session::{Hold, Lock, SessionId, Sessions};
+pub use self::shards::{FakeClaim, FakeShards, Judged, Next, below_horizon};
+pub use self::transaction::Transaction;
+
+/// What the fake of PostgreSQL holds.
+#[derive(Debug, Default)]
+pub struct Database {
+    /// Who is connected, and what they hold.
+    pub sessions: Sessions,
+    /// Table `events`.
+    pub rows: BTreeMap<EventName, Row>,
+    /// Each revision of each row there ever was, also of rows that are deleted.
+    pub history: BTreeMap<(EventName, i32), Row>,
+    /// Table `event_log`.
+    pub log: Log,
+    /// Table `shard_cursors`.
+    pub cursors: BTreeMap<ChainId, Position>,
+    /// The same table's block times.
+    pub block_times: BTreeMap<ChainId, i64>,
+    /// Table `trigger_observations`.
+    pub observations: Observations,
+    /// Tables `triggers`, `trigger_versions`, `trigger_actions` and `trigger_set`.
+    pub triggers: TriggerSet,
+    /// Tables `jobs` and `action_results`.
+    pub jobs: Jobs,
+}
+
+impl Database {
+    /// Where a shard's cursor stands.
+    pub fn cursor(&self, shard: ChainId) -> Position {
+        self.cursors.get(&shard).copied().unwrap_or_default()
+    }
+}

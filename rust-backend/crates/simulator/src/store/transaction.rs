@@ -1,0 +1,144 @@
+//! A writer's transaction: what it wrote is seen by others once it commits.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use event_engine::event::{ChainId, EventName};
+use event_engine::log::Position;
+
+use super::{Content, Database, Lock, Noted, Row, SessionId};
+use crate::link::Fault;
+
+/// A transaction of somebody who writes events.
+#[derive(Debug)]
+pub struct Transaction {
+    session: SessionId,
+    seqs: Range<i64>,
+    rows: BTreeMap<EventName, Option<Row>>,
+    revisions: Vec<Row>,
+    entries: Vec<(ChainId, Position, Noted)>,
+}
+
+impl Transaction {
+    /// Begins one.
+    pub fn begin(database: &mut Database, owner: &str) -> Self {
+        Self {
+            session: database.sessions.begin(owner, false),
+            seqs: 0..0,
+            rows: BTreeMap::new(),
+            revisions: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// The row as this transaction sees it.
+    pub fn row<'a>(&'a self, database: &'a Database, name: &EventName) -> Option<&'a Row> {
+        match self.rows.get(name) {
+            Some(row) => row.as_ref(),
+            None => database.rows.get(name),
+        }
+    }
+
+    /// Locks what it is about to write. False where another transaction writes it.
+    pub fn lock(&self, database: &mut Database, lock: Lock) -> Result<bool, Fault> {
+        // A row lock is a write: it takes a transaction id.
+        database.sessions.xid(self.session)?;
+        database.sessions.lock(self.session, lock)
+    }
+
+    /// Inserts a row, or lets its block take the name over. The row has to be locked.
+    pub fn upsert(&mut self, database: &mut Database, row: Row) -> Result<(), Fault> {
+        match self.row(database, &row.name).cloned() {
+            None => self.write(database, row),
+            Some(known) => self.revise(database, &known, row.block, row.content, row.invalidated),
+        }
+    }
+
+    /// `UPDATE … SET invalidated = …`. The row has to be locked.
+    pub fn set_invalidated(
+        &mut self,
+        database: &mut Database,
+        name: &EventName,
+        invalidated: bool,
+    ) -> Result<(), Fault> {
+        match self.row(database, name).cloned() {
+            None => Ok(()),
+            Some(known) => {
+                let content = known.content.clone();
+                self.revise(database, &known, known.block, content, invalidated)
+            }
+        }
+    }
+
+    /// Deletes a row, which logs nothing. The row has to be locked.
+    pub fn delete(&mut self, name: &EventName) {
+        self.rows.insert(name.clone(), None);
+    }
+
+    /// Moves the chain's checkpoint, which has to be locked.
+    pub fn checkpoint(
+        &mut self,
+        database: &mut Database,
+        chain: ChainId,
+        block: i64,
+    ) -> Result<(), Fault> {
+        self.note(database, chain, Noted::Checkpoint(block))
+    }
+
+    /// Makes all of it visible, in one moment. Gives the entries.
+    pub fn commit(self, database: &mut Database) -> Result<Vec<(ChainId, Position, Noted)>, Fault> {
+        database.sessions.statement(self.session)?;
+        for row in self.revisions {
+            database.history.insert((row.name.clone(), row.revision), row);
+        }
+        for (name, row) in self.rows {
+            match row {
+                Some(row) => database.rows.insert(name, row),
+                None => database.rows.remove(&name),
+            };
+        }
+        for (shard, position, noted) in &self.entries {
+            database.log.add(*shard, *position, noted.clone());
+        }
+        database.sessions.end(self.session);
+        Ok(self.entries)
+    }
+
+    /// Takes all of it back.
+    pub fn roll_back(self, database: &mut Database) {
+        database.sessions.end(self.session);
+    }
+
+    fn revise(
+        &mut self,
+        database: &mut Database,
+        known: &Row,
+        block: u64,
+        content: Content,
+        invalidated: bool,
+    ) -> Result<(), Fault> {
+        let row = known.revised(block, content, invalidated);
+        if row.revision == known.revision {
+            self.rows.insert(row.name.clone(), Some(row));
+            return Ok(());
+        }
+        self.write(database, row)
+    }
+
+    fn write(&mut self, database: &mut Database, row: Row) -> Result<(), Fault> {
+        self.note(database, row.chain, Noted::Event(row.name.clone(), row.revision))?;
+        self.revisions.push(row.clone());
+        self.rows.insert(row.name.clone(), Some(row));
+        Ok(())
+    }
+
+    fn note(&mut self, database: &mut Database, shard: ChainId, noted: Noted) -> Result<(), Fault> {
+        let xid = database.sessions.xid(self.session)?;
+        if self.seqs.is_empty() {
+            self.seqs = database.log.seqs();
+        }
+        let seq = self.seqs.next().unwrap_or_default();
+        self.entries.push((shard, Position { xid, seq }, noted));
+        Ok(())
+    }
+}
