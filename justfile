@@ -17,6 +17,10 @@ demo *ARGS:
 test *ARGS:
     ./scripts/run-tests.sh "$@"
 
+# Every fault, done to running processes (--list, --only FAULT…)
+faults *ARGS:
+    cd rust-backend && cargo run --release -p fault-harness -- "$@"
+
 # What a fresh machine lacks
 setup *PARTS:
     ./scripts/setup.sh "$@"
@@ -50,6 +54,10 @@ migrate:
 agentauri *ARGS:
     cargo build --quiet --manifest-path rust-backend/Cargo.toml --bin agentauri
     DATABASE_URL='{{ database_url }}' rust-backend/target/debug/agentauri "$@"
+
+# How fast it is on this machine, on servers of its own (--quick, --help)
+bench *ARGS:
+    cd rust-backend && cargo build --quiet --release --bins && target/release/agentauri bench "$@"
 
 # A shell in DATABASE_URL
 psql *ARGS:

@@ -23,7 +23,7 @@ pub(crate) const FIRST_CHAIN: i64 = 1_001;
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) triggers: TriggerSet,
-    /// One row in so many matches a trigger: 10, or 1 where all do.
+    /// One row in so many matches a trigger: 10, or 1 where all do, or 0 where none does.
     pub(crate) match_one_in: u32,
 }
 
@@ -31,6 +31,11 @@ impl Load {
     /// One event in ten matches.
     pub(crate) fn usual(triggers: TriggerSet) -> Self {
         Self { triggers, match_one_in: 10 }
+    }
+
+    /// No event matches.
+    pub(crate) fn none_matching(triggers: TriggerSet) -> Self {
+        Self { triggers, match_one_in: 0 }
     }
 
     /// Each event matches.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -10,9 +11,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use event_engine::job::JobId;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use crate::load::Ledger;
 
 /// Each has a port of its own, and so is a destination of its own.
 const RECEIVERS: usize = 8;
@@ -28,6 +32,8 @@ pub(crate) struct Receiver {
 struct Counted {
     ids: HashSet<Uuid>,
     again: u64,
+    /// Where they are booked, if anywhere.
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Receiver {
@@ -52,6 +58,12 @@ impl Receiver {
         self.addresses.iter().map(|address| format!("http://{address}/hook")).collect()
     }
 
+    /// From now on what comes is booked.
+    pub(crate) fn book(&self, ledger: &Arc<Ledger>) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.ledger = Some(Arc::clone(ledger));
+    }
+
     /// Messages that came, and how often one came again.
     pub(crate) fn count(&self) -> (u64, u64) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,6 +82,9 @@ async fn hook(
     let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
     if !counted.ids.insert(id) {
         counted.again += 1;
+    }
+    if let Some(ledger) = &counted.ledger {
+        ledger.seen([JobId(id)].into_iter(), Instant::now());
     }
     StatusCode::NO_CONTENT
 }

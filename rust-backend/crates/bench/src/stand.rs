@@ -20,6 +20,7 @@ use crate::load::{self, CHAINS, Course, Ledger, Load, Pace, Run, Spread};
 use crate::notifications::Mode;
 use crate::options::{Database, Plan};
 use crate::progress::Progress;
+use crate::receiver::Receiver;
 use crate::scenario::Round;
 use crate::yardstick;
 use arrivals::Arrivals;
@@ -53,7 +54,8 @@ pub(crate) struct Stand {
     processor: Option<Child>,
     /// Further processes under test.
     pub(crate) others: Vec<Child>,
-    arrivals: Arrivals,
+    /// `None` where a receiver books what was delivered.
+    arrivals: Option<Arrivals>,
     pub(crate) servers: Servers,
     pub(crate) system: System,
     pub(crate) load: Arc<Load>,
@@ -86,13 +88,22 @@ impl Stand {
         Ok(Self {
             processor: None,
             others: Vec::new(),
-            arrivals: Arrivals::watch(&servers.redis_url(), system, Arc::clone(&ledger)).await?,
+            arrivals: Some(
+                Arrivals::watch(&servers.redis_url(), system, Arc::clone(&ledger)).await?,
+            ),
             servers,
             system,
             load: Arc::new(load),
             ledger,
             ordinals: Arc::default(),
         })
+    }
+
+    /// Books what the receiver is sent, instead of what is seen in Redis: a worker takes ids away
+    /// before anybody else has seen them.
+    pub(crate) fn book_deliveries(&mut self, receiver: &Receiver) {
+        self.arrivals = None;
+        receiver.book(&self.ledger);
     }
 
     /// Starts what judges, and waits until it listens.
@@ -184,13 +195,13 @@ impl Stand {
             measured: plan.measured,
         };
         let run = load::drive(course, what, progress).await.with_context(|| self.last_words())?;
-        self.arrivals.check()?;
+        self.check()?;
         Ok(run)
     }
 
     /// What had to come, and what did.
     pub(crate) async fn audit(&self) -> Result<Books> {
-        self.arrivals.check()?;
+        self.check()?;
         audit::balance(&self.servers.pool, self.system, &self.ledger).await
     }
 
@@ -216,8 +227,12 @@ impl Stand {
         Ok(())
     }
 
+    fn check(&self) -> Result<()> {
+        self.arrivals.as_ref().map_or(Ok(()), Arrivals::check)
+    }
+
     fn last_words(&self) -> String {
-        self.processor.as_ref().map(Child::last_words).unwrap_or_default()
+        self.processor.iter().chain(&self.others).map(Child::last_words).collect()
     }
 }
 

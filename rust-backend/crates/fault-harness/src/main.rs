@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo run --release -p fault-harness                       every fault once, some 15 minutes
+  cargo run --release -p fault-harness                       every fault once, some ten minutes
   cargo run --release -p fault-harness -- --rounds 10        as often as a release asks for
   cargo run --release -p fault-harness -- --only redis-killed --only postgres-cut
   cargo run --release -p fault-harness -- --list
@@ -64,10 +64,11 @@ async fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     build()?;
-    // Dropping a world ends its processes.
-    let outcomes = tokio::select! {
-        outcomes = all(&args) => outcomes?,
-        told = told_to_end() => bail!("ended by {}", told?),
+    let mut outcomes = Vec::new();
+    // Whoever ends it early is told of what was done; dropping a world ends its processes.
+    let ended = tokio::select! {
+        ended = all(&args, &mut outcomes) => ended,
+        told = told_to_end() => told.and_then(|signal| bail!("ended by {signal}")),
     };
     println!("{}", report::table(&outcomes));
     if let Some(file) = &args.json {
@@ -76,6 +77,7 @@ async fn main() -> Result<ExitCode> {
     }
     let bad = outcomes.iter().filter(|outcome| !outcome.is_good()).count();
     println!("\n{} of {} trials as promised.", outcomes.len() - bad, outcomes.len());
+    ended?;
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -88,11 +90,10 @@ async fn told_to_end() -> Result<&'static str> {
     })
 }
 
-async fn all(args: &Args) -> Result<Vec<Outcome>> {
+async fn all(args: &Args, outcomes: &mut Vec<Outcome>) -> Result<()> {
     let faults: Vec<&Fault> =
         if args.only.is_empty() { FAULTS.iter().collect() } else { args.only.clone() };
     let span = if args.short { Span::Short } else { Span::Full };
-    let mut outcomes = Vec::new();
     for round in 0..args.rounds {
         let seed = args.seed + round;
         let trial = Trial { seed, events_min: args.events, span, patience: 1 };
@@ -110,7 +111,7 @@ async fn all(args: &Args) -> Result<Vec<Outcome>> {
             outcomes.push(outcome);
         }
     }
-    Ok(outcomes)
+    Ok(())
 }
 
 fn tell(outcome: &Outcome) {

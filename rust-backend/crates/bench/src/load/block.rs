@@ -84,7 +84,7 @@ impl Load {
     }
 
     fn fate(&self, place: u64) -> Fate {
-        if place.is_multiple_of(self.match_one_in.into()) {
+        if self.match_one_in > 0 && place.is_multiple_of(self.match_one_in.into()) {
             Fate::Matches
         } else if place % 10 < MET_IN_TEN.into() {
             Fate::Meets

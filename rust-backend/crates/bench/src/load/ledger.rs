@@ -76,6 +76,16 @@ impl Ledger {
         book.blocks.insert(ordinal, OpenBlock { due, jobs_open: jobs.len(), rows });
     }
 
+    /// A block was inserted. It is finished if no job comes of it.
+    pub(crate) fn inserted(&self, ordinal: u64, at: Instant) {
+        let mut book = self.book();
+        let is_finished = book.blocks.get(&ordinal).is_some_and(|block| block.jobs_open == 0);
+        if is_finished {
+            book.finish(ordinal, at);
+            self.room.add_permits(1);
+        }
+    }
+
     /// These jobs must come of events that were stored and are due whenever somebody looks.
     pub(crate) fn expect_stored(&self, jobs: &[JobId], rows: u64) {
         let mut book = self.book();
@@ -142,21 +152,24 @@ impl Book {
         self.seen.insert(job);
         let Some(block) = self.blocks.get_mut(&ordinal) else { return false };
         block.jobs_open -= 1;
-        let (due, is_finished, rows) = (block.due, block.jobs_open == 0, block.rows);
-        let counts = self.is_within(due);
-        if counts {
+        let (due, is_finished) = (block.due, block.jobs_open == 0);
+        if self.is_within(due) {
             self.tally.latencies.record(at.saturating_duration_since(due));
         }
         if is_finished {
-            self.blocks.remove(&ordinal);
-            if counts {
-                self.tally.due_and_finished += rows;
-            }
-            if self.is_within(at) {
-                self.tally.finished_within += rows;
-            }
+            self.finish(ordinal, at);
         }
         is_finished
+    }
+
+    fn finish(&mut self, ordinal: u64, at: Instant) {
+        let Some(block) = self.blocks.remove(&ordinal) else { return };
+        if self.is_within(block.due) {
+            self.tally.due_and_finished += block.rows;
+        }
+        if self.is_within(at) {
+            self.tally.finished_within += block.rows;
+        }
     }
 
     fn is_within(&self, time: Instant) -> bool {
@@ -193,6 +206,18 @@ mod tests {
         assert_eq!((tally.repeated, tally.unexpected, ledger.open()), (1, 1, 0));
         assert!(tally.latencies.max_ms() > 2_990.0);
         assert_eq!(ledger.room.available_permits(), 1);
+    }
+
+    #[test]
+    fn a_block_without_jobs_is_finished_when_it_is_inserted() {
+        let ledger = Ledger::default();
+        ledger.open_window();
+        let due = Instant::now();
+        ledger.expect(1, &[], 20, due);
+        ledger.expect(2, &[job(1)], 20, due);
+        ledger.inserted(1, due);
+        ledger.inserted(2, due);
+        assert_eq!((ledger.tally().finished_within, ledger.room.available_permits()), (20, 1));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     let receiver = Receiver::start().await?;
     let load = Load::usual(TriggerSet::new(plan.triggers_under_load(), receiver.urls()));
     let mut stand = Stand::build(plan, plan.database, System::Ours(mode), load).await?;
+    stand.book_deliveries(&receiver);
     stand.start("agentauri", &["run"], "Listening for PostgreSQL NOTIFY").await?;
     stand.prime().await?;
     let run = stand.run(plan, Pace::Rate(RATE), &round.title(&case), round.progress).await?;
@@ -26,7 +27,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     let books = stand.audit().await?;
     round.keep(&case, books);
     round.add(&case, "resident_mb_max", megabytes(resident));
-    round.add(&case, "p99_ms", run.tally.latencies.quantile_ms(0.99));
+    round.add(&case, "webhook_p99_ms", run.tally.latencies.quantile_ms(0.99));
     round.add_cpu(&case, &run);
     stand.end(round).await
 }

@@ -5,18 +5,21 @@ use anyhow::Result;
 
 use super::Round;
 use crate::load::{Load, Pace, TriggerSet};
-use crate::options::Database;
+use crate::options::{Database, Plan};
 use crate::stand::{Stand, System};
 
 /// Events on their way: enough to fill every batch, few enough that what is measured is a steady
 /// state and not a backlog.
 const ON_THEIR_WAY: u32 = 10_000;
+/// In a run that is too short for the yardstick to get through more of them.
+const ON_THEIR_WAY_QUICK: u32 = 2_000;
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     let modes = round.plan.modes.clone();
     for mode in &modes {
         case(round, System::Ours(*mode), round.plan.database).await?;
     }
+    insert_alone(round).await?;
     // Its tables are plain ones.
     case(round, System::Yardstick, Database::Plain).await?;
     for mode in modes {
@@ -39,7 +42,7 @@ async fn case(round: &mut Round<'_>, system: System, database: Database) -> Resu
     let mut stand = Stand::build(plan, database, system, load).await?;
     stand.start_processor().await?;
     stand.prime().await?;
-    let run = stand.run(plan, Pace::Window(ON_THEIR_WAY), &title, round.progress).await?;
+    let run = stand.run(plan, pace(plan), &title, round.progress).await?;
     let books = stand.audit().await?;
     round.keep(&case, books);
     round.add(&case, "events_per_second", run.events_per_second());
@@ -47,6 +50,23 @@ async fn case(round: &mut Round<'_>, system: System, database: Database) -> Resu
     round.add(&case, "p50_ms", run.tally.latencies.quantile_ms(0.5));
     round.add(&case, "p99_ms", run.tally.latencies.quantile_ms(0.99));
     stand.end(round).await
+}
+
+/// The floor: the same rows, and nobody who judges them.
+async fn insert_alone(round: &mut Round<'_>) -> Result<()> {
+    let (plan, case) = (round.plan, "insert alone");
+    let title = round.title(case);
+    let triggers = TriggerSet::new(plan.triggers_under_load(), vec![NOWHERE.to_owned()]);
+    let system = System::Ours(plan.modes[0]);
+    let stand = Stand::build(plan, plan.database, system, Load::none_matching(triggers)).await?;
+    let run = stand.run(plan, pace(plan), &title, round.progress).await?;
+    round.add(case, "events_per_second", run.events_per_second());
+    round.add_cpu(case, &run);
+    stand.end(round).await
+}
+
+fn pace(plan: &Plan) -> Pace {
+    Pace::Window(if plan.quick { ON_THEIR_WAY_QUICK } else { ON_THEIR_WAY })
 }
 
 /// Where webhooks would go, if there were a worker.

@@ -71,6 +71,7 @@ async fn measure(round: &mut Round<'_>, case: Case) -> Result<()> {
                 let block = load.block_of(ordinal, 1, load::now());
                 ledger.expect(ordinal, &block.jobs, 1, std::time::Instant::now());
                 load::insert(&mut connection, &block).await?;
+                ledger.inserted(ordinal, std::time::Instant::now());
                 inserted.fetch_add(1, Ordering::Relaxed);
             }
         });
