@@ -18,27 +18,38 @@ pub use self::acting::{Inbox, Leases};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Shards with entries that may be judged now.
-    pub ready: Vec<ChainId>,
+    pub ready: Vec<Ready>,
     /// True where entries stand that may not be judged yet, because a transaction that began
     /// before them is still open. No bell will ring for them: nobody may sleep.
     pub held: bool,
 }
 
+/// A shard with entries that may be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The shard.
+    pub shard: ChainId,
+    /// How many, at least.
+    pub entries: u32,
+}
+
 /// The shards' logs, and what is committed for them.
 pub trait Shards: Clone + Send + Sync + 'static {
-    /// A shard that is ours until the claim is committed or dropped.
+    /// Shards that are ours until the claim is committed or dropped.
     type Claim: Claim<Error = Self::Error>;
     /// Why it did not work.
     type Error: Error + Send + Sync + 'static;
 
-    /// Tells which shards have entries to judge. Takes no lock and no transaction id.
-    fn survey(&self) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
+    /// Tells which shards have entries to judge, counting up to `entries_max` of each. Takes no
+    /// lock and no transaction id.
+    fn survey(&self, entries_max: u32) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
 
-    /// Claims a shard with its next entries, at most `entries_max`, in the log's order and with no
-    /// gap. `None` where another holds it.
+    /// Claims shards with their next entries, at most `entries_max` of all together, each shard's
+    /// in the log's order and with no gap. Shards that another holds are passed over; `None` where
+    /// that leaves none.
     fn claim(
         &self,
-        shard: ChainId,
+        shards: &[ChainId],
         entries_max: u32,
     ) -> impl Future<Output = Result<Option<Self::Claim>, Self::Error>> + Send;
 }
@@ -75,19 +86,29 @@ impl Gate for NoGate {
     fn open(&self) {}
 }
 
-/// A shard that is ours, with its next entries.
+/// A shard's next entries, and where they begin.
+#[derive(Clone, Debug)]
+pub struct Portion {
+    /// The shard.
+    pub shard: ChainId,
+    /// Where its cursor stands: what is remembered of the shard belongs to one cursor.
+    pub cursor: Position,
+    /// Whether it was the claimant who moved it there. What anybody else remembers of that cursor
+    /// may come from a commit that a crash of the store undid.
+    pub is_continued: bool,
+    /// The shard's block time at its cursor, unix seconds.
+    pub block_time: i64,
+    /// The entries to judge. None where others have judged them since the survey.
+    pub entries: Vec<Entry>,
+}
+
+/// Shards that are ours, with their next entries.
 pub trait Claim: Send {
     /// Why it did not work.
     type Error: Error + Send + Sync + 'static;
 
-    /// The entries to judge.
-    fn entries(&self) -> &[Entry];
-
-    /// Where the shard's cursor stands: what is remembered of the shard belongs to one cursor.
-    fn cursor(&self) -> Position;
-
-    /// The shard's block time at its cursor, unix seconds.
-    fn block_time(&self) -> i64;
+    /// What is to be judged, shard by shard.
+    fn portions(&self) -> &[Portion];
 
     /// The revision of the set of triggers; it does not change before the claim ends.
     fn triggers_revision(&self) -> i64;
@@ -95,16 +116,24 @@ pub trait Claim: Send {
     /// Loads the triggers at that revision.
     fn triggers(&mut self) -> impl Future<Output = Result<TriggerIndex, Self::Error>> + Send;
 
-    /// Loads what the triggers remember: each group that is asked for, and each that holds one of
-    /// the revised events, with all of its observations at the cursor.
+    /// Loads what the triggers remember of a shard that is ours: each group that is asked for, and
+    /// each that holds one of the revised events, with all of its observations at the cursor.
     fn recall(
         &mut self,
+        shard: ChainId,
         needs: &Needs,
     ) -> impl Future<Output = Result<Vec<(GroupName, Observation)>, Self::Error>> + Send;
 
-    /// Commits the plan, its cursor with it: all of it once, or nothing of it. Gives the entries
-    /// back.
-    fn commit(self, plan: &Plan) -> impl Future<Output = Result<Vec<Entry>, Self::Error>> + Send;
+    /// Commits a plan for each portion, their cursors with them: all of it once, or nothing of it.
+    /// A plan without a cursor leaves its shard as it is. Gives the portions back.
+    ///
+    /// A crash of the store may undo what was committed last, all of it or nothing; then it is
+    /// judged again. Whatever is committed after it by somebody who must not lose it, a lease
+    /// for one, makes it last.
+    fn commit(
+        self,
+        plans: &[Plan],
+    ) -> impl Future<Output = Result<Vec<Portion>, Self::Error>> + Send;
 }
 
 /// What carries the ids of jobs that are due to the workers.

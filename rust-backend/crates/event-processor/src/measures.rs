@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::log::{Entry, Subject};
+use event_engine::port::Portion;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 /// How long the stages of one batch took.
@@ -42,20 +43,7 @@ pub(crate) fn describe() {
 }
 
 /// A batch was committed.
-pub(crate) fn batch(shard: ChainId, plan: &Plan, stages: Stages) {
-    let tally = &plan.tally;
-    let counts = [
-        ("agentauri_batches_total", 1),
-        ("agentauri_entries_judged_total", tally.entries),
-        ("agentauri_jobs_decided_total", plan.jobs.len()),
-        ("agentauri_entries_gone_total", tally.gone),
-        ("agentauri_entries_superseded_total", tally.superseded),
-        ("agentauri_incomparable_total", tally.incomparable),
-        ("agentauri_events_late_total", tally.late),
-    ];
-    for (name, count) in counts {
-        counter!(name, "chain_id" => shard.to_string()).increment(count as u64);
-    }
+pub(crate) fn stages(stages: Stages) {
     let stages = [
         ("claim", stages.claim),
         ("recall", stages.recall),
@@ -67,13 +55,30 @@ pub(crate) fn batch(shard: ChainId, plan: &Plan, stages: Stages) {
     }
 }
 
+/// A shard's part of it.
+pub(crate) fn judged(portion: &Portion, plan: &Plan) {
+    let tally = &plan.tally;
+    let counts = [
+        ("agentauri_batches_total", 1),
+        ("agentauri_entries_judged_total", tally.entries),
+        ("agentauri_jobs_decided_total", plan.jobs.len()),
+        ("agentauri_entries_gone_total", tally.gone),
+        ("agentauri_entries_superseded_total", tally.superseded),
+        ("agentauri_incomparable_total", tally.incomparable),
+        ("agentauri_events_late_total", tally.late),
+    ];
+    for (name, count) in counts {
+        counter!(name, "chain_id" => portion.shard.to_string()).increment(count as u64);
+    }
+}
+
 /// A batch was rolled back.
 pub(crate) fn failed(shard: ChainId) {
     counter!("agentauri_batches_failed_total", "chain_id" => shard.to_string()).increment(1);
 }
 
 /// These entries were judged just now.
-pub(crate) fn judged(entries: &[Entry]) {
+pub(crate) fn lateness(entries: &[Entry]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let after = histogram!("agentauri_judged_after_seconds");
     for entry in entries {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use event_engine::event::ChainId;
 use event_engine::log::Position;
+use event_engine::port::Portion;
 use event_engine::state::ShardState;
 
 /// Observations kept at hand, of all shards together: about 100 MB. Beyond it all are forgotten,
@@ -13,20 +14,21 @@ const OBSERVATIONS_MAX: usize = 300_000;
 
 /// The state of shards, each as it was after the batch that we committed last.
 ///
-/// It is believed only while the shard's cursor stands where that batch left it: whoever else
-/// judged the shard has moved it.
+/// It is believed only while the shard's cursor stands where that batch left it, and it was we who
+/// left it there: whoever else judged the shard has moved it, and a crash of the store may have let
+/// somebody else judge again what we had judged.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     shards: Mutex<HashMap<ChainId, (Position, ShardState)>>,
 }
 
 impl Memory {
-    /// Takes the state of a shard whose cursor stands at `cursor`. What is taken and not kept again
-    /// is forgotten: after an error nobody knows what was committed.
-    pub(crate) fn take(&self, shard: ChainId, cursor: Position) -> ShardState {
-        let known = self.shards.lock().unwrap_or_else(PoisonError::into_inner).remove(&shard);
-        match known {
-            Some((at, state)) if at == cursor => state,
+    /// Takes the state of a shard at the portion's cursor. What is taken and not kept again is
+    /// forgotten: after an error nobody knows what was committed.
+    pub(crate) fn take(&self, portion: &Portion) -> ShardState {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        match shards.remove(&portion.shard) {
+            Some((at, state)) if portion.is_continued && at == portion.cursor => state,
             _ => ShardState::default(),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Pace {
     /// and doubled when one succeeds.
     pub(crate) entries_max: u32,
     /// Whether its latest batch failed.
-    pub(crate) failing: bool,
+    pub(crate) is_failing: bool,
     /// Which of all turns its latest was: whoever waits longest comes first.
     pub(crate) latest_turn: u64,
     rests_until: Option<Instant>,
@@ -29,7 +29,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             entries_max: BATCH_ENTRIES_MAX,
-            failing: false,
+            is_failing: false,
             latest_turn: 0,
             rests_until: None,
             rest: Duration::ZERO,
@@ -43,10 +43,16 @@ impl Pace {
         self.rests_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
+    /// Whether it is judged apart from others: a batch of it has failed, and it has not come back
+    /// to its full size since.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.entries_max < BATCH_ENTRIES_MAX
+    }
+
     /// A batch was judged.
     pub(crate) fn judged(&mut self) {
         self.entries_max = (self.entries_max * 2).min(BATCH_ENTRIES_MAX);
-        (self.failing, self.rests_until, self.rest) = (false, None, Duration::ZERO);
+        (self.is_failing, self.rests_until, self.rest) = (false, None, Duration::ZERO);
     }
 
     /// Another processor has it, or there was nothing in it.
@@ -57,7 +63,7 @@ impl Pace {
     /// Its batch failed.
     pub(crate) fn failed(&mut self, now: Instant) {
         self.entries_max = (self.entries_max / 2).max(1);
-        self.failing = true;
+        self.is_failing = true;
         self.rest_longer(now, FAILING);
     }
 
@@ -81,6 +87,11 @@ mod tests {
         assert_eq!((pace.entries_max, pace.rest(now)), (1, FAILING.1));
         pace.judged();
         assert_eq!((pace.entries_max, pace.rest(now)), (2, Duration::ZERO));
+        assert!(pace.is_alone(), "the next batch may fail again");
+        for _ in 0..20 {
+            pace.judged();
+        }
+        assert!(!pace.is_alone());
     }
 
     #[test]

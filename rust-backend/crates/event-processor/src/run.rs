@@ -22,9 +22,9 @@ use crate::wake::Wake;
 use crate::watch;
 use crate::wheel::{self, Audience, Wheel};
 
-/// Connections a processor needs in its pool: a claim for each shard it judges at once, the survey
-/// and the watch. The one that listens is beside the pool.
-pub const CONNECTIONS: u32 = wheel::SHARDS_AT_ONCE + 2;
+/// Connections a processor needs in its pool: for what it judges at once, the survey and the watch.
+/// The one that listens is beside the pool.
+pub const CONNECTIONS: u32 = wheel::JUDGING_CONNECTIONS + 2;
 
 /// Judges the events of a database until it is told to stop.
 pub struct Processor {
@@ -83,7 +83,7 @@ struct Herald {
 impl Audience for Herald {
     fn judged(&self, entries: &[Entry], jobs: Vec<JobId>) {
         self.outlet.leave(jobs);
-        measures::judged(entries);
+        measures::lateness(entries);
         for entry in entries {
             if let Subject::Event { row: Some(event), .. } = &entry.subject {
                 self.announcer.processed(event);

@@ -1,96 +1,151 @@
-//! One shard's turn: claim, decide, commit, until it has no more or has had enough.
+//! One turn: claim some shards, decide, commit, until they have no more or have had enough.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event_engine::decide::{Tally, decide};
+use event_engine::decide::{JOBS_MAX, Plan, Tally, decide};
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
-use event_engine::port::{Claim, Shards};
+use event_engine::port::{Claim, Portion, Shards};
+use event_engine::state::ShardState;
 use tokio::time::Instant;
 
 use crate::measures::{self, Stages};
 use crate::memory::Memory;
 use crate::wheel::Audience;
 
-/// Batches of one shard in a row, before its place is given to another.
+/// Batches of the same shards in a row, before their place is given to others.
 const BATCHES_IN_A_ROW: usize = 16;
 
-/// Judges shards, whichever is asked for.
+/// Judges shards, whichever are asked for.
 pub(crate) struct Judge<S, A> {
     pub(crate) shards: S,
     pub(crate) audience: A,
     /// The triggers as last loaded. Each batch compares their revision first.
     index: Mutex<Arc<TriggerIndex>>,
+    /// Held by whoever loads them: one is enough.
+    loading: tokio::sync::Mutex<()>,
     memory: Memory,
 }
 
 impl<S: Shards, A: Audience> Judge<S, A> {
     pub(crate) fn new(shards: S, audience: A) -> Self {
-        Self { shards, audience, index: Mutex::default(), memory: Memory::default() }
+        Self {
+            shards,
+            audience,
+            index: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            memory: Memory::default(),
+        }
     }
 
-    /// Judges what a shard has, for a while. False where there was nothing for us.
-    pub(crate) async fn turn(&self, shard: ChainId, entries_max: u32) -> Result<bool, S::Error> {
-        for batch in 0..BATCHES_IN_A_ROW {
+    /// Judges what some shards have, for a while. Gives those that were judged: for the others
+    /// there was nothing, or somebody else has them.
+    pub(crate) async fn turn(
+        &self,
+        shards: &[ChainId],
+        entries_max: u32,
+    ) -> Result<Vec<ChainId>, S::Error> {
+        let mut judged = Vec::new();
+        for _ in 0..BATCHES_IN_A_ROW {
             let began = Instant::now();
-            let claim = self.shards.claim(shard, entries_max).await?;
-            let Some(claim) = claim.filter(|claim| !claim.entries().is_empty()) else {
-                return Ok(batch > 0);
-            };
-            let is_last = claim.entries().len() < entries_max as usize;
-            let stages = Stages { claim: began.elapsed(), ..Stages::default() };
-            self.batch(shard, claim, stages).await.inspect_err(|_| measures::failed(shard))?;
+            let Some(claim) = self.shards.claim(shards, entries_max).await? else { break };
+            let entries: usize = claim.portions().iter().map(|portion| portion.entries.len()).sum();
+            if entries == 0 {
+                break;
+            }
+            let took = Stages { claim: began.elapsed(), ..Stages::default() };
+            judged.extend(self.batch(claim, took).await?);
             // What is left, or has come since, the next survey finds without a transaction.
-            if is_last {
+            if entries < entries_max as usize {
                 break;
             }
         }
-        Ok(true)
+        judged.sort_unstable();
+        judged.dedup();
+        Ok(judged)
     }
 
-    async fn batch(
+    async fn batch(&self, mut claim: S::Claim, mut took: Stages) -> Result<Vec<ChainId>, S::Error> {
+        let Some(index) = self.index(&mut claim).await? else { return Ok(Vec::new()) };
+        let mut states = self.recalled(&mut claim, &index, &mut took).await?;
+        let began = Instant::now();
+        let plans = decided(claim.portions(), &index, &mut states);
+        took.decide = began.elapsed();
+        let began = Instant::now();
+        let portions = claim.commit(&plans).await?;
+        took.commit = began.elapsed();
+        measures::stages(took);
+        let mut judged = Vec::with_capacity(portions.len());
+        for ((portion, plan), state) in portions.iter().zip(&plans).zip(states) {
+            let Some(cursor) = plan.cursor else { continue };
+            self.memory.keep(portion.shard, cursor, state);
+            measures::judged(portion, plan);
+            report(plan.tally);
+            let jobs = plan.jobs.iter().map(|job| job.id).collect();
+            self.audience.judged(&portion.entries[..plan.tally.entries], jobs);
+            judged.push(portion.shard);
+        }
+        Ok(judged)
+    }
+
+    /// The states of the shards, with all that their next entries need.
+    async fn recalled(
         &self,
-        shard: ChainId,
-        mut claim: S::Claim,
-        mut stages: Stages,
-    ) -> Result<(), S::Error> {
-        let index = self.index(&mut claim).await?;
-        let mut state = self.memory.take(shard, claim.cursor());
-        state.begin(claim.block_time());
-        let needs = state.needs(claim.entries(), &index);
-        if !needs.is_empty() {
-            let began = Instant::now();
-            let recalled = claim.recall(&needs).await?;
-            state.recall(needs, recalled, &index);
-            stages.recall = began.elapsed();
-        }
+        claim: &mut S::Claim,
+        index: &TriggerIndex,
+        took: &mut Stages,
+    ) -> Result<Vec<ShardState>, S::Error> {
         let began = Instant::now();
-        let plan = decide(claim.entries(), &index, &mut state);
-        stages.decide = began.elapsed();
-        let began = Instant::now();
-        let entries = claim.commit(&plan).await?;
-        stages.commit = began.elapsed();
-        measures::batch(shard, &plan, stages);
-        if let Some(cursor) = plan.cursor {
-            self.memory.keep(shard, cursor, state);
+        let mut states = Vec::with_capacity(claim.portions().len());
+        let mut lacking = Vec::new();
+        for portion in claim.portions() {
+            let mut state = self.memory.take(portion);
+            state.begin(portion.block_time);
+            let needs = state.needs(&portion.entries, index);
+            if !needs.is_empty() {
+                lacking.push((states.len(), portion.shard, needs));
+            }
+            states.push(state);
         }
-        report(plan.tally);
-        let jobs = plan.jobs.iter().map(|job| job.id).collect();
-        self.audience.judged(&entries[..plan.tally.entries], jobs);
-        Ok(())
+        for (place, shard, needs) in lacking {
+            let recalled = claim.recall(shard, &needs).await?;
+            states[place].recall(needs, recalled, index);
+        }
+        took.recall = began.elapsed();
+        Ok(states)
     }
 
-    /// The triggers at the claim's revision: those we have, or else loaded anew.
-    async fn index(&self, claim: &mut S::Claim) -> Result<Arc<TriggerIndex>, S::Error> {
-        let known = Arc::clone(&self.index.lock().unwrap_or_else(PoisonError::into_inner));
-        if known.revision() == claim.triggers_revision() {
-            return Ok(known);
-        }
-        let loaded = Arc::new(claim.triggers().await?);
-        tracing::info!(revision = loaded.revision(), triggers = loaded.len(), "Triggers loaded");
-        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
-        Ok(loaded)
+    /// The triggers at the claim's revision: those we have, or else loaded anew. `None` where they
+    /// are just being loaded for another batch: waiting for it, a claim would count as stalled.
+    async fn index(&self, claim: &mut S::Claim) -> Result<Option<Arc<TriggerIndex>>, S::Error> {
+        let Some(known) = self.known(claim.triggers_revision()) else {
+            let Ok(_loading) = self.loading.try_lock() else { return Ok(None) };
+            let loaded = Arc::new(claim.triggers().await?);
+            let (revision, triggers) = (loaded.revision(), loaded.len());
+            tracing::info!(revision, triggers, "Triggers loaded");
+            *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
+            return Ok(Some(loaded));
+        };
+        Ok(Some(known))
     }
+
+    fn known(&self, revision: i64) -> Option<Arc<TriggerIndex>> {
+        let known = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        (known.revision() == revision).then(|| Arc::clone(&known))
+    }
+}
+
+/// A plan for each portion. Together they stay about as small as one may be: what comes after that
+/// is left to the next batch.
+fn decided(portions: &[Portion], index: &TriggerIndex, states: &mut [ShardState]) -> Vec<Plan> {
+    let mut jobs = 0;
+    let plan = |(portion, state): (&Portion, &mut ShardState)| {
+        let plan =
+            if jobs < JOBS_MAX { decide(&portion.entries, index, state) } else { Plan::default() };
+        jobs += plan.jobs.len();
+        plan
+    };
+    portions.iter().zip(states).map(plan).collect()
 }
 
 fn report(tally: Tally) {

@@ -7,19 +7,27 @@ use std::time::Duration;
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
-use event_engine::port::{Gate, NoGate, Shards, Sleep, Survey};
+use event_engine::port::{Gate, NoGate, Ready, Shards, Sleep, Survey};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::measures;
 use crate::pace::Pace;
 use crate::shard::Judge;
 use crate::wake::Wake;
 
 /// Entries in one transaction: enough that its cost is shared, few enough that nobody waits long.
 pub const BATCH_ENTRIES_MAX: u32 = 500;
-/// Shards judged at the same time, each on a connection of its own.
-pub const SHARDS_AT_ONCE: u32 = 4;
+/// Batches at the same time, each on a connection of its own.
+const BATCHES_AT_ONCE: u32 = 2;
+/// How long a batch has to itself, unless what is ready beside it would fill another: what becomes
+/// ready meanwhile makes the next one larger, and few large ones are faster than many.
+const TO_ITSELF: Duration = Duration::from_millis(20);
+/// Beside them, shards whose batches failed: each alone, and never in the place of others.
+const ALONE_AT_ONCE: u32 = 2;
+/// Connections that judging takes at most.
+pub const JUDGING_CONNECTIONS: u32 = BATCHES_AT_ONCE + ALONE_AT_ONCE;
 /// The longest sleep: what a lost notification costs at most.
 pub const TICK: Duration = Duration::from_millis(500);
 /// The shortest and the longest wait where entries stand that may not be judged yet, or a writer is
@@ -38,8 +46,9 @@ pub trait Audience: Send + Sync + 'static {
     fn turned(&self, answered: bool);
 }
 
-/// The judging loop over the shards of a store. A shard's trouble is its own: each is judged by a
-/// task of its own, and rests by itself where that fails.
+/// The judging loop over the shards of a store. What is ready is judged together; a shard's trouble
+/// is its own: after a batch that failed each of its shards is judged alone for a while, and rests
+/// by itself where that fails again.
 pub struct Wheel<S: Shards, A, G = NoGate> {
     judge: Arc<Judge<S, A>>,
     wake: Wake,
@@ -47,16 +56,21 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     /// The longest sleep.
     tick: Duration,
     paces: BTreeMap<ChainId, Pace>,
-    tasks: JoinSet<Result<bool, S::Error>>,
-    /// The shard of each task: those that are being judged.
-    shard_of: HashMap<Id, ChainId>,
-    /// Turns begun, of all shards.
+    tasks: JoinSet<Turned<S>>,
+    /// The shards of each task: those that are being judged.
+    shards_of: HashMap<Id, Vec<ChainId>>,
+    /// Turns begun.
     turns: u64,
+    /// When the latest of them began.
+    batch_began: Instant,
     /// The wait where nobody may sleep; doubled each time in vain.
     poll: Duration,
     /// The wait while the store does not answer; zero while it does.
     trouble: Duration,
 }
+
+/// What came of a turn: the shards that were judged.
+type Turned<S> = Result<Vec<ChainId>, <S as Shards>::Error>;
 
 impl<S: Shards, A: Audience> Wheel<S, A> {
     /// A loop over `shards` that `wake` ends the sleeps of.
@@ -68,8 +82,9 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             tick: TICK,
             paces: BTreeMap::new(),
             tasks: JoinSet::new(),
-            shard_of: HashMap::new(),
+            shards_of: HashMap::new(),
             turns: 0,
+            batch_began: Instant::now(),
             poll: POLL_MIN,
             trouble: Duration::ZERO,
         }
@@ -84,12 +99,25 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             tick: _,
             paces,
             tasks,
-            shard_of,
+            shards_of,
             turns,
+            batch_began,
             poll,
             trouble,
         } = self;
-        Wheel { judge, wake, gate, tick, paces, tasks, shard_of, turns, poll, trouble }
+        Wheel {
+            judge,
+            wake,
+            gate,
+            tick,
+            paces,
+            tasks,
+            shards_of,
+            turns,
+            batch_began,
+            poll,
+            trouble,
+        }
     }
 }
 
@@ -98,11 +126,14 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             let pause = self.pause().await;
+            let judging = self.at_once().0 > 0;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
-                _ = self.wake.sleep(pause) => {}
+                // Whatever a bell told of now is looked for when the batch has ended.
+                () = tokio::time::sleep(pause), if judging => {}
+                _ = self.wake.sleep(pause), if !judging => {}
             }
             self.gate.open();
         }
@@ -114,11 +145,14 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// Looks, and tells how long to wait. A wait that only a bell could end in time has to be let
     /// by the gate, and what came before the gate was shut has to be looked for.
     async fn pause(&mut self) -> Duration {
+        let to_itself = TO_ITSELF.saturating_sub(self.batch_began.elapsed());
+        if self.at_once().0 == BATCHES_AT_ONCE && !to_itself.is_zero() {
+            return to_itself;
+        }
         let pause = self.look().await;
-        // While every place is taken a bell changes nothing: a turn has to end first.
-        let full = self.tasks.len() == SHARDS_AT_ONCE as usize;
-        if pause <= POLL_MAX || full || !self.trouble.is_zero() {
-            return pause;
+        let judging = self.at_once().0 > 0;
+        if pause <= POLL_MAX || judging || !self.trouble.is_zero() {
+            return if judging { pause.min(TO_ITSELF) } else { pause };
         }
         let sleep = self.gate.shut().await;
         if sleep == Sleep::NotNow {
@@ -130,7 +164,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
 
     /// Surveys the shards, begins what there is to do, and tells how long to wait for news.
     async fn look(&mut self) -> Duration {
-        let survey = self.judge.shards.survey().await;
+        let survey = self.judge.shards.survey(BATCH_ENTRIES_MAX).await;
         self.judge.audience.turned(survey.is_ok());
         match survey {
             Ok(survey) => self.begin(&survey),
@@ -147,27 +181,65 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         let now = Instant::now();
         let mut pause = self.tick;
         let mut ready = survey.ready.clone();
-        ready.sort_by_key(|shard| self.paces.get(shard).map_or(0, |pace| pace.latest_turn));
-        for shard in ready {
+        ready.sort_by_key(|found| self.paces.get(&found.shard).map_or(0, |pace| pace.latest_turn));
+        let (mut batches, mut alone) = self.at_once();
+        let (mut batch, mut entries) = (Vec::new(), 0);
+        for Ready { shard, entries: found } in ready {
             let pace = self.paces.entry(shard).or_default();
             let rest = pace.rest(now);
-            if self.shard_of.values().any(|judged| *judged == shard) {
+            if self.shards_of.values().any(|judged| judged.contains(&shard)) {
                 continue;
             }
             if !rest.is_zero() {
                 pause = pause.min(rest);
-            } else if self.tasks.len() < SHARDS_AT_ONCE as usize {
-                self.turns += 1;
-                pace.latest_turn = self.turns;
-                let (judge, entries_max) = (Arc::clone(&self.judge), pace.entries_max);
-                let task = self.tasks.spawn(async move { judge.turn(shard, entries_max).await });
-                self.shard_of.insert(task.id(), shard);
+            } else if pace.is_alone() {
+                if alone < ALONE_AT_ONCE {
+                    alone += 1;
+                    let entries_max = pace.entries_max;
+                    self.judge(vec![shard], entries_max);
+                }
+            } else if batches < BATCHES_AT_ONCE {
+                batch.push(shard);
+                entries += found;
+                if entries >= BATCH_ENTRIES_MAX {
+                    batches += 1;
+                    entries = 0;
+                    self.judge(std::mem::take(&mut batch), BATCH_ENTRIES_MAX);
+                }
             }
+        }
+        let waited = now.saturating_duration_since(self.batch_began);
+        if !batch.is_empty() && (batches == 0 || waited >= TO_ITSELF) {
+            self.judge(batch, BATCH_ENTRIES_MAX);
+        } else if !batch.is_empty() {
+            pause = pause.min(TO_ITSELF.saturating_sub(waited));
         }
         if survey.held {
             pause = pause.min(self.next_poll());
         }
         pause
+    }
+
+    fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32) {
+        self.turns += 1;
+        self.batch_began = Instant::now();
+        for shard in &shards {
+            self.paces.entry(*shard).or_default().latest_turn = self.turns;
+        }
+        let (judge, ours) = (Arc::clone(&self.judge), shards.clone());
+        let task = self.tasks.spawn(async move { judge.turn(&ours, entries_max).await });
+        self.shards_of.insert(task.id(), shards);
+    }
+
+    /// How many batches are under way, and how many shards alone beside them.
+    fn at_once(&self) -> (u32, u32) {
+        let is_alone = |shards: &&Vec<ChainId>| {
+            let mut paces = shards.iter().filter_map(|shard| self.paces.get(shard));
+            paces.any(Pace::is_alone)
+        };
+        let (alone, batches): (Vec<_>, Vec<_>) = self.shards_of.values().partition(is_alone);
+        let count = |tasks: &[_]| u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+        (count(&batches), count(&alone))
     }
 
     /// The pause where nobody may sleep.
@@ -177,27 +249,30 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         poll
     }
 
-    fn ended(&mut self, ended: Result<(Id, Result<bool, S::Error>), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Turned<S>), JoinError>) {
         let (id, outcome) = match ended {
             Ok((id, outcome)) => (id, outcome.map_err(|error| error.to_string())),
             Err(panic) => (panic.id(), Err(panic.to_string())),
         };
-        let Some(shard) = self.shard_of.remove(&id) else { return };
-        let pace = self.paces.entry(shard).or_default();
-        match outcome {
-            Ok(true) => {
-                if pace.failing {
-                    tracing::info!(chain_id = %shard, "The shard is judged again");
+        let now = Instant::now();
+        for shard in self.shards_of.remove(&id).unwrap_or_default() {
+            let pace = self.paces.entry(shard).or_default();
+            match &outcome {
+                Ok(judged) if judged.contains(&shard) => {
+                    if pace.is_failing {
+                        tracing::info!(chain_id = %shard, "The shard is judged again");
+                    }
+                    pace.judged();
+                    self.poll = POLL_MIN;
                 }
-                pace.judged();
-                self.poll = POLL_MIN;
-            }
-            Ok(false) => pace.held(Instant::now()),
-            Err(problem) => {
-                if !pace.failing {
-                    tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
+                Ok(_) => pace.held(now),
+                Err(problem) => {
+                    if !pace.is_failing {
+                        tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
+                    }
+                    measures::failed(shard);
+                    pace.failed(now);
                 }
-                pace.failed(Instant::now());
             }
         }
     }

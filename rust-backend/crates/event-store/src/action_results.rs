@@ -8,9 +8,9 @@ use crate::Result;
 /// Marks the results of revisions below the number given: the chain has taken them back.
 pub(crate) async fn invalidate(
     connection: &mut PgConnection,
-    withdrawals: &[(EventName, i32)],
+    withdrawals: &[&(EventName, i32)],
 ) -> Result<()> {
-    let (ids, times, below) = crate::jobs::columns(withdrawals);
+    let (ids, times, below) = crate::jobs::withdrawn(withdrawals);
     sqlx::query!(
         r#"UPDATE action_results r SET invalidated = true
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)

@@ -17,55 +17,40 @@ pub mod reason {
     pub const TRIGGER_REMOVED: &str = "trigger removed";
 }
 
-/// Adds the jobs of a plan. One that is there already stays as it is.
+/// The jobs of a batch as arrays for `unnest`. One that is there already stays as it is.
 ///
 /// They count as pushed, because their ids go to Redis as soon as the transaction is committed;
 /// where that fails, the sweep finds them a second later.
-pub(crate) async fn add(
-    connection: &mut PgConnection,
-    shard: ChainId,
-    triggers_revision: i64,
-    jobs: &[NewJob],
-) -> Result<()> {
-    if jobs.is_empty() {
-        return Ok(());
+#[derive(Debug, Default)]
+pub(crate) struct Columns<'a> {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) triggers: Vec<Uuid>,
+    pub(crate) trigger_versions: Vec<i32>,
+    pub(crate) actions: Vec<&'a str>,
+    pub(crate) action_versions: Vec<i32>,
+    pub(crate) events: Vec<&'a str>,
+    pub(crate) times: Vec<i64>,
+    pub(crate) revisions: Vec<i32>,
+    pub(crate) readings: Vec<Option<&'a str>>,
+    pub(crate) chains: Vec<i64>,
+}
+
+impl<'a> Columns<'a> {
+    /// Adds the jobs of a plan for `shard`.
+    pub(crate) fn extend(&mut self, shard: ChainId, jobs: &'a [NewJob]) {
+        for job in jobs {
+            self.ids.push(job.id.0);
+            self.triggers.push(job.trigger.0.0);
+            self.trigger_versions.push(job.trigger.1);
+            self.actions.push(&job.action.0);
+            self.action_versions.push(job.action.1);
+            self.events.push(&job.event.id);
+            self.times.push(job.event.timestamp);
+            self.revisions.push(job.revision);
+            self.readings.push(job.readings.as_deref());
+            self.chains.push(shard.0);
+        }
     }
-    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
-    let triggers: Vec<Uuid> = jobs.iter().map(|job| job.trigger.0.0).collect();
-    let trigger_versions: Vec<i32> = jobs.iter().map(|job| job.trigger.1).collect();
-    let actions: Vec<&str> = jobs.iter().map(|job| job.action.0.as_str()).collect();
-    let action_versions: Vec<i32> = jobs.iter().map(|job| job.action.1).collect();
-    let events: Vec<&str> = jobs.iter().map(|job| job.event.id.as_str()).collect();
-    let times: Vec<i64> = jobs.iter().map(|job| job.event.timestamp).collect();
-    let revisions: Vec<i32> = jobs.iter().map(|job| job.revision).collect();
-    let readings: Vec<Option<&str>> = jobs.iter().map(|job| job.readings.as_deref()).collect();
-    sqlx::query!(
-        "INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, event_id,
-                           event_timestamp, event_revision, readings, chain_id,
-                           triggers_revision, pushed_at)
-         SELECT new.id, new.trigger_id, new.trigger_version, new.action_id, new.action_version,
-                new.event_id, new.event_timestamp, new.event_revision, new.readings::jsonb,
-                $9, $10, now()
-         FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::integer[], $6::text[],
-                     $7::bigint[], $8::integer[], $11::text[])
-              AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
-                      event_timestamp, event_revision, readings)
-         ON CONFLICT (id) DO NOTHING",
-        &ids,
-        &triggers,
-        &trigger_versions,
-        &actions as &[&str],
-        &action_versions,
-        &events as &[&str],
-        &times,
-        &revisions,
-        shard.0,
-        triggers_revision,
-        &readings as &[Option<&str>],
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Cancels what is still pending for revisions below the number given.
@@ -74,9 +59,9 @@ pub(crate) async fn add(
 /// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
 pub(crate) async fn withdraw(
     connection: &mut PgConnection,
-    withdrawals: &[(EventName, i32)],
+    withdrawals: &[&(EventName, i32)],
 ) -> Result<()> {
-    let (ids, times, below) = columns(withdrawals);
+    let (ids, times, below) = withdrawn(withdrawals);
     sqlx::query_scalar!(
         r#"SELECT j.id
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
@@ -106,7 +91,9 @@ pub(crate) async fn withdraw(
 }
 
 /// Withdrawals as arrays for `unnest`.
-pub(crate) fn columns(withdrawals: &[(EventName, i32)]) -> (Vec<&str>, Vec<i64>, Vec<i32>) {
+pub(crate) fn withdrawn<'a>(
+    withdrawals: &[&'a (EventName, i32)],
+) -> (Vec<&'a str>, Vec<i64>, Vec<i32>) {
     let ids = withdrawals.iter().map(|(event, _)| event.id.as_str()).collect();
     let times = withdrawals.iter().map(|(event, _)| event.timestamp).collect();
     let below = withdrawals.iter().map(|(_, below)| *below).collect();

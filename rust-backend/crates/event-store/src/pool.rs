@@ -43,8 +43,12 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
             ("tcp_user_timeout", STALLED_MS_MAX.to_string()),
-            // A generic plan would look into every chunk of the hypertable.
-            ("plan_cache_mode", "force_custom_plan".to_owned()),
+            // Our statements ask by key, and each has its index. The statistics of a table that
+            // has just been filled say otherwise, and then a plan is kept that reads all of it.
+            ("enable_seqscan", "off".to_owned()),
+            ("enable_bitmapscan", "off".to_owned()),
+            // Nothing of ours is worth compiling; a wrong estimate costs a second of it.
+            ("jit", "off".to_owned()),
         ])
         .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
     // The pool would only say that it timed out.

@@ -3,145 +3,213 @@
 use event_engine::decide::Tally;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
-use event_engine::port::Survey;
+use event_engine::port::{Portion, Ready, Survey};
 use sqlx::{PgConnection, PgPool};
 
-use crate::event_log::parse_xid;
-use crate::shards::BEGINNING;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, jobs};
 
-/// How far a shard has been judged.
-#[derive(Clone, Debug)]
-pub(crate) struct Cursor {
-    pub(crate) position: Position,
-    /// The latest block time judged, unix seconds.
-    pub(crate) block_time: i64,
-}
-
-/// Where a batch moves the cursor, and what it says of itself.
-#[derive(Debug)]
-pub(crate) struct Moved<'a> {
-    pub(crate) to: Position,
-    pub(crate) block_time: i64,
-    pub(crate) triggers_revision: i64,
-    pub(crate) holder: &'a str,
-    pub(crate) tally: Tally,
-}
-
-/// One look at all shards: a jump from chain to chain through the log's key, then one probe on
-/// each side of the horizon.
-pub(crate) async fn survey(pool: &PgPool) -> Result<Survey> {
-    let rows = sqlx::query!(
+/// The chains that have entries: a jump from chain to chain through the log's key.
+pub(crate) async fn chains(pool: &PgPool) -> Result<Vec<i64>> {
+    let chains = sqlx::query_scalar!(
         r#"WITH RECURSIVE shards (chain_id) AS (
                SELECT min(chain_id) FROM event_log
                UNION ALL
                SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
                FROM shards s WHERE s.chain_id IS NOT NULL
-           ), horizon (xmin, xmax) AS (
+           )
+           SELECT chain_id AS "chain_id!" FROM shards WHERE chain_id IS NOT NULL"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(chains)
+}
+
+/// One look at the shards of `chains`: a probe on each side of the horizon.
+pub(crate) async fn survey(pool: &PgPool, chains: &[i64], entries_max: u32) -> Result<Survey> {
+    let rows = sqlx::query!(
+        r#"WITH horizon (xmin, xmax) AS (
                SELECT pg_snapshot_xmin(now.snapshot), pg_snapshot_xmax(now.snapshot)
                FROM pg_current_snapshot() AS now (snapshot)
            )
            SELECT s.chain_id AS "chain_id!",
-                  EXISTS (SELECT FROM event_log l
-                          WHERE l.chain_id = s.chain_id AND l.xid < h.xmin
-                            AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                         ) AS "ready!",
+                  (SELECT count(*)
+                   FROM (SELECT FROM event_log l
+                         WHERE l.chain_id = s.chain_id AND l.xid < h.xmin
+                           AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                         LIMIT $2) AS ready) AS "ready!",
                   EXISTS (SELECT FROM event_log l
                           WHERE l.chain_id = s.chain_id AND l.xid >= h.xmin) AS "held!",
                   coalesce(c.xid >= h.xmax, false) AS "restored!"
-           FROM shards s
+           FROM unnest($1::bigint[]) AS s (chain_id)
            CROSS JOIN horizon h
-           LEFT JOIN shard_cursors c USING (chain_id)
-           WHERE s.chain_id IS NOT NULL"#,
+           LEFT JOIN shard_cursors c USING (chain_id)"#,
+        chains,
+        i64::from(entries_max),
     )
     .fetch_all(pool)
     .await?;
     if let Some(row) = rows.iter().find(|row| row.restored) {
         return Err(StoreError::Restored { chain_id: row.chain_id });
     }
-    Ok(Survey {
-        ready: rows.iter().filter(|row| row.ready).map(|row| ChainId(row.chain_id)).collect(),
-        held: rows.iter().any(|row| row.held),
-    })
+    let ready = rows.iter().filter(|row| row.ready > 0).map(|row| Ready {
+        shard: ChainId(row.chain_id),
+        entries: u32::try_from(row.ready).unwrap_or(entries_max),
+    });
+    Ok(Survey { ready: ready.collect(), held: rows.iter().any(|row| row.held) })
 }
 
-/// Takes the shard, and the set of triggers against changes, until the transaction ends. False
-/// where another processor has the shard.
+/// Takes shards, and the set of triggers against changes, until the transaction ends. Gives those
+/// that no other processor has.
 ///
 /// Advisory locks, because a row lock would take a transaction id for the whole batch and hold
 /// every other shard's horizon back; they end with the connection as a row lock does.
-pub(crate) async fn lock(connection: &mut PgConnection, shard: ChainId) -> Result<bool> {
+pub(crate) async fn lock(connection: &mut PgConnection, shards: &[ChainId]) -> Result<Vec<i64>> {
+    let shards: Vec<i64> = shards.iter().map(|shard| shard.0).collect();
     let locked = sqlx::query_scalar!(
-        r#"SELECT CASE
-               WHEN pg_try_advisory_xact_lock(
-                        hashtextextended('agentauri shard ' || $1::bigint::text, 0))
-               THEN (SELECT true FROM pg_advisory_xact_lock_shared(
-                        hashtextextended('agentauri trigger set', 0)))
-               ELSE false END AS "locked!""#,
-        shard.0,
+        r#"WITH locked AS MATERIALIZED (
+               SELECT chain_id FROM unnest($1::bigint[]) AS wanted (chain_id)
+               WHERE pg_try_advisory_xact_lock(
+                         hashtextextended('agentauri shard ' || chain_id::text, 0))
+           ), steady AS MATERIALIZED (
+               SELECT pg_advisory_xact_lock_shared(hashtextextended('agentauri trigger set', 0))
+               WHERE EXISTS (SELECT FROM locked)
+           )
+           SELECT chain_id AS "chain_id!" FROM locked WHERE EXISTS (SELECT FROM steady)"#,
+        &shards,
     )
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
     Ok(locked)
 }
 
-/// Reads the shard's cursor. A statement of its own after the lock: its snapshot must be later.
-pub(crate) async fn read(connection: &mut PgConnection, shard: ChainId) -> Result<Cursor> {
-    let row = sqlx::query!(
-        r#"SELECT xid::text AS "xid!", seq, block_time FROM shard_cursors WHERE chain_id = $1"#,
-        shard.0,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(match row {
-        Some(row) => {
-            let position = Position { xid: parse_xid(&row.xid)?, seq: row.seq };
-            Cursor { position, block_time: row.block_time }
-        }
-        None => Cursor { position: BEGINNING, block_time: 0 },
-    })
+/// Where a batch moves the cursor of a shard, and what it says of itself.
+#[derive(Debug)]
+pub(crate) struct Move<'a> {
+    pub(crate) portion: &'a Portion,
+    pub(crate) to: Position,
+    pub(crate) block_time: i64,
+    pub(crate) tally: Tally,
 }
 
-/// Moves the cursor from where it was read, or fails with [`StoreError::ShardLost`].
+/// Moves as arrays for `unnest`.
+#[derive(Default)]
+struct Columns {
+    chains: Vec<i64>,
+    from_xids: Vec<String>,
+    from_seqs: Vec<i64>,
+    xids: Vec<String>,
+    seqs: Vec<i64>,
+    block_times: Vec<i64>,
+    judged: Vec<i64>,
+    gone: Vec<i64>,
+    late: Vec<i64>,
+}
+
+impl Columns {
+    fn of(moves: &[Move<'_>]) -> Self {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut columns = Self::default();
+        for Move { portion, to, block_time, tally } in moves {
+            columns.chains.push(portion.shard.0);
+            columns.from_xids.push(portion.cursor.xid.to_string());
+            columns.from_seqs.push(portion.cursor.seq);
+            columns.xids.push(to.xid.to_string());
+            columns.seqs.push(to.seq);
+            columns.block_times.push(*block_time);
+            columns.judged.push(count(tally.entries));
+            columns.gone.push(count(tally.gone));
+            columns.late.push(count(tally.late));
+        }
+        columns
+    }
+}
+
+/// Adds the jobs of a batch and moves its cursors from where they were read, or fails with
+/// [`StoreError::ShardLost`].
+///
+/// The commit will not wait for the disk. A crash undoes the batch as a whole, and it is judged
+/// again; a worker's lease waits, and makes all that stands before it in the same log last.
 pub(crate) async fn advance(
     connection: &mut PgConnection,
-    shard: ChainId,
-    from: &Cursor,
-    moved: &Moved<'_>,
+    holder: &str,
+    triggers_revision: i64,
+    moves: &[Move<'_>],
+    jobs: &jobs::Columns<'_>,
 ) -> Result<()> {
-    let done = sqlx::query!(
-        r#"INSERT INTO shard_cursors AS c (chain_id, xid, seq, triggers_revision, holder,
-                                           generation, entries_judged, entries_gone,
-                                           block_time, events_late)
-           VALUES ($1, $2::text::xid8, $3, $4, $5, 1, $6, $7, $10, $11)
-           ON CONFLICT (chain_id) DO UPDATE
-           SET xid = excluded.xid, seq = excluded.seq,
-               triggers_revision = excluded.triggers_revision,
+    let columns = Columns::of(moves);
+    if moves.iter().any(|it| it.portion.cursor == Position::default()) {
+        introduce(connection, &columns.chains).await?;
+    }
+    let advanced = sqlx::query!(
+        r#"WITH decided AS (
+               INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version,
+                                 event_id, event_timestamp, event_revision, readings, chain_id,
+                                 triggers_revision, pushed_at)
+               SELECT new.id, new.trigger_id, new.trigger_version, new.action_id,
+                      new.action_version, new.event_id, new.event_timestamp, new.event_revision,
+                      new.readings::jsonb, new.chain_id, $11, now()
+               FROM unnest($12::uuid[], $13::uuid[], $14::integer[], $15::text[], $16::integer[],
+                           $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
+                    AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
+                            event_timestamp, event_revision, readings, chain_id)
+               ON CONFLICT (id) DO NOTHING
+           )
+           UPDATE shard_cursors c
+           SET xid = moved.xid::xid8, seq = moved.seq, block_time = moved.block_time,
+               triggers_revision = $11, holder = $10,
                generation = c.generation
-                   + CASE WHEN c.holder IS DISTINCT FROM excluded.holder THEN 1 ELSE 0 END,
-               holder = excluded.holder,
-               entries_judged = c.entries_judged + excluded.entries_judged,
-               entries_gone = c.entries_gone + excluded.entries_gone,
-               events_late = c.events_late + excluded.events_late,
-               block_time = excluded.block_time,
+                   + CASE WHEN c.holder IS DISTINCT FROM $10 THEN 1 ELSE 0 END,
+               entries_judged = c.entries_judged + moved.judged,
+               entries_gone = c.entries_gone + moved.gone,
+               events_late = c.events_late + moved.late,
                updated_at = now()
-           WHERE c.xid = $8::text::xid8 AND c.seq = $9"#,
-        shard.0,
-        moved.to.xid.to_string(),
-        moved.to.seq,
-        moved.triggers_revision,
-        moved.holder,
-        i64::try_from(moved.tally.entries).unwrap_or(i64::MAX),
-        i64::try_from(moved.tally.gone).unwrap_or(i64::MAX),
-        from.position.xid.to_string(),
-        from.position.seq,
-        moved.block_time,
-        i64::try_from(moved.tally.late).unwrap_or(i64::MAX),
+           FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[],
+                       $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+                AS moved (chain_id, from_xid, from_seq, xid, seq, block_time, judged, gone, late)
+           WHERE c.chain_id = moved.chain_id AND c.xid = moved.from_xid::xid8
+             AND c.seq = moved.from_seq
+           RETURNING c.chain_id, set_config('synchronous_commit', 'off', true) AS commit"#,
+        &columns.chains,
+        &columns.from_xids,
+        &columns.from_seqs,
+        &columns.xids,
+        &columns.seqs,
+        &columns.block_times,
+        &columns.judged,
+        &columns.gone,
+        &columns.late,
+        holder,
+        triggers_revision,
+        &jobs.ids,
+        &jobs.triggers,
+        &jobs.trigger_versions,
+        &jobs.actions as &[&str],
+        &jobs.action_versions,
+        &jobs.events as &[&str],
+        &jobs.times,
+        &jobs.revisions,
+        &jobs.readings as &[Option<&str>],
+        &jobs.chains,
+    )
+    .fetch_all(connection)
+    .await?;
+    let lost =
+        columns.chains.iter().find(|chain| !advanced.iter().any(|row| row.chain_id == **chain));
+    match lost {
+        None => Ok(()),
+        Some(chain_id) => Err(StoreError::ShardLost { chain_id: *chain_id }),
+    }
+}
+
+/// Makes rows for the chains that are judged for the first time.
+async fn introduce(connection: &mut PgConnection, chains: &[i64]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO shard_cursors (chain_id)
+         SELECT chain_id FROM unnest($1::bigint[]) AS moved (chain_id)
+         ON CONFLICT (chain_id) DO NOTHING",
+        chains,
     )
     .execute(connection)
     .await?;
-    if done.rows_affected() == 1 {
-        return Ok(());
-    }
-    Err(StoreError::ShardLost { chain_id: shard.0 })
+    Ok(())
 }

@@ -12,7 +12,7 @@ pub use self::apply::{Applied, Change, Removed, apply, disable};
 use crate::{Result, StoreError};
 
 /// The revision of the set of triggers.
-pub(crate) async fn revision(connection: &mut PgConnection) -> Result<i64> {
+async fn revision(connection: &mut PgConnection) -> Result<i64> {
     let revision =
         sqlx::query_scalar!("SELECT revision FROM trigger_set").fetch_one(connection).await?;
     Ok(revision)

@@ -20,6 +20,8 @@ const FORTH_MS_MAX: u64 = 120_000;
 pub enum Misfortune {
     /// PostgreSQL restarts: every session ends.
     DatabaseRestarts,
+    /// It crashes: what did not wait for the disk is undone.
+    DatabaseCrashes,
     /// Requests to PostgreSQL fail, or their answers are lost.
     DatabaseErrs,
     /// Redis is away.
@@ -40,8 +42,9 @@ pub enum Misfortune {
 
 impl Misfortune {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DatabaseRestarts,
+        Self::DatabaseCrashes,
         Self::DatabaseErrs,
         Self::RedisAway,
         Self::RedisWiped,
@@ -80,8 +83,8 @@ pub fn end(world: &World) {
 
 async fn befall(world: &World, misfortune: Misfortune) {
     match misfortune {
-        Misfortune::DatabaseRestarts => {
-            world.database().sessions.restart();
+        Misfortune::DatabaseRestarts | Misfortune::DatabaseCrashes => {
+            end_database(world, misfortune == Misfortune::DatabaseCrashes);
             away(world, |weather| &mut weather.database).await;
             // Every listener connects again, and rings.
             world.notify();
@@ -113,6 +116,17 @@ async fn befall(world: &World, misfortune: Misfortune) {
                 *mood = *world.dice.pick(&Mood::ALL);
             }
         }
+    }
+}
+
+fn end_database(world: &World, crashes: bool) {
+    let mut database = world.database();
+    if !crashes {
+        database.flush();
+    }
+    if let Some(remembered) = database.crash() {
+        world.say("what was judged last is undone");
+        world.checker().set_back(remembered);
     }
 }
 

@@ -17,6 +17,7 @@ use event_engine::log::Position;
 use tokio::time::Instant;
 
 use self::judging::Judging;
+pub use self::judging::Remembered;
 use self::leasing::Leasing;
 pub use self::rest::Left;
 pub use self::waking::Saw;
@@ -59,6 +60,16 @@ impl Checker {
     pub fn judged(&mut self, database: &Database, judged: &Judged<'_>) {
         let checked = self.judging.judged(database, judged);
         self.note(checked);
+    }
+
+    /// What was judged so far.
+    pub fn remember(&self) -> Remembered {
+        self.judging.remember()
+    }
+
+    /// The store crashed, and has forgotten what was judged since.
+    pub fn set_back(&mut self, to: Remembered) {
+        self.judging.set_back(to);
     }
 
     /// A processor begins a survey.

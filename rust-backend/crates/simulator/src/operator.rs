@@ -67,11 +67,12 @@ async fn changed(
     let mut database = world.database();
     database.sessions.statement(session)?;
     if removed {
-        database.jobs.cancel_of(rule.id);
+        database.judged.jobs.cancel_of(rule.id);
     }
     world.checker().in_force(set.revision, set.active());
     world.say(&format!("set {}: {} is {:?}", set.revision, rule.name, rule.state));
     database.triggers = set;
+    database.flush();
     database.sessions.end(session);
     Ok(())
 }

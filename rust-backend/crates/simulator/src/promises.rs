@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use event_engine::decide::decide;
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
-use event_engine::port::{Claim as _, Inbox, JobQueue, Leases, Shards};
+use event_engine::log::Entry;
+use event_engine::port::{Claim, Inbox, JobQueue, Leases, Shards};
 use event_engine::state::ShardState;
 
 /// The chain of most promises.
@@ -107,7 +108,7 @@ async fn claimed<B: Bed>(
 ) -> <B::Shards as Shards>::Claim {
     let shards = bed.shards("test");
     loop {
-        if let Some(claim) = shards.claim(shard, entries_max).await.expect("the store answers") {
+        if let Some(claim) = shards.claim(&[shard], entries_max).await.expect("the store answers") {
             return claim;
         }
         tokio::task::yield_now().await;
@@ -118,9 +119,18 @@ async fn claimed<B: Bed>(
 async fn judged<B: Bed>(bed: &B) -> Vec<JobId> {
     let mut claim = claimed(bed, CHAIN, 1_000).await;
     let index = claim.triggers().await.expect("triggers");
-    let plan = decide(claim.entries(), &index, &mut ShardState::default());
-    claim.commit(&plan).await.expect("committed");
-    plan.jobs.iter().map(|job| job.id).collect()
+    let plan = decide(entries(&claim), &index, &mut ShardState::default());
+    let jobs = plan.jobs.iter().map(|job| job.id).collect();
+    claim.commit(&[plan]).await.expect("committed");
+    jobs
+}
+
+/// The entries of a claim on one shard.
+fn entries(claim: &impl Claim) -> &[Entry] {
+    match claim.portions() {
+        [portion] => &portion.entries,
+        portions => panic!("one portion: {portions:?}"),
+    }
 }
 
 /// Puts the trigger in force, inserts an event, and judges it: one job.

@@ -53,7 +53,7 @@ pub fn simulate(seed: u64, mutant: Option<Mutant>) -> Outcome {
     }
     drop(runtime);
     let finding = world.checker().finding().map(str::to_owned);
-    let jobs = world.database().jobs.by_id.len();
+    let jobs = world.database().judged.jobs.by_id.len();
     Outcome { seed, finding, trace: world.trace.take(), jobs }
 }
 
@@ -69,7 +69,7 @@ async fn live(world: &World, mutant: Option<Mutant>) {
     chaos::end(world);
     world.say("calm");
     // Where the clock was set back, a push may lie ahead, and counts as fresh until then.
-    let latest_push_ms = world.database().jobs.latest_push_ms();
+    let latest_push_ms = world.database().judged.jobs.latest_push_ms();
     let calm_since_ms = latest_push_ms.max(world.clock.database_ms());
     let rests_until = tokio::time::Instant::now() + REST_MAX;
     let mut rested = None;

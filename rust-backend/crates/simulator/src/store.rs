@@ -2,7 +2,8 @@
 //!
 //! What is modelled: transaction ids taken by the first write; a horizon below which nothing can
 //! appear any more; rows and log entries that are visible from one moment on; row locks; advisory
-//! locks that end with their session; sessions that are ended because they idle in a transaction.
+//! locks that end with their session; sessions that are ended because they idle in a transaction;
+//! a crash that undoes the commits that did not wait for the disk, up to the last one that did.
 //! A verb that is one transaction in the real store happens here in one moment, except a claim,
 //! whose statements are apart as they are there.
 
@@ -17,6 +18,7 @@ mod shards;
 mod transaction;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use event_engine::event::{ChainId, EventName};
 use event_engine::log::Position;
@@ -30,6 +32,7 @@ pub use self::rule::{Rule, RuleState, TriggerSet, When};
 pub use self::session::{Hold, Lock, SessionId, Sessions};
 pub use self::shards::{FakeClaim, FakeShards, Judged, Next, below_horizon};
 pub use self::transaction::Transaction;
+use crate::checker::Remembered;
 
 /// What the fake of PostgreSQL holds.
 #[derive(Debug, Default)]
@@ -42,14 +45,25 @@ pub struct Database {
     pub history: BTreeMap<(EventName, i32), Row>,
     /// Table `event_log`.
     pub log: Log,
+    /// Tables `triggers`, `trigger_versions`, `trigger_actions` and `trigger_set`.
+    pub triggers: TriggerSet,
+    /// What processors commit.
+    pub judged: JudgedTables,
+    /// What a crash would bring back.
+    before_unflushed: Option<Box<(JudgedTables, Remembered)>>,
+}
+
+/// What processors write to, without waiting for the disk.
+#[derive(Clone, Debug, Default)]
+pub struct JudgedTables {
     /// Table `shard_cursors`.
     pub cursors: BTreeMap<ChainId, Position>,
     /// The same table's block times.
     pub block_times: BTreeMap<ChainId, i64>,
+    /// And who moved each last.
+    pub holders: BTreeMap<ChainId, Arc<str>>,
     /// Table `trigger_observations`.
     pub observations: Observations,
-    /// Tables `triggers`, `trigger_versions`, `trigger_actions` and `trigger_set`.
-    pub triggers: TriggerSet,
     /// Tables `jobs` and `action_results`.
     pub jobs: Jobs,
 }
@@ -57,6 +71,26 @@ pub struct Database {
 impl Database {
     /// Where a shard's cursor stands.
     pub fn cursor(&self, shard: ChainId) -> Position {
-        self.cursors.get(&shard).copied().unwrap_or_default()
+        self.judged.cursors.get(&shard).copied().unwrap_or_default()
+    }
+
+    /// A processor commits, and does not wait for the disk.
+    fn write_unflushed(&mut self, remember: impl FnOnce() -> Remembered) {
+        if self.before_unflushed.is_none() {
+            self.before_unflushed = Some(Box::new((self.judged.clone(), remember())));
+        }
+    }
+
+    /// Somebody commits and waits for the disk: all that was committed before lasts too.
+    pub fn flush(&mut self) {
+        self.before_unflushed = None;
+    }
+
+    /// The server crashes: what was not flushed is undone. Gives what the checker remembered then.
+    pub fn crash(&mut self) -> Option<Remembered> {
+        self.sessions.restart();
+        let (judged, remembered) = *self.before_unflushed.take()?;
+        self.judged = judged;
+        Some(remembered)
     }
 }

@@ -341,15 +341,18 @@ async fn decide(bed: &Bed, rows: &[Row]) -> Vec<event_engine::job::JobId> {
     let (mut judged, mut ids) = (0, Vec::new());
     // What is committed beside a transaction under way, a lease for instance, is not yet to be had.
     while judged < rows.len().max(1) {
-        let Some(mut claim) = shards.claim(ChainId(1), 1_000).await.expect("asked") else {
+        let Some(mut claim) = shards.claim(&[ChainId(1)], 1_000).await.expect("asked") else {
             tokio::task::yield_now().await;
             continue;
         };
         let index = claim.triggers().await.expect("loaded");
-        let plan =
-            event_engine::decide::decide(claim.entries(), &index, &mut ShardState::default());
-        judged += claim.entries().len();
-        claim.commit(&plan).await.expect("committed");
+        let plan = event_engine::decide::decide(
+            &claim.portions()[0].entries,
+            &index,
+            &mut ShardState::default(),
+        );
+        judged += claim.portions()[0].entries.len();
+        claim.commit(std::slice::from_ref(&plan)).await.expect("committed");
         ids.extend(plan.jobs.iter().map(|job| job.id));
     }
     Sender::new(&bed.redis.url()).expect("a queue").push(&ids).await.expect("pushed");

@@ -93,7 +93,7 @@ pub(crate) async fn load_part(settings: &Settings) -> Result<()> {
     let pool = event_store::connect(settings.database_url()?, "bench", 1).await?;
     let shards = PgShards::new(pool, "bench");
     let began = Instant::now();
-    let mut claim = shards.claim(ChainId(FIRST_CHAIN), 1).await?.context("the shard is held")?;
+    let mut claim = shards.claim(&[ChainId(FIRST_CHAIN)], 1).await?.context("the shard is held")?;
     let index = claim.triggers().await?;
     let seconds = began.elapsed().as_secs_f64();
     let resident = cpu::resident_max(std::process::id()).unwrap_or_default();

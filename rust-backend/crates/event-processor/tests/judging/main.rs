@@ -135,8 +135,8 @@ async fn events_too_large_to_be_judged_together_are_judged_all_the_same() {
         let row = Row { data: Some(data.clone()), ..Row::new(&format!("e{number}")) };
         row.insert(&bed.pool).await.expect("inserted");
     }
-    let claim = PgShards::new(bed.pool.clone(), "test").claim(ChainId(1), 500).await;
-    let entries = claim.expect("asked").expect("claimed").entries().len();
+    let claim = PgShards::new(bed.pool.clone(), "test").claim(&[ChainId(1)], 500).await;
+    let entries = claim.expect("asked").expect("claimed").portions()[0].entries.len();
     assert!((1..30).contains(&entries), "{entries} entries at once");
     let _processor = start(&bed).await;
     eventually("all are judged", async || judged(&bed).await == 30).await;
@@ -192,22 +192,26 @@ async fn two_processors_never_hold_one_shard_and_a_lost_one_commits_nothing() {
     let shard = ChainId(1);
     let (one, other) =
         (PgShards::new(bed.pool.clone(), "one"), PgShards::new(bed.pool.clone(), "other"));
-    let mut held = one.claim(shard, 10).await.expect("asked").expect("claimed");
-    assert!(other.claim(shard, 10).await.expect("asked").is_none(), "one holds it");
+    let mut held = one.claim(&[shard], 10).await.expect("asked").expect("claimed");
+    assert!(other.claim(&[shard], 10).await.expect("asked").is_none(), "one holds it");
 
     // The holder stalls for longer than a transaction of ours may: its shard goes to the other.
     let mut taken = None;
     eventually("the stalled holder loses the shard", async || {
-        taken = other.claim(shard, 10).await.expect("asked");
+        taken = other.claim(&[shard], 10).await.expect("asked");
         taken.is_some()
     })
     .await;
     let mut taken = taken.expect("claimed");
     let index = taken.triggers().await.expect("loaded");
-    let plan = event_engine::decide::decide(taken.entries(), &index, &mut ShardState::default());
-    taken.commit(&plan).await.expect("committed");
+    let plan = event_engine::decide::decide(
+        &taken.portions()[0].entries,
+        &index,
+        &mut ShardState::default(),
+    );
+    taken.commit(std::slice::from_ref(&plan)).await.expect("committed");
     assert!(held.triggers().await.is_err(), "its transaction has ended");
-    held.commit(&plan).await.expect_err("it has no shard any more");
+    held.commit(std::slice::from_ref(&plan)).await.expect_err("it has no shard any more");
     assert_eq!(jobs(&bed).await, 1);
 }
 
@@ -217,13 +221,17 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     Row::new("e").insert(&bed.pool).await.expect("inserted");
     let shards = PgShards::new(bed.pool.clone(), "one");
-    let mut claim = shards.claim(ChainId(1), 10).await.expect("asked").expect("claimed");
+    let mut claim = shards.claim(&[ChainId(1)], 10).await.expect("asked").expect("claimed");
     let index = claim.triggers().await.expect("loaded");
-    let plan = event_engine::decide::decide(claim.entries(), &index, &mut ShardState::default());
+    let plan = event_engine::decide::decide(
+        &claim.portions()[0].entries,
+        &index,
+        &mut ShardState::default(),
+    );
     // As if the lock had not held: somebody else moved the cursor meanwhile.
     let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '5', 5)";
     sqlx::query(query).execute(&bed.pool).await.expect("moved");
-    let lost = claim.commit(&plan).await.expect_err("the cursor has moved");
+    let lost = claim.commit(std::slice::from_ref(&plan)).await.expect_err("the cursor has moved");
     assert!(matches!(lost, StoreError::ShardLost { chain_id: 1 }), "{lost}");
     assert_eq!(jobs(&bed).await, 0, "the jobs went back with the cursor");
 }
@@ -234,7 +242,7 @@ async fn a_cursor_from_another_cluster_is_told_instead_of_judging_past_it() {
     let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '99999999999', 5)";
     sqlx::query(query).execute(&bed.pool).await.expect("restored");
     Row::new("e").insert(&bed.pool).await.expect("inserted");
-    let told = PgShards::new(bed.pool.clone(), "test").survey().await.expect_err("told");
+    let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
     assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
 }
 

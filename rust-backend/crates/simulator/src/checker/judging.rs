@@ -14,19 +14,35 @@ use crate::store::{Database, Judged, Noted, Row, Rule, State};
 #[derive(Debug, Default)]
 pub(super) struct Judging {
     log: BTreeMap<ChainId, BTreeMap<Position, Noted>>,
-    cursors: BTreeMap<ChainId, Position>,
     sets: BTreeMap<i64, Vec<Rule>>,
+    judged: Remembered,
+}
+
+/// What was judged so far: what a crash of the store may set back.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    cursors: BTreeMap<ChainId, Position>,
     memory: Memory,
     expected: Jobs,
     withdrawn: BTreeMap<EventName, i32>,
 }
 
 impl Judging {
+    /// What was judged so far.
+    pub(super) fn remember(&self) -> Remembered {
+        self.judged.clone()
+    }
+
+    /// The store crashed, and has forgotten what was judged since.
+    pub(super) fn set_back(&mut self, to: Remembered) {
+        self.judged = to;
+    }
+
     /// Nothing may appear where a cursor has passed.
     pub(super) fn written(&mut self, entries: &[(ChainId, Position, Noted)]) -> Result<(), String> {
         for (shard, position, noted) in entries {
             self.log.entry(*shard).or_default().insert(*position, noted.clone());
-            let cursor = self.cursors.get(shard).copied().unwrap_or_default();
+            let cursor = self.judged.cursors.get(shard).copied().unwrap_or_default();
             if *position <= cursor {
                 return Err(format!(
                     "the cursor of {shard} at {cursor:?} has passed {noted:?} at {position:?}, \
@@ -43,7 +59,7 @@ impl Judging {
 
     /// The events that were taken back, with the revision below which they were.
     pub(super) fn withdrawn(&self) -> &BTreeMap<EventName, i32> {
-        &self.withdrawn
+        &self.judged.withdrawn
     }
 
     /// A batch begins where the last one ended, decides what the rules say, and leaves nothing
@@ -54,7 +70,7 @@ impl Judging {
         judged: &Judged<'_>,
     ) -> Result<(), String> {
         let Judged { holder, shard, moved: (from, to), .. } = *judged;
-        let cursor = self.cursors.insert(shard, to).unwrap_or_default();
+        let cursor = self.judged.cursors.insert(shard, to).unwrap_or_default();
         if from != cursor {
             return Err(format!(
                 "{holder} judged {shard} from {from:?}, but it had been judged up to {cursor:?}"
@@ -78,7 +94,7 @@ impl Judging {
             .clone()
             .filter_map(|(position, noted)| heard(database, log, judged.seen, *position, noted))
             .collect();
-        let expected = self.memory.judge(&heard, rules);
+        let expected = self.judged.memory.judge(&heard, rules);
         // What the state said is told in words of its own; whether it fires is what counts here.
         let wordless = |job: &NewJob| NewJob { readings: None, ..job.clone() };
         let decided: Jobs = judged.plan.jobs.iter().map(|job| (job.id, wordless(job))).collect();
@@ -91,17 +107,17 @@ impl Judging {
         }
         for row in heard {
             nothing_is_pending(database, &row.name, row.revision)?;
-            let below = self.withdrawn.entry(row.name.clone()).or_default();
+            let below = self.judged.withdrawn.entry(row.name.clone()).or_default();
             *below = (*below).max(row.revision);
         }
-        self.expected.extend(expected);
+        self.judged.expected.extend(expected);
         Ok(())
     }
 
     /// Every entry is judged, and the jobs are those that the rules say.
     pub(super) fn rests(&self, database: &Database) -> Result<(), String> {
         for (shard, entries) in &self.log {
-            let cursor = self.cursors.get(shard).copied().unwrap_or_default();
+            let cursor = self.judged.cursors.get(shard).copied().unwrap_or_default();
             let last = entries.last_key_value().map(|(position, _)| *position);
             if last.is_some_and(|last| last > cursor) || cursor != database.cursor(*shard) {
                 return Err(format!(
@@ -109,11 +125,13 @@ impl Judging {
                 ));
             }
         }
-        let jobs = &database.jobs.by_id;
-        if let Some(missing) = self.expected.values().find(|job| !jobs.contains_key(&job.id)) {
+        let jobs = &database.judged.jobs.by_id;
+        if let Some(missing) = self.judged.expected.values().find(|job| !jobs.contains_key(&job.id))
+        {
             return Err(format!("a job is missing: {missing:?}"));
         }
-        if let Some(excess) = jobs.values().find(|job| !self.expected.contains_key(&job.decided.id))
+        if let Some(excess) =
+            jobs.values().find(|job| !self.judged.expected.contains_key(&job.decided.id))
         {
             return Err(format!("nobody decided this job: {excess:?}"));
         }
@@ -141,7 +159,7 @@ fn heard<'a>(
 
 /// Of what was just taken back.
 fn nothing_is_pending(database: &Database, event: &EventName, below: i32) -> Result<(), String> {
-    let pending = database.jobs.by_id.values().find(|job| {
+    let pending = database.judged.jobs.by_id.values().find(|job| {
         let decided = &job.decided;
         job.state == State::Pending && decided.event == *event && decided.revision < below
     });

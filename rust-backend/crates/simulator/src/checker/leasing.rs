@@ -45,7 +45,7 @@ impl Leasing {
                 return Err(format!("{holder} leased what {who:?} has: {lease:?}"));
             }
             let Some(State::Leased { until_ms, .. }) =
-                database.jobs.by_id.get(&lease.id).map(|job| &job.state)
+                database.judged.jobs.by_id.get(&lease.id).map(|job| &job.state)
             else {
                 return Err(format!("{holder} has no lease in the store: {lease:?}"));
             };
@@ -98,7 +98,7 @@ impl Leasing {
         if std::mem::replace(&mut grant.attempted, true) {
             return Err(format!("{holder} acts twice on one lease: {lease:?}"));
         }
-        let state = database.jobs.by_id.get(&lease.id).map(|job| &job.state);
+        let state = database.judged.jobs.by_id.get(&lease.id).map(|job| &job.state);
         let is_ours = matches!(state, Some(State::Leased { holder: it, .. }) if it == holder);
         if !grant.over && grant.until_ms >= now_ms && !is_ours {
             return Err(format!("{holder} has a lease in force on a job that is {state:?}"));

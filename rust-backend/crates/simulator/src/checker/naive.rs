@@ -14,7 +14,7 @@ use crate::store::{Row, Rule, When};
 pub(super) type Jobs = BTreeMap<JobId, NewJob>;
 
 /// What triggers with state have observed and not seen taken back.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     survivors: BTreeMap<(TriggerId, i32, ChainId), Vec<Survivor>>,
 }

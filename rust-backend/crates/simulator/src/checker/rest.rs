@@ -25,7 +25,7 @@ pub(super) fn left(database: &Database) -> Option<Left<'_>> {
             return Some(Left::Entries(shard, cursor));
         }
     }
-    let mut jobs = database.jobs.by_id.values();
+    let mut jobs = database.judged.jobs.by_id.values();
     let open = jobs.find(|job| matches!(job.state, State::Pending | State::Leased { .. }));
     open.map(Left::Job)
 }
@@ -40,7 +40,7 @@ pub(super) fn nothing_is_late(
     calm_since_ms: i64,
     now_ms: i64,
 ) -> Result<(), String> {
-    let late = database.jobs.by_id.values().find(|job| {
+    let late = database.judged.jobs.by_id.values().find(|job| {
         job.state == State::Pending && now_ms - job.due_ms.max(calm_since_ms) > LATE_MS
     });
     late.map_or(Ok(()), |job| Err(format!("a job is due and nobody begins it: {job:?}")))
@@ -55,14 +55,15 @@ pub(super) fn settled(
     if let Some(left) = left(database) {
         return Err(format!("something is left to do: {left:?}"));
     }
-    for job in database.jobs.by_id.values() {
+    for job in database.judged.jobs.by_id.values() {
         ended_rightly(database, receivers, job)?;
         let id = job.decided.id;
         let messages = receivers.messages_of(id);
         if messages > leasing.attempts_of(id) {
             return Err(format!("{messages} messages of {job:?}"));
         }
-        let untold = (1..=job.attempts).find(|it| !database.jobs.results.contains_key(&(id, *it)));
+        let untold =
+            (1..=job.attempts).find(|it| !database.judged.jobs.results.contains_key(&(id, *it)));
         if let Some(attempt) = untold {
             return Err(format!("attempt {attempt} has no result: {job:?}"));
         }
@@ -72,7 +73,7 @@ pub(super) fn settled(
 
 fn ended_rightly(database: &Database, receivers: &Receivers, job: &Job) -> Result<(), String> {
     let id = job.decided.id;
-    let result = |attempt| database.jobs.results.get(&(id, attempt));
+    let result = |attempt| database.judged.jobs.results.get(&(id, attempt));
     let delivered = (1..=job.attempts).any(|it| result(it) == Some(&AttemptStatus::Delivered));
     let row = database.rows.get(&job.decided.event);
     let stands = row.is_some_and(|row| !row.invalidated && row.revision == job.decided.revision);

@@ -28,7 +28,7 @@ impl Desk {
         let link = &self.leases.link;
         let looked = link.ask(|| {
             let database = link.world.database();
-            let jobs = ids.iter().filter_map(|id| database.jobs.by_id.get(id));
+            let jobs = ids.iter().filter_map(|id| database.judged.jobs.by_id.get(id));
             let open = jobs.filter(|it| matches!(it.state, State::Pending | State::Leased { .. }));
             Ok(open.map(|job| Lease { attempt: job.attempts + 1, ..job.lease() }).collect())
         });

@@ -7,7 +7,7 @@ use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::{Claim, Shards, Survey};
+use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 
 use super::Mutant;
@@ -43,10 +43,10 @@ impl Shards for Door {
     type Claim = Opened;
     type Error = Fault;
 
-    async fn survey(&self) -> Result<Survey, Fault> {
+    async fn survey(&self, entries_max: u32) -> Result<Survey, Fault> {
         let (world, holder) = (&self.shards.link.world, &self.shards.holder);
         world.checker().survey_begins(holder);
-        let survey = self.shards.survey().await;
+        let survey = self.shards.survey(entries_max).await;
         let saw = match &survey {
             Ok(survey) if survey.held => Saw::Held,
             Ok(_) => Saw::Nothing,
@@ -57,8 +57,8 @@ impl Shards for Door {
         survey.map(|survey| Survey { held: survey.held && !sleeps, ..survey })
     }
 
-    async fn claim(&self, shard: ChainId, entries_max: u32) -> Result<Option<Opened>, Fault> {
-        let Some(mut claim) = self.shards.claim(shard, entries_max).await? else {
+    async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<Opened>, Fault> {
+        let Some(mut claim) = self.shards.claim(shards, entries_max).await? else {
             return Ok(None);
         };
         let mut revision = claim.triggers_revision();
@@ -66,16 +66,27 @@ impl Shards for Door {
             let mut first = self.first_set.lock().unwrap_or_else(PoisonError::into_inner);
             revision = *first.get_or_insert(revision);
         }
-        if self.mutant == Some(Mutant::InOrder) {
-            claim.entries.iter_mut().for_each(in_order);
+        let truth = claim.portions.clone();
+        for portion in &mut claim.portions {
+            if self.mutant == Some(Mutant::InOrder) {
+                portion.entries.iter_mut().for_each(in_order);
+            }
+            let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&portion.shard))
+            {
+                (portion.cursor, portion.is_continued) = (*left, true);
+            }
         }
-        Ok(Some(Opened { claim, mutant: self.mutant, revision, left: Arc::clone(&self.left) }))
+        let left = Arc::clone(&self.left);
+        Ok(Some(Opened { claim, truth, mutant: self.mutant, revision, left }))
     }
 }
 
 /// A claim that came through the door.
 pub struct Opened {
     claim: FakeClaim,
+    /// What the store handed over.
+    truth: Vec<Portion>,
     mutant: Option<Mutant>,
     revision: i64,
     left: Arc<Mutex<BTreeMap<ChainId, Position>>>,
@@ -84,53 +95,50 @@ pub struct Opened {
 impl Claim for Opened {
     type Error = Fault;
 
-    fn entries(&self) -> &[Entry] {
-        self.claim.entries()
-    }
-
-    fn cursor(&self) -> Position {
-        let (shard, _) = self.claim.shard();
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        match (self.mutant, left.get(&shard)) {
-            (Some(Mutant::CachedState), Some(left)) => *left,
-            _ => self.claim.cursor(),
-        }
-    }
-
-    fn block_time(&self) -> i64 {
-        self.claim.block_time()
+    fn portions(&self) -> &[Portion] {
+        self.claim.portions()
     }
 
     fn triggers_revision(&self) -> i64 {
         self.revision
     }
 
-    async fn recall(&mut self, needs: &Needs) -> Result<Vec<(GroupName, Observation)>, Fault> {
-        self.claim.recall(needs).await
+    async fn recall(
+        &mut self,
+        shard: ChainId,
+        needs: &Needs,
+    ) -> Result<Vec<(GroupName, Observation)>, Fault> {
+        self.claim.recall(shard, needs).await
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex, Fault> {
         self.claim.triggers().await
     }
 
-    async fn commit(self, plan: &Plan) -> Result<Vec<Entry>, Fault> {
-        if let Some(cursor) = plan.cursor {
-            let (shard, _) = self.claim.shard();
-            self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(shard, cursor);
+    async fn commit(mut self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
+        for (portion, plan) in self.truth.iter().zip(plans) {
+            if let Some(cursor) = plan.cursor {
+                let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+                left.insert(portion.shard, cursor);
+            }
         }
+        self.claim.portions = self.truth;
         if self.mutant != Some(Mutant::NoOutbox) {
-            return self.claim.commit(plan).await;
+            return self.claim.commit(plans).await;
         }
         let link = self.claim.link().clone();
-        let (shard, revision) = self.claim.shard();
-        let entries = self.claim.commit_with(plan, &[]).await?;
+        let revision = self.claim.triggers_revision();
+        let portions = self.claim.commit_with(plans, false).await?;
         let afterwards = link.ask(|| {
             let now_ms = link.world.clock.database_ms();
-            link.world.database().jobs.add(shard, revision, &plan.jobs, now_ms);
+            for (portion, plan) in portions.iter().zip(plans) {
+                let jobs = &mut link.world.database().judged.jobs;
+                jobs.add(portion.shard, revision, &plan.jobs, now_ms);
+            }
             Ok(())
         });
         afterwards.await?;
-        Ok(entries)
+        Ok(portions)
     }
 }
 

@@ -3,21 +3,64 @@
 use event_engine::decide::decide;
 use event_engine::event::ChainId;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::{Claim as _, Shards as _};
+use event_engine::port::{Claim as _, Portion, Ready, Shards as _};
 use event_engine::state::ShardState;
 
-use super::{Bed, CHAIN, claimed, inserted, judged, one_job, state};
+use super::{Bed, CHAIN, claimed, entries, inserted, judged, one_job, state};
 
 /// A shard belongs to one claim at a time, and others to others.
 pub async fn a_claim_is_exclusive_until_it_ends<B: Bed>(bed: &B) {
     inserted(bed, &["a1", "b1"]).await;
     let held = claimed(bed, CHAIN, 10).await;
-    let refused = bed.shards("another").claim(CHAIN, 10).await.expect("the store answers");
+    let refused = bed.shards("another").claim(&[CHAIN], 10).await.expect("the store answers");
     assert!(refused.is_none(), "one at a time");
     let other_shard = claimed(bed, ChainId(CHAIN.0 + 1), 10).await;
-    assert_eq!(other_shard.entries().len(), 1);
+    assert_eq!(entries(&other_shard).len(), 1);
     drop(held);
-    assert_eq!(claimed(bed, CHAIN, 10).await.entries().len(), 1);
+    assert_eq!(entries(&claimed(bed, CHAIN, 10).await).len(), 1);
+}
+
+/// Shards are claimed and committed together, each with its share of the entries; one that another
+/// holds is passed over.
+pub async fn shards_are_judged_together<B: Bed>(bed: &B) {
+    bed.apply().await;
+    inserted(bed, &["a1", "a2", "a3", "b1"]).await;
+    let (shards, other) = (bed.shards("test"), ChainId(CHAIN.0 + 1));
+    let both = [CHAIN, other];
+    for expected in [&["a1", "a2", "b1"][..], &["a3"]] {
+        let mut claim = shards.claim(&both, 4).await.expect("the store answers").expect("free");
+        let portions = claim.portions();
+        assert_eq!(portions.iter().map(|it| it.shard).collect::<Vec<_>>(), both);
+        let all: Vec<&str> = portions.iter().flat_map(|it| names(&it.entries)).collect();
+        assert_eq!(all, expected);
+        let index = claim.triggers().await.expect("triggers");
+        let plan = |it: &Portion| decide(&it.entries, &index, &mut ShardState::default());
+        let plans: Vec<_> = claim.portions().iter().map(plan).collect();
+        claim.commit(&plans).await.expect("committed");
+    }
+    assert_eq!(bed.states().await.len(), 4);
+
+    let held = claimed(bed, other, 10).await;
+    inserted(bed, &["a4"]).await;
+    let claim = shards.claim(&both, 10).await.expect("the store answers").expect("one is free");
+    assert_eq!(names(entries(&claim)), ["a4"]);
+    drop(held);
+}
+
+/// A claim tells whether the claimant itself moved the cursor to where it stands.
+pub async fn a_claim_tells_who_came_before<B: Bed>(bed: &B) {
+    inserted(bed, &["a1"]).await;
+    assert!(!claimed(bed, CHAIN, 10).await.portions()[0].is_continued, "nobody did");
+    judged(bed).await;
+    assert!(claimed(bed, CHAIN, 10).await.portions()[0].is_continued);
+    let another = loop {
+        let claim = bed.shards("another").claim(&[CHAIN], 10).await.expect("the store answers");
+        if let Some(claim) = claim {
+            break claim;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(!another.portions()[0].is_continued, "somebody else did");
 }
 
 /// Entries stand in the order in which their transactions first wrote, whichever commits first.
@@ -30,8 +73,8 @@ pub async fn entries_stand_in_the_order_of_their_transactions<B: Bed>(bed: &B) {
     bed.commit(late).await;
     bed.commit(early).await;
     let claim = claimed(bed, CHAIN, 10).await;
-    assert_eq!(names(claim.entries()), ["a-early", "a-early-too", "a-late", "a-later"]);
-    assert!(claim.entries().is_sorted_by(|one, next| one.position < next.position));
+    assert_eq!(names(entries(&claim)), ["a-early", "a-early-too", "a-late", "a-later"]);
+    assert!(entries(&claim).is_sorted_by(|one, next| one.position < next.position));
 }
 
 /// What stands behind an open transaction is not handed out, and is told of.
@@ -39,13 +82,14 @@ pub async fn nothing_above_the_horizon_is_handed_out<B: Bed>(bed: &B) {
     let mut open = bed.begin().await;
     bed.insert(&mut open, "b-open").await;
     inserted(bed, &["a1"]).await;
-    let survey = bed.shards("test").survey().await.expect("the store answers");
+    let survey = bed.shards("test").survey(10).await.expect("the store answers");
     assert!(survey.ready.is_empty() && survey.held, "{survey:?}");
-    assert!(claimed(bed, CHAIN, 10).await.entries().is_empty());
+    assert!(entries(&claimed(bed, CHAIN, 10).await).is_empty());
     bed.roll_back(open).await;
-    let survey = bed.shards("test").survey().await.expect("the store answers");
-    assert_eq!((survey.ready, survey.held), (vec![CHAIN], false));
-    assert_eq!(names(claimed(bed, CHAIN, 10).await.entries()), ["a1"]);
+    let survey = bed.shards("test").survey(10).await.expect("the store answers");
+    let ready = vec![Ready { shard: CHAIN, entries: 1 }];
+    assert_eq!((survey.ready, survey.held), (ready, false));
+    assert_eq!(names(entries(&claimed(bed, CHAIN, 10).await)), ["a1"]);
 }
 
 /// At most so many entries are handed out, and the next claim goes on where a commit ended.
@@ -53,11 +97,11 @@ pub async fn batches_follow_each_other_without_a_gap<B: Bed>(bed: &B) {
     inserted(bed, &["a1", "a2", "a3"]).await;
     for expected in [&["a1", "a2"][..], &["a3"], &[]] {
         let mut claim = claimed(bed, CHAIN, 2).await;
-        assert_eq!(names(claim.entries()), expected);
+        assert_eq!(names(entries(&claim)), expected);
         let index = claim.triggers().await.expect("triggers");
-        let plan = decide(claim.entries(), &index, &mut ShardState::default());
-        let entries = claim.commit(&plan).await.expect("committed");
-        assert_eq!(names(&entries), expected);
+        let plan = decide(entries(&claim), &index, &mut ShardState::default());
+        let portions = claim.commit(&[plan]).await.expect("committed");
+        assert_eq!(names(&portions[0].entries), expected);
     }
 }
 
@@ -67,7 +111,7 @@ pub async fn a_claim_that_is_dropped_changes_nothing<B: Bed>(bed: &B) {
     inserted(bed, &["a1"]).await;
     for _ in 0..2 {
         let claim = claimed(bed, CHAIN, 10).await;
-        assert_eq!(names(claim.entries()), ["a1"]);
+        assert_eq!(names(entries(&claim)), ["a1"]);
     }
     assert!(bed.states().await.is_empty());
 }
@@ -78,11 +122,11 @@ pub async fn a_claim_that_was_lost_commits_nothing<B: Bed>(bed: &B) {
     inserted(bed, &["a1"]).await;
     let mut lost = claimed(bed, CHAIN, 10).await;
     let index = lost.triggers().await.expect("triggers");
-    let plan = decide(lost.entries(), &index, &mut ShardState::default());
+    let plan = decide(entries(&lost), &index, &mut ShardState::default());
     bed.cut().await;
     assert_eq!(judged(bed).await.len(), 1);
     inserted(bed, &["a2"]).await;
-    assert!(lost.commit(&plan).await.is_err(), "it had lost the shard");
+    assert!(lost.commit(&[plan]).await.is_err(), "it had lost the shard");
     assert_eq!(judged(bed).await.len(), 1, "the cursor stands where the other left it");
     assert_eq!(bed.states().await.len(), 2);
 }
@@ -95,7 +139,7 @@ pub async fn an_entry_comes_with_its_row<B: Bed>(bed: &B) {
     bed.delete(&mut transaction, "a2").await;
     bed.commit(transaction).await;
     let claim = claimed(bed, CHAIN, 10).await;
-    let seen: Vec<_> = claim.entries().iter().map(seen).collect();
+    let seen: Vec<_> = entries(&claim).iter().map(seen).collect();
     let (then, now) = (Some((0, false)), Some((1, true)));
     assert_eq!(seen, [("a1", 0, then), ("a2", 0, None), ("a1", 1, now)]);
 }
@@ -106,7 +150,7 @@ pub async fn a_change_of_nothing_is_no_entry<B: Bed>(bed: &B) {
     let mut transaction = bed.begin().await;
     bed.set_invalidated(&mut transaction, "a1", false).await;
     bed.commit(transaction).await;
-    assert_eq!(names(claimed(bed, CHAIN, 10).await.entries()), ["a1"]);
+    assert_eq!(names(entries(&claimed(bed, CHAIN, 10).await)), ["a1"]);
 }
 
 /// An invalidation by an earlier transaction stands before the insertion that it takes back.
@@ -119,11 +163,11 @@ pub async fn an_invalidation_may_stand_before_its_insertion<B: Bed>(bed: &B) {
     bed.commit(early).await;
     let claim = claimed(bed, CHAIN, 10).await;
     let (then, now) = (Some((0, false)), Some((1, true)));
-    let seen: Vec<_> = claim.entries().iter().map(seen).collect();
+    let seen: Vec<_> = entries(&claim).iter().map(seen).collect();
     assert_eq!(seen, [("a1", 1, now), ("a1", 0, then)]);
     let is_outgrown =
         |entry: &Entry| matches!(entry.subject, Subject::Event { outgrown: true, .. });
-    assert!(is_outgrown(&claim.entries()[1]), "the higher revision speaks for it");
+    assert!(is_outgrown(&entries(&claim)[1]), "the higher revision speaks for it");
     drop(claim);
     assert!(judged(bed).await.is_empty());
 }

@@ -77,7 +77,7 @@ impl Job {
 }
 
 /// All jobs and what came of their attempts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Jobs {
     /// Each job by its id.
     pub by_id: BTreeMap<JobId, Job>,
@@ -196,11 +196,13 @@ impl Database {
         now_ms: i64,
     ) -> Vec<Lease> {
         let mut leases = Vec::new();
+        let mut wrote = false;
         for id in ids {
-            let Some(job) = self.jobs.by_id.get_mut(id) else { continue };
+            let Some(job) = self.judged.jobs.by_id.get_mut(id) else { continue };
             if job.state != State::Pending || job.due_ms > now_ms {
                 continue;
             }
+            wrote = true;
             let rule = self.triggers.rules.get(&job.decided.trigger.0);
             let unwanted = match self.rows.get(&job.decided.event) {
                 None => Some("event deleted"),
@@ -220,6 +222,9 @@ impl Database {
             job.state = State::Leased { holder: holder.to_owned(), until_ms };
             job.attempts += 1;
             leases.push(job.lease());
+        }
+        if wrote {
+            self.flush();
         }
         leases
     }

@@ -55,7 +55,8 @@ impl Leases for FakeLeases {
         let world = &self.link.world;
         let given = self.link.ask(|| {
             let mut database = world.database();
-            database.jobs.give_back(holder, back, world.clock.database_ms());
+            database.judged.jobs.give_back(holder, back, world.clock.database_ms());
+            database.flush();
             world.checker().given_back(holder, back);
             Ok(())
         });
@@ -68,7 +69,8 @@ impl Leases for FakeLeases {
             let mut database = world.database();
             let now_ms = world.clock.database_ms();
             world.checker().finished(holder, attempts, now_ms);
-            database.jobs.finish(holder, attempts, now_ms);
+            database.judged.jobs.finish(holder, attempts, now_ms);
+            database.flush();
             for attempt in attempts {
                 let Attempt { lease, status, .. } = attempt;
                 world.say(&format!("{holder} says of {}, {}: {status:?}", lease.id, lease.attempt));
@@ -83,7 +85,7 @@ impl Leases for FakeLeases {
         let expired = self.link.ask(|| {
             let database = world.database();
             let leases_max = usize::try_from(leases_max).unwrap_or_default();
-            Ok(database.jobs.expired(leases_max, world.clock.database_ms()))
+            Ok(database.judged.jobs.expired(leases_max, world.clock.database_ms()))
         });
         expired.await
     }
@@ -93,7 +95,11 @@ impl Leases for FakeLeases {
         let unpushed = self.link.ask(|| {
             let mut database = world.database();
             let jobs_max = usize::try_from(jobs_max).unwrap_or_default();
-            Ok(database.jobs.unpushed(jobs_max, world.clock.database_ms()))
+            let ids = database.judged.jobs.unpushed(jobs_max, world.clock.database_ms());
+            if !ids.is_empty() {
+                database.flush();
+            }
+            Ok(ids)
         });
         unpushed.await
     }

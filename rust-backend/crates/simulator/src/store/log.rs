@@ -5,7 +5,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use event_engine::event::{ChainId, EventName};
 use event_engine::log::Position;
-use event_engine::port::Survey;
+use event_engine::port::{Ready, Survey};
 
 /// Sequence numbers that a session takes together (`CACHE 32`).
 const SEQ_CACHE: i64 = 32;
@@ -66,13 +66,20 @@ impl Log {
         })
     }
 
-    /// One look at all shards.
-    pub fn survey(&self, cursors: &BTreeMap<ChainId, Position>, horizon: u64) -> Survey {
+    /// One look at all shards, counting up to `entries_max` of each.
+    pub fn survey(
+        &self,
+        cursors: &BTreeMap<ChainId, Position>,
+        horizon: u64,
+        entries_max: u32,
+    ) -> Survey {
         let mut survey = Survey::default();
         for (shard, entries) in self.shards() {
             let cursor = cursors.get(&shard).copied().unwrap_or_default();
-            if self.behind(shard, cursor, horizon).next().is_some() {
-                survey.ready.push(shard);
+            let behind = self.behind(shard, cursor, horizon).take(entries_max as usize).count();
+            if behind > 0 {
+                let entries = u32::try_from(behind).unwrap_or(entries_max);
+                survey.ready.push(Ready { shard, entries });
             }
             let latest = entries.last_key_value();
             survey.held |= latest.is_some_and(|(position, _)| position.xid >= horizon);

@@ -8,7 +8,7 @@ use event_engine::state::{
 };
 
 /// What triggers with state remember.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Observations {
     rows: BTreeMap<(ChainId, ObservationName), (GroupName, Observation, i64)>,
 }

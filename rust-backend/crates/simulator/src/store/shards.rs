@@ -1,15 +1,15 @@
 //! The shards' logs behind the engine's port.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
-use event_engine::job::NewJob;
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::{Claim, Shards, Survey};
+use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 
 use super::{Database, Hold, Lock, Noted, SessionId};
@@ -46,17 +46,21 @@ impl Shards for FakeShards {
     type Claim = FakeClaim;
     type Error = Fault;
 
-    async fn survey(&self) -> Result<Survey, Fault> {
+    async fn survey(&self, entries_max: u32) -> Result<Survey, Fault> {
         let world = &self.link.world;
         let survey = self.link.ask(|| {
             let database = world.database();
             let horizon = database.sessions.horizon();
-            Ok(database.log.survey(&database.cursors, horizon))
+            Ok(database.log.survey(&database.judged.cursors, horizon, entries_max))
         });
         survey.await
     }
 
-    async fn claim(&self, shard: ChainId, entries_max: u32) -> Result<Option<FakeClaim>, Fault> {
+    async fn claim(
+        &self,
+        shards: &[ChainId],
+        entries_max: u32,
+    ) -> Result<Option<FakeClaim>, Fault> {
         let world = &self.link.world;
         let session = self.link.ask(|| {
             let mut database = world.database();
@@ -64,45 +68,58 @@ impl Shards for FakeShards {
             Ok(Session { link: self.link.clone(), id: session })
         });
         let session = session.await?;
-        if !session.ask(|database, id| database.sessions.lock(id, Lock::Shard(shard))).await? {
+        let ours = session.ask(|database, id| {
+            let mut lock = |shard: &ChainId| database.sessions.lock(id, Lock::Shard(*shard));
+            let locked = shards.iter().map(|shard| Ok((*shard, lock(shard)?)));
+            let locked: Vec<(ChainId, bool)> = locked.collect::<Result<_, Fault>>()?;
+            Ok(locked.into_iter().filter_map(|(shard, ours)| ours.then_some(shard)).collect())
+        });
+        let ours: Vec<ChainId> = ours.await?;
+        if ours.is_empty() {
             return Ok(None);
         }
         while !session.ask(|database, id| database.sessions.hold_set(id, Hold::Shared)).await? {
             tokio::time::sleep(LOCK_POLL).await;
         }
-        let cursor = session.ask(|database, _| Ok(database.cursor(shard))).await?;
-        let revision = session.ask(|database, _| Ok(database.triggers.revision)).await?;
-        let next = self.next;
-        let noted = session.ask(|database, _| Ok(next(database, shard, cursor)));
-        let mut noted = noted.await?;
-        noted.truncate(entries_max as usize);
-        let block_time = session
-            .ask(|database, _| Ok(database.block_times.get(&shard).copied().unwrap_or_default()))
-            .await?;
-        let (entries, seen) = session.ask(|database, _| Ok(joined(database, noted))).await?;
-        Ok(Some(FakeClaim {
-            session,
-            holder: Arc::clone(&self.holder),
-            shard,
-            cursor,
-            block_time,
-            revision,
-            entries,
-            seen,
-        }))
+        let share = (entries_max as usize).div_ceil(ours.len());
+        let stored = session.ask(|database, _| {
+            let next = |shard: &ChainId| {
+                let cursor = database.cursor(*shard);
+                let mut noted = (self.next)(database, *shard, cursor);
+                noted.truncate(share);
+                let portion = Portion {
+                    shard: *shard,
+                    cursor,
+                    is_continued: database.judged.holders.get(shard) == Some(&self.holder),
+                    block_time: database.judged.block_times.get(shard).copied().unwrap_or_default(),
+                    entries: Vec::new(),
+                };
+                (portion, noted)
+            };
+            Ok((database.triggers.revision, ours.iter().map(next).collect::<Vec<_>>()))
+        });
+        let (revision, stored) = stored.await?;
+        let joined = session.ask(|database, _| {
+            let mut seen = BTreeSet::new();
+            let joined = |(portion, noted)| Portion {
+                entries: joined(database, noted, &mut seen),
+                ..portion
+            };
+            Ok((stored.into_iter().map(joined).collect(), seen))
+        });
+        let (portions, seen) = joined.await?;
+        let holder = Arc::clone(&self.holder);
+        Ok(Some(FakeClaim { session, holder, revision, portions, seen }))
     }
 }
 
-/// A shard under our lock.
+/// Shards under our locks.
 pub struct FakeClaim {
     session: Session,
     holder: Arc<str>,
-    shard: ChainId,
-    cursor: Position,
-    block_time: i64,
     revision: i64,
     /// What is handed over; a mutant may change it.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) portions: Vec<Portion>,
     seen: BTreeSet<EventName>,
 }
 
@@ -126,33 +143,28 @@ pub struct Judged<'a> {
 impl Claim for FakeClaim {
     type Error = Fault;
 
-    fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    fn cursor(&self) -> Position {
-        self.cursor
-    }
-
-    fn block_time(&self) -> i64 {
-        self.block_time
+    fn portions(&self) -> &[Portion] {
+        &self.portions
     }
 
     fn triggers_revision(&self) -> i64 {
         self.revision
     }
 
-    async fn recall(&mut self, needs: &Needs) -> Result<Vec<(GroupName, Observation)>, Fault> {
-        let shard = self.shard;
-        self.session.ask(|database, _| Ok(database.observations.recall(shard, needs))).await
+    async fn recall(
+        &mut self,
+        shard: ChainId,
+        needs: &Needs,
+    ) -> Result<Vec<(GroupName, Observation)>, Fault> {
+        self.session.ask(|database, _| Ok(database.judged.observations.recall(shard, needs))).await
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex, Fault> {
         self.session.ask(|database, _| Ok(database.triggers.index())).await
     }
 
-    async fn commit(self, plan: &Plan) -> Result<Vec<Entry>, Fault> {
-        self.commit_with(plan, &plan.jobs).await
+    async fn commit(self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
+        self.commit_with(plans, true).await
     }
 }
 
@@ -162,51 +174,65 @@ impl FakeClaim {
         &self.session.link
     }
 
-    /// The shard, and the set of triggers that it is judged by.
-    pub fn shard(&self) -> (ChainId, i64) {
-        (self.shard, self.revision)
-    }
-
-    /// Commits a plan with these jobs in it.
-    pub async fn commit_with(self, plan: &Plan, jobs: &[NewJob]) -> Result<Vec<Entry>, Fault> {
-        let Some(to) = plan.cursor else { return Ok(self.entries) };
-        let judged = Judged {
-            holder: &self.holder,
-            shard: self.shard,
-            moved: (self.cursor, to),
-            triggers_revision: self.revision,
-            seen: &self.seen,
-            plan,
-        };
+    /// Commits plans, with their jobs or without.
+    pub async fn commit_with(self, plans: &[Plan], outbox: bool) -> Result<Vec<Portion>, Fault> {
+        if plans.iter().all(|plan| plan.cursor.is_none()) {
+            return Ok(self.portions);
+        }
         // The first write, and with it a transaction id that holds the horizon until the end.
         self.session.ask(|database, id| database.sessions.xid(id)).await?;
         self.session.ask(|database, id| database.sessions.statement(id)).await?;
         let world = &self.session.link.world;
         let committed = self.session.ask(|database, id| {
-            if database.cursor(self.shard) != self.cursor {
-                return Err(Fault::ShardLost(self.shard.0));
+            let lost = |portion: &&Portion| database.cursor(portion.shard) != portion.cursor;
+            if let Some(lost) = self.portions.iter().find(lost) {
+                return Err(Fault::ShardLost(lost.shard.0));
             }
-            let now_ms = world.clock.database_ms();
-            database.jobs.add(self.shard, self.revision, jobs, now_ms);
-            for (event, below) in &plan.withdrawals {
-                database.jobs.withdraw(event, *below);
+            let mut checker = world.checker();
+            database.write_unflushed(|| checker.remember());
+            for (portion, plan) in self.portions.iter().zip(plans) {
+                if let Some(to) = plan.cursor {
+                    let judged = Judged {
+                        holder: &self.holder,
+                        shard: portion.shard,
+                        moved: (portion.cursor, to),
+                        triggers_revision: self.revision,
+                        seen: &self.seen,
+                        plan,
+                    };
+                    judged.store(database, outbox, world.clock.database_ms());
+                    checker.judged(database, &judged);
+                    world.say(&judged.to_string());
+                }
             }
-            database.observations.change(self.shard, &plan.state, plan.block_time);
-            database.block_times.insert(self.shard, plan.block_time);
-            database.cursors.insert(self.shard, to);
             database.sessions.end(id);
-            world.checker().judged(database, &judged);
-            world.say(&format!(
-                "{} judges {} from {:?} to {to:?}: {} jobs",
-                self.holder,
-                self.shard,
-                self.cursor,
-                plan.jobs.len()
-            ));
             Ok(())
         });
         committed.await?;
-        Ok(self.entries)
+        Ok(self.portions)
+    }
+}
+
+impl Judged<'_> {
+    fn store(&self, database: &mut Database, outbox: bool, now_ms: i64) {
+        let Self { shard, plan, .. } = *self;
+        let jobs = if outbox { &plan.jobs[..] } else { &[] };
+        let judged = &mut database.judged;
+        judged.jobs.add(shard, self.triggers_revision, jobs, now_ms);
+        for (event, below) in &plan.withdrawals {
+            judged.jobs.withdraw(event, *below);
+        }
+        judged.observations.change(shard, &plan.state, plan.block_time);
+        judged.block_times.insert(shard, plan.block_time);
+        judged.cursors.insert(shard, self.moved.1);
+        judged.holders.insert(shard, self.holder.into());
+    }
+}
+
+impl fmt::Display for Judged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { holder, shard, moved: (from, to), plan, .. } = self;
+        write!(f, "{holder} judges {shard} from {from:?} to {to:?}: {} jobs", plan.jobs.len())
     }
 }
 
@@ -240,9 +266,13 @@ impl Drop for Session {
     }
 }
 
-/// The entries with what their events were at their revisions, and the events whose rows are there.
-fn joined(database: &Database, noted: Vec<(Position, Noted)>) -> (Vec<Entry>, BTreeSet<EventName>) {
-    let mut seen = BTreeSet::new();
+/// The entries with what their events were at their revisions; adds the events whose rows are
+/// there to `seen`.
+fn joined(
+    database: &Database,
+    noted: Vec<(Position, Noted)>,
+    seen: &mut BTreeSet<EventName>,
+) -> Vec<Entry> {
     let mut subject = |position, noted| match noted {
         Noted::Checkpoint(block_number) => Subject::Checkpoint { block_number },
         Noted::Event(name, revision) => {
@@ -254,9 +284,6 @@ fn joined(database: &Database, noted: Vec<(Position, Noted)>) -> (Vec<Entry>, BT
             Subject::Event { name, revision, row, outgrown }
         }
     };
-    let entries = noted
-        .into_iter()
-        .map(|(position, noted)| Entry { position, subject: subject(position, noted) })
-        .collect();
-    (entries, seen)
+    let entries = noted.into_iter();
+    entries.map(|(position, noted)| Entry { position, subject: subject(position, noted) }).collect()
 }

@@ -101,6 +101,7 @@ impl Transaction {
             database.log.add(*shard, *position, noted.clone());
         }
         database.sessions.end(self.session);
+        database.flush();
         Ok(self.entries)
     }
 

@@ -50,7 +50,7 @@ impl FakeBed {
             receiver: 0,
         };
         if state == RuleState::Removed {
-            database.jobs.cancel_of(rule.id);
+            database.judged.jobs.cancel_of(rule.id);
         }
         database.triggers.revision += 1;
         database.triggers.rules.insert(rule.id, rule);
@@ -137,7 +137,7 @@ impl Bed for FakeBed {
             State::Dead(_) => "dead",
         };
         let database = self.0.database();
-        let jobs = database.jobs.by_id.iter();
+        let jobs = database.judged.jobs.by_id.iter();
         jobs.map(|(id, job)| (*id, word(&job.state).to_owned())).collect()
     }
 }

@@ -23,6 +23,8 @@ macro_rules! keeps_all {
         $crate::keeps! {
             judging of $bed => {
                 a_claim_is_exclusive_until_it_ends,
+                shards_are_judged_together,
+                a_claim_tells_who_came_before,
                 entries_stand_in_the_order_of_their_transactions,
                 nothing_above_the_horizon_is_handed_out,
                 batches_follow_each_other_without_a_gap,
