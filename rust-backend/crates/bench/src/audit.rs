@@ -43,7 +43,7 @@ impl Books {
 pub(crate) async fn balance(pool: &PgPool, system: System, ledger: &Ledger) -> Result<Books> {
     let expected = ledger.expected();
     let (tally, unseen) = (ledger.tally(), ledger.open() as u64);
-    let ours = system != System::Yardstick;
+    let ours = matches!(system, System::Ours(_));
     let (lost, doubled) = if ours {
         stored(pool, &expected).await?
     } else {

@@ -4,13 +4,17 @@ use anyhow::Result;
 use service::config::Settings;
 
 use crate::scenario::matching;
-use crate::yardstick;
+use crate::yardstick::{self, Reading};
 
 /// What the bench starts for itself.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Part {
     /// The yardstick's process, on the servers of `DATABASE_URL` and `REDIS_URL`.
-    Yardstick,
+    Yardstick {
+        /// With a look-up by agent: the kindest reading of its design.
+        #[arg(long)]
+        by_agent: bool,
+    },
     /// Loads the triggers of `DATABASE_URL`, and tells how long that took, as JSON.
     Load,
     /// Indexes this many triggers and matches events against them; tells its figures as JSON.
@@ -27,7 +31,10 @@ impl Part {
     /// The servers cannot be used.
     pub async fn run(self, settings: &Settings) -> Result<()> {
         match self {
-            Self::Yardstick => yardstick::main(settings).await,
+            Self::Yardstick { by_agent } => {
+                let reading = if by_agent { Reading::ByAgent } else { Reading::Design };
+                yardstick::main(settings, reading).await
+            }
             Self::Load => matching::load_part(settings).await,
             Self::Match { triggers } => matching::match_part(triggers),
         }

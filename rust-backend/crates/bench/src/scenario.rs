@@ -117,6 +117,10 @@ impl Round<'_> {
     pub(crate) fn keep(&mut self, case: &str, mut books: crate::audit::Books) {
         books.scenario = self.scenario.name();
         books.case = format!("{case}, round {}", self.number);
+        if !books.ours && !books.balance() {
+            let (lost, doubled) = (books.lost, books.doubled);
+            self.report.note(format!("{}: lost {lost}, doubled {doubled}", self.title(case)));
+        }
         self.report.books.push(books);
     }
 

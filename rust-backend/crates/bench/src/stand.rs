@@ -22,7 +22,7 @@ use crate::options::{Database, Plan};
 use crate::progress::Progress;
 use crate::receiver::Receiver;
 use crate::scenario::Round;
-use crate::yardstick;
+use crate::yardstick::{self, Reading};
 use arrivals::Arrivals;
 
 /// Whose processes are measured.
@@ -30,15 +30,15 @@ use arrivals::Arrivals;
 pub(crate) enum System {
     /// Ours, with the database in a notification mode.
     Ours(Mode),
-    /// The design that ours grew from.
-    Yardstick,
+    /// The design that ours grew from, in one of its readings.
+    Yardstick(Reading),
 }
 
 impl std::fmt::Display for System {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Ours(mode) => mode.fmt(f),
-            Self::Yardstick => f.write_str("yardstick"),
+            Self::Yardstick(reading) => reading.fmt(f),
         }
     }
 }
@@ -74,7 +74,9 @@ impl Stand {
     ) -> Result<Self> {
         let servers = Servers::start(plan, database).await?;
         match system {
-            System::Yardstick => yardstick::prepare(&servers.pool, &load.triggers).await?,
+            System::Yardstick(reading) => {
+                yardstick::prepare(&servers.pool, reading, &load.triggers).await?;
+            }
             System::Ours(mode) => {
                 event_store::migrations::migrate(&servers.pool).await?;
                 mode.set(&servers.pool).await?;
@@ -109,8 +111,10 @@ impl Stand {
     /// Starts what judges, and waits until it listens.
     pub(crate) async fn start_processor(&mut self) -> Result<()> {
         let mut processor = match self.system {
-            System::Yardstick => {
-                Child::start("agentauri", &["bench-part", "yardstick"], &self.servers)?
+            System::Yardstick(reading) => {
+                let by_agent = (reading == Reading::ByAgent).then_some("--by-agent");
+                let arguments = ["bench-part", "yardstick"].into_iter().chain(by_agent);
+                Child::start("agentauri", &arguments.collect::<Vec<_>>(), &self.servers)?
             }
             System::Ours(_) => Child::start("event-processor", &[], &self.servers)?,
         };
@@ -156,21 +160,26 @@ impl Stand {
 
     /// Events for each chain, until their jobs have come: connections are made and triggers loaded.
     pub(crate) async fn prime(&self) -> Result<()> {
+        self.judge_blocks(CHAINS, load::now()).await
+    }
+
+    /// Inserts so many blocks of the load, and waits until their jobs have come.
+    pub(crate) async fn judge_blocks(&self, blocks: u32, timestamp: i64) -> Result<()> {
         let mut connection = self.servers.pool.acquire().await?;
-        for _ in 0..CHAINS {
+        for _ in 0..blocks {
             let ordinal = self.ordinals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let block = self.load.block(ordinal, load::now());
+            let block = self.load.block(ordinal, timestamp);
             let due = std::time::Instant::now();
             self.ledger.expect(ordinal, &block.jobs, block.ids.len(), due);
             load::insert(&mut connection, &block).await?;
         }
-        let primed = async {
+        let judged = async {
             while self.ledger.open() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(START_MAX, primed).await.is_err() {
-            bail!("the first events did not become jobs{}", self.last_words());
+        if tokio::time::timeout(START_MAX, judged).await.is_err() {
+            bail!("the events did not become jobs{}", self.last_words());
         }
         Ok(())
     }

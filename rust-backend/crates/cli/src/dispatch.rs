@@ -15,7 +15,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
     let settings = Settings::load()?;
     // `run` is a process whose output is its log; the others' output is their answer.
     match args.command {
-        Command::Run | Command::BenchPart(::bench::Part::Yardstick) => {
+        Command::Run | Command::BenchPart(::bench::Part::Yardstick { .. }) => {
             logs::init(Destination::Stdout, &settings)?;
         }
         _ => logs::init_quiet(Destination::Stderr, &settings)?,

@@ -133,6 +133,12 @@ impl Ledger {
         book.open.keys().chain(&book.seen).copied().collect()
     }
 
+    /// Jobs that were due and seen.
+    #[cfg(test)]
+    pub(crate) fn seen_jobs(&self) -> std::collections::BTreeSet<JobId> {
+        self.book().seen.iter().copied().collect()
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }

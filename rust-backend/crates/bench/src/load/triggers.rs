@@ -32,17 +32,17 @@ impl Kind {
         }
     }
 
-    /// The condition, and the same for the yardstick: (field, operator, JSON value), all to hold.
+    /// The condition, and the same for the yardstick: (field, operator, value), all to hold.
     pub(crate) fn condition(
         self,
     ) -> (&'static str, &'static [(&'static str, &'static str, &'static str)]) {
         match self {
             Self::Identity => {
-                ("metadataKey == 'agentWallet'", &[("metadataKey", "==", r#""agentWallet""#)])
+                ("metadataKey == 'agentWallet'", &[("metadataKey", "==", "agentWallet")])
             }
             Self::Reputation => (
                 "score < 60 && tag1 == 'uptime'",
-                &[("score", "<", "60"), ("tag1", "==", r#""uptime""#)],
+                &[("score", "<", "60"), ("tag1", "==", "uptime")],
             ),
             Self::Validation => ("response < 50", &[("response", "<", "50")]),
         }

@@ -7,11 +7,12 @@ use super::sustained::NOWHERE;
 use crate::load::{Load, Pace, TriggerSet};
 use crate::options::Database;
 use crate::stand::{Stand, System};
+use crate::yardstick::Reading;
 
 /// Events a second.
 const RATES: [u32; 3] = [100, 1_000, 5_000];
 /// Beyond it the yardstick only falls behind, and so long that nobody wants to wait for it.
-const YARDSTICK_RATE_MAX: u32 = 500;
+const YARDSTICK_RATE_MAX: u32 = 200;
 /// A round is void below: what was asked for was not there.
 const ACHIEVED_MIN: f64 = 0.99;
 
@@ -23,7 +24,9 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
             case(round, System::Ours(mode), round.plan.database, rate).await?;
         }
         if rate <= YARDSTICK_RATE_MAX {
-            case(round, System::Yardstick, Database::Plain, rate).await?;
+            for reading in [Reading::Design, Reading::ByAgent] {
+                case(round, System::Yardstick(reading), Database::Plain, rate).await?;
+            }
         }
     }
     Ok(())

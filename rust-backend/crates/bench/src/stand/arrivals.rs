@@ -41,7 +41,7 @@ impl Arrivals {
             .context("the private Redis")?;
         Ok(Self(match system {
             System::Ours(_) => tokio::spawn(stream(connection, ledger)),
-            System::Yardstick => tokio::spawn(list(connection, ledger)),
+            System::Yardstick(_) => tokio::spawn(list(connection, ledger)),
         }))
     }
 

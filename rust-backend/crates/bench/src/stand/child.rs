@@ -91,7 +91,12 @@ impl Child {
 
 fn binary(program: &str) -> Result<PathBuf> {
     let ours = std::env::current_exe().context("the path of this program")?;
-    let binary = ours.with_file_name(program);
+    let folder = ours.parent().context("the folder of this program")?;
+    // A test lies one folder below.
+    let binary = match folder.parent() {
+        Some(above) if folder.ends_with("deps") => above.join(program),
+        _ => folder.join(program),
+    };
     if binary.exists() {
         return Ok(binary);
     }

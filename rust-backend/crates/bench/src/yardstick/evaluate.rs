@@ -1,38 +1,44 @@
 //! Its conditions: a list of comparisons, all of which have to hold.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Debug, Deserialize)]
+use super::process::Event;
+
+#[derive(Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub(super) struct Condition {
-    field: String,
-    operator: String,
-    value: Value,
+    pub(super) field: String,
+    pub(super) operator: String,
+    pub(super) value: String,
 }
 
-/// Whether all of them hold for an event's arguments.
-pub(super) fn matches(conditions: &[Condition], data: &Value) -> bool {
-    conditions.iter().all(|condition| condition.holds(data))
+/// Whether all of them hold for an event.
+pub(super) fn matches(conditions: &[Condition], event: &Event) -> bool {
+    conditions.iter().all(|condition| condition.holds(event))
 }
 
 impl Condition {
-    fn holds(&self, data: &Value) -> bool {
-        let found =
-            if self.field == "score" { score(data) } else { data.get(&self.field).cloned() };
-        let Some(found) = found else { return false };
-        match (self.operator.as_str(), number(&found), number(&self.value)) {
-            ("==", _, _) => found == self.value,
-            ("!=", _, _) => found != self.value,
-            ("<", Some(found), Some(wanted)) => found < wanted,
-            (">", Some(found), Some(wanted)) => found > wanted,
+    pub(super) fn new((field, operator, value): (&str, &str, &str)) -> Self {
+        Self { field: field.to_owned(), operator: operator.to_owned(), value: value.to_owned() }
+    }
+
+    fn holds(&self, event: &Event) -> bool {
+        match self.operator.as_str() {
+            "==" if self.field == "agent_id" => event.agent_id.as_ref() == Some(&self.value),
+            "==" => event.data.get(&self.field).and_then(Value::as_str) == Some(&self.value),
+            "<" => (self.number(event).zip(self.value.parse().ok()))
+                .is_some_and(|(found, wanted): (f64, f64)| found < wanted),
             _ => false,
         }
     }
-}
 
-fn score(data: &Value) -> Option<Value> {
-    let decimals = i32::try_from(data.get("valueDecimals")?.as_i64()?).ok()?;
-    Some(Value::from(number(data.get("value")?)? / 10_f64.powi(decimals)))
+    fn number(&self, event: &Event) -> Option<f64> {
+        if self.field != "score" {
+            return number(event.data.get(&self.field)?);
+        }
+        let decimals = i32::try_from(event.data.get("valueDecimals")?.as_i64()?).ok()?;
+        Some(number(event.data.get("value")?)? / 10_f64.powi(decimals))
+    }
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -47,16 +53,17 @@ mod tests {
 
     #[test]
     fn all_comparisons_have_to_hold() {
-        let conditions: Vec<Condition> = serde_json::from_value(json!([
-            {"field": "score", "operator": "<", "value": 60},
-            {"field": "tag1", "operator": "==", "value": "uptime"},
-        ]))
-        .expect("conditions");
-        let data =
-            |value: &str, tag: &str| json!({"value": value, "valueDecimals": 1, "tag1": tag});
-        assert!(matches(&conditions, &data("599", "uptime")));
-        assert!(!matches(&conditions, &data("600", "uptime")));
-        assert!(!matches(&conditions, &data("599", "latency")));
-        assert!(!matches(&conditions, &json!({})));
+        let conditions = [("agent_id", "==", "7"), ("score", "<", "60"), ("tag1", "==", "uptime")];
+        let conditions = conditions.map(Condition::new);
+        let event = |agent: &str, value: &str, tag: &str| Event {
+            agent_id: Some(agent.to_owned()),
+            data: json!({"value": value, "valueDecimals": 1, "tag1": tag}),
+            ..Event::default()
+        };
+        assert!(matches(&conditions, &event("7", "599", "uptime")));
+        assert!(!matches(&conditions, &event("8", "599", "uptime")));
+        assert!(!matches(&conditions, &event("7", "600", "uptime")));
+        assert!(!matches(&conditions, &event("7", "599", "latency")));
+        assert!(!matches(&conditions, &Event::default()));
     }
 }

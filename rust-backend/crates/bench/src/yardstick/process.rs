@@ -4,14 +4,14 @@ use anyhow::Result;
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use service::config::Settings;
 use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use super::evaluate::{self, Condition};
-use super::{Job, QUEUE};
+use super::{Job, QUEUE, Reading, by_agent, by_registry};
 
 /// Connections of its pool: what sqlx gives to whoever asks for nothing.
 const CONNECTIONS: u32 = 10;
@@ -21,31 +21,28 @@ struct Notification {
     event_id: String,
 }
 
-#[derive(sqlx::FromRow)]
-struct Event {
-    id: String,
-    chain_id: i64,
-    block_number: i64,
-    block_hash: String,
-    transaction_hash: String,
-    log_index: i32,
+/// What is asked of an event.
+#[derive(Debug, Default, sqlx::FromRow)]
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) chain_id: i64,
     #[sqlx(rename = "event_type")]
-    kind: String,
-    registry: String,
-    timestamp: i64,
-    agent_id: Option<String>,
-    data: Option<Value>,
+    pub(super) kind: String,
+    pub(super) registry: String,
+    pub(super) timestamp: i64,
+    pub(super) agent_id: Option<String>,
+    pub(super) data: Value,
 }
 
-#[derive(sqlx::FromRow)]
-struct Trigger {
-    id: Uuid,
-    conditions: sqlx::types::Json<Vec<Condition>>,
-    actions: sqlx::types::Json<Vec<Value>>,
+/// A trigger that an event may match.
+pub(super) struct Candidate {
+    pub(super) id: Uuid,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) actions: Vec<Value>,
 }
 
 /// The whole life of the process; it is killed at the end.
-pub(crate) async fn main(settings: &Settings) -> Result<()> {
+pub(crate) async fn main(settings: &Settings, reading: Reading) -> Result<()> {
     let pool =
         PgPoolOptions::new().max_connections(CONNECTIONS).connect(settings.database_url()?).await?;
     // Without the client's impatience of half a second, under which it would lose what it pushes.
@@ -63,7 +60,7 @@ pub(crate) async fn main(settings: &Settings) -> Result<()> {
                 let (pool, redis) = (pool.clone(), redis.clone());
                 let payload = notification.payload().to_owned();
                 tokio::spawn(async move {
-                    if let Err(error) = process(&payload, &pool, redis).await {
+                    if let Err(error) = process(&payload, reading, &pool, redis).await {
                         tracing::error!(%error, "Processing failed");
                     }
                 });
@@ -73,7 +70,12 @@ pub(crate) async fn main(settings: &Settings) -> Result<()> {
     }
 }
 
-async fn process(payload: &str, pool: &PgPool, mut redis: MultiplexedConnection) -> Result<()> {
+async fn process(
+    payload: &str,
+    reading: Reading,
+    pool: &PgPool,
+    mut redis: MultiplexedConnection,
+) -> Result<()> {
     let Notification { event_id } = serde_json::from_str(payload)?;
     tracing::debug!("Received notification for event: {event_id}");
     let event: Event = sqlx::query_as(
@@ -88,45 +90,19 @@ async fn process(payload: &str, pool: &PgPool, mut redis: MultiplexedConnection)
     tracing::info!(
         "Processing event: {id} (chain_id={chain_id}, registry={registry}, event_type={event_type})"
     );
-    let triggers: Vec<Trigger> = sqlx::query_as(
-        "SELECT id, conditions, actions FROM triggers
-         WHERE active AND chain_id = $1 AND registry = $2 AND event_type = $3
-           AND (agent_id = $4::numeric OR agent_id IS NULL)",
-    )
-    .bind(chain_id)
-    .bind(registry)
-    .bind(event_type)
-    .bind(&event.agent_id)
-    .fetch_all(pool)
-    .await?;
-    let data = event.data.clone().unwrap_or_default();
-    for trigger in triggers {
-        if evaluate::matches(&trigger.conditions, &data) {
-            for action in &trigger.actions.0 {
-                let job = serde_json::to_string(&job(&trigger, action, &event, &data))?;
-                let () = redis::cmd("LPUSH").arg(QUEUE).arg(job).query_async(&mut redis).await?;
-            }
+    let candidates = match reading {
+        Reading::Design => by_registry::candidates(pool, &event).await?,
+        Reading::ByAgent => by_agent::candidates(pool, &event).await?,
+    };
+    for Candidate { id: trigger_id, conditions, actions } in candidates {
+        if !evaluate::matches(&conditions, &event) {
+            continue;
+        }
+        for action in actions {
+            let (event_id, timestamp) = (event.id.clone(), event.timestamp);
+            let job = serde_json::to_string(&Job { trigger_id, event_id, timestamp, action })?;
+            let () = redis::cmd("LPUSH").arg(QUEUE).arg(job).query_async(&mut redis).await?;
         }
     }
     Ok(())
-}
-
-fn job(trigger: &Trigger, action: &Value, event: &Event, data: &Value) -> Job {
-    Job {
-        trigger_id: trigger.id,
-        event_id: event.id.clone(),
-        timestamp: event.timestamp,
-        action: action.clone(),
-        event: json!({
-            "chain_id": event.chain_id,
-            "block_number": event.block_number,
-            "block_hash": event.block_hash,
-            "transaction_hash": event.transaction_hash,
-            "log_index": event.log_index,
-            "event_type": event.kind,
-            "registry": event.registry,
-            "agent_id": event.agent_id,
-            "data": data,
-        }),
-    }
 }

@@ -1,4 +1,4 @@
--- The yardstick's tables. `events` has the columns and indexes of ours, so that a row costs the
+-- What is inserted into. `events` has the columns and indexes of ours, so that a row costs the
 -- same; the trigger is the design document's.
 CREATE TABLE events (
     id               TEXT        NOT NULL,
@@ -18,19 +18,6 @@ CREATE TABLE events (
 );
 CREATE INDEX events_chain_block ON events (chain_id, block_number);
 CREATE INDEX events_created_at ON events USING brin (created_at);
-
-CREATE TABLE triggers (
-    id         UUID           PRIMARY KEY,
-    chain_id   BIGINT         NOT NULL,
-    registry   TEXT           NOT NULL,
-    event_type TEXT           NOT NULL,
-    -- NULL: every agent.
-    agent_id   NUMERIC(78, 0),
-    active     BOOLEAN        NOT NULL DEFAULT true,
-    conditions JSONB          NOT NULL,
-    actions    JSONB          NOT NULL
-);
-CREATE INDEX triggers_agent ON triggers (chain_id, registry, agent_id) WHERE active;
 
 CREATE FUNCTION notify_new_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
