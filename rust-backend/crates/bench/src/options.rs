@@ -39,15 +39,16 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Database::Plain)]
     pub database: Database,
     /// Notification modes to measure: row, gated, off.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::Row])]
+    #[arg(long, value_enum, value_delimiter = ',',
+          default_values_t = [Mode::Row, Mode::Gated])]
     pub modes: Vec<Mode>,
     /// Events a second for `latency` and `hypertable` [default: 100, 1000 and 5000; hypertable:
     /// 1000].
     #[arg(long, value_delimiter = ',', value_name = "PER_SECOND",
           value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub rate: Vec<u32>,
-    /// Stored events for `drain` and `hypertable`, jobs for `delivery` ×10 [default: 1000000;
-    /// quick: 100000].
+    /// Stored events for `drain`, `scale` and `hypertable`, jobs for `delivery` ×10 [default:
+    /// 1000000; quick: 100000].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub events: Option<u32>,
     /// Rows of the hypertable [default: 10000000; quick: 500000].

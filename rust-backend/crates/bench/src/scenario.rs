@@ -6,6 +6,7 @@ mod hypertable;
 mod latency;
 pub(crate) mod matching;
 mod memory;
+mod scale;
 mod sustained;
 mod writers;
 
@@ -32,6 +33,8 @@ pub enum Scenario {
     Delivery,
     /// How much memory `agentauri run` takes under load.
     Memory,
+    /// What two and four processors do together, and how soon they take over from one that is gone.
+    Scale,
     /// Latency and drain on a hypertable of a hundred chunks.
     Hypertable,
 }
@@ -56,6 +59,7 @@ impl Scenario {
             Self::Matching => "matching",
             Self::Delivery => "delivery",
             Self::Memory => "memory",
+            Self::Scale => "scale",
             Self::Hypertable => "hypertable",
         }
     }
@@ -80,6 +84,7 @@ impl Scenario {
                 Self::Matching => matching::round(&mut round).await,
                 Self::Delivery => delivery::round(&mut round).await,
                 Self::Memory => memory::round(&mut round).await,
+                Self::Scale => scale::round(&mut round).await,
                 Self::Hypertable => Ok(()),
             }
             .with_context(|| format!("round {number}"))?;

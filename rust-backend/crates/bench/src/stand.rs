@@ -51,7 +51,7 @@ const TRIGGERS_TOGETHER: u32 = 20_000;
 /// Servers, one system's processes on them, the load's books and the eye on the queue.
 pub(crate) struct Stand {
     // Before the servers: what uses them ends first.
-    processor: Option<Child>,
+    pub(crate) processors: Vec<Child>,
     /// Further processes under test.
     pub(crate) others: Vec<Child>,
     /// `None` where a receiver books what was delivered.
@@ -88,7 +88,7 @@ impl Stand {
         }
         let ledger = Arc::default();
         Ok(Self {
-            processor: None,
+            processors: Vec::new(),
             others: Vec::new(),
             arrivals: Some(
                 Arrivals::watch(&servers.redis_url(), system, Arc::clone(&ledger)).await?,
@@ -110,17 +110,29 @@ impl Stand {
 
     /// Starts what judges, and waits until it listens.
     pub(crate) async fn start_processor(&mut self) -> Result<()> {
-        let mut processor = match self.system {
+        self.start_processors(1).await
+    }
+
+    /// Starts so many of what judges at once, and waits until all of them listen.
+    pub(crate) async fn start_processors(&mut self, many: usize) -> Result<()> {
+        for _ in 0..many {
+            self.processors.push(self.spawn_processor()?);
+        }
+        for processor in &mut self.processors {
+            processor.said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
+        }
+        Ok(())
+    }
+
+    fn spawn_processor(&self) -> Result<Child> {
+        match self.system {
             System::Yardstick(reading) => {
                 let by_agent = (reading == Reading::ByAgent).then_some("--by-agent");
                 let arguments = ["bench-part", "yardstick"].into_iter().chain(by_agent);
-                Child::start("agentauri", &arguments.collect::<Vec<_>>(), &self.servers)?
+                Child::start("agentauri", &arguments.collect::<Vec<_>>(), &self.servers)
             }
-            System::Ours(_) => Child::start("event-processor", &[], &self.servers)?,
-        };
-        processor.said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
-        self.processor = Some(processor);
-        Ok(())
+            System::Ours(_) => Child::start("event-processor", &[], &self.servers),
+        }
     }
 
     /// Starts a further process, and waits until its log says so.
@@ -153,9 +165,9 @@ impl Stand {
         Ok(())
     }
 
-    /// Ends it at once.
-    pub(crate) fn kill_processor(&mut self) {
-        self.processor = None;
+    /// Ends what judges, at once.
+    pub(crate) fn kill_processors(&mut self) {
+        self.processors.clear();
     }
 
     /// Events for each chain, until their jobs have come: connections are made and triggers loaded.
@@ -216,7 +228,7 @@ impl Stand {
 
     /// All processes that are measured.
     pub(crate) fn watched(&self) -> Vec<Watched> {
-        let children = self.processor.iter().map(|child| ("processor", child));
+        let children = self.processors.iter().map(|child| ("processor", child));
         let others = self.others.iter().map(|child| (child.role(), child));
         let children = children
             .chain(others)
@@ -241,7 +253,7 @@ impl Stand {
     }
 
     fn last_words(&self) -> String {
-        self.processor.iter().chain(&self.others).map(Child::last_words).collect()
+        self.processors.iter().chain(&self.others).map(Child::last_words).collect()
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.start_processor().await?;
     round.progress.begin(&format!("{title}: judging"), 1);
     wait(round, &stand, jobs, "SELECT count(*) FROM jobs").await?;
-    stand.kill_processor();
+    stand.kill_processors();
 
     round.progress.begin(&title, jobs.into());
     stand.start("action-worker", &[], "Starting Action Worker").await?;

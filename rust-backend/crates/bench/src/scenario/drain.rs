@@ -21,26 +21,26 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
         let load =
             Load::usual(TriggerSet::new(plan.triggers_under_load(), vec![NOWHERE.to_owned()]));
         let mut stand = Stand::build(plan, plan.database, system, load).await?;
-        measure(round, &mut stand, &mode.to_string(), Spread::none(load::now())).await?;
+        measure(round, &mut stand, &mode.to_string(), (Spread::none(load::now()), 1)).await?;
         stand.end(round).await?;
     }
     Ok(())
 }
 
-/// Stores the events and lets a new processor catch up with them.
+/// Stores the events and lets so many new processors catch up with them.
 pub(super) async fn measure(
     round: &mut Round<'_>,
     stand: &mut Stand,
     case: &str,
-    spread: Spread,
+    (spread, processors): (Spread, usize),
 ) -> Result<()> {
     let (events, title) = (round.plan.events, round.title(case));
-    stand.kill_processor();
+    stand.kill_processors();
     let before = judged(stand).await?;
     stand.store(events, spread, &format!("{title}: storing events"), round.progress).await?;
     round.progress.begin(&title, events.into());
     let began = Instant::now();
-    stand.start_processor().await?;
+    stand.start_processors(processors).await?;
     let watched = stand.watched();
     // The processor's start is in the time, and all that it spent in what was spent.
     let earlier = cpu::read(&watched);

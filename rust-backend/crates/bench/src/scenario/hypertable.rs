@@ -41,7 +41,7 @@ pub(super) async fn run(plan: &Plan, progress: &Progress, report: &mut Report) -
             for rate in rates {
                 latency::measure(&mut round, &stand, rate).await?;
             }
-            drain::measure(&mut round, &mut stand, &format!("drain {mode}"), spread).await?;
+            drain::measure(&mut round, &mut stand, &format!("drain {mode}"), (spread, 1)).await?;
         }
         let number = plan.rounds;
         stand.end(&mut Round { plan, progress, report, scenario, number }).await?;

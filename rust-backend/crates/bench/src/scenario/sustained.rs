@@ -71,7 +71,7 @@ async fn insert_alone(round: &mut Round<'_>) -> Result<()> {
     stand.end(round).await
 }
 
-fn pace(plan: &Plan, system: System) -> Pace {
+pub(super) fn pace(plan: &Plan, system: System) -> Pace {
     Pace::Window(match system {
         System::Yardstick(_) => ON_THEIR_WAY_YARDSTICK,
         System::Ours(_) if plan.quick => ON_THEIR_WAY_QUICK,

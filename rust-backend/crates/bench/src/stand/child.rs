@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use service::process::Refused;
 
 use super::servers::Servers;
@@ -78,6 +79,12 @@ impl Child {
     /// `None` once it has ended and was noticed.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// Tells it something.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.process.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        kill_process(pid.context("it has ended")?, signal).context(self.program)
     }
 
     /// The end of its log, in parentheses.
