@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod chains;
+mod conditions;
 mod demo;
 mod dispatch;
 mod doctor;

@@ -2,19 +2,20 @@
 
 use anyhow::Result;
 use event_store::{PgPool, overview};
+use service::escape::escape;
 
+use crate::conditions::{self, Condition, Picture};
 use crate::output;
 
-/// A writing transaction that is open for longer delays judging noticeably.
-const WRITING_SECONDS_MAX: f64 = 5.0;
-/// Beyond it no bell rings.
-const QUEUE_USAGE_MAX: f64 = 0.5;
+/// Names of sessions and roles are strangers' text, at most 64 bytes each.
+const CONDITION_CHARS_MAX: usize = 500;
 
 pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
-    let status = overview::status(pool).await?;
+    let picture = conditions::look(pool).await?;
     if json {
-        return output::json(&status);
+        return output::json(&picture);
     }
+    let status = &picture.status;
     let rows = status.shards.iter().map(|shard| {
         [
             shard.chain_id.to_string(),
@@ -22,10 +23,11 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
             shard.entries_judged.to_string(),
             behind(shard.entries_behind),
             output::seconds(shard.oldest_unjudged_seconds),
+            shard.generation.to_string(),
             output::or_dash(shard.holder.as_deref()),
         ]
     });
-    let headings = ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "OLDEST", "HOLDER"];
+    let headings = ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "OLDEST", "GENERATION", "HOLDER"];
     output::table(headings, rows.collect(), "No event has been stored yet.");
     let jobs: Vec<String> =
         status.jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
@@ -35,28 +37,23 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
         "Triggers: {} in force (revision {})",
         status.triggers_active, status.triggers_revision
     ));
-    warn(&status);
+    show_conditions(&picture);
     Ok(())
 }
 
-fn warn(status: &overview::Status) {
-    if let Some(age) = status.oldest_writing_transaction_seconds
-        && age > WRITING_SECONDS_MAX
-    {
-        output::line(format!(
-            "Warning: a writing transaction has been open for {age:.0} s; what was written after \
-             it began is judged when it ends."
-        ));
+/// A line each; what is bad with its remedy and where it is explained.
+fn show_conditions(picture: &Picture) {
+    for Condition { what, ok, says, remedy, see, .. } in &picture.conditions {
+        let says = escape(says, CONDITION_CHARS_MAX);
+        output::line(if *ok {
+            format!("{what}: {says}")
+        } else {
+            format!("Warning: {what}: {says}. {remedy} ({see}).")
+        });
     }
-    if !status.sees_all_transactions {
+    if !picture.status.sees_all_transactions {
         output::line(
             "Note: this role cannot see the transactions of others; grant it pg_read_all_stats.",
-        );
-    }
-    if status.notification_queue_usage > QUEUE_USAGE_MAX {
-        output::line(
-            "Warning: the notification queue is more than half full, so no bell rings and events \
-             wait for the tick; some session listens and never reads.",
         );
     }
 }

@@ -22,6 +22,8 @@ pub struct Status {
     /// Age in seconds of the oldest transaction in the cluster that has written: what it began
     /// before cannot be judged until it ends.
     pub oldest_writing_transaction_seconds: Option<f64>,
+    /// Whose that transaction is.
+    pub oldest_writer: Option<String>,
     /// False where this role may not see the transactions of others (`pg_read_all_stats`).
     pub sees_all_transactions: bool,
     /// How full the notification queue is, 0 to 1. Beyond 0.5 no bell rings.
@@ -93,13 +95,21 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     let rest = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM triggers WHERE state = 'active') AS "active!",
                   (SELECT revision FROM trigger_set) AS "revision!",
-                  (SELECT extract(epoch FROM max(now() - began))::double precision
-                   FROM (SELECT xact_start FROM pg_stat_activity
-                         WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
-                         UNION ALL
-                         SELECT prepared FROM pg_prepared_xacts) AS open (began)) AS oldest,
+                  extract(epoch FROM now() - oldest.began)::double precision AS oldest,
+                  oldest.writer,
                   pg_has_role('pg_read_all_stats', 'USAGE') AS "sees_all!",
-                  pg_notification_queue_usage() AS "usage!""#,
+                  pg_notification_queue_usage() AS "usage!"
+           FROM (SELECT) AS once
+           LEFT JOIN (
+               SELECT xact_start,
+                      format('session %s of %s in database %s (%s)', pid, usename, datname,
+                             application_name)
+               FROM pg_stat_activity
+               WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+               UNION ALL
+               SELECT prepared, format('prepared transaction %s in database %s', gid, database)
+               FROM pg_prepared_xacts
+               ORDER BY 1 LIMIT 1) AS oldest (began, writer) ON true"#,
     )
     .fetch_one(pool)
     .await?;
@@ -109,6 +119,7 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
         triggers_active: rest.active,
         triggers_revision: rest.revision,
         oldest_writing_transaction_seconds: rest.oldest,
+        oldest_writer: rest.writer,
         sees_all_transactions: rest.sees_all,
         notification_queue_usage: rest.usage,
     })

@@ -26,6 +26,11 @@ pub struct Vitals {
 /// Counting further would read a long backlog for a number that nobody needs exactly.
 pub const OVERDUE_MAX: i64 = 10_000;
 
+/// The database's clock, at this moment.
+pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>> {
+    Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(pool).await?)
+}
+
 /// Reads them.
 pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
     let shards = sqlx::query!(

@@ -2,6 +2,7 @@
 
 mod bench;
 mod command_line;
+mod conditions;
 mod demo;
 mod metrics;
 mod nothing_committed_is_lost;

@@ -1,0 +1,168 @@
+//! Bad conditions: what holds judging or acting back though everything seems to run. Each says what
+//! it is, what to do, and which section of docs/operations/conditions.md tells more.
+
+use anyhow::Result;
+use chrono::Utc;
+use event_store::PgPool;
+use event_store::overview::{self, Status};
+use event_store::vitals::{self, OVERDUE_MAX, Vitals};
+use serde::Serialize;
+
+/// The page whose sections the conditions name.
+const PAGE: &str = "docs/operations/conditions.md";
+/// A writing transaction that is open for longer delays judging noticeably.
+const WRITING_SECONDS_MAX: f64 = 5.0;
+/// A queue that is read is all but empty; beyond half of it no bell rings.
+const QUEUE_USAGE_MAX: f64 = 0.01;
+/// The alert of the first design: latency of processing above five seconds.
+const UNJUDGED_SECONDS_MAX: f64 = 5.0;
+/// Workers take a due job within milliseconds, and the sweep hands it over again each second.
+const OVERDUE_SECONDS_MAX: f64 = 10.0;
+/// Clocks that are kept by a time service differ by milliseconds.
+const CLOCK_SECONDS_MAX: f64 = 1.0;
+
+/// One of them, in a bad way or not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Condition {
+    /// What programs know it by.
+    pub(crate) name: &'static str,
+    /// What people do.
+    pub(crate) what: &'static str,
+    pub(crate) ok: bool,
+    pub(crate) says: String,
+    /// What to do where it is bad.
+    pub(crate) remedy: &'static str,
+    /// Where that is explained.
+    pub(crate) see: String,
+}
+
+/// What is seen of a database, and the conditions in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Picture {
+    #[serde(flatten)]
+    pub(crate) status: Status,
+    /// Jobs that have been due for more than a second, counted up to 10,000, and since when.
+    pub(crate) jobs_overdue: i64,
+    pub(crate) oldest_overdue_job_seconds: f64,
+    /// The database's clock minus this machine's.
+    pub(crate) clock_offset_seconds: f64,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// Looks at a database.
+pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
+    let status = overview::status(pool).await?;
+    let vitals = vitals::vitals(pool).await?;
+    let clock_offset_seconds = clock_offset(pool).await?;
+    let conditions = vec![
+        unjudged(&vitals),
+        writing(&status),
+        restored(&vitals),
+        queue(&status),
+        overdue(&vitals),
+        clock(clock_offset_seconds),
+    ];
+    let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;
+    Ok(Picture {
+        status,
+        jobs_overdue,
+        oldest_overdue_job_seconds,
+        clock_offset_seconds,
+        conditions,
+    })
+}
+
+/// Against the middle of the question, which is when it was answered, more or less.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of an offset fit")]
+async fn clock_offset(pool: &PgPool) -> Result<f64> {
+    // Connections are made by what came before; this takes one there and back.
+    let asked = Utc::now();
+    let theirs = vitals::clock(pool).await?;
+    let ours = asked + (Utc::now() - asked) / 2;
+    Ok((theirs - ours).num_milliseconds() as f64 / 1_000.0)
+}
+
+fn unjudged(vitals: &Vitals) -> Condition {
+    let oldest = vitals.oldest_unjudged.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+    let (ok, says) = match oldest {
+        Some((shard, age)) if *age > UNJUDGED_SECONDS_MAX => {
+            (false, format!("an event of chain {shard} has waited to be judged for {age:.0} s"))
+        }
+        Some((_, age)) if *age > 0.0 => (true, format!("the oldest has waited for {age:.1} s")),
+        _ => (true, "none waits".to_owned()),
+    };
+    let remedy = "start an event-processor, or see what else is said here";
+    condition("events_unjudged", "Events not judged", (ok, says), remedy, "events-wait")
+}
+
+fn writing(status: &Status) -> Condition {
+    let (ok, says) = match (status.oldest_writing_transaction_seconds, &status.oldest_writer) {
+        (Some(age), Some(who)) if age > WRITING_SECONDS_MAX => {
+            (false, format!("a writing transaction has been open for {age:.0} s: {who}"))
+        }
+        (Some(age), _) => (true, format!("the oldest that writes is {age:.1} s old")),
+        (None, _) if status.sees_all_transactions => (true, "none writes".to_owned()),
+        (None, _) => (true, "unknown: this role lacks pg_read_all_stats".to_owned()),
+    };
+    let remedy = "what was written after it began is judged when it ends: end it, and set \
+                  idle_in_transaction_session_timeout for its role";
+    let section = "an-open-writing-transaction";
+    condition("writing_transaction_open", "Open transactions", (ok, says), remedy, section)
+}
+
+fn restored(vitals: &Vitals) -> Condition {
+    let shards: Vec<String> = vitals.restored.iter().map(ToString::to_string).collect();
+    let (ok, says) = if shards.is_empty() {
+        (true, "are of this database".to_owned())
+    } else {
+        let shards = shards.join(", ");
+        (false, format!("those of chains {shards} are from before a dump and restore"))
+    };
+    let remedy = "nothing is judged until they are set anew";
+    let section = "a-cursor-from-before-a-dump-and-restore";
+    condition("cursor_restored", "Cursors", (ok, says), remedy, section)
+}
+
+fn queue(status: &Status) -> Condition {
+    let usage = status.notification_queue_usage;
+    let ok = usage <= QUEUE_USAGE_MAX;
+    let says = format!("the queue is {:.1} % full", usage * 100.0);
+    let says = if ok { says } else { says + ": some session listens and does not read" };
+    let remedy = "end that session; beyond 50 % no bell rings and events wait for the tick";
+    let section = "the-notification-queue-fills-up";
+    condition("notification_queue_filling", "Notification queue", (ok, says), remedy, section)
+}
+
+fn overdue(vitals: &Vitals) -> Condition {
+    let (jobs, oldest) = vitals.jobs_overdue;
+    let ok = oldest <= OVERDUE_SECONDS_MAX;
+    let many = if jobs >= OVERDUE_MAX { " or more" } else { "" };
+    let says = match jobs {
+        0 => "none is overdue".to_owned(),
+        _ => format!("{jobs}{many} overdue, the oldest by {oldest:.0} s"),
+    };
+    let remedy = "start an action-worker, or more of them; see what Redis and the receivers do";
+    condition("jobs_overdue", "Jobs overdue", (ok, says), remedy, "jobs-are-overdue")
+}
+
+fn clock(offset: f64) -> Condition {
+    let ok = offset.abs() <= CLOCK_SECONDS_MAX;
+    let says = if ok {
+        "agree within a second".to_owned()
+    } else {
+        let way = if offset > 0.0 { "ahead of" } else { "behind" };
+        format!("the database's is {:.1} s {way} this machine's", offset.abs())
+    };
+    let remedy = "let a time service keep both; leases and retries go by the database's";
+    condition("clock_offset", "Clocks", (ok, says), remedy, "clocks-differ")
+}
+
+fn condition(
+    name: &'static str,
+    what: &'static str,
+    (ok, says): (bool, String),
+    remedy: &'static str,
+    section: &str,
+) -> Condition {
+    Condition { name, what, ok, says, remedy, see: format!("{PAGE}#{section}") }
+}
