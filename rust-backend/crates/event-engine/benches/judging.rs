@@ -3,10 +3,10 @@
 //! What they cost in the whole is what `agentauri bench` measures.
 
 use divan::{Bencher, black_box};
-use event_engine::condition::Condition;
+use event_engine::condition::{Condition, Verdict};
 use event_engine::decide::decide;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
-use event_engine::index::TriggerIndex;
+use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::state::ShardState;
@@ -21,14 +21,45 @@ fn main() {
     divan::main();
 }
 
-/// An event meets the one trigger of its agent among so many.
-#[divan::bench(args = [1_000, 100_000])]
+/// Triggers of a set. A million of them speak of 100,000 agents.
+const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
+const AGENTS: u32 = 100_000;
+const EVENTS: u32 = 100_000;
+
+/// An event meets the one trigger of its agent on its chain among so many.
+#[divan::bench(args = SIZES)]
 fn candidates(bencher: Bencher, triggers: u32) {
     let index = index(triggers);
-    let events: Vec<Event> = (0..1_000).map(|number| event(number * (triggers / 1_000))).collect();
-    bencher
-        .counter(divan::counter::ItemsCount::new(events.len()))
-        .bench_local(|| events.iter().map(|event| index.candidates(event).len()).sum::<usize>());
+    each(bencher, &events(triggers), |event| index.candidates(event).len());
+}
+
+/// And its condition is asked: what the goal names, for it leaves decoding apart.
+#[divan::bench(args = SIZES)]
+fn matching(bencher: Bencher, triggers: u32) {
+    let index = index(triggers);
+    let events = events(triggers);
+    for event in &events {
+        event.arguments.get("");
+    }
+    each(bencher, &events, |event| {
+        let conditions = index.candidates(event).filter_map(InForce::condition);
+        conditions.filter(|it| it.verdict(event, &[]) == Verdict::Match).count()
+    });
+}
+
+/// Agents that no trigger names, as somebody chose them who wants to be slow: with the same low
+/// digits in binary, nearly numbers, and as wide as a uint256.
+#[divan::bench(args = SIZES)]
+fn strangers(bencher: Bencher, triggers: u32) {
+    let index = index(triggers);
+    let agents = (1..=u64::from(EVENTS)).map(|number| match number % 3 {
+        0 => (number << 40).to_string(),
+        1 => format!("0{number}"),
+        _ => format!("{number:078}"),
+    });
+    let events: Vec<Event> =
+        agents.map(|agent| Event { agent_id: Some(agent), ..event(0) }).collect();
+    each(bencher, &events, |event| index.candidates(event).len());
 }
 
 /// A batch in which each event meets a trigger, and a tenth of them fires.
@@ -82,16 +113,42 @@ fn job_id(bencher: Bencher) {
     bencher.bench_local(|| JobId::of(trigger, "hook", black_box(&event.name), 0));
 }
 
-fn index(triggers: u32) -> TriggerIndex {
-    TriggerIndex::new(1, (0..triggers).map(trigger).collect())
+fn each(bencher: Bencher, events: &[Event], judge: impl Fn(&Event) -> usize) {
+    bencher
+        .counter(divan::counter::ItemsCount::new(events.len()))
+        .bench_local(|| events.iter().map(&judge).sum::<usize>());
 }
 
-fn trigger(agent: u32) -> Trigger {
+/// Of agents here and there: neighbours in the log are none in the index.
+fn events(triggers: u32) -> Vec<Event> {
+    let spread = |number: u32| (number * 7_919) % triggers;
+    (0..EVENTS)
+        .map(|number| {
+            let (chain_id, agent) = place(spread(number % triggers));
+            Event { chain_id, ..event(agent) }
+        })
+        .collect()
+}
+
+fn index(triggers: u32) -> TriggerIndex {
+    let mut index = IndexBuilder::default();
+    for number in 0..triggers {
+        index.add(trigger(number));
+    }
+    index.finish(1)
+}
+
+fn place(trigger: u32) -> (ChainId, u32) {
+    (ChainId(8453 + i64::from(trigger / AGENTS)), trigger % AGENTS)
+}
+
+fn trigger(number: u32) -> Trigger {
+    let (chain, agent) = place(number);
     Trigger {
-        id: TriggerId::of("default", &agent.to_string()),
+        id: TriggerId::of("default", &number.to_string()),
         version: 1,
         selectors: Selectors {
-            chains: vec![8453],
+            chains: vec![chain.0],
             registry: Some("reputation".to_owned()),
             events: vec!["NewFeedback".to_owned()],
             agents: vec![agent.to_string()],

@@ -1,31 +1,112 @@
-//! One decoded argument, as a condition compares it.
+//! The decoded arguments of an event, as conditions compare them.
 
-use serde_json::value::RawValue;
+mod any;
+mod plain;
 
-/// The value of a JSON field. Numbers keep their text: a float would lose what an `int128` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Argument {
+#[cfg(test)]
+mod tests;
+
+/// One argument. Numbers keep their text: a float would lose what an `int128` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument<'a> {
     /// A string, also one that spells a number wider than 32 bits.
-    Text(String),
+    Text(&'a str),
     /// A number as it was written.
-    Number(String),
+    Number(&'a str),
     /// `true` or `false`.
     Flag(bool),
     /// `null`, an array or an object: nothing that compares.
     Opaque,
 }
 
-impl Argument {
-    pub(crate) fn from_raw(raw: &RawValue) -> Self {
-        let text = raw.get();
-        match text.as_bytes().first() {
-            Some(b'"') => {
-                serde_json::from_str(text).map_or(Self::Opaque, |text: String| Self::Text(text))
-            }
-            Some(b't') => Self::Flag(true),
-            Some(b'f') => Self::Flag(false),
-            Some(b'-' | b'0'..=b'9') => Self::Number(text.to_owned()),
-            _ => Self::Opaque,
+/// Bytes of a document that has arguments: more than PostgreSQL stores, and places within it and
+/// what it spells are 32 bits.
+const DOCUMENT_BYTES_MAX: usize = 1 << 30;
+
+/// Fields that an object mostly has at most.
+const FIELDS_USUAL: usize = 8;
+
+/// Fields up to which they are asked one by one. Beyond it they are sorted: the number of fields is
+/// their writer's choice, and each condition asks again.
+const UNSORTED_MAX: usize = 16;
+
+/// The fields of a JSON object, read in one pass: where each stands in the object's text, and a
+/// copy only of what is spelled with an escape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    fields: Vec<Field>,
+    /// Names and texts without their escapes, one behind the other.
+    spelled: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Field {
+    name: Part,
+    value: Part,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Flag(bool),
+    Opaque,
+}
+
+/// A part of the object's text. What follows its end is what it spells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    start: u32,
+    end: u32,
+}
+
+impl Fields {
+    /// Reads a document. Whatever is not a JSON object has no fields.
+    pub(crate) fn of(json: &str) -> Self {
+        if json.len() > DOCUMENT_BYTES_MAX {
+            return Self::default();
+        }
+        let mut read = plain::fields(json).or_else(|| any::fields(json)).unwrap_or_default();
+        let Self { fields, spelled } = &mut read;
+        if fields.len() > UNSORTED_MAX {
+            // Stable: of two fields of one name the later stays the later.
+            fields.sort_by(|a, b| a.name.of(json, spelled).cmp(b.name.of(json, spelled)));
+        }
+        read
+    }
+
+    /// The field of that name, in the text that this was read from; the last, as JSON has it.
+    pub(crate) fn get<'a>(&'a self, json: &'a str, name: &str) -> Option<Argument<'a>> {
+        let Self { fields, spelled } = self;
+        let named = |field: &&Field| field.name.of(json, spelled) == name;
+        let field = if fields.len() <= UNSORTED_MAX {
+            fields.iter().rev().find(named)
+        } else {
+            let behind = fields.partition_point(|field| field.name.of(json, spelled) <= name);
+            fields[..behind].last().filter(named)
+        };
+        let Field { kind, value, .. } = field?;
+        Some(match kind {
+            Kind::Text => Argument::Text(value.of(json, spelled)),
+            Kind::Number => Argument::Number(value.of(json, spelled)),
+            Kind::Flag(flag) => Argument::Flag(*flag),
+            Kind::Opaque => Argument::Opaque,
+        })
+    }
+}
+
+impl Part {
+    fn new(start: usize, end: usize) -> Self {
+        let narrow = |place| u32::try_from(place).expect("bounded by DOCUMENT_BYTES_MAX");
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    fn of<'a>(self, json: &'a str, spelled: &'a str) -> &'a str {
+        let (start, end) = (self.start as usize, self.end as usize);
+        match start.checked_sub(json.len()) {
+            None => &json[start..end],
+            Some(start) => &spelled[start..end - json.len()],
         }
     }
 }

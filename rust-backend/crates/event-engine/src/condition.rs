@@ -93,6 +93,8 @@ mod word;
 mod tests;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::event::Event;
 
@@ -144,10 +146,14 @@ pub const EMA_PERIODS_MAX: u32 = 10_000;
 /// # Ok::<(), event_engine::condition::ConditionError>(())
 /// ```
 ///
-/// Two are equal where they have the same source. [`Display`](fmt::Display) writes the condition in
-/// one canonical form, with no more parentheses than it needs; it may be longer than the source.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
+/// Two are equal where they have the same source. A clone shares what was read.
+/// [`Display`](fmt::Display) writes the condition in one canonical form, with no more parentheses
+/// than it needs; it may be longer than the source.
+#[derive(Clone, Debug)]
+pub struct Condition(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
     source: Box<str>,
     expression: Expression,
     functions: Box<[Function]>,
@@ -158,17 +164,17 @@ impl Condition {
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         check_length("condition", source)?;
         let (expression, functions) = parser::parse(source)?;
-        Ok(Self { source: source.into(), expression, functions })
+        Ok(Self(Arc::new(Parsed { source: source.into(), expression, functions })))
     }
 
     /// The text as it was given.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// The distinct stateful functions, in the order in which they are first written.
     pub fn functions(&self) -> &[Function] {
-        &self.functions
+        &self.0.functions
     }
 
     /// Judges one event. It costs at most [`COMPARISONS_MAX`] comparisons and never fails.
@@ -176,7 +182,7 @@ impl Condition {
     /// `readings` has one place for each of [`functions`](Self::functions); `None` where the state
     /// cannot tell, and then comparisons with it are [`Verdict::Incomparable`].
     pub fn verdict(&self, event: &Event, readings: &[Option<Reading>]) -> Verdict {
-        self.expression.verdict(event, readings)
+        self.0.expression.verdict(event, readings)
     }
 }
 
@@ -197,6 +203,21 @@ fn check_length(what: &str, source: &str) -> Result<(), ConditionError> {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.expression.fmt(f)
+        self.0.expression.fmt(f)
+    }
+}
+
+/// What is read is a function of the source.
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.source() == other.source()
+    }
+}
+
+impl Eq for Condition {}
+
+impl Hash for Condition {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.source().hash(state);
     }
 }

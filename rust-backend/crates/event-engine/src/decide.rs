@@ -4,11 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::condition::{Function, Reading, Verdict};
 use crate::event::{Event, EventName};
-use crate::index::TriggerIndex;
+use crate::index::{InForce, TriggerIndex};
 use crate::job::{JobId, NewJob};
 use crate::log::{Entry, Position, Subject};
 use crate::state::{GroupName, Observed, ShardState, StateChanges};
-use crate::trigger::Trigger;
 
 /// Jobs in one plan, but for those of its last entry: what is committed together stays small,
 /// however many triggers match. The rest of the entries is judged by the next plan.
@@ -104,7 +103,7 @@ impl Judgement<'_> {
     }
 
     /// Every event that the selectors take is observed, whatever comes of it.
-    fn observe(&mut self, trigger: &Trigger, event: &Event) {
+    fn observe(&mut self, trigger: InForce<'_>, event: &Event) {
         let Some(group) = trigger.group(event) else {
             self.plan.tally.incomparable += 1;
             return;
@@ -122,11 +121,11 @@ impl Judgement<'_> {
         }
     }
 
-    fn fires(&mut self, trigger: &Trigger, event: &Event, readings: &[Option<Reading>]) -> bool {
-        if event.name.timestamp < trigger.since {
+    fn fires(&mut self, trigger: InForce<'_>, event: &Event, readings: &[Option<Reading>]) -> bool {
+        if event.name.timestamp < trigger.since() {
             return false;
         }
-        match trigger.condition.as_ref().map(|condition| condition.verdict(event, readings)) {
+        match trigger.condition().map(|condition| condition.verdict(event, readings)) {
             None | Some(Verdict::Match) => true,
             Some(Verdict::NoMatch) => false,
             Some(Verdict::Incomparable) => {
@@ -138,13 +137,13 @@ impl Judgement<'_> {
 }
 
 fn jobs<'a>(
-    trigger: &'a Trigger,
+    trigger: InForce<'a>,
     event: &'a Event,
     readings: Option<&'a str>,
 ) -> impl Iterator<Item = NewJob> + 'a {
-    trigger.actions.iter().map(move |(action, version)| NewJob {
-        id: JobId::of(trigger.id, action, &event.name, event.revision),
-        trigger: (trigger.id, trigger.version),
+    trigger.actions().iter().map(move |(action, version)| NewJob {
+        id: JobId::of(trigger.id(), action, &event.name, event.revision),
+        trigger: (trigger.id(), trigger.version()),
         action: (action.clone(), *version),
         event: event.name.clone(),
         revision: event.revision,
@@ -153,9 +152,9 @@ fn jobs<'a>(
 }
 
 /// What the receiver is told of the state: the group, and each function as it is written.
-fn told(trigger: &Trigger, group: &GroupName, readings: &[Option<Reading>]) -> String {
+fn told(trigger: InForce<'_>, group: &GroupName, readings: &[Option<Reading>]) -> String {
     let mut told = Map::new();
-    if trigger.group_by.is_some() {
+    if trigger.group_by().is_some() {
         told.insert("group".to_owned(), Value::from(&*group.key));
     }
     for (function, reading) in trigger.functions().iter().zip(readings) {

@@ -1,12 +1,11 @@
 //! An event of a registry, as the store keeps it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
-use crate::argument::Argument;
+use crate::argument::{Argument, Fields};
 
 /// The id of a chain (EIP-155), and the name of its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,35 +59,28 @@ pub struct Event {
     pub inserted_at_ms: i64,
 }
 
-/// The decoded arguments of an event: a JSON document that is parsed when first asked, because most
+/// The decoded arguments of an event: a JSON document that is read when first asked, because most
 /// events are turned away by a trigger's selectors alone.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
-    json: Option<Box<RawValue>>,
-    by_name: OnceLock<BTreeMap<String, Argument>>,
+    json: Option<String>,
+    fields: OnceLock<Fields>,
 }
 
 impl Arguments {
     /// Takes the text of a JSON document. Whatever is not a JSON object has no arguments.
     pub fn from_json(json: Option<String>) -> Self {
-        let json = json.and_then(|text| RawValue::from_string(text).ok());
-        Self { json, by_name: OnceLock::new() }
+        Self { json, fields: OnceLock::new() }
     }
 
-    /// The document as it is stored.
+    /// The document as it is stored. `None` where it is not JSON.
     pub fn json(&self) -> Option<&RawValue> {
-        self.json.as_deref()
+        serde_json::from_str(self.json.as_deref()?).ok()
     }
 
     /// The argument of that name. `None` where there is none.
-    pub fn get(&self, name: &str) -> Option<&Argument> {
-        self.by_name.get_or_init(|| self.parse()).get(name)
-    }
-
-    fn parse(&self) -> BTreeMap<String, Argument> {
-        let Some(json) = &self.json else { return BTreeMap::new() };
-        let fields: BTreeMap<String, &RawValue> =
-            serde_json::from_str(json.get()).unwrap_or_default();
-        fields.into_iter().map(|(name, raw)| (name, Argument::from_raw(raw))).collect()
+    pub fn get(&self, name: &str) -> Option<Argument<'_>> {
+        let json = self.json.as_deref()?;
+        self.fields.get_or_init(|| Fields::of(json)).get(json, name)
     }
 }

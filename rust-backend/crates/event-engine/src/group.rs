@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
@@ -53,6 +54,13 @@ impl GroupBy {
             Value::Text(text) => folded(text),
             Value::Quoted(_) => unreachable!("a name is no literal"),
         }))
+    }
+}
+
+/// By the name as it is printed: equal ones are printed alike.
+impl Hash for GroupBy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_string().hash(state);
     }
 }
 

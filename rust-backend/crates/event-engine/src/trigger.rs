@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::action::ActionConfig;
-use crate::condition::{Condition, Function};
-use crate::event::Event;
+use crate::condition::Condition;
 use crate::group::GroupBy;
 use crate::job::Name;
-use crate::state::GroupName;
 
 /// What names a trigger: a function of its owner and its name, for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +50,7 @@ pub struct Selectors {
 
 /// What a version of a trigger says, apart from its name, its actions and its `since`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredDefinition")]
 pub struct Definition {
     /// Which events it speaks of.
     #[serde(flatten)]
@@ -87,6 +86,37 @@ impl Definition {
     }
 }
 
+/// A definition as it is written down: flat. It reads in one pass; `flatten` would read it twice,
+/// and a processor reads every definition there is.
+#[derive(Deserialize)]
+struct StoredDefinition {
+    #[serde(default)]
+    chains: Vec<i64>,
+    registry: Option<String>,
+    #[serde(default)]
+    events: Vec<String>,
+    #[serde(default)]
+    agents: Vec<String>,
+    when: Option<String>,
+    group_by: Option<String>,
+    cooldown_s: Option<i64>,
+    #[serde(default)]
+    match_all: bool,
+}
+
+impl From<StoredDefinition> for Definition {
+    fn from(stored: StoredDefinition) -> Self {
+        let StoredDefinition { chains, registry, events, agents, .. } = stored;
+        Self {
+            selectors: Selectors { chains, registry, events, agents },
+            when: stored.when,
+            group_by: stored.group_by,
+            cooldown_s: stored.cooldown_s,
+            match_all: stored.match_all,
+        }
+    }
+}
+
 /// The block time from which a trigger fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -118,7 +148,8 @@ pub struct ActionSpec {
     pub config: ActionConfig,
 }
 
-/// A version of a trigger that is in force, ready to judge.
+/// A version of a trigger that is in force, as an index takes it in. What it keeps of it is an
+/// [`InForce`](crate::index::InForce).
 #[derive(Clone, Debug)]
 pub struct Trigger {
     /// What names it.
@@ -139,25 +170,4 @@ pub struct Trigger {
     pub since: i64,
     /// The id and version of each action.
     pub actions: Vec<(String, i32)>,
-}
-
-impl Trigger {
-    /// The stateful functions of its condition.
-    pub fn functions(&self) -> &[Function] {
-        self.condition.as_ref().map_or(&[], Condition::functions)
-    }
-
-    /// Whether it remembers the events that its selectors take.
-    pub fn has_state(&self) -> bool {
-        self.cooldown_s.is_some() || !self.functions().is_empty()
-    }
-
-    /// The group that an event falls into. `None` where it has no value to be grouped by.
-    pub fn group(&self, event: &Event) -> Option<GroupName> {
-        let key = match &self.group_by {
-            Some(group_by) => group_by.key(event)?,
-            None => Box::default(),
-        };
-        Some(GroupName { trigger: self.id, lineage: self.lineage, key })
-    }
 }

@@ -3,7 +3,7 @@
 use event_engine::condition::Condition;
 use event_engine::decide::{Plan, decide};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
-use event_engine::index::TriggerIndex;
+use event_engine::index::{InForce, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::state::ShardState;
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
@@ -130,7 +130,7 @@ proptest! {
             .collect();
         let index = TriggerIndex::new(1, triggers.clone());
         for event in events {
-            let found: Vec<_> = index.candidates(&event).iter().map(|t| t.id).collect();
+            let found: Vec<_> = index.candidates(&event).map(InForce::id).collect();
             let asked: Vec<_> =
                 triggers.iter().filter(|t| takes(&t.selectors, &event)).map(|t| t.id).collect();
             prop_assert_eq!(found, asked);

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use event_engine::condition::Condition;
 use event_engine::decide::decide;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
-use event_engine::index::TriggerIndex;
+use event_engine::index::{IndexBuilder, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim as _, Shards as _};
 use event_engine::state::ShardState;
@@ -117,7 +117,7 @@ pub(crate) fn match_part(triggers: u32) -> Result<()> {
     let load = Load::usual(set.clone());
     let entries = entries(&load);
     let before = cpu::resident().context("our memory")?;
-    let index = TriggerIndex::new(1, (0..set.count).map(|number| trigger(&set, number)).collect());
+    let index = index(&set);
     let bytes = cpu::resident().context("our memory")?.saturating_sub(before);
 
     let events: Vec<&Event> = entries.iter().filter_map(event).collect();
@@ -128,9 +128,9 @@ pub(crate) fn match_part(triggers: u32) -> Result<()> {
     let match_ns = repeat(events.len(), || {
         events
             .iter()
-            .flat_map(|event| index.candidates(event).into_iter().map(move |it| (event, it)))
+            .flat_map(|event| index.candidates(event).map(move |it| (event, it)))
             .filter(|(event, it)| {
-                it.condition.as_ref().is_none_or(|condition| condition.verdict(event, &[]) == MATCH)
+                it.condition().is_none_or(|condition| condition.verdict(event, &[]) == MATCH)
             })
             .count()
     });
@@ -210,6 +210,15 @@ fn event(entry: &Entry) -> Option<&Event> {
         Subject::Event { row, .. } => row.as_deref(),
         Subject::Checkpoint { .. } => None,
     }
+}
+
+/// One by one, as they come from PostgreSQL.
+fn index(set: &TriggerSet) -> TriggerIndex {
+    let mut index = IndexBuilder::default();
+    for number in 0..set.count {
+        index.add(trigger(set, number));
+    }
+    index.finish(1)
 }
 
 fn trigger(set: &TriggerSet, number: u32) -> Trigger {

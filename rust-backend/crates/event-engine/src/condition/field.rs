@@ -95,7 +95,7 @@ fn score(arguments: &Arguments) -> Option<Number> {
 }
 
 /// The number an argument holds or spells.
-fn number(argument: &Argument) -> Option<Number> {
+fn number(argument: Argument<'_>) -> Option<Number> {
     match argument {
         Argument::Text(text) => Number::parse_plain(text),
         Argument::Number(text) => Number::parse_json(text),

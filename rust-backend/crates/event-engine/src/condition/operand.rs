@@ -50,7 +50,7 @@ impl Operand {
             Self::Argument(name) => match event.arguments.get(name)? {
                 Argument::Text(text) => Value::Open(text),
                 Argument::Number(text) => Value::number(Number::parse_json(text)?),
-                Argument::Flag(flag) => Value::Flag(*flag),
+                Argument::Flag(flag) => Value::Flag(flag),
                 Argument::Opaque => return None,
             },
             Self::Number(number) => Value::Number(Cow::Borrowed(number)),

@@ -12,8 +12,8 @@ proptest! {
         let printed = read.to_string();
         let again = Condition::parse(&printed)
             .map_err(|error| TestCaseError::fail(format!("{printed}: {error}")))?;
-        prop_assert_eq!(&read.expression, &again.expression, "{}", &printed);
-        prop_assert_eq!(&read.functions, &again.functions, "{}", &printed);
+        prop_assert_eq!(&read.0.expression, &again.0.expression, "{}", &printed);
+        prop_assert_eq!(read.functions(), again.functions(), "{}", &printed);
         prop_assert_eq!(again.to_string(), printed);
     }
 }

@@ -1,7 +1,7 @@
 //! How long a trigger keeps what it observed.
 
 use crate::condition::Function;
-use crate::trigger::Trigger;
+use crate::index::InForce;
 
 /// How late an event may come, in block time, and still be counted in full: longer than any reorg
 /// that is not a catastrophe, and short enough to cost nothing.
@@ -26,13 +26,13 @@ pub struct Keeping {
 
 impl Keeping {
     /// What the functions and the cooldown of a trigger need.
-    pub fn of(trigger: &Trigger) -> Self {
+    pub fn of(trigger: InForce<'_>) -> Self {
         let functions = trigger.functions();
         let looked_back = functions.iter().map(|function| match function {
             Function::Count(count) => count.window_s(),
             Function::Ema(_) => 0,
         });
-        let window_s = looked_back.chain(trigger.cooldown_s).max().unwrap_or(0);
+        let window_s = looked_back.chain(trigger.cooldown_s()).max().unwrap_or(0);
         let averages = functions.iter().any(|function| matches!(function, Function::Ema(_)));
         let kept_s = (window_s + LATE_S_MAX).max(if averages { AVERAGE_KEPT_S } else { 0 });
         let expires_s = if averages { AVERAGE_EXPIRES_S } else { kept_s };

@@ -7,9 +7,8 @@ use super::keeping::Keeping;
 use super::observation::{GroupName, Observation, ObservationName, Place, Sampled};
 use crate::condition::Reading;
 use crate::event::{Event, EventName};
-use crate::index::TriggerIndex;
+use crate::index::{InForce, TriggerIndex};
 use crate::log::{Entry, Subject};
-use crate::trigger::Trigger;
 
 /// How far a block's time may be ahead of its insertion and still count as the chain's time: one
 /// row that says 2099 must not make everything else late.
@@ -107,8 +106,7 @@ impl ShardState {
                 needs.revised.push(name.clone());
             }
             let Some(event) = row.as_deref().filter(|row| !row.invalidated) else { continue };
-            let candidates = index.candidates(event);
-            let names = candidates.iter().filter(|trigger| trigger.has_state());
+            let names = index.candidates(event).filter(|trigger| trigger.has_state());
             groups.extend(names.filter_map(|trigger| trigger.group(event)));
         }
         needs.groups = groups.into_iter().filter(|name| !self.groups.contains_key(name)).collect();
@@ -155,7 +153,7 @@ impl ShardState {
     /// A trigger observes an event. [`ShardState::judged`] has to follow.
     pub(crate) fn observe(
         &mut self,
-        trigger: &Trigger,
+        trigger: InForce<'_>,
         name: &GroupName,
         event: &Event,
     ) -> Observed {
@@ -187,16 +185,22 @@ impl ShardState {
     }
 
     /// Whether the trigger must be silent because it fired shortly before or after.
-    pub(crate) fn is_cooling(&self, trigger: &Trigger, name: &GroupName, event: &Event) -> bool {
+    pub(crate) fn is_cooling(&self, trigger: InForce<'_>, name: &GroupName, event: &Event) -> bool {
         let group = self.groups.get(name);
         trigger
-            .cooldown_s
+            .cooldown_s()
             .zip(group)
             .is_some_and(|(cooldown_s, group)| group.is_cooling(event.name.timestamp, cooldown_s))
     }
 
     /// What came of the event that stands at `at`.
-    pub(crate) fn judged(&mut self, trigger: &Trigger, name: &GroupName, at: usize, fired: bool) {
+    pub(crate) fn judged(
+        &mut self,
+        trigger: InForce<'_>,
+        name: &GroupName,
+        at: usize,
+        fired: bool,
+    ) {
         let group = self.groups.get_mut(name).expect("it was observed just now");
         let mut touched = Touched::default();
         group.judged(trigger.functions(), at, fired, &mut touched);

@@ -1,0 +1,114 @@
+//! Reads the objects that registries' events are stored as, in a third of the time that a parser of
+//! all JSON takes: their values are texts without escapes, integers and booleans.
+
+use super::{FIELDS_USUAL, Field, Fields, Kind, Part};
+
+/// The fields of an object of which each name and value is plain. `None` says nothing about the
+/// text.
+pub(super) fn fields(json: &str) -> Option<Fields> {
+    let mut reader = Reader { json: json.as_bytes(), at: 0 };
+    let fields = reader.object()?;
+    reader.skip_space();
+    (reader.at == json.len()).then(|| Fields { fields, spelled: String::new() })
+}
+
+struct Reader<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn object(&mut self) -> Option<Vec<Field>> {
+        self.symbol(b'{')?;
+        let mut fields = Vec::with_capacity(FIELDS_USUAL);
+        loop {
+            self.skip_space();
+            let name = self.text()?;
+            self.symbol(b':')?;
+            let (kind, value) = self.value()?;
+            fields.push(Field { name, value, kind });
+            if self.symbol(b',').is_none() {
+                break;
+            }
+        }
+        self.symbol(b'}')?;
+        Some(fields)
+    }
+
+    fn value(&mut self) -> Option<(Kind, Part)> {
+        self.skip_space();
+        Some(match self.json.get(self.at)? {
+            b'"' => (Kind::Text, self.text()?),
+            b'-' | b'0'..=b'9' => (Kind::Number, self.integer()?),
+            b't' => (Kind::Flag(true), self.word(b"true")?),
+            b'f' => (Kind::Flag(false), self.word(b"false")?),
+            b'n' => (Kind::Opaque, self.word(b"null")?),
+            _ => return None,
+        })
+    }
+
+    /// What stands between two quotes.
+    fn text(&mut self) -> Option<Part> {
+        self.symbol_here(b'"')?;
+        let start = self.at;
+        while let Some(eight) = self.json[self.at..].first_chunk()
+            && !any_special(*eight)
+        {
+            self.at += eight.len();
+        }
+        self.at += self.json[self.at..].iter().position(|byte| is_special(*byte))?;
+        let text = Part::new(start, self.at);
+        self.symbol_here(b'"')?;
+        Some(text)
+    }
+
+    fn integer(&mut self) -> Option<Part> {
+        let start = self.at;
+        let _ = self.symbol_here(b'-');
+        let digits = self.at;
+        while self.json.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        let canonical = self.at == digits + 1 || self.at > digits && self.json[digits] != b'0';
+        let whole = !matches!(self.json.get(self.at), Some(b'.' | b'e' | b'E'));
+        (canonical && whole).then(|| Part::new(start, self.at))
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<Part> {
+        let start = self.at;
+        self.at += word.len();
+        self.json[start..].starts_with(word).then(|| Part::new(start, self.at))
+    }
+
+    fn symbol(&mut self, symbol: u8) -> Option<()> {
+        self.skip_space();
+        self.symbol_here(symbol)
+    }
+
+    fn symbol_here(&mut self, symbol: u8) -> Option<()> {
+        (*self.json.get(self.at)? == symbol).then(|| self.at += 1)
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.json.get(self.at) {
+            self.at += 1;
+        }
+    }
+}
+
+/// What ends a text, or makes it one that is not plain.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..b' ')
+}
+
+/// Whether one of eight bytes is special, in a few steps for all of them: subtracting borrows from
+/// a byte's highest bit where the byte is less. A borrow may make a byte behind it look special
+/// that is not, never the first one.
+fn any_special(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    let word = u64::from_le_bytes(bytes);
+    let less = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word & HIGHEST;
+    let equal = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+    less(word, b' ') | equal(b'"') | equal(b'\\') != 0
+}

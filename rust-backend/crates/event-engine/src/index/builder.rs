@@ -1,0 +1,67 @@
+//! Takes in triggers one by one, and keeps once what they have in common.
+
+use std::hash::Hash;
+
+use crate::trigger::{Trigger, TriggerId};
+
+use super::hashing::Map;
+use super::in_force::Record;
+use super::rule::{Actions, Rule};
+use super::{Keys, TriggerIndex};
+
+/// An index in the making.
+#[derive(Debug, Default)]
+pub struct IndexBuilder {
+    records: Vec<Record>,
+    rules: Vec<Rule>,
+    rule_numbers: Map<Rule, u32>,
+    actions: Vec<Actions>,
+    actions_numbers: Map<Actions, u32>,
+    observers: Map<TriggerId, u32>,
+    keys: Keys,
+}
+
+impl IndexBuilder {
+    /// Adds a trigger behind all before it: the order of the set is theirs.
+    pub fn add(&mut self, trigger: Trigger) {
+        let number = number(&self.records);
+        let Trigger { condition, group_by, cooldown_s, actions, .. } = trigger;
+        let rule = Rule { condition, group_by, cooldown_s };
+        if rule.has_state() {
+            self.observers.insert(trigger.id, number);
+        }
+        self.keys.add(number, &trigger.selectors);
+        self.records.push(Record {
+            id: trigger.id,
+            since: trigger.since,
+            version: trigger.version,
+            lineage: trigger.lineage,
+            rule: shared(rule, &mut self.rules, &mut self.rule_numbers),
+            actions: shared(actions.into(), &mut self.actions, &mut self.actions_numbers),
+        });
+    }
+
+    /// The index of what was added, which is in force at `revision`.
+    pub fn finish(self, revision: i64) -> TriggerIndex {
+        let Self { mut records, rules, actions, mut observers, mut keys, .. } = self;
+        records.shrink_to_fit();
+        observers.shrink_to_fit();
+        keys.shrink();
+        TriggerIndex { revision, records, rules, actions, observers, keys }
+    }
+}
+
+/// The number of a value among `kept`, where it is kept if it is new.
+fn shared<T: Clone + Eq + Hash>(value: T, kept: &mut Vec<T>, numbers: &mut Map<T, u32>) -> u32 {
+    if let Some(known) = numbers.get(&value) {
+        return *known;
+    }
+    let new = number(kept);
+    kept.push(value.clone());
+    numbers.insert(value, new);
+    new
+}
+
+fn number<T>(kept: &[T]) -> u32 {
+    u32::try_from(kept.len()).expect("fewer than 2^32 triggers")
+}
