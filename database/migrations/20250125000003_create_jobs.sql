@@ -19,8 +19,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     -- Attempts started. One whose worker died counts.
     attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     due_at            TIMESTAMPTZ NOT NULL DEFAULT now(),
-    -- When its id was last handed to Redis; the sweep hands it over again after a second.
-    pushed_at         TIMESTAMPTZ,
+    -- When its id was last handed to Redis, -infinity if not since it became due. The sweep hands
+    -- over what Redis lost: what nobody leased although ids are read that were pushed later.
+    pushed_at         TIMESTAMPTZ NOT NULL DEFAULT '-infinity',
     lease_holder      TEXT,
     lease_until       TIMESTAMPTZ,
     created_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -40,11 +41,10 @@ CREATE TABLE IF NOT EXISTS jobs (
         ELSE false END)
 );
 
--- The sweep asks for what is due, and for leases that ran out.
-CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due_at) WHERE state = 'pending';
+-- The sweep asks for what is due and was not pushed lately, and for leases that ran out.
+CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due_at, pushed_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS jobs_leases ON jobs (lease_until) WHERE state = 'leased';
 -- An invalidation asks for the jobs of its event.
 CREATE INDEX IF NOT EXISTS jobs_event ON jobs (event_id, event_timestamp);
--- Removing a trigger asks for what it still has to do.
-CREATE INDEX IF NOT EXISTS jobs_open_by_trigger ON jobs (trigger_id)
-    WHERE state IN ('pending', 'leased');
+-- Removing a trigger asks for what it still has to do, beside what is under way.
+CREATE INDEX IF NOT EXISTS jobs_pending_by_trigger ON jobs (trigger_id) WHERE state = 'pending';

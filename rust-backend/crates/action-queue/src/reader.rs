@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use event_engine::job::JobId;
 use event_engine::port::Inbox;
-use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamReadReply};
+use redis::streams::{
+    StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamInfoGroupsReply,
+    StreamRangeReply, StreamReadReply,
+};
 use uuid::Uuid;
 
 use crate::connection::Connection;
@@ -64,6 +67,30 @@ impl Inbox for Reader {
         };
         self.remove(&entries).await?;
         Ok(entries.iter().filter_map(job_id).collect())
+    }
+
+    /// By Redis's own clock, which numbers the entries.
+    async fn behind(&mut self) -> Result<Duration> {
+        let groups: redis::RedisResult<StreamInfoGroupsReply> =
+            redis::cmd("XINFO").arg(&["GROUPS", STREAM]).query_async(&mut self.connection).await;
+        let groups = match groups {
+            Ok(reply) => reply.groups,
+            // There is no stream yet, or none any more.
+            Err(error) if error.code() == Some("ERR") => return Ok(Duration::ZERO),
+            Err(error) => return Err(error.into()),
+        };
+        let ours = groups.into_iter().find(|group| group.name == GROUP);
+        let read = ours.map_or_else(|| "0-0".to_owned(), |group| group.last_delivered_id);
+        let (unread, now): (StreamRangeReply, (u64, u64)) = redis::pipe()
+            .cmd("XRANGE")
+            .arg(&[STREAM, &format!("({read}"), "+", "COUNT", "1"])
+            .cmd("TIME")
+            .query_async(&mut self.connection)
+            .await?;
+        let (seconds, micros) = now;
+        let now_ms = seconds.saturating_mul(1_000).saturating_add(micros / 1_000);
+        let next_ms = unread.ids.first().and_then(|entry| entry.id.split('-').next()?.parse().ok());
+        Ok(Duration::from_millis(next_ms.map_or(0, |next_ms| now_ms.saturating_sub(next_ms))))
     }
 
     /// Waits for a read that was dropped, which is a second at most.

@@ -19,8 +19,11 @@ use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
 
-/// Jobs leased together.
-const LEASED_TOGETHER_MAX: usize = 64;
+/// Jobs leased together at least: as many as one destination has places.
+const LEASED_TOGETHER_MIN: usize = 64;
+/// Jobs leased together while all of them find a place at their destination: more make a lease
+/// hardly cheaper, and messages only wait for each other.
+const LEASED_TOGETHER_MAX: usize = 256;
 /// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long.
 const LEASE: Duration = Duration::from_secs(30);
 /// How long a job waits that was leased and could not be looked at, or has changed since.
@@ -67,17 +70,19 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         shutdown: &CancellationToken,
     ) {
         let mut failing = false;
+        let mut together = LEASED_TOGETHER_MIN;
         loop {
             heartbeat.beat();
             let turned = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                turned = self.turn(inbox) => turned,
+                turned = self.turn(inbox, together) => turned,
             };
             match turned {
-                Ok(()) => {
+                Ok(next) => {
                     heartbeat.ready();
                     failing = false;
+                    together = next;
                 }
                 Err(error) => {
                     heartbeat.unready();
@@ -95,36 +100,38 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         }
     }
 
-    /// Reads ids for the places that are free, leases them and starts their attempts.
-    async fn turn(&self, inbox: &mut impl Inbox) -> anyhow::Result<()> {
+    /// Reads ids for the places that are free, leases them and starts their attempts. Says how many
+    /// to lease together next.
+    async fn turn(&self, inbox: &mut impl Inbox, together: usize) -> anyhow::Result<usize> {
         let mut places = vec![self.place().await];
-        while places.len() < LEASED_TOGETHER_MAX
+        while places.len() < together
             && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
         {
             places.push(place);
         }
         let ids = inbox.next(places.len()).await?;
         if ids.is_empty() {
-            return Ok(());
+            return Ok(together);
         }
         // From the lease on nothing may be dropped half-way: a shutdown would lose the attempt.
-        let desk = self.clone();
-        self.under_way.spawn(async move { desk.begin(&ids, places).await }).await??;
-        Ok(())
+        let (desk, read) = (self.clone(), ids.len());
+        let begun = self.under_way.spawn(async move { desk.begin(&ids, places).await });
+        Ok(next_together(together, read, begun.await??))
     }
 
     async fn place(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed")
     }
 
+    /// Says how many were given back.
     async fn begin(
         &self,
         ids: &[JobId],
         mut places: Vec<OwnedSemaphorePermit>,
-    ) -> Result<(), L::Error> {
+    ) -> Result<usize, L::Error> {
         let leases = self.leases.take(&self.holder, ids, LEASE).await?;
         if leases.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let taken = leases.len();
         let loaded = match self.leases.load(&leases).await {
@@ -164,7 +171,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         if !back.is_empty() {
             self.leases.give_back(&self.holder, &back).await?;
         }
-        Ok(())
+        Ok(back.len())
     }
 
     async fn end(&self, attempt: Attempt) {
@@ -187,6 +194,16 @@ impl<L: Clone, P> Clone for Desk<L, P> {
     }
 }
 
+/// As many as found a place; twice as many where all of them did and no fewer were there.
+fn next_together(together: usize, read: usize, given_back: usize) -> usize {
+    let next = match given_back {
+        0 if read < together => together,
+        0 => together * 2,
+        _ => read.saturating_sub(given_back),
+    };
+    next.clamp(LEASED_TOGETHER_MIN, LEASED_TOGETHER_MAX)
+}
+
 /// Leases whose event changed between the lease and the look at it; the next lease decides.
 fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
     let readable = loaded.assignments.iter().map(|assignment| assignment.lease.id);
@@ -204,4 +221,23 @@ fn destination(assignment: &Assignment) -> String {
         let port = url.port_or_known_default().unwrap_or_default();
         format!("{}:{port}", url.host_str().unwrap_or_default())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_are_leased_together_while_all_find_a_place() {
+        for (together, read, given_back, next) in [
+            (64, 64, 0, 128),
+            (128, 128, 0, 256),
+            (256, 256, 0, 256),
+            (128, 5, 0, 128),
+            (256, 256, 56, 200),
+            (256, 256, 250, 64),
+        ] {
+            assert_eq!(next_together(together, read, given_back), next, "{read} of {together}");
+        }
+    }
 }

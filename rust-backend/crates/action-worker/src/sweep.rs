@@ -12,6 +12,8 @@ use crate::measures;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);
+/// A due job whose id was pushed so long before the ids that wait now was lost on its way.
+const LOST_AFTER: Duration = Duration::from_secs(1);
 /// Ids pushed in one sweep.
 const PUSHED_MAX: u64 = 10_000;
 /// Leases taken back in one sweep.
@@ -62,10 +64,12 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
         // What waits in the queue already need not be pushed again on top.
         let waiting = self.queue.length().await?;
         let room = PUSHED_MAX.saturating_sub(waiting);
-        let due = match room {
-            0 => Vec::new(),
-            _ => self.leases.unpushed(i64::try_from(room)?).await?,
-        };
+        let mut due = Vec::new();
+        if room > 0 {
+            let behind = self.inbox.behind().await?;
+            let unpushed_for = behind.saturating_add(LOST_AFTER);
+            due = self.leases.unpushed(unpushed_for, i64::try_from(room)?).await?;
+        }
         if !due.is_empty() {
             self.queue.push(&due).await?;
         }

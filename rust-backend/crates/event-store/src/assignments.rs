@@ -48,6 +48,8 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let earliest = leases.iter().map(|lease| lease.event.timestamp).min().unwrap_or_default();
     let latest = leases.iter().map(|lease| lease.event.timestamp).max().unwrap_or_default();
+    // Each is looked up by its key: joined, the planner would rather read all triggers. A
+    // hypertable looks into the chunks between two times, which it is told of.
     // A NULL or a second dimension in `topics`, and a time that is infinite or beyond what we can
     // write, would break the query for all of its leases.
     let rows = sqlx::query!(
@@ -62,13 +64,24 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   CASE WHEN isfinite(e.created_at)
                        THEN (extract(epoch FROM e.created_at) * 1000)::bigint
                        ELSE 0 END AS "inserted_at_ms!", j.readings::text AS readings
-           FROM jobs j
-           JOIN events e ON e.id = j.event_id AND e."timestamp" = j.event_timestamp
-                AND e.revision = j.event_revision
-           JOIN triggers t ON t.id = j.trigger_id
-           JOIN trigger_actions a ON a.trigger_id = j.trigger_id AND a.action_id = j.action_id
-                AND a.version = j.action_version
-           WHERE j.id = ANY($1) AND e."timestamp" BETWEEN $2 AND $3"#,
+           FROM unnest($1::uuid[]) AS leased (id)
+           CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = leased.id LIMIT 1) AS j
+           CROSS JOIN LATERAL (
+               SELECT * FROM events
+               WHERE events.id = j.event_id AND events."timestamp" = j.event_timestamp
+                 AND events."timestamp" BETWEEN $2 AND $3
+               LIMIT 1
+           ) AS e
+           CROSS JOIN LATERAL (
+               SELECT name FROM triggers WHERE triggers.id = j.trigger_id LIMIT 1
+           ) AS t
+           CROSS JOIN LATERAL (
+               SELECT action_type, config FROM trigger_actions
+               WHERE trigger_id = j.trigger_id AND action_id = j.action_id
+                 AND version = j.action_version
+               LIMIT 1
+           ) AS a
+           WHERE e.revision = j.event_revision"#,
         &ids,
         earliest,
         latest,

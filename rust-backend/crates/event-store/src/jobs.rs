@@ -1,5 +1,7 @@
 //! Table `jobs`: the outbox of a batch, and what becomes of each job.
 
+use std::time::Duration;
+
 use event_engine::event::{ChainId, EventName};
 use event_engine::job::{JobId, NewJob};
 use sqlx::{PgConnection, PgPool};
@@ -124,17 +126,22 @@ pub(crate) async fn cancel_of_triggers(
     Ok(done.rows_affected())
 }
 
-pub(crate) async fn unpushed(pool: &PgPool, jobs_max: i64) -> Result<Vec<JobId>> {
+pub(crate) async fn unpushed(
+    pool: &PgPool,
+    unpushed_for: Duration,
+    jobs_max: i64,
+) -> Result<Vec<JobId>> {
     let ids = sqlx::query_scalar!(
         "UPDATE jobs SET pushed_at = now()
-         WHERE id IN (
+         WHERE id = ANY(ARRAY(
              SELECT id FROM jobs
              WHERE state = 'pending' AND due_at <= now()
-               AND (pushed_at IS NULL OR pushed_at < now() - interval '1 second')
+               AND pushed_at < now() - make_interval(secs => $1)
              ORDER BY due_at
-             LIMIT $1
-             FOR UPDATE SKIP LOCKED)
+             LIMIT $2
+             FOR UPDATE SKIP LOCKED))
          RETURNING id",
+        unpushed_for.as_secs_f64(),
         jobs_max,
     )
     .fetch_all(pool)

@@ -13,8 +13,8 @@ const BLOCK: Duration = Duration::from_secs(1);
 /// What Redis holds.
 #[derive(Debug, Default)]
 pub struct Stream {
-    /// The ids that wait, each with its number.
-    pub entries: Vec<(u64, JobId)>,
+    /// The ids that wait.
+    pub entries: Vec<Entry>,
     /// The number of the last entry ever added; a wipe begins anew.
     pub latest: u64,
     /// The highest number that a worker has read, as a mutant remembers it beyond every wipe.
@@ -23,6 +23,17 @@ pub struct Stream {
     pub doubled: f64,
     /// The share of ids that overtake others.
     pub shuffled: f64,
+}
+
+/// An id that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its number.
+    pub number: u64,
+    /// The id.
+    pub id: JobId,
+    /// Since when, by the world's clock.
+    pub since: Duration,
 }
 
 impl Stream {
@@ -51,7 +62,8 @@ impl JobQueue for FakeQueue {
                 let times = 1 + u8::from(world.dice.chance(stream.doubled));
                 for _ in 0..times {
                     stream.latest += 1;
-                    let entry = (stream.latest, *id);
+                    let (number, since) = (stream.latest, world.clock.elapsed());
+                    let entry = Entry { number, id: *id, since };
                     let length = stream.entries.len();
                     let overtakes = length > 0 && world.dice.chance(stream.shuffled);
                     let place = if overtakes {
@@ -90,7 +102,8 @@ impl FakeInbox {
             let read = self.link.ask(|| {
                 let mut stream = world.stream();
                 let read = stream.entries.len().min(ids_max);
-                Ok(stream.entries.drain(..read).collect::<Vec<_>>())
+                let read = stream.entries.drain(..read);
+                Ok(read.map(|entry| (entry.number, entry.id)).collect::<Vec<_>>())
             });
             let read = read.await?;
             let in_vain = read.is_empty() && tokio::time::timeout_at(until, arrived).await.is_ok();
@@ -106,6 +119,15 @@ impl Inbox for FakeInbox {
 
     async fn next(&mut self, ids_max: usize) -> Result<Vec<JobId>, Fault> {
         Ok(self.numbered(ids_max).await?.into_iter().map(|(_, id)| id).collect())
+    }
+
+    async fn behind(&mut self) -> Result<Duration, Fault> {
+        let world = &self.link.world;
+        let behind = self.link.ask(|| {
+            let next = world.stream().entries.first().map(|entry| entry.since);
+            Ok(next.map_or(Duration::ZERO, |since| world.clock.elapsed().saturating_sub(since)))
+        });
+        behind.await
     }
 
     async fn forget(&mut self) -> Result<(), Fault> {

@@ -29,15 +29,17 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.store(jobs, spread, &format!("{title}: storing events"), round.progress).await?;
     stand.start_processor().await?;
     round.progress.begin(&format!("{title}: judging"), 1);
-    wait(round, &stand, jobs, "SELECT count(*) FROM jobs").await?;
+    wait(round, jobs, "judged", async || stored(&stand, "SELECT count(*) FROM jobs").await).await?;
     stand.kill_processors();
 
     round.progress.begin(&title, jobs.into());
     stand.start("action-worker", &[], "Starting Action Worker").await?;
     let (began, watched) = (Instant::now(), stand.watched());
     let earlier = cpu::read(&watched);
-    wait(round, &stand, jobs, "SELECT count(*) FROM action_results WHERE status = 'delivered'")
-        .await?;
+    // First where it costs nothing: PostgreSQL would count all of them again and again.
+    wait(round, jobs, "delivered", async || Ok(receiver.count().0)).await?;
+    let delivered = "SELECT count(*) FROM action_results WHERE status = 'delivered'";
+    wait(round, jobs, "recorded", async || stored(&stand, delivered).await).await?;
     let elapsed = began.elapsed().as_secs_f64();
     let spent = cpu::read(&watched).since(&earlier);
     let mut books = stand.audit().await?;
@@ -53,18 +55,28 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.end(round).await
 }
 
-/// Waits until the query counts so many.
-async fn wait(round: &Round<'_>, stand: &Stand, many: u32, query: &'static str) -> Result<()> {
+/// Waits until so many are counted.
+async fn wait(
+    round: &Round<'_>,
+    many: u32,
+    what: &str,
+    count: impl AsyncFn() -> Result<u64>,
+) -> Result<()> {
     let (mut done, mut since) = (0, Instant::now());
-    while done < i64::from(many) {
+    while done < u64::from(many) {
         tokio::time::sleep(LOOK).await;
-        let now: i64 = sqlx::query_scalar(query).fetch_one(&stand.servers.pool).await?;
+        let now = count().await?;
         if now > done {
             (done, since) = (now, Instant::now());
         } else if since.elapsed() > STANDSTILL_MAX {
-            bail!("stopped at {done} of {many}: {query}");
+            bail!("stopped when {done} of {many} were {what}");
         }
-        round.progress.done(done.unsigned_abs());
+        round.progress.done(done);
     }
     Ok(())
+}
+
+async fn stored(stand: &Stand, query: &'static str) -> Result<u64> {
+    let count: i64 = sqlx::query_scalar(query).fetch_one(&stand.servers.pool).await?;
+    Ok(count.unsigned_abs())
 }

@@ -48,10 +48,11 @@ pub trait Leases: Clone + Send + Sync + 'static {
         leases_max: i64,
     ) -> impl Future<Output = Result<Vec<Expired>, Self::Error>> + Send;
 
-    /// Hands out due jobs whose ids nobody has pushed for a second, at most `jobs_max`, and marks
-    /// them pushed.
+    /// Hands out due jobs whose ids nobody has pushed for so long, or not since they became due, at
+    /// most `jobs_max`, and marks them pushed.
     fn unpushed(
         &self,
+        unpushed_for: Duration,
         jobs_max: i64,
     ) -> impl Future<Output = Result<Vec<JobId>, Self::Error>> + Send;
 }
@@ -67,6 +68,10 @@ pub trait Inbox: Send + 'static {
         &mut self,
         ids_max: usize,
     ) -> impl Future<Output = Result<Vec<JobId>, Self::Error>> + Send;
+
+    /// How long the id that is read next has been waiting; zero where none waits. What was pushed
+    /// before it has been read, or was lost.
+    fn behind(&mut self) -> impl Future<Output = Result<Duration, Self::Error>> + Send;
 
     /// Removes what workers that are gone had read, and their names.
     fn forget(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;

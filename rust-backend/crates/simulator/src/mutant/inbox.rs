@@ -1,5 +1,7 @@
 //! The worker's way to ids, and what may be wrong with it.
 
+use std::time::Duration;
+
 use event_engine::job::JobId;
 use event_engine::port::Inbox;
 
@@ -32,6 +34,10 @@ impl Inbox for Ids {
         read.retain(|(number, _)| *number > stream.fence);
         stream.fence = read.iter().map(|(number, _)| *number).fold(stream.fence, u64::max);
         Ok(read.into_iter().map(|(_, id)| id).collect())
+    }
+
+    async fn behind(&mut self) -> Result<Duration, Fault> {
+        self.inbox.behind().await
     }
 
     async fn forget(&mut self) -> Result<(), Fault> {

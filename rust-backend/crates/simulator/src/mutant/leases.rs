@@ -67,7 +67,7 @@ impl Leases for Desk {
         self.leases.expired(leases_max).await
     }
 
-    async fn unpushed(&self, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
-        self.leases.unpushed(jobs_max).await
+    async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
+        self.leases.unpushed(unpushed_for, jobs_max).await
     }
 }

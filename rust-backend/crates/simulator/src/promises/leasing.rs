@@ -127,14 +127,20 @@ pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
     assert_eq!(state(bed, job).await, "delivered");
 }
 
-/// What is due and unpushed is handed out, once a second.
-pub async fn what_is_due_is_pushed_once_a_second<B: Bed>(bed: &B) {
+/// What is due is handed out at once if nobody has pushed it yet, and again after so long.
+pub async fn what_is_due_is_pushed_once_in_a_while<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    let unpushed = async || bed.leases().unpushed(10).await.expect("the store answers");
-    assert!(unpushed().await.is_empty(), "the processor pushes it");
+    let unpushed = async |for_so_long| {
+        bed.leases().unpushed(for_so_long, 10).await.expect("the store answers")
+    };
+    assert!(unpushed(LONG).await.is_empty(), "the processor pushes it");
     leased_in_vain(bed, job).await;
-    assert_eq!(unpushed().await, [job]);
-    assert!(unpushed().await.is_empty());
+    assert_eq!(unpushed(LONG).await, [job]);
+    assert!(unpushed(LONG).await.is_empty());
+    // Once the clock has moved on.
+    while unpushed(Duration::ZERO).await != [job] {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn leased<B: Bed>(bed: &B, holder: &str, job: JobId, duration: Duration) -> Option<Lease> {

@@ -1,6 +1,7 @@
 //! What [`JobQueue`] and [`Inbox`] promise.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use event_engine::event::EventName;
 use event_engine::job::JobId;
@@ -37,6 +38,22 @@ pub async fn an_id_is_read_by_one<W: Wire>(wire: &W) {
     assert_eq!(arrived.iter().collect::<BTreeSet<_>>(), sent.iter().collect());
 }
 
+/// How far the readers are behind is how long the id has waited that is read next.
+pub async fn readers_know_how_far_they_are_behind<W: Wire>(wire: &W) {
+    let (queue, mut inbox) = (wire.queue(), wire.inbox("a"));
+    assert_eq!(inbox.behind().await.expect("asked"), Duration::ZERO, "there is no queue");
+    queue.push(&ids(1)).await.expect("pushed");
+    until_behind(&mut inbox, Duration::from_millis(5)).await;
+    queue.push(&ids(2)).await.expect("pushed");
+    until_read(&mut inbox, 1).await;
+    until_behind(&mut inbox, Duration::from_millis(1)).await;
+    until_read(&mut inbox, 2).await;
+    assert_eq!(inbox.behind().await.expect("asked"), Duration::ZERO, "nothing waits");
+    queue.push(&ids(1)).await.expect("pushed");
+    wire.wipe().await;
+    assert_eq!(inbox.behind().await.expect("asked"), Duration::ZERO, "nothing waits any more");
+}
+
 /// Where nothing waits, a read ends by itself.
 pub async fn a_read_in_vain_ends<W: Wire>(wire: &W) {
     let mut inbox = wire.inbox("a");
@@ -52,18 +69,24 @@ pub async fn a_wiped_queue_goes_on<W: Wire>(wire: &W) {
     assert_eq!(queue.length().await.expect("asked"), 0);
     let sent = ids(1);
     queue.push(&sent).await.expect("pushed");
-    assert_eq!(until_read(&mut inbox).await, sent);
+    assert_eq!(until_read(&mut inbox, 10).await, sent);
     inbox.forget().await.expect("forgotten");
     inbox.leave().await.expect("left");
 }
 
 /// The first read that brings something: a fresh Redis may have to be made ready by one in vain.
-async fn until_read(inbox: &mut impl Inbox) -> Vec<JobId> {
+async fn until_read(inbox: &mut impl Inbox, ids_max: usize) -> Vec<JobId> {
     loop {
-        let next = inbox.next(10).await.expect("read");
+        let next = inbox.next(ids_max).await.expect("read");
         if !next.is_empty() {
             return next;
         }
+    }
+}
+
+async fn until_behind(inbox: &mut impl Inbox, least: Duration) {
+    while inbox.behind().await.expect("asked") < least {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -12,9 +12,6 @@ use event_engine::trigger::TriggerId;
 use super::{Database, RuleState};
 use crate::clock::millis;
 
-/// Due jobs are handed out again this long after their last push.
-const PUSHED_AGAIN_MS: i64 = 1_000;
-
 /// What has become of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -171,11 +168,11 @@ impl Jobs {
         expired.take(leases_max).collect()
     }
 
-    /// Hands out what is due and was not pushed lately.
-    pub fn unpushed(&mut self, jobs_max: usize, now_ms: i64) -> Vec<JobId> {
+    /// Hands out what is due and was not pushed for so long.
+    pub fn unpushed(&mut self, unpushed_for: Duration, jobs_max: usize, now_ms: i64) -> Vec<JobId> {
+        let lately_ms = now_ms - millis(unpushed_for);
         let due = self.by_id.values_mut().filter(|job| {
-            let pushed_lately =
-                job.pushed_ms.is_some_and(|pushed_ms| pushed_ms >= now_ms - PUSHED_AGAIN_MS);
+            let pushed_lately = job.pushed_ms.is_some_and(|pushed_ms| pushed_ms >= lately_ms);
             job.state == State::Pending && job.due_ms <= now_ms && !pushed_lately
         });
         let due = due.take(jobs_max).map(|job| {

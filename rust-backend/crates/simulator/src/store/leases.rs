@@ -90,12 +90,13 @@ impl Leases for FakeLeases {
         expired.await
     }
 
-    async fn unpushed(&self, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
+    async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
         let world = &self.link.world;
         let unpushed = self.link.ask(|| {
             let mut database = world.database();
             let jobs_max = usize::try_from(jobs_max).unwrap_or_default();
-            let ids = database.judged.jobs.unpushed(jobs_max, world.clock.database_ms());
+            let now_ms = world.clock.database_ms();
+            let ids = database.judged.jobs.unpushed(unpushed_for, jobs_max, now_ms);
             if !ids.is_empty() {
                 database.flush();
             }

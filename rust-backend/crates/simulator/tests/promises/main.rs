@@ -46,11 +46,12 @@ macro_rules! keeps_all {
                 a_lease_brings_what_it_is_about,
                 an_attempt_moves_its_job_on,
                 a_late_delivery_is_a_delivery,
-                what_is_due_is_pushed_once_a_second,
+                what_is_due_is_pushed_once_in_a_while,
             }
             queueing of $wire => {
                 what_is_pushed_arrives,
                 an_id_is_read_by_one,
+                readers_know_how_far_they_are_behind,
                 a_read_in_vain_ends,
                 a_wiped_queue_goes_on,
             }
