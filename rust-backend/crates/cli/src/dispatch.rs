@@ -22,7 +22,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
     }
     match args.command {
         Command::Demo(options) => demo::demo(settings, options, args.json).await,
-        Command::Run => parts::run(settings).await,
+        Command::Run => Box::pin(parts::run(settings)).await,
         Command::Doctor => doctor::doctor(&settings, args.json).await,
         Command::Migrate => {
             let pool = connect(&settings).await?;

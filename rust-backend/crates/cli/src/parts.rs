@@ -30,7 +30,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let health = Health::default();
     let parts = Parts::new(&settings, chains, &health).await?;
     health::start(health, settings.listen, DefaultPort::RUN, shutdown.clone()).await?;
-    parts.run(shutdown).await?;
+    Box::pin(parts.run(shutdown)).await?;
     drop(servers);
     tracing::info!("Stopped");
     Ok(())

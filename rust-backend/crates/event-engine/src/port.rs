@@ -46,7 +46,8 @@ pub trait Shards: Clone + Send + Sync + 'static {
 
     /// Claims shards with their next entries, at most `entries_max` of all together, each shard's
     /// in the log's order and with no gap. Shards that another holds are passed over; `None` where
-    /// that leaves none.
+    /// that leaves none. One that nothing is to come of is best committed with no plan: dropped, it
+    /// may cost its connection.
     fn claim(
         &self,
         shards: &[ChainId],

@@ -22,9 +22,9 @@ use crate::wake::Wake;
 use crate::watch;
 use crate::wheel::{self, Audience, Wheel};
 
-/// Connections a processor needs in its pool: for what it judges at once, the survey and the watch.
-/// The one that listens is beside the pool.
-pub const CONNECTIONS: u32 = wheel::JUDGING_CONNECTIONS + 2;
+/// Connections a processor needs in its pool: for the watch, the gate, and what is asked now and
+/// then. Those that judge, the one that surveys and the one that listens are beside it.
+pub const CONNECTIONS: u32 = 3;
 
 /// Judges the events of a database until it is told to stop.
 pub struct Processor {

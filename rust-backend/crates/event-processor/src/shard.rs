@@ -51,6 +51,7 @@ impl<S: Shards, A: Audience> Judge<S, A> {
             let Some(claim) = self.shards.claim(shards, entries_max).await? else { break };
             let entries: usize = claim.portions().iter().map(|portion| portion.entries.len()).sum();
             if entries == 0 {
+                claim.commit(&[]).await?;
                 break;
             }
             let took = Stages { claim: began.elapsed(), ..Stages::default() };
@@ -66,7 +67,10 @@ impl<S: Shards, A: Audience> Judge<S, A> {
     }
 
     async fn batch(&self, mut claim: S::Claim, mut took: Stages) -> Result<Vec<ChainId>, S::Error> {
-        let Some(index) = self.index(&mut claim).await? else { return Ok(Vec::new()) };
+        let Some(index) = self.index(&mut claim).await? else {
+            claim.commit(&[]).await?;
+            return Ok(Vec::new());
+        };
         let mut states = self.recalled(&mut claim, &index, &mut took).await?;
         let began = Instant::now();
         let plans = decided(claim.portions(), &index, &mut states);

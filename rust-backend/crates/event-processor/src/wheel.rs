@@ -26,8 +26,6 @@ const BATCHES_AT_ONCE: u32 = 2;
 const TO_ITSELF: Duration = Duration::from_millis(20);
 /// Beside them, shards whose batches failed: each alone, and never in the place of others.
 const ALONE_AT_ONCE: u32 = 2;
-/// Connections that judging takes at most.
-pub const JUDGING_CONNECTIONS: u32 = BATCHES_AT_ONCE + ALONE_AT_ONCE;
 /// The longest sleep: what a lost notification costs at most.
 pub const TICK: Duration = Duration::from_millis(500);
 /// The shortest and the longest wait where entries stand that may not be judged yet, or a writer is

@@ -31,13 +31,15 @@ macro_rules! event {
 pub(crate) use event;
 
 /// Bytes of arguments that are read together. A batch has to be parsed and judged before its
-/// transaction counts as stalled, and has to fit in memory.
+/// transaction counts as stalled, and has to fit in memory. What is stored as it is counts so; only
+/// what is compressed has to be written out to be counted.
 const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 
 /// The rows of these names, as they are now, and how many of the names were read: where the
 /// arguments together are too long, only the first names are, at least one.
 ///
-/// The bounds on the block time keep the other chunks of a hypertable out of it.
+/// The bounds on the block time keep the other chunks of a hypertable out of it. Each row is looked
+/// up by its key: joined, the planner may rather go through all rows between these bounds.
 pub(crate) async fn by_name(
     connection: &mut PgConnection,
     names: &[&EventName],
@@ -50,22 +52,29 @@ pub(crate) async fn by_name(
     let rows = sqlx::query!(
         r#"SELECT place AS "place!", id, chain_id, block_number, block_hash, transaction_hash,
                   log_index, event_type, registry, "timestamp", agent_id, address,
-                  CASE WHEN bytes_before < $5 THEN data END AS data, invalidated, revision,
+                  CASE WHEN bytes_before < $5 THEN data::text END AS data, invalidated, revision,
                   inserted_at_ms AS "inserted_at_ms!", bytes_before >= $5 AS "beyond!"
-           FROM (SELECT *, coalesce(sum(octet_length(data)) OVER (
+           FROM (SELECT *, coalesce(sum(CASE WHEN pg_column_compression(data) IS NULL
+                                             THEN pg_column_size(data)
+                                             ELSE octet_length(data::text) END) OVER (
                             ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ), 0) AS bytes_before
                  FROM (SELECT wanted.place, e.id, e.chain_id, e.block_number, e.block_hash,
                               e.transaction_hash, e.log_index, e.event_type, e.registry,
                               e."timestamp", e.agent_id::text AS agent_id, e.address,
-                              e.data::text AS data, e.invalidated, e.revision,
+                              e.data, e.invalidated, e.revision,
                               CASE WHEN isfinite(e.created_at)
                                    THEN (extract(epoch FROM e.created_at) * 1000)::bigint
                                    ELSE 0 END AS inserted_at_ms
                        FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                             AS wanted (id, "timestamp", place)
-                       JOIN events e ON e.id = wanted.id AND e."timestamp" = wanted."timestamp"
-                       WHERE e."timestamp" BETWEEN $3 AND $4) AS read) AS summed
+                       CROSS JOIN LATERAL (
+                           SELECT * FROM events
+                           WHERE events.id = wanted.id
+                             AND events."timestamp" = wanted."timestamp"
+                             AND events."timestamp" BETWEEN $3 AND $4
+                           LIMIT 1
+                       ) AS e) AS read) AS summed
            ORDER BY place"#,
         &ids as &[&str],
         &times,

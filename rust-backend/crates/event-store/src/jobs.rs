@@ -81,7 +81,7 @@ pub(crate) async fn withdraw(
         r#"UPDATE jobs j SET state = 'cancelled', finished_at = now(), reason = $4
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
            WHERE j.event_id = w.id AND j.event_timestamp = w."timestamp"
-             AND j.event_revision < w.below AND j.state = 'pending'"#,
+             AND j.event_revision < w.below AND j.lease_until IS NULL AND j.finished_at IS NULL"#,
         &ids as &[&str],
         &times,
         &below,

@@ -26,7 +26,7 @@ const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may take to say that it works.
 const PING_MAX: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is taken without a question.
-const FRESH: Duration = Duration::from_millis(100);
+pub(crate) const FRESH: Duration = Duration::from_millis(100);
 /// A statement that takes longer is logged.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
@@ -69,7 +69,7 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
     Ok(pool)
 }
 
-async fn works(connection: &mut PgConnection) -> bool {
+pub(crate) async fn works(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_MAX, connection.ping()).await, Ok(Ok(())))
 }
 

@@ -4,12 +4,12 @@ use event_engine::decide::Tally;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use event_engine::port::{Portion, Ready, Survey};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::{Result, StoreError, jobs};
 
 /// The chains that have entries: a jump from chain to chain through the log's key.
-pub(crate) async fn chains(pool: &PgPool) -> Result<Vec<i64>> {
+pub(crate) async fn chains(connection: &mut PgConnection) -> Result<Vec<i64>> {
     let chains = sqlx::query_scalar!(
         r#"WITH RECURSIVE shards (chain_id) AS (
                SELECT min(chain_id) FROM event_log
@@ -19,13 +19,17 @@ pub(crate) async fn chains(pool: &PgPool) -> Result<Vec<i64>> {
            )
            SELECT chain_id AS "chain_id!" FROM shards WHERE chain_id IS NOT NULL"#,
     )
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     Ok(chains)
 }
 
 /// One look at the shards of `chains`: a probe on each side of the horizon.
-pub(crate) async fn survey(pool: &PgPool, chains: &[i64], entries_max: u32) -> Result<Survey> {
+pub(crate) async fn survey(
+    connection: &mut PgConnection,
+    chains: &[i64],
+    entries_max: u32,
+) -> Result<Survey> {
     let rows = sqlx::query!(
         r#"WITH horizon (xmin, xmax) AS (
                SELECT pg_snapshot_xmin(now.snapshot), pg_snapshot_xmax(now.snapshot)
@@ -46,7 +50,7 @@ pub(crate) async fn survey(pool: &PgPool, chains: &[i64], entries_max: u32) -> R
         chains,
         i64::from(entries_max),
     )
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     if let Some(row) = rows.iter().find(|row| row.restored) {
         return Err(StoreError::Restored { chain_id: row.chain_id });

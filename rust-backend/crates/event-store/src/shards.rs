@@ -10,10 +10,11 @@ use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgConnection, PgPool};
 
 use crate::event_log::{self, StoredEntry, StoredPortion, StoredSubject};
 use crate::pool::{answered, answered_at_length};
+use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::{
     Result, StoreError, action_results, events, jobs, replaced_events, trigger_observations,
@@ -23,7 +24,7 @@ use crate::{
 /// The shards in PostgreSQL, for one processor.
 #[derive(Clone, Debug)]
 pub struct PgShards {
-    pool: PgPool,
+    sessions: Sessions,
     /// Names this processor in the cursor row.
     holder: Arc<str>,
     /// The chains that had entries when it was last looked for them.
@@ -42,7 +43,7 @@ const CHAINS_FOR: Duration = Duration::from_millis(500);
 impl PgShards {
     /// The shards as `holder` works on them.
     pub fn new(pool: PgPool, holder: &str) -> Self {
-        Self { pool, holder: holder.into(), chains: Arc::default() }
+        Self { sessions: Sessions::of(pool), holder: holder.into(), chains: Arc::default() }
     }
 }
 
@@ -51,16 +52,7 @@ impl Shards for PgShards {
     type Error = StoreError;
 
     async fn survey(&self, entries_max: u32) -> Result<Survey> {
-        if let Some(chains) = self.known_chains() {
-            let survey = answered(shard_cursors::survey(&self.pool, &chains, entries_max)).await?;
-            if survey.held || !survey.ready.is_empty() {
-                return Ok(survey);
-            }
-        }
-        let chains: Arc<[i64]> = answered(shard_cursors::chains(&self.pool)).await?.into();
-        *self.chains.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Chains { ids: Arc::clone(&chains), seen_at: Instant::now() });
-        answered(shard_cursors::survey(&self.pool, &chains, entries_max)).await
+        answered(self.surveyed(entries_max)).await
     }
 
     async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
@@ -75,24 +67,49 @@ impl PgShards {
         fresh.map(|chains| Arc::clone(&chains.ids))
     }
 
+    async fn surveyed(&self, entries_max: u32) -> Result<Survey> {
+        let mut session = self.sessions.take().await?;
+        let known = self.known_chains();
+        let mut survey = match &known {
+            Some(chains) => shard_cursors::survey(&mut session, chains, entries_max).await?,
+            None => Survey::default(),
+        };
+        if survey.ready.is_empty() && !survey.held {
+            let chains: Arc<[i64]> = shard_cursors::chains(&mut session).await?.into();
+            if known.as_ref() != Some(&chains) {
+                survey = shard_cursors::survey(&mut session, &chains, entries_max).await?;
+            }
+            *self.chains.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Chains { ids: chains, seen_at: Instant::now() });
+        }
+        self.sessions.keep(session);
+        Ok(survey)
+    }
+
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
-        let mut transaction = self.pool.begin().await?;
-        let locked = shard_cursors::lock(&mut transaction, shards).await?;
+        let mut session = self.sessions.take().await?;
+        sqlx::raw_sql("BEGIN").execute(&mut *session).await?;
+        let locked = shard_cursors::lock(&mut session, shards).await?;
         if locked.is_empty() {
+            sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
+            self.sessions.keep(session);
             return Ok(None);
         }
         let (triggers_revision, stored) =
-            event_log::next(&mut transaction, &locked, &self.holder, entries_max).await?;
-        let portions = with_rows(&mut transaction, stored).await?;
-        let holder = Arc::clone(&self.holder);
-        Ok(Some(PgClaim { transaction, holder, triggers_revision, portions }))
+            event_log::next(&mut session, &locked, &self.holder, entries_max).await?;
+        let portions = with_rows(&mut session, stored).await?;
+        let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
+        Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
     }
 }
 
 /// Shards under our locks. Dropping it rolls everything back.
 #[derive(Debug)]
 pub struct PgClaim {
-    transaction: PgTransaction<'static>,
+    /// In a transaction.
+    session: Session,
+    /// Where it goes behind the commit.
+    sessions: Sessions,
     holder: Arc<str>,
     triggers_revision: i64,
     portions: Vec<Portion>,
@@ -111,7 +128,7 @@ impl Claim for PgClaim {
 
     async fn triggers(&mut self) -> Result<TriggerIndex> {
         let revision = self.triggers_revision;
-        answered_at_length(triggers::in_force(&mut self.transaction, revision)).await
+        answered_at_length(triggers::in_force(&mut self.session, revision)).await
     }
 
     async fn recall(
@@ -119,7 +136,7 @@ impl Claim for PgClaim {
         shard: ChainId,
         needs: &Needs,
     ) -> Result<Vec<(GroupName, Observation)>> {
-        answered(trigger_observations::recall(&mut self.transaction, shard, needs)).await
+        answered(trigger_observations::recall(&mut self.session, shard, needs)).await
     }
 
     /// The first write of the transaction, and with it its transaction id, comes here: a claim
@@ -131,7 +148,7 @@ impl Claim for PgClaim {
 
 impl PgClaim {
     async fn committed(mut self, plans: &[Plan]) -> Result<Vec<Portion>> {
-        let transaction = &mut self.transaction;
+        let connection = &mut *self.session;
         let mut moves = Vec::with_capacity(plans.len());
         let mut decided = jobs::Columns::default();
         let mut withdrawals = Vec::new();
@@ -142,19 +159,22 @@ impl PgClaim {
             withdrawals.extend(&plan.withdrawals);
         }
         if moves.is_empty() {
+            sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+            self.sessions.keep(self.session);
             return Ok(self.portions);
         }
-        advance(transaction, &self.holder, self.triggers_revision, &moves, &decided).await?;
+        advance(connection, &self.holder, self.triggers_revision, &moves, &decided).await?;
         for (portion, plan) in self.portions.iter().zip(plans) {
             let (shard, block_time) = (portion.shard, plan.block_time);
-            trigger_observations::change(transaction, shard, &plan.state, block_time).await?;
+            trigger_observations::change(connection, shard, &plan.state, block_time).await?;
         }
         // Behind the new jobs: a batch may take back what it has decided.
         if !withdrawals.is_empty() {
-            jobs::withdraw(transaction, &withdrawals).await?;
-            action_results::invalidate(transaction, &withdrawals).await?;
+            jobs::withdraw(connection, &withdrawals).await?;
+            action_results::invalidate(connection, &withdrawals).await?;
         }
-        self.transaction.commit().await?;
+        sqlx::raw_sql("COMMIT").execute(connection).await?;
+        self.sessions.keep(self.session);
         Ok(self.portions)
     }
 }
@@ -162,12 +182,12 @@ impl PgClaim {
 /// Joins the entries with what their events were at their revisions. Fewer entries come back where
 /// their events are too large to be judged together.
 async fn with_rows(
-    transaction: &mut PgTransaction<'static>,
+    connection: &mut PgConnection,
     mut stored: Vec<StoredPortion>,
 ) -> Result<Vec<Portion>> {
     let entries = stored.iter().flat_map(|portion| &portion.entries);
     let names: Vec<_> = entries.filter_map(StoredEntry::name).collect();
-    let (rows, mut read) = events::by_name(transaction, &names).await?;
+    let (rows, mut read) = events::by_name(connection, &names).await?;
     let is_cut = read < names.len();
     for portion in stored.iter_mut().filter(|_| is_cut) {
         let first_unread = portion.entries.iter().position(|entry| {
@@ -177,7 +197,7 @@ async fn with_rows(
         });
         portion.entries.truncate(first_unread.unwrap_or(portion.entries.len()));
     }
-    let past = Past::of(transaction, &stored, &rows).await?;
+    let past = Past::of(connection, &stored, &rows).await?;
     let joined = |entry| past.joined(entry, &rows);
     let portion = |stored: StoredPortion| Portion {
         shard: stored.shard,
@@ -200,7 +220,7 @@ struct Past {
 
 impl Past {
     async fn of(
-        transaction: &mut PgTransaction<'static>,
+        connection: &mut PgConnection,
         stored: &[StoredPortion],
         rows: &HashMap<EventName, Event>,
     ) -> Result<Self> {
@@ -218,8 +238,8 @@ impl Past {
             return Ok(Self::default());
         }
         Ok(Self {
-            revisions: event_log::revisions(transaction, &names).await?,
-            replaced: replaced_events::by_name(transaction, &names).await?,
+            revisions: event_log::revisions(connection, &names).await?,
+            replaced: replaced_events::by_name(connection, &names).await?,
         })
     }
 

@@ -131,7 +131,7 @@ async fn write(
         let Some(due) = clock.next().await else { return Ok(()) };
         ledger.expect(ordinal, &block.jobs, block.ids.len(), due);
         insert(&mut connection, &block).await?;
-        ledger.inserted(ordinal, Instant::now());
+        ledger.inserted(ordinal, due, Instant::now());
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Tally {
     pub(crate) due_and_finished: u64,
     /// From when a block was due until a job of it was seen, for blocks due within the window.
     pub(crate) latencies: Latencies,
+    /// From when a block was due until its INSERT was answered: of a latency, what is the writer's.
+    pub(crate) inserts: Latencies,
 }
 
 impl Default for Ledger {
@@ -76,9 +78,12 @@ impl Ledger {
         book.blocks.insert(ordinal, OpenBlock { due, jobs_open: jobs.len(), rows });
     }
 
-    /// A block was inserted. It is finished if no job comes of it.
-    pub(crate) fn inserted(&self, ordinal: u64, at: Instant) {
+    /// A block that was due at `due` was inserted. It is finished if no job comes of it.
+    pub(crate) fn inserted(&self, ordinal: u64, due: Instant, at: Instant) {
         let mut book = self.book();
+        if book.is_within(due) {
+            book.tally.inserts.record(at.saturating_duration_since(due));
+        }
         let is_finished = book.blocks.get(&ordinal).is_some_and(|block| block.jobs_open == 0);
         if is_finished {
             book.finish(ordinal, at);
@@ -221,8 +226,8 @@ mod tests {
         let due = Instant::now();
         ledger.expect(1, &[], 20, due);
         ledger.expect(2, &[job(1)], 20, due);
-        ledger.inserted(1, due);
-        ledger.inserted(2, due);
+        ledger.inserted(1, due, due);
+        ledger.inserted(2, due, due);
         assert_eq!((ledger.tally().finished_within, ledger.room.available_permits()), (20, 1));
     }
 

@@ -60,6 +60,9 @@ pub(super) async fn measure(round: &mut Round<'_>, stand: &Stand, rate: u32) -> 
     round.add(&case, "p50_ms", latencies.quantile_ms(0.5));
     round.add(&case, "p99_ms", latencies.quantile_ms(0.99));
     round.add(&case, "max_ms", latencies.max_ms());
+    let inserts = &run.tally.inserts;
+    round.add(&case, "insert_p50_ms", inserts.quantile_ms(0.5));
+    round.add(&case, "insert_p99_ms", inserts.quantile_ms(0.99));
     round.add_cpu(&case, &run);
     Ok(())
 }

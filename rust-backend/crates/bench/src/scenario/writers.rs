@@ -69,9 +69,10 @@ async fn measure(round: &mut Round<'_>, case: Case) -> Result<()> {
             loop {
                 let ordinal = ordinals.fetch_add(1, Ordering::Relaxed);
                 let block = load.block_of(ordinal, 1, load::now());
-                ledger.expect(ordinal, &block.jobs, 1, std::time::Instant::now());
+                let due = std::time::Instant::now();
+                ledger.expect(ordinal, &block.jobs, 1, due);
                 load::insert(&mut connection, &block).await?;
-                ledger.inserted(ordinal, std::time::Instant::now());
+                ledger.inserted(ordinal, due, std::time::Instant::now());
                 inserted.fetch_add(1, Ordering::Relaxed);
             }
         });
