@@ -30,8 +30,8 @@ pub type RealWorker = Worker<PgLeases, Sender, Reader, Webhooks>;
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
     logs::init(Destination::Stdout, &settings)?;
-    tracing::info!("Starting Action Worker...");
     let shutdown = signals::shutdown_token()?;
+    tracing::info!("Starting Action Worker...");
     let name = unique_name("action-worker");
     let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
         .await

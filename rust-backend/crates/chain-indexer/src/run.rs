@@ -20,8 +20,8 @@ pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
     logs::init(Destination::Stdout, &settings)?;
-    tracing::info!("Starting Chain Indexer...");
     let shutdown = signals::shutdown_token()?;
+    tracing::info!("Starting Chain Indexer...");
     let chains = configured(&settings)?;
     let database_url = settings.database_url()?;
     check_nodes(&chains).await?;

@@ -19,8 +19,8 @@ const INDEXER_HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
-    tracing::info!("Starting AgentAuri...");
     let shutdown = signals::shutdown_token()?;
+    tracing::info!("Starting AgentAuri...");
     let (settings, servers) = servers::provided(settings)?;
     let chains = chains(&settings)?;
     if chains.is_empty() {

@@ -109,8 +109,8 @@ pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
     logs::init(Destination::Stdout, &settings)?;
-    tracing::info!("Starting Event Processor...");
     let shutdown = signals::shutdown_token()?;
+    tracing::info!("Starting Event Processor...");
     let name = unique_name("event-processor");
     let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
         .await
