@@ -8,14 +8,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr as _, SqlStr};
 
 use crate::Result;
 use crate::pool::{FRESH, works};
 
 /// Our statements look up by key whatever they are asked, so each has one plan; to make it anew
 /// each time costs as much as to run it.
-const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan";
+const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan; ";
 /// After this time a connection is closed: PostgreSQL keeps what it learns of tables and plans as
 /// long as one lives.
 const KEPT_FOR: Duration = Duration::from_mins(10);
@@ -25,6 +25,8 @@ const KEPT_FOR: Duration = Duration::from_mins(10);
 pub(crate) struct Sessions {
     /// Knows where to.
     pool: PgPool,
+    /// What each connection begins with.
+    preamble: SqlStr,
     free: Arc<Mutex<Vec<Session>>>,
 }
 
@@ -38,8 +40,10 @@ pub(crate) struct Session {
 }
 
 impl Sessions {
-    pub(crate) fn of(pool: PgPool) -> Self {
-        Self { pool, free: Arc::default() }
+    /// Connections where `pool` leads to, on each of which `prepared` is run once.
+    pub(crate) fn of(pool: PgPool, prepared: &'static str) -> Self {
+        let preamble = AssertSqlSafe(format!("{GENERIC_PLANS}{prepared}")).into_sql_str();
+        Self { pool, preamble, free: Arc::default() }
     }
 
     /// One that works.
@@ -50,7 +54,7 @@ impl Sessions {
             }
         }
         let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
-        sqlx::raw_sql(GENERIC_PLANS).execute(&mut connection).await?;
+        sqlx::raw_sql(self.preamble.clone()).execute(&mut connection).await?;
         let now = Instant::now();
         Ok(Session { connection, made_at: now, used_at: now })
     }

@@ -43,7 +43,11 @@ const CHAINS_FOR: Duration = Duration::from_millis(500);
 impl PgShards {
     /// The shards as `holder` works on them.
     pub fn new(pool: PgPool, holder: &str) -> Self {
-        Self { sessions: Sessions::of(pool), holder: holder.into(), chains: Arc::default() }
+        Self {
+            sessions: Sessions::of(pool, shard_cursors::PREPARED),
+            holder: holder.into(),
+            chains: Arc::default(),
+        }
     }
 }
 
@@ -88,8 +92,7 @@ impl PgShards {
 
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
         let mut session = self.sessions.take().await?;
-        sqlx::raw_sql("BEGIN").execute(&mut *session).await?;
-        let locked = shard_cursors::lock(&mut session, shards).await?;
+        let locked = shard_cursors::begin_and_lock(&mut session, shards).await?;
         if locked.is_empty() {
             sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
             self.sessions.keep(session);
