@@ -1,7 +1,9 @@
 //! Listens for notifications, rings the bell for each, and keeps the gate.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use event_engine::event::ChainId;
 use event_store::notification_settings::{self, Mode};
 use event_store::{PgPool, StoreError, answered, gate};
 use serde::Deserialize;
@@ -71,7 +73,7 @@ impl Listener {
                 }
                 heard = listener.try_recv() => {
                     let Some(notification) = heard? else { return Ok(()) };
-                    answered(self.hear(&notification, &mut listener)).await?;
+                    self.hear(&notification, &mut listener).await?;
                 }
                 () = tokio::time::sleep(QUIET) => answered(is_there(&mut listener)).await?,
             }
@@ -100,8 +102,16 @@ impl Listener {
         listener: &mut PgListener,
     ) -> Result<(), StoreError> {
         match notification.channel() {
-            NEW_EVENT => self.announcer.received(&event_id(notification.payload())),
-            notification_settings::CHANNEL => self.learn_mode(listener).await?,
+            NEW_EVENT => {
+                let news = News::of(notification.payload());
+                self.announcer.received(&news.event_id);
+                match news.chain_id {
+                    Some(chain_id) => self.wake.ring_for(ChainId(chain_id)),
+                    None => self.wake.ring(),
+                }
+                return Ok(());
+            }
+            notification_settings::CHANNEL => answered(self.learn_mode(listener)).await?,
             _ => {}
         }
         self.wake.ring();
@@ -134,14 +144,20 @@ async fn is_there(listener: &mut PgListener) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The id in a payload, or the payload itself: any role may send one.
-fn event_id(payload: &str) -> String {
-    #[derive(Deserialize)]
-    struct Payload {
-        event_id: String,
+/// What a payload says. Borrowed where it can be: there may be thousands a second.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+struct News<'a> {
+    #[serde(borrow)]
+    event_id: Cow<'a, str>,
+    chain_id: Option<i64>,
+}
+
+impl<'a> News<'a> {
+    /// Any role may send a payload: one that is not ours is shown as it is.
+    fn of(payload: &'a str) -> Self {
+        serde_json::from_str(payload)
+            .unwrap_or(Self { event_id: Cow::Borrowed(payload), chain_id: None })
     }
-    serde_json::from_str(payload)
-        .map_or_else(|_| payload.to_owned(), |payload: Payload| payload.event_id)
 }
 
 #[cfg(test)]
@@ -149,10 +165,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_payload_names_an_event_and_its_chain() {
+        let ours = News::of(r#"{"event_id" : "a\"b", "chain_id" : 1, "block_number" : 2}"#);
+        assert_eq!(ours, News { event_id: "a\"b".into(), chain_id: Some(1) });
+    }
+
+    #[test]
     fn a_payload_that_is_not_ours_is_shown_as_it_is() {
-        assert_eq!(event_id(r#"{"event_id":"a\"b","chain_id":1}"#), "a\"b");
-        for nonsense in ["", "hello", "{", "[]", r#"{"event_id":7}"#, "\u{0}"] {
-            assert_eq!(event_id(nonsense), nonsense);
+        let wrong_chain = r#"{"event_id":"a","chain_id":"1"}"#;
+        for nonsense in ["", "hello", "{", "[]", r#"{"event_id":7}"#, wrong_chain, "\u{0}"] {
+            assert_eq!(News::of(nonsense), News { event_id: nonsense.into(), chain_id: None });
         }
     }
 }

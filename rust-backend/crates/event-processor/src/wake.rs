@@ -1,14 +1,26 @@
 //! The one bell that ends a sleep.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use event_engine::event::ChainId;
 use tokio::sync::Notify;
 
 /// Rings for whoever sleeps, or for the next who would.
 #[derive(Clone, Debug, Default)]
 pub struct Wake {
     bell: Arc<Notify>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What the bells said since it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Shards that were named.
+    pub(crate) shards: BTreeSet<ChainId>,
+    /// Whether a bell rang that named none: anything may have happened.
+    pub(crate) more: bool,
 }
 
 /// What ended a sleep.
@@ -23,7 +35,24 @@ pub enum Woken {
 impl Wake {
     /// Ends the sleep that is under way, or else the next one. Ringing twice is ringing once.
     pub fn ring(&self) {
+        self.hear(|heard| heard.more = true);
+    }
+
+    /// The same, and says in which shard something may have happened.
+    pub fn ring_for(&self, shard: ChainId) {
+        self.hear(|heard| {
+            heard.shards.insert(shard);
+        });
+    }
+
+    fn hear(&self, what: impl FnOnce(&mut Heard)) {
+        what(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
         self.bell.notify_one();
+    }
+
+    /// What was heard; from now on, nothing was.
+    pub(crate) fn heard(&self) -> Heard {
+        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sleeps until somebody rings, at most for `tick`.

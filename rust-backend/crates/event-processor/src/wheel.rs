@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::measures;
 use crate::pace::Pace;
 use crate::shard::Judge;
-use crate::wake::Wake;
+use crate::wake::{Heard, Wake, Woken};
 
 /// Entries in one transaction: enough that its cost is shared, few enough that nobody waits long.
 pub const BATCH_ENTRIES_MAX: u32 = 500;
@@ -65,6 +65,10 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     poll: Duration,
     /// The wait while the store does not answer; zero while it does.
     trouble: Duration,
+    /// A bell ended a sleep, and nothing has been begun or looked for since.
+    is_called: bool,
+    /// The latest survey saw entries that may not be judged yet.
+    is_held: bool,
 }
 
 /// What came of a turn: the shards that were judged.
@@ -85,6 +89,8 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             batch_began: Instant::now(),
             poll: POLL_MIN,
             trouble: Duration::ZERO,
+            is_called: false,
+            is_held: false,
         }
     }
 
@@ -102,6 +108,8 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             batch_began,
             poll,
             trouble,
+            is_called,
+            is_held,
         } = self;
         Wheel {
             judge,
@@ -115,6 +123,8 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             batch_began,
             poll,
             trouble,
+            is_called,
+            is_held,
         }
     }
 }
@@ -131,7 +141,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 // Whatever a bell told of now is looked for when the batch has ended.
                 () = tokio::time::sleep(pause), if judging => {}
-                _ = self.wake.sleep(pause), if !judging => {}
+                woken = self.wake.sleep(pause), if !judging => {
+                    self.is_called = woken == Woken::Rung;
+                }
             }
             self.gate.open();
         }
@@ -143,6 +155,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// Looks, and tells how long to wait. A wait that only a bell could end in time has to be let
     /// by the gate, and what came before the gate was shut has to be looked for.
     async fn pause(&mut self) -> Duration {
+        if self.is_called && self.answers_the_bell() {
+            return TO_ITSELF;
+        }
         let to_itself = TO_ITSELF.saturating_sub(self.batch_began.elapsed());
         if self.at_once().0 == BATCHES_AT_ONCE && !to_itself.is_zero() {
             return to_itself;
@@ -160,8 +175,34 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         if sleep == Sleep::AfterALook { self.look().await } else { pause }
     }
 
+    /// Judges what a bell that ended a sleep has named, and tells whether that will do until the
+    /// batch has ended: a survey would say the same, a round trip later. It is asked where the bell
+    /// may have meant more, where entries wait that ring no more, and where a shard is not as it
+    /// usually is.
+    fn answers_the_bell(&mut self) -> bool {
+        let Heard { shards, more } = self.wake.heard();
+        let now = Instant::now();
+        let is_usual = |shard| {
+            let pace = self.paces.get(shard);
+            pace.is_some_and(|pace| !pace.is_alone() && pace.rest(now).is_zero())
+        };
+        let answers = !more
+            && !shards.is_empty()
+            && !self.is_held
+            && self.tasks.is_empty()
+            && self.trouble.is_zero()
+            && shards.iter().all(is_usual);
+        if answers {
+            self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX);
+        }
+        answers
+    }
+
     /// Surveys the shards, begins what there is to do, and tells how long to wait for news.
     async fn look(&mut self) -> Duration {
+        self.is_called = false;
+        // Whatever was said until now, the survey sees.
+        self.wake.heard();
         let survey = self.judge.shards.survey(BATCH_ENTRIES_MAX).await;
         self.judge.audience.turned(survey.is_ok());
         match survey {
@@ -212,6 +253,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         } else if !batch.is_empty() {
             pause = pause.min(TO_ITSELF.saturating_sub(waited));
         }
+        self.is_held = survey.held;
         if survey.held {
             pause = pause.min(self.next_poll());
         }
@@ -220,6 +262,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
 
     fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32) {
         self.turns += 1;
+        self.is_called = false;
         self.batch_began = Instant::now();
         for shard in &shards {
             self.paces.entry(*shard).or_default().latest_turn = self.turns;

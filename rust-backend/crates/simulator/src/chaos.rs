@@ -87,7 +87,7 @@ async fn befall(world: &World, misfortune: Misfortune) {
             end_database(world, misfortune == Misfortune::DatabaseCrashes);
             away(world, |weather| &mut weather.database).await;
             // Every listener connects again, and rings.
-            world.notify();
+            world.notify(None);
         }
         Misfortune::RedisAway => away(world, |weather| &mut weather.redis).await,
         Misfortune::RedisWiped => world.stream().wipe(),

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use event_engine::event::ChainId;
 use event_processor::wake::Wake;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -129,8 +130,9 @@ impl World {
         bells.push((life.clone(), wake.clone()));
     }
 
-    /// Somebody notified: the bells ring a little later, or not at all, or twice.
-    pub fn notify(&self) {
+    /// Somebody notified, of one shard or of any: the bells ring a little later, or not at all, or
+    /// twice.
+    pub fn notify(&self, shard: Option<ChainId>) {
         for (life, wake) in locked(&self.bells).iter() {
             let (lost, doubled) = {
                 let weather = self.weather();
@@ -143,7 +145,10 @@ impl World {
                 tokio::spawn(async move {
                     pause(&world, 0, BELL_MS_MAX).await;
                     life.pass().await;
-                    wake.ring();
+                    match shard {
+                        Some(shard) => wake.ring_for(shard),
+                        None => wake.ring(),
+                    }
                 });
             }
         }

@@ -1,5 +1,6 @@
 //! Those who write events: they commit out of order, roll back, change their minds and dawdle.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use event_engine::event::{ChainId, EventName};
@@ -143,8 +144,14 @@ fn commit(world: &World, name: &str, transaction: Transaction) -> Result<(), Fau
     for (shard, position, noted) in &entries {
         world.say(&format!("{name} wrote {noted:?} on {shard} at {position:?}"));
     }
-    if entries.iter().any(|(_, _, noted)| matches!(noted, Noted::Event(..))) {
-        world.notify();
+    let shards: BTreeSet<ChainId> = entries
+        .iter()
+        .filter(|(_, _, noted)| matches!(noted, Noted::Event(..)))
+        .map(|(shard, ..)| *shard)
+        .collect();
+    for shard in shards {
+        // A bell of an invalidation names no shard.
+        world.notify(Some(shard).filter(|_| world.dice.chance(0.8)));
     }
     Ok(())
 }

@@ -17,11 +17,12 @@ pub enum Saw {
 }
 
 impl Saw {
-    /// The longest sleep after it, with what a timer may be late.
+    /// The longest time until the next, with what a timer may be late.
     fn sleep_max(self) -> Duration {
         let sleep_ms = match self {
             Self::Held => 20,
-            Self::Nothing => 500,
+            // At its end a bell may begin a batch, which has as long to itself.
+            Self::Nothing => 500 + 20,
             Self::Trouble => 2_000,
         };
         Duration::from_millis(sleep_ms + 2)
