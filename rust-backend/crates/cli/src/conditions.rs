@@ -118,7 +118,7 @@ fn restored(vitals: &Vitals) -> Condition {
         let shards = shards.join(", ");
         (false, format!("those of chains {shards} are from before a dump and restore"))
     };
-    let remedy = "nothing is judged until they are set anew";
+    let remedy = "nothing is judged until SELECT renumber_restored_log() has been run";
     let section = "a-cursor-from-before-a-dump-and-restore";
     condition("cursor_restored", "Cursors", (ok, says), remedy, section)
 }

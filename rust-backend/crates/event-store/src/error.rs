@@ -24,11 +24,12 @@ pub enum StoreError {
         /// The shard.
         chain_id: i64,
     },
-    /// A cursor lies beyond every transaction of this cluster: the database was restored from a
-    /// dump, and what is new would never be judged. Stop and see docs/development/setup.md.
+    /// A cursor or an entry lies beyond every transaction of this cluster: the database was restored
+    /// from a dump, and what is new would never be judged. The log has to be renumbered.
     #[error(
-        "shard {chain_id} was judged further than this cluster's transactions reach: the database \
-         was restored from a dump; see \"Moving the database\" in docs/development/setup.md"
+        "shard {chain_id} reaches further than this cluster's transactions: the database was \
+         restored from a dump; SELECT renumber_restored_log() lets judging go on (\"Moving the \
+         database\" in docs/development/setup.md)"
     )]
     Restored {
         /// The shard.

@@ -8,30 +8,16 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::{Result, StoreError, jobs};
 
-/// The chains that have entries: a jump from chain to chain through the log's key.
-pub(crate) async fn chains(connection: &mut PgConnection) -> Result<Vec<i64>> {
-    let chains = sqlx::query_scalar!(
+/// One look at all shards: a jump from chain to chain through the log's key, and a probe on each
+/// side of the horizon.
+pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> Result<Survey> {
+    let rows = sqlx::query!(
         r#"WITH RECURSIVE shards (chain_id) AS (
                SELECT min(chain_id) FROM event_log
                UNION ALL
                SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
                FROM shards s WHERE s.chain_id IS NOT NULL
-           )
-           SELECT chain_id AS "chain_id!" FROM shards WHERE chain_id IS NOT NULL"#,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(chains)
-}
-
-/// One look at the shards of `chains`: a probe on each side of the horizon.
-pub(crate) async fn survey(
-    connection: &mut PgConnection,
-    chains: &[i64],
-    entries_max: u32,
-) -> Result<Survey> {
-    let rows = sqlx::query!(
-        r#"WITH horizon (xmin, xmax) AS (
+           ), horizon (xmin, xmax) AS (
                SELECT pg_snapshot_xmin(now.snapshot), pg_snapshot_xmax(now.snapshot)
                FROM pg_current_snapshot() AS now (snapshot)
            )
@@ -40,14 +26,15 @@ pub(crate) async fn survey(
                    FROM (SELECT FROM event_log l
                          WHERE l.chain_id = s.chain_id AND l.xid < h.xmin
                            AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                         LIMIT $2) AS ready) AS "ready!",
-                  EXISTS (SELECT FROM event_log l
-                          WHERE l.chain_id = s.chain_id AND l.xid >= h.xmin) AS "held!",
-                  coalesce(c.xid >= h.xmax, false) AS "restored!"
-           FROM unnest($1::bigint[]) AS s (chain_id)
+                         LIMIT $1) AS ready) AS "ready!",
+                  coalesce(latest.xid >= h.xmin, false) AS "held!",
+                  coalesce(greatest(c.xid, latest.xid) >= h.xmax, false) AS "restored!"
+           FROM shards s
            CROSS JOIN horizon h
-           LEFT JOIN shard_cursors c USING (chain_id)"#,
-        chains,
+           LEFT JOIN shard_cursors c USING (chain_id)
+           LEFT JOIN LATERAL (SELECT l.xid FROM event_log l WHERE l.chain_id = s.chain_id
+                              ORDER BY l.xid DESC, l.seq DESC LIMIT 1) AS latest ON true
+           WHERE s.chain_id IS NOT NULL"#,
         i64::from(entries_max),
     )
     .fetch_all(connection)

@@ -1,8 +1,7 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, Event, EventName};
@@ -27,27 +26,12 @@ pub struct PgShards {
     sessions: Sessions,
     /// Names this processor in the cursor row.
     holder: Arc<str>,
-    /// The chains that had entries when it was last looked for them.
-    chains: Arc<Mutex<Option<Chains>>>,
 }
-
-#[derive(Clone, Debug)]
-struct Chains {
-    ids: Arc<[i64]>,
-    seen_at: Instant,
-}
-
-/// How long a new chain may go unseen while the known ones have entries to judge.
-const CHAINS_FOR: Duration = Duration::from_millis(500);
 
 impl PgShards {
     /// The shards as `holder` works on them.
     pub fn new(pool: PgPool, holder: &str) -> Self {
-        Self {
-            sessions: Sessions::of(pool, shard_cursors::PREPARED),
-            holder: holder.into(),
-            chains: Arc::default(),
-        }
+        Self { sessions: Sessions::of(pool, shard_cursors::PREPARED), holder: holder.into() }
     }
 }
 
@@ -65,27 +49,9 @@ impl Shards for PgShards {
 }
 
 impl PgShards {
-    fn known_chains(&self) -> Option<Arc<[i64]>> {
-        let chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = chains.as_ref().filter(|chains| chains.seen_at.elapsed() < CHAINS_FOR);
-        fresh.map(|chains| Arc::clone(&chains.ids))
-    }
-
     async fn surveyed(&self, entries_max: u32) -> Result<Survey> {
         let mut session = self.sessions.take().await?;
-        let known = self.known_chains();
-        let mut survey = match &known {
-            Some(chains) => shard_cursors::survey(&mut session, chains, entries_max).await?,
-            None => Survey::default(),
-        };
-        if survey.ready.is_empty() && !survey.held {
-            let chains: Arc<[i64]> = shard_cursors::chains(&mut session).await?.into();
-            if known.as_ref() != Some(&chains) {
-                survey = shard_cursors::survey(&mut session, &chains, entries_max).await?;
-            }
-            *self.chains.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Chains { ids: chains, seen_at: Instant::now() });
-        }
+        let survey = shard_cursors::survey(&mut session, entries_max).await?;
         self.sessions.keep(session);
         Ok(survey)
     }

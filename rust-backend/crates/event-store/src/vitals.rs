@@ -11,7 +11,7 @@ use crate::Result;
 pub struct Vitals {
     /// Age in seconds of the oldest event of each shard that waits to be judged; 0 where none does.
     pub oldest_unjudged: Vec<(ChainId, f64)>,
-    /// Shards whose cursor is of another cluster: the database has been dumped and restored.
+    /// Shards whose cursor or log is of another cluster: the database has been dumped and restored.
     pub restored: Vec<ChainId>,
     /// Age in seconds of the oldest open transaction that has written; 0 where none is seen.
     pub oldest_writing_transaction_seconds: f64,
@@ -41,8 +41,10 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
                FROM shards s WHERE s.chain_id IS NOT NULL
            )
            SELECT s.chain_id AS "chain_id!",
-                  coalesce(c.xid >= pg_snapshot_xmax(pg_current_snapshot()), false)
-                      AS "restored!",
+                  coalesce(greatest(c.xid, (SELECT l.xid FROM event_log l
+                                            WHERE l.chain_id = s.chain_id
+                                            ORDER BY l.xid DESC, l.seq DESC LIMIT 1))
+                           >= pg_snapshot_xmax(pg_current_snapshot()), false) AS "restored!",
                   coalesce((SELECT CASE WHEN isfinite(e.created_at)
                                    THEN extract(epoch FROM now() - e.created_at) END
                             FROM (SELECT event_id, event_timestamp FROM event_log l

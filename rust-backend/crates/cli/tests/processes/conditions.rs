@@ -68,7 +68,7 @@ async fn a_cursor_from_before_a_dump_and_restore_is_named() {
     Row::new("unreachable").insert(&bed.pool).await.expect("inserted");
     run(&bed, "INSERT INTO shard_cursors (chain_id, xid) VALUES (1, '999999999')").await;
     let says = "those of chains 1 are from before a dump and restore";
-    assert_named(&bed, "cursor_restored", says, "set anew").await;
+    assert_named(&bed, "cursor_restored", says, "renumber_restored_log()").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -237,13 +237,55 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
 }
 
 #[tokio::test]
-async fn a_cursor_from_another_cluster_is_told_instead_of_judging_past_it() {
+async fn a_log_from_another_cluster_is_told_instead_of_judging_past_it() {
     let bed = Bed::start().await;
     let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '99999999999', 5)";
     sqlx::query(query).execute(&bed.pool).await.expect("restored");
     Row::new("e").insert(&bed.pool).await.expect("inserted");
     let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
     assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
+    let query = "DELETE FROM shard_cursors; UPDATE event_log SET xid = '99999999999'";
+    sqlx::raw_sql(query).execute(&bed.pool).await.expect("restored before anything was judged");
+    let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
+    assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
+}
+
+#[tokio::test]
+async fn a_restored_log_is_judged_on_from_where_it_was_dumped() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let insert = async |prefix: &str| {
+        for number in 0..30 {
+            let chain_id = i64::from(number % 3);
+            let row = Row { chain_id, ..Row::new(&format!("{prefix}{number}")) };
+            row.insert(&bed.pool).await.expect("inserted");
+        }
+    };
+    let at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'processor'";
+    insert("judged").await;
+    let processor = start(&bed).await;
+    eventually("the first are judged", async || judged(&bed).await == 30).await;
+    drop(processor);
+    eventually("it has stopped", async || bed.count(at_work).await == 0).await;
+    insert("waiting").await;
+    let too_early = sqlx::query("SELECT renumber_restored_log()").execute(&bed.pool).await;
+    assert!(too_early.expect_err("refused").to_string().contains("nothing to renumber"));
+
+    // A cluster that is younger than the one of the dump, twice.
+    for round in 0..2 {
+        for table in ["event_log", "shard_cursors"] {
+            let query = format!("UPDATE {table} SET xid = (xid::text::bigint + 10^11)::text::xid8");
+            sqlx::query(sqlx::AssertSqlSafe(query)).execute(&bed.pool).await.expect("restored");
+        }
+        insert(&format!("new{round}-")).await;
+        let renumbered = bed.count("SELECT renumber_restored_log()").await;
+        assert_eq!(renumbered, 60 + 30 * round);
+    }
+
+    let _processor = start(&bed).await;
+    eventually("the rest is judged", async || judged(&bed).await == 120).await;
+    assert_eq!(jobs(&bed).await, 120, "each once");
+    assert_eq!(bed.count("SELECT count(DISTINCT event_id) FROM jobs").await, 120);
 }
 
 async fn start(bed: &Bed) -> DropGuard {
