@@ -81,8 +81,11 @@ struct Herald {
 }
 
 impl Audience for Herald {
-    fn judged(&self, entries: &[Entry], jobs: Vec<JobId>) {
+    fn decided(&self, jobs: Vec<JobId>) {
         self.outlet.leave(jobs);
+    }
+
+    fn judged(&self, entries: &[Entry]) {
         measures::lateness(entries);
         for entry in entries {
             if let Subject::Event { row: Some(event), .. } = &entry.subject {

@@ -79,14 +79,17 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         let portions = claim.commit(&plans).await?;
         took.commit = began.elapsed();
         measures::stages(took);
+        let jobs = plans.iter().flat_map(|plan| &plan.jobs).map(|job| job.id);
+        self.audience.decided(jobs.collect());
+        // So that they are on their way before we go on.
+        tokio::task::yield_now().await;
         let mut judged = Vec::with_capacity(portions.len());
         for ((portion, plan), state) in portions.iter().zip(&plans).zip(states) {
             let Some(cursor) = plan.cursor else { continue };
             self.memory.keep(portion.shard, cursor, state);
             measures::judged(portion, plan);
             report(plan.tally);
-            let jobs = plan.jobs.iter().map(|job| job.id).collect();
-            self.audience.judged(&portion.entries[..plan.tally.entries], jobs);
+            self.audience.judged(&portion.entries[..plan.tally.entries]);
             judged.push(portion.shard);
         }
         Ok(judged)

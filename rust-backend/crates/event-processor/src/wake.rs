@@ -50,14 +50,28 @@ impl Wake {
         self.bell.notify_one();
     }
 
+    fn has_news(&self) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.more || !heard.shards.is_empty()
+    }
+
     /// What was heard; from now on, nothing was.
     pub(crate) fn heard(&self) -> Heard {
         std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sleeps until somebody rings, at most for `tick`.
+    /// Sleeps until somebody rings, at most for `tick`. What has been [heard](Self::heard) since it
+    /// rang ends no sleep.
     pub async fn sleep(&self, tick: Duration) -> Woken {
-        match tokio::time::timeout(tick, self.bell.notified()).await {
+        let rung = async {
+            loop {
+                self.bell.notified().await;
+                if self.has_news() {
+                    break;
+                }
+            }
+        };
+        match tokio::time::timeout(tick, rung).await {
             Ok(()) => Woken::Rung,
             Err(_) => Woken::Tick,
         }
@@ -75,5 +89,17 @@ mod tests {
         wake.ring();
         assert_eq!(wake.sleep(Duration::from_mins(1)).await, Woken::Rung);
         assert_eq!(wake.sleep(Duration::ZERO).await, Woken::Tick);
+    }
+
+    #[tokio::test]
+    async fn a_bell_that_has_been_heard_already_ends_no_sleep() {
+        let wake = Wake::default();
+        wake.ring_for(ChainId(1));
+        wake.heard();
+        assert_eq!(wake.sleep(Duration::from_millis(1)).await, Woken::Tick);
+        wake.ring_for(ChainId(1));
+        wake.heard();
+        wake.ring_for(ChainId(2));
+        assert_eq!(wake.sleep(Duration::from_mins(1)).await, Woken::Rung);
     }
 }

@@ -38,8 +38,10 @@ const TROUBLE_MAX: Duration = Duration::from_secs(2);
 
 /// What hears of each batch after it is committed.
 pub trait Audience: Send + Sync + 'static {
-    /// These entries were judged, and these jobs are new.
-    fn judged(&self, entries: &[Entry], jobs: Vec<JobId>);
+    /// These jobs are new. Somebody waits for them.
+    fn decided(&self, jobs: Vec<JobId>);
+    /// These entries were judged. Told behind the jobs.
+    fn judged(&self, entries: &[Entry]);
     /// The loop went round; the store answered, or it did not.
     fn turned(&self, answered: bool);
 }

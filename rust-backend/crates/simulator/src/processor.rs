@@ -37,9 +37,11 @@ pub async fn run(
 struct Herald(Outlet);
 
 impl Audience for Herald {
-    fn judged(&self, _entries: &[Entry], jobs: Vec<JobId>) {
+    fn decided(&self, jobs: Vec<JobId>) {
         self.0.leave(jobs);
     }
+
+    fn judged(&self, _entries: &[Entry]) {}
 
     fn turned(&self, _answered: bool) {}
 }
