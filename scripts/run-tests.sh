@@ -25,7 +25,7 @@ MEETS_HYPERTABLE='binary(judging) or binary(acting) or binary(processes) and not
 step_setup() {
     # shellcheck source=scripts/setup.sh
     source scripts/setup.sh
-    need_apt perl shellcheck
+    need_apt perl python3 shellcheck
     need_postgres
     need_redis
     need_timescaledb

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS event_log (
     invalidated      BOOLEAN,
     -- Or the block that the chain's checkpoint was set to.
     checkpoint_block BIGINT,
+    -- When it was written, by this database: `created_at` is whatever the writer says.
+    logged_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (chain_id, xid, seq),
     CONSTRAINT event_log_event_or_checkpoint CHECK (
         num_nonnulls(event_id, event_timestamp, revision, invalidated)
@@ -64,6 +66,9 @@ $$;
 CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    -- Of an earlier life of the same name, where the event was deleted and came again.
+    DELETE FROM replaced_events r USING earlier
+    WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
     INSERT INTO replaced_events
     SELECT earlier.* FROM later JOIN earlier USING (id, "timestamp")
     WHERE later.block_hash <> earlier.block_hash;

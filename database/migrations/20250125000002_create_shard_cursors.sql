@@ -18,36 +18,40 @@ CREATE TABLE IF NOT EXISTS shard_cursors (
     updated_at        TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- After a dump was restored into another cluster, whose transaction ids are smaller: gives the
--- restored entries places in front of all that this cluster will ever write, in the order they had,
--- and moves the cursors along. What was judged stays judged, what was not will be. Entries that this
--- cluster has written already stay where they are: they name the transaction that wrote their rows,
--- or at least their `seq` goes on where the dump's ended. Gives the number of entries that are still
--- to be judged.
+-- Which cluster the log's transaction ids are of: a row that names the transaction that wrote it.
+-- In a physical copy it still does. A dump that is restored writes the row anew, in a transaction
+-- of the new cluster, and then the ids of the log and its cursors are not this cluster's.
+CREATE TABLE IF NOT EXISTS log_origin (
+    singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
+    xid       XID8    NOT NULL DEFAULT pg_current_xact_id()
+);
+INSERT INTO log_origin DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- A row's own transaction id is the lower half of what `xid` says in full.
+CREATE OR REPLACE FUNCTION log_is_restored() RETURNS BOOLEAN
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT xmin::text::bigint <> xid::text::bigint & 4294967295 FROM log_origin;
+$$;
+
+-- After a restore: gives the restored entries places in front of all that this cluster has written
+-- and ever will, in the order they had, and moves the cursors along. What was judged stays judged,
+-- what was not will be. Gives the number of entries that are still to be judged.
+--
+-- A dump brings its triggers behind its rows, so nothing is logged before all is restored, and
+-- whatever is not younger than the row of `log_origin` is of the dump.
 CREATE OR REPLACE FUNCTION renumber_restored_log() RETURNS BIGINT
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
-    next_xid XID8;
-    last_seq BIGINT;
+    restored_age INTEGER;
 BEGIN
-    LOCK TABLE shard_cursors, event_log IN ACCESS EXCLUSIVE MODE;
-    next_xid := pg_snapshot_xmax(pg_current_snapshot());
-    IF NOT EXISTS (SELECT FROM shard_cursors WHERE xid >= next_xid
-                   UNION ALL SELECT FROM event_log WHERE xid >= next_xid) THEN
+    LOCK TABLE log_origin, shard_cursors, event_log IN ACCESS EXCLUSIVE MODE;
+    IF NOT log_is_restored() THEN
         RAISE EXCEPTION 'the log and its cursors are of this cluster: nothing to renumber'
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    SELECT max(seq) INTO last_seq FROM (
-        SELECT seq FROM event_log WHERE xid >= next_xid
-        UNION ALL SELECT seq FROM shard_cursors
-    ) AS restored;
+    SELECT age(xmin) INTO restored_age FROM log_origin;
     WITH restored AS (
-        DELETE FROM event_log
-        WHERE xid >= next_xid OR xid = '0'
-            OR (seq <= last_seq
-                -- A row's own is of 32 bits; in a savepoint it is another one than its entry's.
-                AND xmin::text::bigint <> xid::text::bigint & 4294967295)
-        RETURNING *
+        DELETE FROM event_log WHERE age(xmin) >= restored_age RETURNING *
     ), renumbered AS (
         SELECT *, row_number() OVER (PARTITION BY chain_id ORDER BY xid, seq) AS place
         FROM restored
@@ -56,11 +60,14 @@ BEGIN
         SET xid = '0',
             seq = (SELECT count(*) FROM renumbered r
                    WHERE r.chain_id = c.chain_id AND (r.xid, r.seq) <= (c.xid, c.seq))
+        WHERE age(c.xmin) >= restored_age
     )
     INSERT INTO event_log (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
-                           checkpoint_block) OVERRIDING SYSTEM VALUE
-    SELECT chain_id, '0', place, event_id, event_timestamp, revision, invalidated, checkpoint_block
+                           checkpoint_block, logged_at) OVERRIDING SYSTEM VALUE
+    SELECT chain_id, '0', place, event_id, event_timestamp, revision, invalidated,
+           checkpoint_block, logged_at
     FROM renumbered;
+    UPDATE log_origin SET xid = pg_current_xact_id();
     RETURN (SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)
             WHERE (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0)));
 END

@@ -1,8 +1,13 @@
--- One thing to do: a match of a trigger, for one of its actions. Written in the transaction that
--- moves the cursor past the event; Redis only carries ids of what is due.
+-- One thing to do: a match of a trigger, for one of its actions, or its retraction. A match is
+-- written in the transaction that moves the cursor past the event; Redis only carries ids of what
+-- is due.
 CREATE TABLE IF NOT EXISTS jobs (
-    -- A function of (trigger, action, event, revision): deciding twice adds nothing.
+    -- A function of (trigger, action, event, revision): deciding twice adds nothing. A retraction's
+    -- is one of the job that it retracts.
     id                UUID        PRIMARY KEY,
+    -- The job whose message may have arrived, although the chain has taken its event back. NULL: a
+    -- match. Written when no attempt of that job is under way, and none will begin.
+    retracts          UUID,
     trigger_id        UUID        NOT NULL,
     trigger_version   INTEGER     NOT NULL,
     action_id         TEXT        NOT NULL,
@@ -28,6 +33,14 @@ CREATE TABLE IF NOT EXISTS jobs (
     finished_at       TIMESTAMPTZ,
     -- Why it was cancelled or is dead.
     reason            TEXT,
+    -- A retraction also says which block is gone, which one has its height now, and the height of
+    -- the last block that stayed: what was known when it was written, so that its attempts say one.
+    reorg_old_hash    TEXT,
+    reorg_new_hash    TEXT,
+    reorg_fork_block  BIGINT,
+    CONSTRAINT jobs_retraction CHECK (CASE WHEN retracts IS NULL
+        THEN num_nonnulls(reorg_old_hash, reorg_new_hash, reorg_fork_block) = 0
+        ELSE retracts <> id AND reorg_old_hash IS NOT NULL END),
     CONSTRAINT jobs_state_machine CHECK (CASE state
         WHEN 'pending'   THEN lease_until IS NULL AND lease_holder IS NULL AND finished_at IS NULL
         WHEN 'leased'    THEN lease_until IS NOT NULL AND lease_holder IS NOT NULL

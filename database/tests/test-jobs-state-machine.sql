@@ -1,6 +1,6 @@
 -- Which rows the CHECK of `jobs` lets in: every state with every combination of what goes with it.
 \ir tap.sql
-SELECT pg_temp.plan(13);
+SELECT pg_temp.plan(17);
 
 -- A row is named by its state and by what of it is set. The legal ones:
 CREATE TEMP TABLE legal (combination text PRIMARY KEY);
@@ -38,5 +38,21 @@ SELECT pg_temp.is(
      WHERE legal IS NULL AND outcome <> '23514 jobs_state_machine'),
     NULL, 'each of the other 181 is refused by jobs_state_machine');
 SELECT pg_temp.is((SELECT count(*) FROM tried), 192, '192 combinations were tried');
+
+-- What a retraction has, and a match has not.
+SELECT pg_temp.is(
+    pg_temp.outcome(format(
+        $$INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, chain_id,
+            event_id, event_timestamp, event_revision, triggers_revision,
+            retracts, reorg_old_hash, reorg_new_hash)
+        VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'hook', 1, -1, 'e', 1, 0, 0, %L, %L, %L)$$,
+        retracts, old_hash, new_hash)),
+    expected, description)
+FROM (VALUES
+    (gen_random_uuid(), '0xa', '0xb', 'accepted', 'a retraction names the block that is gone'),
+    (gen_random_uuid(), '0xa', NULL, 'accepted', 'and the other if it is known'),
+    (gen_random_uuid(), NULL, NULL, '23514 jobs_retraction', 'without a block it is refused'),
+    (NULL, '0xa', NULL, '23514 jobs_retraction', 'and a match with one')
+) AS t (retracts, old_hash, new_hash, expected, description);
 
 CALL pg_temp.finish();

@@ -9,7 +9,7 @@ use event_engine::retry::{Next, RetrySchedule};
 use url::Url;
 
 use crate::attempt::{Attempt, Outcome, Told};
-use crate::body::{Body, EventRow, Matched, TriggerName};
+use crate::body::{Body, EventRow, Message, TriggerName};
 use crate::jitter::Jitter;
 use crate::response;
 use crate::secret::SecretContext;
@@ -141,7 +141,9 @@ fn body(assignment: &Assignment) -> Body {
         log_data: assignment.log_data.as_deref(),
     };
     let state = assignment.readings.as_deref();
-    Matched { timestamp: lease.created_at, trigger, event, finality: "instant", state }.body()
+    let retracts = lease.retracts.zip(assignment.reorg.as_ref());
+    let timestamp = lease.created_at;
+    Message { timestamp, trigger, event, finality: "instant", state, retracts }.body()
 }
 
 fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {

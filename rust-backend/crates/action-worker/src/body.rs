@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event_engine::event::Event;
+use event_engine::job::JobId;
+use event_engine::lease::Reorg;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -20,9 +22,9 @@ impl Body {
     }
 }
 
-/// A match, as its receiver is told of it: `event.matched`.
+/// What a receiver is told: `event.matched`, or `event.retracted`.
 #[derive(Clone, Copy, Debug)]
-pub struct Matched<'a> {
+pub struct Message<'a> {
     /// When the job was created: equal over its attempts.
     pub timestamp: DateTime<Utc>,
     /// The trigger that matched.
@@ -34,6 +36,9 @@ pub struct Matched<'a> {
     pub finality: &'a str,
     /// What the stateful functions of the condition said, a JSON object. `None` is sent as `{}`.
     pub state: Option<&'a RawValue>,
+    /// The job of the match that is true no more, and what became of its event's block. `None`: it
+    /// is true.
+    pub retracts: Option<(JobId, &'a Reorg)>,
 }
 
 /// A trigger and the version that matched.
@@ -60,7 +65,7 @@ pub struct EventRow<'a> {
     pub log_data: Option<&'a str>,
 }
 
-impl Matched<'_> {
+impl Message<'_> {
     /// Writes the body.
     pub fn body(&self) -> Body {
         let data = Data {
@@ -68,8 +73,17 @@ impl Matched<'_> {
             event: columns(&self.event),
             finality: self.finality,
             state: self.state.map_or(State::Stateless {}, State::Told),
+            retraction: self.retracts.map(|(job, reorg)| Retraction {
+                retracts: job.0,
+                reorg: Blocks {
+                    fork_block: reorg.fork_block,
+                    old_hash: &reorg.old_hash,
+                    new_hash: reorg.new_hash.as_deref(),
+                },
+            }),
         };
-        let envelope = Envelope { kind: "event.matched", timestamp: Time(self.timestamp), data };
+        let kind = if self.retracts.is_some() { "event.retracted" } else { "event.matched" };
+        let envelope = Envelope { kind, timestamp: Time(self.timestamp), data };
         Body(serde_json::to_string(&envelope).expect("text, numbers and raw JSON can be written"))
     }
 }
@@ -88,6 +102,21 @@ struct Data<'a> {
     event: Columns<'a>,
     finality: &'a str,
     state: State<'a>,
+    #[serde(flatten)]
+    retraction: Option<Retraction<'a>>,
+}
+
+#[derive(Serialize)]
+struct Retraction<'a> {
+    retracts: Uuid,
+    reorg: Blocks<'a>,
+}
+
+#[derive(Serialize)]
+struct Blocks<'a> {
+    fork_block: Option<i64>,
+    old_hash: &'a str,
+    new_hash: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -186,6 +215,10 @@ mod tests {
     }
 
     fn body(event: &Event, state: Option<&RawValue>) -> Body {
+        told(event, state, None)
+    }
+
+    fn told(event: &Event, state: Option<&RawValue>, retracts: Option<(JobId, &Reorg)>) -> Body {
         let trigger = TriggerName {
             id: Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a),
             name: "low-score",
@@ -193,7 +226,8 @@ mod tests {
         };
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
         let event = EventRow { event, created_at, topics: None, log_data: None };
-        Matched { timestamp: created(), trigger, event, finality: "instant", state }.body()
+        let timestamp = created();
+        Message { timestamp, trigger, event, finality: "instant", state, retracts }.body()
     }
 
     #[test]
@@ -203,6 +237,31 @@ mod tests {
             body(&event(Some(arguments)), None).as_str(),
             include_str!("../tests/golden/event.matched.json").trim_end()
         );
+    }
+
+    #[test]
+    fn a_retraction_is_told_byte_for_byte_as_the_golden_file_says() {
+        let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
+        let event = Event { invalidated: true, ..event(Some(arguments)) };
+        let job = JobId(Uuid::from_u128(0x0b30_b630_7616_8768_90e3_3804_29d0_799e));
+        let reorg = Reorg {
+            fork_block: Some(9_499_998),
+            old_hash: event.block_hash.clone(),
+            new_hash: Some(format!("0x{}", "ef".repeat(32))),
+        };
+        assert_eq!(
+            told(&event, None, Some((job, &reorg))).as_str(),
+            include_str!("../tests/golden/event.retracted.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_block_of_which_nothing_is_known_is_null() {
+        let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
+        let job = JobId(Uuid::nil());
+        let body = told(&event(None), None, Some((job, &reorg)));
+        let says = r#""reorg":{"fork_block":null,"old_hash":"0xab","new_hash":null}}}"#;
+        assert!(body.as_str().ends_with(says), "{body:?}");
     }
 
     #[test]

@@ -14,8 +14,11 @@ use crate::measures;
 const PERIOD: Duration = Duration::from_millis(250);
 /// A due job whose id was pushed so long before the ids that wait now was lost on its way.
 const LOST_AFTER: Duration = Duration::from_secs(1);
-/// Ids pushed in one sweep.
+/// Ids pushed in one sweep, fewer where as many wait already.
 const PUSHED_MAX: u64 = 10_000;
+/// Ids pushed in each sweep, however many wait: what was lost, and what is due again, must not wait
+/// until readers have caught up with processors.
+const PUSHED_ALWAYS: u64 = 200;
 /// Leases taken back in one sweep.
 const EXPIRED_MAX: i64 = 1_000;
 /// Sweeps between two looks for entries of the queue that a dead worker left.
@@ -63,13 +66,10 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
         }
         // What waits in the queue already need not be pushed again on top.
         let waiting = self.queue.length().await?;
-        let room = PUSHED_MAX.saturating_sub(waiting);
-        let mut due = Vec::new();
-        if room > 0 {
-            let behind = self.inbox.behind().await?;
-            let unpushed_for = behind.saturating_add(LOST_AFTER);
-            due = self.leases.unpushed(unpushed_for, i64::try_from(room)?).await?;
-        }
+        let room = PUSHED_MAX.saturating_sub(waiting).max(PUSHED_ALWAYS);
+        let behind = self.inbox.behind().await?;
+        let unpushed_for = behind.saturating_add(LOST_AFTER);
+        let due = self.leases.unpushed(unpushed_for, i64::try_from(room)?).await?;
         if !due.is_empty() {
             self.queue.push(&due).await?;
         }

@@ -60,7 +60,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
         restored(&vitals),
         queue(&status),
         overdue(&vitals),
-        clock(clock_offset_seconds),
+        clock(clock_offset_seconds, vitals.clock_set_back_seconds),
     ];
     let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;
     Ok(Picture {
@@ -111,13 +111,8 @@ fn writing(status: &Status) -> Condition {
 }
 
 fn restored(vitals: &Vitals) -> Condition {
-    let shards: Vec<String> = vitals.restored.iter().map(ToString::to_string).collect();
-    let (ok, says) = if shards.is_empty() {
-        (true, "are of this database".to_owned())
-    } else {
-        let shards = shards.join(", ");
-        (false, format!("those of chains {shards} are from before a dump and restore"))
-    };
+    let says = if vitals.restored { "are from before a dump and restore" } else { "are its own" };
+    let (ok, says) = (!vitals.restored, says.to_owned());
     let remedy = "nothing is judged until SELECT renumber_restored_log() has been run";
     let section = "a-cursor-from-before-a-dump-and-restore";
     condition("cursor_restored", "Cursors", (ok, says), remedy, section)
@@ -145,10 +140,12 @@ fn overdue(vitals: &Vitals) -> Condition {
     condition("jobs_overdue", "Jobs overdue", (ok, says), remedy, "jobs-are-overdue")
 }
 
-fn clock(offset: f64) -> Condition {
-    let ok = offset.abs() <= CLOCK_SECONDS_MAX;
+fn clock(offset: f64, set_back: f64) -> Condition {
+    let ok = offset.abs() <= CLOCK_SECONDS_MAX && set_back <= CLOCK_SECONDS_MAX;
     let says = if ok {
         "agree within a second".to_owned()
+    } else if set_back > CLOCK_SECONDS_MAX {
+        format!("the database's has gone back by {set_back:.0} s or more: leases and retries wait")
     } else {
         let way = if offset > 0.0 { "ahead of" } else { "behind" };
         format!("the database's is {:.1} s {way} this machine's", offset.abs())

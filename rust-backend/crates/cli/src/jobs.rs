@@ -31,6 +31,7 @@ fn list(jobs: &[Job], json: bool) -> Result<()> {
     let rows = jobs.iter().map(|job| {
         [
             job.id.to_string(),
+            if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
             job.state.clone(),
             job.attempts.to_string(),
             output::or_dash(job.trigger_name.as_deref()),
@@ -39,7 +40,7 @@ fn list(jobs: &[Job], json: bool) -> Result<()> {
             job.event_id.clone(),
         ]
     });
-    let headings = ["ID", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+    let headings = ["ID", "TELLS", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
     output::table(headings, rows.collect(), "No such job.");
     Ok(())
 }
@@ -57,6 +58,7 @@ fn show(shown: Shown, json: bool) -> Result<()> {
     }
     let Shown { job, attempts } = shown;
     let rows = vec![
+        ["retracts".to_owned(), output::or_dash(job.retracts)],
         ["state".to_owned(), job.state],
         ["reason".to_owned(), output::or_dash(job.reason)],
         ["trigger".to_owned(), output::or_dash(job.trigger_name)],

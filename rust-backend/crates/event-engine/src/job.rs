@@ -26,6 +26,13 @@ impl JobId {
         name.part(&revision.to_be_bytes());
         Self(name.end())
     }
+
+    /// Names the retraction of a job: there is one, whoever finds that it is due.
+    pub fn of_retraction(retracted: Self) -> Self {
+        let mut name = Name::begin("agentauri retraction");
+        name.part(retracted.0.as_bytes());
+        Self(name.end())
+    }
 }
 
 impl fmt::Display for JobId {
@@ -89,6 +96,8 @@ mod tests {
         let job = JobId::of(trigger, "hook", &event("1-0xaa-0"), 0);
         assert_eq!(trigger.to_string(), "bdfa27db-cb53-8cb0-bd44-79882abd2a57");
         assert_eq!(job.to_string(), "0b30b630-7616-8768-90e3-380429d0799e");
+        let retraction = JobId::of_retraction(job);
+        assert_eq!(retraction.to_string(), "74c1ccd0-764e-8dbe-a7d1-8e911862797b");
     }
 
     #[test]

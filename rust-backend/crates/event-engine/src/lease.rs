@@ -27,6 +27,19 @@ pub struct Lease {
     pub revision: i32,
     /// When it was decided: the `timestamp` of every attempt's body.
     pub created_at: DateTime<Utc>,
+    /// The job that it retracts; `None`: it tells of a match.
+    pub retracts: Option<JobId>,
+}
+
+/// How the chain took an event back, as far as it was known when the retraction was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reorg {
+    /// The height of the last block that stayed.
+    pub fork_block: Option<i64>,
+    /// The hash of the event's block, which is gone.
+    pub old_hash: String,
+    /// The hash of the block that has its height now.
+    pub new_hash: Option<String>,
 }
 
 /// A leased job and what it is about.
@@ -40,7 +53,7 @@ pub struct Assignment {
     pub action_type: String,
     /// Where it goes, and how; or why the stored configuration does not read.
     pub action: Result<ActionConfig, String>,
-    /// The event, at the revision that matched.
+    /// The event, as it was at the revision that matched.
     pub event: Event,
     /// When it was inserted; the epoch if that is no time between it and the year 9999.
     pub event_created_at: DateTime<Utc>,
@@ -50,6 +63,8 @@ pub struct Assignment {
     pub log_data: Option<String>,
     /// What the trigger's state said of the event: a JSON object.
     pub readings: Option<Box<RawValue>>,
+    /// A retraction: what became of the event's block.
+    pub reorg: Option<Reorg>,
 }
 
 /// What was loaded for some leases.

@@ -83,6 +83,12 @@ impl Number {
         }
     }
 
+    /// The shortest text that [`Number::parse_plain`] reads as the same number: idle zeros may be
+    /// more than it takes.
+    pub fn shortest(&self) -> String {
+        self.decimal().normalized().to_plain_string()
+    }
+
     /// The number for arithmetic. Do not compare with it: the equality of `bigdecimal` 0.4.11
     /// overflows for some operands, the reason why this type has its own.
     pub fn decimal(&self) -> BigDecimal {

@@ -28,18 +28,38 @@ pub(crate) fn describe() {
         ("agentauri_incomparable_total", "Conditions and groups that lacked a value"),
         ("agentauri_events_late_total", "Events too late for a trigger's state"),
         ("agentauri_batches_failed_total", "Batches that were rolled back"),
+        ("agentauri_wakes_total", "What ended a wait of the judging loop"),
+        ("agentauri_jobs_left_to_sweep_total", "Jobs whose ids were not pushed at once"),
     ];
     for (name, text) in counters {
         describe_counter!(name, text);
     }
+    // Shown from the start: a series that comes with the first trouble has no rate in it.
+    left_to_sweep(0);
     let seconds = Unit::Seconds;
     describe_histogram!(
         "agentauri_batch_stage_seconds",
         seconds,
         "What a batch spends its time on"
     );
-    let text = "From an event's created_at, by the database's clock, to its judgement";
+    describe_histogram!("agentauri_survey_seconds", seconds, "A look at what is to be judged");
+    let text = "From an event's entry in the log, by the database's clock, to its judgement";
     describe_histogram!("agentauri_judged_after_seconds", seconds, text);
+}
+
+/// A wait of the loop ended: by a `bell`, by a `batch` that ended, or by its `time`.
+pub(crate) fn woken(why: &'static str) {
+    counter!("agentauri_wakes_total", "why" => why).increment(1);
+}
+
+/// A look at what is to be judged took so long.
+pub(crate) fn surveyed(took: Duration) {
+    histogram!("agentauri_survey_seconds").record(took);
+}
+
+/// Ids could not be pushed now.
+pub(crate) fn left_to_sweep(jobs: usize) {
+    counter!("agentauri_jobs_left_to_sweep_total").increment(jobs as u64);
 }
 
 /// A batch was committed.

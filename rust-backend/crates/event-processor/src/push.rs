@@ -4,6 +4,8 @@ use event_engine::job::JobId;
 use event_engine::port::JobQueue;
 use tokio::sync::mpsc;
 
+use crate::measures;
+
 /// Batches of ids that wait for the queue. Beyond it they are left to the sweep.
 const BATCHES_WAITING_MAX: usize = 256;
 /// Batches that go over together.
@@ -16,7 +18,9 @@ pub struct Outlet(mpsc::Sender<Vec<JobId>>);
 impl Outlet {
     /// Leaves ids to be pushed. Where too many wait already, they are left to the sweep.
     pub fn leave(&self, ids: Vec<JobId>) {
-        if !ids.is_empty() && self.0.try_send(ids).is_err() {
+        let jobs = ids.len();
+        if jobs > 0 && self.0.try_send(ids).is_err() {
+            measures::left_to_sweep(jobs);
             tracing::debug!("The queue is slow; the sweep pushes these jobs");
         }
     }
@@ -40,6 +44,7 @@ async fn empty<Q: JobQueue>(queue: Q, mut waiting: mpsc::Receiver<Vec<JobId>>) {
             }
             Ok(()) => {}
             Err(error) => {
+                measures::left_to_sweep(ids.len());
                 if !down {
                     tracing::warn!(%error, "The queue does not answer; judging goes on");
                 }

@@ -38,7 +38,7 @@ fn describe() {
     let gauges = [
         ("agentauri_database_up", "1 while the vital signs can be read"),
         ("agentauri_oldest_unjudged_seconds", "Age of a shard's oldest event not yet judged"),
-        ("agentauri_shard_restored", "1 where a shard's cursor is from before a dump and restore"),
+        ("agentauri_log_restored", "1 where the log is from before a dump and restore"),
         (
             "agentauri_oldest_writing_transaction_seconds",
             "Age of the oldest open transaction that has written: judging waits for it",
@@ -50,6 +50,10 @@ fn describe() {
         ("agentauri_jobs_overdue", "Jobs due for more than a second, counted up to 10,000"),
         ("agentauri_oldest_overdue_job_seconds", "Since when the oldest of them has been due"),
         ("agentauri_clock_offset_seconds", "The database's clock minus this process's"),
+        (
+            "agentauri_clock_set_back_seconds",
+            "By how much the database's clock has gone back at least",
+        ),
     ];
     for (name, text) in gauges {
         describe_gauge!(name, text);
@@ -58,11 +62,10 @@ fn describe() {
 
 fn show(vitals: &Vitals) {
     for (shard, age) in &vitals.oldest_unjudged {
-        let shard_label = shard.to_string();
-        let restored = i32::from(vitals.restored.contains(shard));
-        gauge!("agentauri_shard_restored", "chain_id" => shard_label.clone()).set(restored);
-        gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => shard_label).set(*age);
+        gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => shard.to_string()).set(*age);
     }
+    gauge!("agentauri_log_restored").set(i32::from(vitals.restored));
+    gauge!("agentauri_clock_set_back_seconds").set(vitals.clock_set_back_seconds);
     let (overdue, oldest) = vitals.jobs_overdue;
     gauge!("agentauri_jobs_overdue").set(float(overdue));
     gauge!("agentauri_oldest_overdue_job_seconds").set(oldest);

@@ -140,11 +140,15 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
-                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    measures::woken("batch");
+                    self.ended(ended);
+                }
                 // Whatever a bell told of now is looked for when the batch has ended.
-                () = tokio::time::sleep(pause), if judging => {}
+                () = tokio::time::sleep(pause), if judging => measures::woken("time"),
                 woken = self.wake.sleep(pause), if !judging => {
                     self.is_called = woken == Woken::Rung;
+                    measures::woken(if self.is_called { "bell" } else { "time" });
                 }
             }
             self.gate.open();
@@ -174,7 +178,11 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return self.next_poll();
         }
         self.poll = POLL_MIN;
-        if sleep == Sleep::AfterALook { self.look().await } else { pause }
+        if sleep == Sleep::Now {
+            return pause;
+        }
+        let pause = self.look().await;
+        if self.at_once().0 > 0 { pause.min(TO_ITSELF) } else { pause }
     }
 
     /// Judges what a bell that ended a sleep has named, and tells whether that will do until the
@@ -205,7 +213,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         self.is_called = false;
         // Whatever was said until now, the survey sees.
         self.wake.heard();
+        let began = Instant::now();
         let survey = self.judge.shards.survey(BATCH_ENTRIES_MAX).await;
+        measures::surveyed(began.elapsed());
         self.judge.audience.turned(survey.is_ok());
         match survey {
             Ok(survey) => self.begin(&survey),

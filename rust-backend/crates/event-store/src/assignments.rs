@@ -1,8 +1,9 @@
 //! All that a worker needs to act on a lease: the event, the trigger's name, the configuration of
 //! the action in the version that matched.
 
+use event_engine::event::Event;
 use event_engine::job::JobId;
-use event_engine::lease::{Assignment, Lease, Loaded};
+use event_engine::lease::{Assignment, Lease, Loaded, Reorg};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -55,21 +56,29 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
     let rows = sqlx::query!(
         r#"SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
                   a.config::text AS "config!",
-                  e.id, e.chain_id, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
-                  e.event_type, e.registry, e."timestamp",
+                  e.id AS "id!", e.chain_id AS "chain_id!", e.block_number AS "block_number!",
+                  e.block_hash AS "block_hash!", e.transaction_hash AS "transaction_hash!",
+                  e.log_index AS "log_index!", e.event_type AS "event_type!",
+                  e.registry AS "registry!", e."timestamp" AS "timestamp!",
                   CASE WHEN e.created_at BETWEEN 'epoch' AND '9999-12-31Z' THEN e.created_at
                        ELSE 'epoch' END AS "created_at!",
                   e.agent_id::text AS agent_id, e.data::text AS data, e.address,
-                  to_jsonb(e.topics)::text AS topics, e.log_data, e.invalidated, e.revision,
-                  CASE WHEN isfinite(e.created_at)
-                       THEN (extract(epoch FROM e.created_at) * 1000)::bigint
-                       ELSE 0 END AS "inserted_at_ms!", j.readings::text AS readings
+                  to_jsonb(e.topics)::text AS topics, e.log_data,
+                  e.invalidated AS "invalidated!", e.revision AS "revision!",
+                  0::bigint AS "inserted_at_ms!", j.readings::text AS readings,
+                  j.reorg_old_hash, j.reorg_new_hash, j.reorg_fork_block
            FROM unnest($1::uuid[]) AS leased (id)
            CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = leased.id LIMIT 1) AS j
            CROSS JOIN LATERAL (
                SELECT * FROM events
                WHERE events.id = j.event_id AND events."timestamp" = j.event_timestamp
                  AND events."timestamp" BETWEEN $2 AND $3
+                 AND (events.revision = j.event_revision OR events.block_hash = j.reorg_old_hash)
+               UNION ALL
+               (SELECT * FROM replaced_events r
+                WHERE r.id = j.event_id AND r."timestamp" = j.event_timestamp
+                  AND r.block_hash = j.reorg_old_hash AND r.revision >= j.event_revision
+                ORDER BY r.revision)
                LIMIT 1
            ) AS e
            CROSS JOIN LATERAL (
@@ -80,8 +89,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                WHERE trigger_id = j.trigger_id AND action_id = j.action_id
                  AND version = j.action_version
                LIMIT 1
-           ) AS a
-           WHERE e.revision = j.event_revision"#,
+           ) AS a"#,
         &ids,
         earliest,
         latest,
@@ -94,18 +102,35 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
         .into_iter()
         .filter_map(|row| {
             let lease = (*by_id.get(&JobId(row.job_id))?).clone();
-            let event = event!(row);
+            let reorg = reorg(row.reorg_old_hash, row.reorg_new_hash, row.reorg_fork_block);
             Some(Assignment {
-                lease,
                 trigger_name: row.trigger_name,
                 action_type: row.action_type,
                 action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
-                event,
+                event: as_leased(&lease, event!(row)),
+                lease,
                 event_created_at: row.created_at,
                 topics: row.topics.and_then(|topics| serde_json::from_str(&topics).ok()),
                 log_data: row.log_data,
                 readings: row.readings.and_then(|text| RawValue::from_string(text).ok()),
+                reorg,
             })
         })
         .collect())
+}
+
+/// A retraction says the same in all of its attempts, whatever becomes of the row meanwhile.
+fn as_leased(lease: &Lease, event: Event) -> Event {
+    match lease.retracts {
+        Some(_) => Event { invalidated: true, revision: lease.revision, ..event },
+        None => event,
+    }
+}
+
+fn reorg(
+    old_hash: Option<String>,
+    new_hash: Option<String>,
+    fork_block: Option<i64>,
+) -> Option<Reorg> {
+    old_hash.map(|old_hash| Reorg { fork_block, old_hash, new_hash })
 }

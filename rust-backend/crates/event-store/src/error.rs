@@ -24,17 +24,14 @@ pub enum StoreError {
         /// The shard.
         chain_id: i64,
     },
-    /// A cursor or an entry lies beyond every transaction of this cluster: the database was restored
-    /// from a dump, and what is new would never be judged. The log has to be renumbered.
+    /// The log's transaction ids are another cluster's: the database was restored from a dump, and
+    /// what is new might never be judged. The log has to be renumbered.
     #[error(
-        "shard {chain_id} reaches further than this cluster's transactions: the database was \
-         restored from a dump; SELECT renumber_restored_log() lets judging go on (\"Moving the \
+        "the database was restored from a dump, and its log still has the transaction ids of \
+         another cluster; SELECT renumber_restored_log() lets judging go on (\"Moving the \
          database\" in docs/development/setup.md)"
     )]
-    Restored {
-        /// The shard.
-        chain_id: i64,
-    },
+    Restored,
     /// A stored row says what our own code never writes. Stop and look at it.
     #[error("{table}.{column} of {id}: {problem}")]
     BrokenRow {

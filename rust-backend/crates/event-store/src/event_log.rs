@@ -12,6 +12,8 @@ use crate::{Result, StoreError};
 #[derive(Debug)]
 pub(crate) struct StoredEntry {
     pub(crate) position: Position,
+    /// When it was written, unix milliseconds.
+    pub(crate) logged_at_ms: i64,
     pub(crate) subject: StoredSubject,
 }
 
@@ -61,7 +63,8 @@ pub(crate) async fn next(
                   c.block_time AS "block_time?", c.holder = $3 AS is_continued,
                   (SELECT revision FROM trigger_set) AS "triggers_revision!",
                   l.xid::text AS "xid?", l.seq AS "seq?",
-                  l.event_id, l.event_timestamp, l.revision, l.invalidated, l.checkpoint_block
+                  l.event_id, l.event_timestamp, l.revision, l.invalidated, l.checkpoint_block,
+                  (extract(epoch FROM l.logged_at) * 1000)::bigint AS logged_at_ms
            FROM unnest($1::bigint[]) WITH ORDINALITY AS s (chain_id, place)
            LEFT JOIN shard_cursors c ON c.chain_id = s.chain_id
            LEFT JOIN LATERAL (
@@ -109,7 +112,8 @@ pub(crate) async fn next(
             }
         };
         if let Some(portion) = portions.last_mut() {
-            portion.entries.push(StoredEntry { position, subject });
+            let logged_at_ms = row.logged_at_ms.unwrap_or_default();
+            portion.entries.push(StoredEntry { position, logged_at_ms, subject });
         }
     }
     Ok((triggers_revision, portions))

@@ -36,7 +36,8 @@ pub(crate) use event;
 const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 
 /// The rows of these names, as they are now, and how many of the names were read: where the
-/// arguments together are too long, only the first names are, at least one.
+/// arguments together are too long, only the first names are, at least one. When they were inserted
+/// is left to the log's entries: a row says what its writer likes.
 ///
 /// The bounds on the block time keep the other chunks of a hypertable out of it. Each row is looked
 /// up by its key: joined, the planner may rather go through all rows between these bounds.
@@ -53,7 +54,7 @@ pub(crate) async fn by_name(
         r#"SELECT place AS "place!", id, chain_id, block_number, block_hash, transaction_hash,
                   log_index, event_type, registry, "timestamp", agent_id, address,
                   CASE WHEN bytes_before < $5 THEN data::text END AS data, invalidated, revision,
-                  inserted_at_ms AS "inserted_at_ms!", bytes_before >= $5 AS "beyond!"
+                  0::bigint AS "inserted_at_ms!", bytes_before >= $5 AS "beyond!"
            FROM (SELECT *, coalesce(sum(CASE WHEN pg_column_compression(data) IS NULL
                                              THEN pg_column_size(data)
                                              ELSE octet_length(data::text) END) OVER (
@@ -62,10 +63,7 @@ pub(crate) async fn by_name(
                  FROM (SELECT wanted.place, e.id, e.chain_id, e.block_number, e.block_hash,
                               e.transaction_hash, e.log_index, e.event_type, e.registry,
                               e."timestamp", e.agent_id::text AS agent_id, e.address,
-                              e.data, e.invalidated, e.revision,
-                              CASE WHEN isfinite(e.created_at)
-                                   THEN (extract(epoch FROM e.created_at) * 1000)::bigint
-                                   ELSE 0 END AS inserted_at_ms
+                              e.data, e.invalidated, e.revision
                        FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                             AS wanted (id, "timestamp", place)
                        CROSS JOIN LATERAL (

@@ -12,6 +12,8 @@ use crate::Result;
 pub struct Job {
     /// Its id, and the `webhook-id` of its messages.
     pub id: Uuid,
+    /// The job that it retracts.
+    pub retracts: Option<Uuid>,
     /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
     pub state: String,
     /// Attempts started.
@@ -82,9 +84,9 @@ pub struct Filter {
 pub async fn list(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Job>> {
     let jobs = sqlx::query_as!(
         Job,
-        r#"SELECT j.id, j.state, attempts, t.name AS "trigger_name?", trigger_version, action_id,
-                  action_version, chain_id, event_id, event_timestamp, event_revision,
-                  triggers_revision, j.created_at, due_at, finished_at, reason
+        r#"SELECT j.id, retracts, j.state, attempts, t.name AS "trigger_name?",
+                  trigger_version, action_id, action_version, chain_id, event_id, event_timestamp,
+                  event_revision, triggers_revision, j.created_at, due_at, finished_at, reason
            FROM jobs j
            LEFT JOIN triggers t ON t.id = j.trigger_id
            WHERE ($1::text IS NULL OR j.state = $1)

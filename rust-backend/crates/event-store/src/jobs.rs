@@ -7,7 +7,7 @@ use event_engine::job::{JobId, NewJob};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Result, retractions};
 
 /// Why a job is cancelled, word for word in `jobs.reason`.
 pub mod reason {
@@ -55,7 +55,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Cancels what is still pending for revisions below the number given.
+/// Cancels what is still pending for revisions below the number given, and retracts what has been
+/// attempted. What is just under way is retracted when it has ended.
 ///
 /// Locks the others too, so that whoever records an attempt of theirs has either committed before
 /// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
@@ -64,11 +65,11 @@ pub(crate) async fn withdraw(
     withdrawals: &[&(EventName, i32)],
 ) -> Result<()> {
     let (ids, times, below) = withdrawn(withdrawals);
-    sqlx::query_scalar!(
-        r#"SELECT j.id
+    let locked = sqlx::query!(
+        r#"SELECT j.id, j.attempts
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
            JOIN jobs j ON j.event_id = w.id AND j.event_timestamp = w."timestamp"
-                AND j.event_revision < w.below
+                AND j.event_revision < w.below AND j.retracts IS NULL
            ORDER BY j.id
            FOR UPDATE OF j"#,
         &ids as &[&str],
@@ -81,15 +82,17 @@ pub(crate) async fn withdraw(
         r#"UPDATE jobs j SET state = 'cancelled', finished_at = now(), reason = $4
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
            WHERE j.event_id = w.id AND j.event_timestamp = w."timestamp"
-             AND j.event_revision < w.below AND j.lease_until IS NULL AND j.finished_at IS NULL"#,
+             AND j.event_revision < w.below AND j.retracts IS NULL AND j.lease_until IS NULL
+             AND j.finished_at IS NULL"#,
         &ids as &[&str],
         &times,
         &below,
         reason::EVENT_INVALIDATED,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    let attempted = locked.iter().filter(|job| job.attempts > 0).map(|job| job.id);
+    retractions::add(connection, &attempted.collect::<Vec<_>>()).await
 }
 
 /// Withdrawals as arrays for `unnest`.
@@ -102,8 +105,9 @@ pub(crate) fn withdrawn<'a>(
     (ids, times, below)
 }
 
-/// Cancels what the removed triggers still have pending, and says how many jobs that were. What is
-/// under way ends by itself; what is decided meanwhile is cancelled when a worker asks for it.
+/// Cancels what the removed triggers still have pending, and says how many jobs that were. What
+/// they have to retract stays: its message was sent. What is under way ends by itself; what is
+/// decided meanwhile is cancelled when a worker asks for it.
 pub(crate) async fn cancel_of_triggers(
     connection: &mut PgConnection,
     triggers: &[Uuid],
@@ -111,7 +115,7 @@ pub(crate) async fn cancel_of_triggers(
     let done = sqlx::query!(
         "WITH open AS MATERIALIZED (
              SELECT id FROM jobs
-             WHERE trigger_id = ANY($1) AND state = 'pending'
+             WHERE trigger_id = ANY($1) AND state = 'pending' AND retracts IS NULL
              ORDER BY id
              FOR UPDATE
          )

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::jobs::reason;
 use crate::pool::answered;
-use crate::{Result, StoreError, assignments, jobs};
+use crate::{Result, StoreError, assignments, jobs, retractions};
 
 /// The leases in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ impl Leases for PgLeases {
 async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
     let mut transaction = pool.begin().await?;
     move_on(&mut transaction, holder, attempts).await?;
-    record(&mut transaction, attempts).await?;
+    let taken_back = record(&mut transaction, attempts).await?;
+    retractions::add(&mut transaction, &taken_back).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -74,6 +75,7 @@ macro_rules! lease {
             event: EventName { id: $row.event_id, timestamp: $row.event_timestamp },
             revision: $row.event_revision,
             created_at: $row.created_at,
+            retracts: $row.retracts.map(JobId),
         }
     };
 }
@@ -96,13 +98,15 @@ async fn take(
                SELECT job.*
                FROM unnest(ARRAY(SELECT DISTINCT unnest($1::uuid[]) ORDER BY 1)) AS named (id)
                CROSS JOIN LATERAL (
-                   SELECT id, event_id, event_timestamp, event_revision, trigger_id FROM jobs
+                   SELECT id, retracts, event_id, event_timestamp, event_revision, trigger_id
+                   FROM jobs
                    WHERE jobs.id = named.id AND lease_until IS NULL AND finished_at IS NULL
                      AND due_at <= now()
                    FOR UPDATE SKIP LOCKED
                ) AS job
            ), asked AS (
                SELECT due.id, CASE
+                   WHEN due.retracts IS NOT NULL THEN NULL
                    WHEN e.revision IS NULL THEN $4
                    WHEN e.invalidated OR e.revision <> due.event_revision THEN $5
                    WHEN t.state = 'removed' THEN $6
@@ -128,7 +132,8 @@ async fn take(
            FROM asked
            WHERE jobs.id = asked.id
            RETURNING jobs.id, state, attempts, trigger_id, trigger_version, action_id,
-                     action_version, event_id, event_timestamp, event_revision, created_at"#,
+                     action_version, event_id, event_timestamp, event_revision, created_at,
+                     retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
@@ -145,7 +150,8 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
     let ids: Vec<Uuid> = back.iter().map(|(lease, _)| lease.id.0).collect();
     let numbers: Vec<i32> = back.iter().map(|(lease, _)| lease.attempt).collect();
     let delays: Vec<f64> = back.iter().map(|(_, delay)| delay.as_secs_f64()).collect();
-    sqlx::query!(
+    let mut transaction = pool.begin().await?;
+    let given = sqlx::query!(
         "WITH held AS MATERIALIZED (
              SELECT jobs.id, back.delay
              FROM unnest($2::uuid[], $3::integer[], $4::double precision[])
@@ -159,14 +165,19 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
                          lease_until = NULL, due_at = now() + make_interval(secs => held.delay),
                          pushed_at = '-infinity'
          FROM held
-         WHERE jobs.id = held.id",
+         WHERE jobs.id = held.id
+         RETURNING jobs.id, attempts",
         holder,
         &ids,
         &numbers,
         &delays,
     )
-    .execute(pool)
+    .fetch_all(&mut *transaction)
     .await?;
+    // Of an event that was taken back meanwhile, an earlier attempt may have arrived.
+    let attempted = given.iter().filter(|job| job.attempts > 0).map(|job| job.id);
+    retractions::add(&mut transaction, &attempted.collect::<Vec<_>>()).await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -216,7 +227,11 @@ async fn move_on(
     Ok(())
 }
 
-async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) -> Result<()> {
+/// Gives the jobs whose event was taken back.
+async fn record(
+    transaction: &mut PgTransaction<'static>,
+    attempts: &[Attempt],
+) -> Result<Vec<Uuid>> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
     let kinds: Vec<&str> = attempts.iter().map(|a| a.action_type.as_str()).collect();
@@ -233,14 +248,15 @@ async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) 
     let times = || attempts.iter().map(|a| a.lease.event.timestamp);
     let (earliest, latest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
     // What was lost may turn out delivered: the worker was only slower than its lease.
-    sqlx::query!(
+    let recorded = sqlx::query!(
         "INSERT INTO action_results (job_id, trigger_id, trigger_version, action_id, action_type,
                 chain_id, event_id, event_timestamp, event_revision, attempt, status, duration_ms,
                 http_status, error, response, invalidated)
          SELECT j.id, j.trigger_id, j.trigger_version, j.action_id, ended.kind, j.chain_id,
                 j.event_id, j.event_timestamp, j.event_revision, ended.attempt, ended.status,
                 ended.duration_ms, ended.http_status, ended.error, ended.response,
-                COALESCE(e.invalidated OR e.revision > j.event_revision, false)
+                j.retracts IS NULL
+                AND COALESCE(e.invalidated OR e.revision > j.event_revision, false)
          FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[],
                      $6::smallint[], $7::text[], $8::text[])
               AS ended (id, attempt, kind, status, duration_ms, http_status, error, response)
@@ -256,7 +272,8 @@ async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) 
              http_status = excluded.http_status, error = excluded.error,
              response = excluded.response,
              invalidated = action_results.invalidated OR excluded.invalidated
-         WHERE action_results.status = 'lost'",
+         WHERE action_results.status = 'lost'
+         RETURNING job_id, invalidated",
         &ids,
         &numbers,
         &kinds as &[&str],
@@ -268,9 +285,9 @@ async fn record(transaction: &mut PgTransaction<'static>, attempts: &[Attempt]) 
         earliest,
         latest,
     )
-    .execute(&mut **transaction)
+    .fetch_all(&mut **transaction)
     .await?;
-    Ok(())
+    Ok(recorded.iter().filter(|result| result.invalidated).map(|result| result.job_id).collect())
 }
 
 fn state(outcome: &Outcome) -> &'static str {
@@ -298,7 +315,7 @@ fn reason_of(outcome: &Outcome) -> Option<&str> {
 async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
         r#"SELECT j.id, attempts, j.trigger_id, trigger_version, j.action_id, action_version,
-                  event_id, event_timestamp, event_revision, j.created_at,
+                  event_id, event_timestamp, event_revision, j.created_at, j.retracts,
                   lease_holder AS "lease_holder!", a.action_type AS "action_type?"
            FROM jobs j
            LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id

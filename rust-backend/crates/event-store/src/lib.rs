@@ -27,6 +27,7 @@ pub mod notification_settings;
 pub mod overview;
 mod pool;
 mod replaced_events;
+mod retractions;
 mod sessions;
 mod shard_cursors;
 mod shards;

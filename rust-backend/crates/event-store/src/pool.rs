@@ -26,7 +26,7 @@ const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may take to say that it works.
 const PING_MAX: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is taken without a question.
-pub(crate) const FRESH: Duration = Duration::from_millis(100);
+const FRESH: Duration = Duration::from_millis(100);
 /// A statement that takes longer is logged.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 

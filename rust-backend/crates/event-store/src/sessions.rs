@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr as _, SqlStr};
 
 use crate::Result;
-use crate::pool::{FRESH, works};
+use crate::pool::works;
 
 /// Our statements look up by key whatever they are asked, so each has one plan; to make it anew
 /// each time costs as much as to run it.
 const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan; ";
+/// A connection that was used this recently is taken without a question, which would cost each bell
+/// a round trip: a look every half second keeps one fresh.
+const FRESH: Duration = Duration::from_millis(750);
 /// After this time a connection is closed: PostgreSQL keeps what it learns of tables and plans as
 /// long as one lives.
 const KEPT_FOR: Duration = Duration::from_mins(10);

@@ -17,9 +17,8 @@ pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> R
                UNION ALL
                SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
                FROM shards s WHERE s.chain_id IS NOT NULL
-           ), horizon (xmin, xmax) AS (
-               SELECT pg_snapshot_xmin(now.snapshot), pg_snapshot_xmax(now.snapshot)
-               FROM pg_current_snapshot() AS now (snapshot)
+           ), horizon (xmin) AS (
+               SELECT pg_snapshot_xmin(pg_current_snapshot())
            )
            SELECT s.chain_id AS "chain_id!",
                   (SELECT count(*)
@@ -28,7 +27,7 @@ pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> R
                            AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
                          LIMIT $1) AS ready) AS "ready!",
                   coalesce(latest.xid >= h.xmin, false) AS "held!",
-                  coalesce(greatest(c.xid, latest.xid) >= h.xmax, false) AS "restored!"
+                  (SELECT log_is_restored()) AS "restored!"
            FROM shards s
            CROSS JOIN horizon h
            LEFT JOIN shard_cursors c USING (chain_id)
@@ -39,8 +38,8 @@ pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> R
     )
     .fetch_all(connection)
     .await?;
-    if let Some(row) = rows.iter().find(|row| row.restored) {
-        return Err(StoreError::Restored { chain_id: row.chain_id });
+    if rows.iter().any(|row| row.restored) {
+        return Err(StoreError::Restored);
     }
     let ready = rows.iter().filter(|row| row.ready > 0).map(|row| Ready {
         shard: ChainId(row.chain_id),
@@ -148,7 +147,13 @@ pub(crate) async fn advance(
                            $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
                     AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
                             event_timestamp, event_revision, readings, chain_id)
-               ON CONFLICT (id) DO NOTHING
+               -- What was cancelled because its event had been deleted, which is there again; and
+               -- what nobody was told of before that.
+               ON CONFLICT (id) DO UPDATE
+               SET state = 'pending', finished_at = NULL, reason = NULL, due_at = now(),
+                   pushed_at = now()
+               WHERE jobs.state = 'cancelled'
+                 AND (jobs.reason = $22 OR jobs.reason = $23 AND jobs.attempts = 0)
            )
            UPDATE shard_cursors c
            SET xid = moved.xid::xid8, seq = moved.seq, block_time = moved.block_time,
@@ -186,6 +191,8 @@ pub(crate) async fn advance(
         &jobs.revisions,
         &jobs.readings as &[Option<&str>],
         &jobs.chains,
+        jobs::reason::EVENT_DELETED,
+        jobs::reason::EVENT_INVALIDATED,
     )
     .fetch_all(connection)
     .await?;

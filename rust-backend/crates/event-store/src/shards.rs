@@ -214,7 +214,7 @@ impl Past {
 
     fn joined(
         &self,
-        StoredEntry { position, subject }: StoredEntry,
+        StoredEntry { position, logged_at_ms, subject }: StoredEntry,
         rows: &HashMap<EventName, Event>,
     ) -> Entry {
         let subject = match subject {
@@ -223,8 +223,11 @@ impl Past {
                 let replaced = self.replaced.get(&name).into_iter().flatten();
                 let then = replaced.filter(|then| then.revision >= revision);
                 let content = then.min_by_key(|then| then.revision).or_else(|| rows.get(&name));
-                let row = content
-                    .map(|content| Box::new(Event { revision, invalidated, ..content.clone() }));
+                let row = content.map(|content| {
+                    let content = content.clone();
+                    let inserted_at_ms = logged_at_ms;
+                    Box::new(Event { revision, invalidated, inserted_at_ms, ..content })
+                });
                 let mut later = self.revisions.get(&name).into_iter().flatten();
                 let outgrown = later.any(|(other, at)| *other > revision && *at < position);
                 Subject::Event { name, revision, row, outgrown }

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::{Result, StoreError};
 
-/// Expired rows that a batch deletes on its way: more than it adds, little enough not to be felt.
-const EXPIRED_ROWS_MAX: i64 = 1_000;
+/// Expired rows that a batch deletes on its way, beside as many as it changes: so they end, and it
+/// is not felt.
+const EXPIRED_ROWS_MORE: usize = 500;
 
 /// The groups that are asked for, and those that hold one of the revised events, each with all of
 /// its observations.
@@ -110,7 +111,8 @@ pub(crate) async fn change(
             }
         }
     }
-    drop_rows(connection, shard, &dropped, block_time).await?;
+    let expired_max = i64::try_from(changes.len() + EXPIRED_ROWS_MORE).unwrap_or(i64::MAX);
+    drop_rows(connection, shard, &dropped, (block_time, expired_max)).await?;
     put.store(connection, shard).await
 }
 
@@ -118,7 +120,7 @@ async fn drop_rows(
     connection: &mut PgConnection,
     shard: ChainId,
     dropped: &Columns<'_>,
-    block_time: i64,
+    (block_time, expired_max): (i64, i64),
 ) -> Result<()> {
     sqlx::query!(
         r#"WITH expired AS (
@@ -141,7 +143,7 @@ async fn drop_rows(
         &dropped.triggers,
         &dropped.lineages,
         block_time,
-        EXPIRED_ROWS_MAX,
+        expired_max,
     )
     .execute(connection)
     .await?;

@@ -11,14 +11,17 @@ use crate::Result;
 pub struct Vitals {
     /// Age in seconds of the oldest event of each shard that waits to be judged; 0 where none does.
     pub oldest_unjudged: Vec<(ChainId, f64)>,
-    /// Shards whose cursor or log is of another cluster: the database has been dumped and restored.
-    pub restored: Vec<ChainId>,
+    /// Whether the log is of another cluster: the database has been dumped and restored.
+    pub restored: bool,
     /// Age in seconds of the oldest open transaction that has written; 0 where none is seen.
     pub oldest_writing_transaction_seconds: f64,
     /// How full the notification queue is, 0 to 1.
     pub notification_queue_usage: f64,
     /// Jobs that have been due for more than a second, and age in seconds of the oldest.
     pub jobs_overdue: (i64, f64),
+    /// By how much at least the database's clock has gone back: a batch was committed later than
+    /// now.
+    pub clock_set_back_seconds: f64,
     /// The database's clock.
     pub now: DateTime<Utc>,
 }
@@ -41,10 +44,6 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
                FROM shards s WHERE s.chain_id IS NOT NULL
            )
            SELECT s.chain_id AS "chain_id!",
-                  coalesce(greatest(c.xid, (SELECT l.xid FROM event_log l
-                                            WHERE l.chain_id = s.chain_id
-                                            ORDER BY l.xid DESC, l.seq DESC LIMIT 1))
-                           >= pg_snapshot_xmax(pg_current_snapshot()), false) AS "restored!",
                   coalesce((SELECT CASE WHEN isfinite(e.created_at)
                                    THEN extract(epoch FROM now() - e.created_at) END
                             FROM (SELECT event_id, event_timestamp FROM event_log l
@@ -62,6 +61,9 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
     .await?;
     let rest = sqlx::query!(
         r#"SELECT now() AS "now!", pg_notification_queue_usage() AS "usage!",
+                  log_is_restored() AS "restored!",
+                  (SELECT coalesce(greatest(extract(epoch FROM max(updated_at) - now()), 0), 0)
+                   FROM shard_cursors)::double precision AS "set_back!",
                   (SELECT coalesce(extract(epoch FROM max(now() - began)), 0)::double precision
                    FROM (SELECT xact_start FROM pg_stat_activity
                          WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
@@ -80,11 +82,8 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
     .await?;
     Ok(Vitals {
         oldest_unjudged: shards.iter().map(|row| (ChainId(row.chain_id), row.oldest)).collect(),
-        restored: shards
-            .iter()
-            .filter(|row| row.restored)
-            .map(|row| ChainId(row.chain_id))
-            .collect(),
+        restored: rest.restored,
+        clock_set_back_seconds: rest.set_back,
         oldest_writing_transaction_seconds: rest.writing,
         notification_queue_usage: rest.usage,
         jobs_overdue: (rest.overdue, rest.overdue_oldest),

@@ -28,12 +28,20 @@ const INVALIDATED: u32 = 12;
 /// A server that is away answers nothing: the next transaction tries anew.
 const TRANSACTION_MAX: Duration = Duration::from_secs(5);
 const TIME: i64 = 1_750_000_000;
+/// Rows of a chain in a second of block time: whatever is revised is younger than the hour after
+/// which state takes nothing in.
+const ROWS_A_SECOND: i64 = 64;
 
-/// Triggers that match about half of what is written. The verdict's SQL says the same.
+/// The trigger with state.
+pub const COUNTED: &str = "counted";
+
+/// Triggers that match most of what is written. The verdict's SQL says the same.
 pub fn triggers(url: &str) -> String {
     let triggers = [
         ("validations", "registry: validation"),
         ("low-score", "registry: reputation\n    when: score < 50"),
+        // It observes each event, and its state has to be there after each fault.
+        (COUNTED, "registry: identity\n    group_by: agent_id\n    when: count(30d) >= 1"),
     ];
     trigger_file(url, &triggers)
 }
@@ -129,7 +137,7 @@ impl Writer {
             chain_id: self.chain_id,
             registry: REGISTRIES[dice.random_range(0..REGISTRIES.len())].to_owned(),
             block_number,
-            timestamp: TIME + block_number,
+            timestamp: TIME + block_number / ROWS_A_SECOND,
             ..Row::feedback(&format!("{}-{number}", self.chain_id), dice.random_range(0..100))
         }
     }

@@ -4,12 +4,13 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::round::Outcome;
 
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "FAULT",
     "EVENTS",
     "EXPECTED",
     "JOBS",
     "RETAKEN",
+    "RETRACTED",
     "DELIVERED",
     "AGAIN",
     "LOST",
@@ -37,7 +38,7 @@ pub fn table(outcomes: &[Outcome]) -> Table {
     table
 }
 
-fn row(name: &str, rounds: &[&Outcome]) -> [String; 10] {
+fn row(name: &str, rounds: &[&Outcome]) -> [String; 11] {
     let sum = |count: fn(&Outcome) -> i64| {
         rounds.iter().map(|outcome| count(outcome)).sum::<i64>().to_string()
     };
@@ -51,6 +52,7 @@ fn row(name: &str, rounds: &[&Outcome]) -> [String; 10] {
         sum(|outcome| outcome.verdict.expected),
         sum(|outcome| outcome.verdict.jobs),
         sum(|outcome| outcome.verdict.superseded),
+        sum(|outcome| outcome.verdict.retracted),
         counted(delivered).to_string(),
         counted(again).to_string(),
         sum(|outcome| outcome.verdict.lost),

@@ -9,6 +9,8 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::load::COUNTED;
+
 /// Messages that a receiver got, by their id.
 pub type Messages = BTreeMap<Uuid, Vec<Value>>;
 
@@ -23,13 +25,17 @@ pub struct Verdict {
     pub jobs: i64,
     /// Jobs of revisions that the chain took back after they were judged.
     pub superseded: i64,
+    /// Of these, those that were attempted, and whose retraction was delivered.
+    pub retracted: i64,
     /// Ids that the receiver got.
     pub delivered: usize,
     /// Messages beyond the first of an id: at least once is not exactly once.
     pub again: usize,
-    /// Expected jobs that are not there, not delivered or not received, and entries not judged.
+    /// Expected jobs that are not there, not delivered or not received, what was attempted, taken
+    /// back and not retracted, events that a trigger's state lacks, and entries not judged.
     pub lost: i64,
-    /// Jobs and messages that nothing asks for, and entries judged more than once.
+    /// Jobs, retractions, messages and observations that nothing asks for, and entries judged more
+    /// than once.
     pub doubled: i64,
 }
 
@@ -40,11 +46,16 @@ struct Counted {
     expected: i64,
     jobs: i64,
     superseded: i64,
+    retracted: i64,
+    unretracted: i64,
+    retracted_in_vain: i64,
     missing: i64,
     unreceived: i64,
     unasked: i64,
     twins: i64,
     unknown: i64,
+    forgotten: i64,
+    imagined: i64,
     entries: i64,
     judged: i64,
 }
@@ -53,13 +64,19 @@ struct Counted {
 /// the event's revisions.
 const COUNT: &str = r#"
 WITH matches AS (
-    SELECT t.id AS trigger_id, e.id, e."timestamp", e.revision, e.invalidated
+    SELECT t.id AS trigger_id, t.name AS trigger_name, e.id, e."timestamp", e.revision,
+           e.invalidated
     FROM events e
     JOIN triggers t ON t.name = 'validations' AND e.registry = 'validation'
         OR t.name = 'low-score' AND e.registry = 'reputation'
            AND (e.data ->> 'value')::numeric < 50
+        OR t.name = $2 AND e.registry = 'identity'
 ), expected AS (
     SELECT * FROM matches WHERE NOT invalidated
+), counted AS (
+    SELECT id, revision FROM expected WHERE trigger_name = $2
+), observed AS (
+    SELECT event_id, event_revision FROM trigger_observations
 ), received AS (
     SELECT unnest($1::uuid[]) AS id
 ), known AS (
@@ -68,13 +85,24 @@ WITH matches AS (
     FROM jobs j
     LEFT JOIN matches m ON m.trigger_id = j.trigger_id AND m.id = j.event_id
         AND m."timestamp" = j.event_timestamp
+    WHERE j.retracts IS NULL
+), retractions AS (
+    SELECT * FROM jobs WHERE retracts IS NOT NULL
 )
 SELECT (SELECT count(*) FROM events) AS events,
        (SELECT count(*) FROM expected) AS expected,
        (SELECT count(*) FROM known WHERE is_expected AND state <> 'cancelled') AS jobs,
        (SELECT count(*) FROM known WHERE event_revision < present) AS superseded,
+       (SELECT count(*) FROM retractions WHERE state = 'delivered') AS retracted,
+       (SELECT count(*) FROM known
+        WHERE attempts > 0 AND NOT is_expected
+          AND id NOT IN (SELECT retracts FROM retractions WHERE state = 'delivered')
+       ) AS unretracted,
+       (SELECT count(*) FROM retractions
+        WHERE retracts NOT IN (SELECT id FROM known WHERE attempts > 0 AND NOT is_expected)
+       ) AS retracted_in_vain,
        (SELECT count(*) FROM expected x WHERE NOT EXISTS (
-            SELECT FROM jobs j
+            SELECT FROM known j
             WHERE j.trigger_id = x.trigger_id AND j.event_id = x.id
               AND j.event_timestamp = x."timestamp" AND j.event_revision = x.revision
               AND j.state = 'delivered')) AS missing,
@@ -83,8 +111,10 @@ SELECT (SELECT count(*) FROM events) AS events,
        (SELECT count(*) FROM known
         WHERE NOT coalesce(is_expected OR event_revision < present, false)) AS unasked,
        (SELECT count(*) - count(DISTINCT (trigger_id, action_id, event_id, event_timestamp,
-                                          event_revision)) FROM jobs) AS twins,
+                                          event_revision)) FROM known) AS twins,
        (SELECT count(*) FROM received WHERE id NOT IN (SELECT id FROM jobs)) AS unknown,
+       (SELECT count(*) FROM (TABLE counted EXCEPT ALL TABLE observed) AS missing) AS forgotten,
+       (SELECT count(*) FROM (TABLE observed EXCEPT ALL TABLE counted) AS excess) AS imagined,
        (SELECT count(*) FROM event_log) AS entries,
        (SELECT coalesce(sum(entries_judged), 0)::bigint FROM shard_cursors) AS judged
 "#;
@@ -95,7 +125,8 @@ SELECT (SELECT count(*) FROM events) AS events,
 /// PostgreSQL's.
 pub async fn reach(pool: &PgPool, messages: &Messages) -> Result<Verdict> {
     let received: Vec<Uuid> = messages.keys().copied().collect();
-    let counted: Counted = sqlx::query_as(COUNT).bind(&received).fetch_one(pool).await?;
+    let query = sqlx::query_as(COUNT).bind(&received).bind(COUNTED);
+    let counted: Counted = query.fetch_one(pool).await?;
     // The body of an id is one, however often it comes.
     let altered = messages.values().filter(|bodies| bodies.iter().any(|body| *body != bodies[0]));
     let altered = i64::try_from(altered.count())?;
@@ -106,9 +137,20 @@ pub async fn reach(pool: &PgPool, messages: &Messages) -> Result<Verdict> {
         expected: counted.expected,
         jobs: counted.jobs,
         superseded: counted.superseded,
+        retracted: counted.retracted,
         delivered: messages.len(),
         again: messages.values().map(|bodies| bodies.len() - 1).sum(),
-        lost: counted.missing + counted.unreceived + unjudged,
-        doubled: counted.unasked + counted.twins + counted.unknown + judged_again + altered,
+        lost: counted.missing
+            + counted.unreceived
+            + counted.unretracted
+            + counted.forgotten
+            + unjudged,
+        doubled: counted.unasked
+            + counted.retracted_in_vain
+            + counted.imagined
+            + counted.twins
+            + counted.unknown
+            + judged_again
+            + altered,
     })
 }

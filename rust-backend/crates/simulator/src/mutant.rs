@@ -31,4 +31,6 @@ pub enum Mutant {
     StaleIndex,
     /// A processor believes what it remembers of a shard, although another has judged it since.
     CachedState,
+    /// Only what is not under way when it is taken back is retracted.
+    ForgetsUnderWay,
 }

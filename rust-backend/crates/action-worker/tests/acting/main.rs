@@ -87,6 +87,43 @@ async fn a_withdrawn_job_is_never_run() {
 }
 
 #[tokio::test]
+async fn what_was_told_is_retracted_under_one_id_at_the_same_receiver() {
+    let (bed, told, other) = (Bed::start().await, Receiver::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&told.url(), &[("all", ALL)])).await;
+    let _worker = start(&bed, LOOPBACK, "0s,1h").await;
+    let row = Row::feedback("e", 55);
+    decide(&bed, std::slice::from_ref(&row)).await;
+    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    // From now on the action leads elsewhere, and then another block takes the event's name over.
+    bed.apply(&trigger_file(&other.url(), &[("all", ALL)])).await;
+    let moved = Row { block_hash: "0xbb".to_owned(), ..row };
+    moved.upsert(&bed.pool).await.expect("moved");
+    decide(&bed, &[]).await;
+    eventually("all is delivered", async || state(&bed, "delivered").await == 3).await;
+    let told: Vec<_> = told.messages().clone().into_iter().collect();
+    let is_match =
+        |(_, bodies): &&(_, Vec<serde_json::Value>)| bodies[0]["type"] == "event.matched";
+    let (matches, retractions): (Vec<_>, Vec<_>) = told.iter().partition(is_match);
+    let ([(id, first)], [(_, retraction)]) = (&matches[..], &retractions[..]) else {
+        panic!("a match and its retraction: {told:?}")
+    };
+    assert_eq!(retraction.len(), 1, "one message");
+    let data = &retraction[0]["data"];
+    assert_eq!(retraction[0]["type"], "event.retracted");
+    assert_eq!(data["retracts"], id.to_string());
+    assert_eq!(data["event"]["block_hash"], "0xaa", "the event as it was");
+    assert_eq!(data["event"]["args"], first[0]["data"]["event"]["args"]);
+    assert_eq!(
+        data["reorg"],
+        serde_json::json!(
+        {"fork_block": null, "old_hash": "0xaa", "new_hash": "0xbb"})
+    );
+    let again: Vec<_> = other.messages().values().cloned().collect();
+    assert_eq!(again.len(), 1, "the event of the new block");
+    assert_eq!(again[0][0]["data"]["event"]["block_hash"], "0xbb");
+}
+
+#[tokio::test]
 async fn removing_a_trigger_cancels_what_it_has_pending_and_says_how_many() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL), ("other", "registry: x")])).await;

@@ -1,6 +1,7 @@
 //! The sender against real servers on loopback: what they see, and what they do to it.
 
 mod delivered;
+mod documented;
 mod failed;
 mod receiver;
 mod refused;
@@ -9,13 +10,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use action_worker::attempt::{Attempt, Outcome};
-use action_worker::body::{Body, EventRow, Matched, TriggerName};
+use action_worker::body::{Body, EventRow, Message, TriggerName};
 use action_worker::destination::DestinationPolicy;
 use action_worker::signer::Signer;
 use action_worker::webhook::{SenderOptions, WebhookRequest, WebhookSender};
 use chrono::{DateTime, Utc};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::job::JobId;
+use event_engine::lease::Reorg;
 use url::Url;
 use uuid::Uuid;
 
@@ -32,6 +34,15 @@ fn job() -> JobId {
 }
 
 fn body() -> Body {
+    told(None)
+}
+
+fn retraction_of(job: JobId) -> Body {
+    let reorg = Reorg { fork_block: None, old_hash: "0xaa".to_owned(), new_hash: None };
+    told(Some((job, &reorg)))
+}
+
+fn told(retracts: Option<(JobId, &Reorg)>) -> Body {
     let event = Event {
         name: EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 },
         chain_id: ChainId(1),
@@ -50,7 +61,8 @@ fn body() -> Body {
     };
     let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
-    Matched { timestamp: now(), trigger, event, finality: "instant", state: None }.body()
+    let timestamp = now();
+    Message { timestamp, trigger, event, finality: "instant", state: None, retracts }.body()
 }
 
 fn loopback_allowed() -> DestinationPolicy {

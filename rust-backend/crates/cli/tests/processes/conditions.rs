@@ -66,8 +66,8 @@ async fn an_open_writing_transaction_is_named_with_its_session() {
 async fn a_cursor_from_before_a_dump_and_restore_is_named() {
     let bed = Bed::start().await;
     Row::new("unreachable").insert(&bed.pool).await.expect("inserted");
-    run(&bed, "INSERT INTO shard_cursors (chain_id, xid) VALUES (1, '999999999')").await;
-    let says = "those of chains 1 are from before a dump and restore";
+    run(&bed, "UPDATE log_origin SET xid = '999999999'").await;
+    let says = "are from before a dump and restore";
     assert_named(&bed, "cursor_restored", says, "renumber_restored_log()").await;
 }
 
@@ -112,6 +112,15 @@ async fn a_clock_that_jumped_is_named() {
     assert_named(&bed, "clock_offset", says, "time service").await;
     let offset = json(&bed, "status").await["clock_offset_seconds"].as_f64();
     assert!(offset.is_some_and(|offset| (offset - 3_600.0).abs() < 60.0), "{offset:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_went_back_is_named_although_all_agree() {
+    let bed = Bed::start().await;
+    let in_an_hour = "INSERT INTO shard_cursors (chain_id, updated_at)
+                      VALUES (1, now() + interval '1 hour')";
+    run(&bed, in_an_hour).await;
+    assert_named(&bed, "clock_offset", "gone back by", "time service").await;
 }
 
 /// `status` warns of it, `doctor` fails by it, both in text and in JSON.

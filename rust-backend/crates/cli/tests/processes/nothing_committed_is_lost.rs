@@ -184,7 +184,8 @@ async fn check(
     let stored = bed.count("SELECT count(*) FROM events").await;
     assert_eq!(usize::try_from(stored).expect("small"), committed.len(), "the writers' own books");
     let jobs: Vec<(Uuid, String, i32, String)> = sqlx::query_as(
-        "SELECT id, event_id, event_revision, state FROM jobs WHERE readings IS NULL",
+        "SELECT id, event_id, event_revision, state FROM jobs
+         WHERE readings IS NULL AND retracts IS NULL",
     )
     .fetch_all(&bed.pool)
     .await
@@ -202,19 +203,27 @@ async fn check(
     }
     let known: BTreeSet<Uuid> = jobs.iter().map(|job| job.0).collect();
     assert!(wanted.keys().all(|job| known.contains(job)), "a match without a job");
-    let remembered: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM jobs WHERE readings IS NOT NULL")
-            .fetch_all(&bed.pool)
-            .await
-            .expect("jobs");
+    let remembered: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM jobs WHERE readings IS NOT NULL OR retracts IS NOT NULL",
+    )
+    .fetch_all(&bed.pool)
+    .await
+    .expect("jobs");
     assert!(remembered.len() > 100, "state was in play: {} jobs", remembered.len());
+    let told_in_vain = "SELECT count(*) FROM jobs j JOIN events e ON e.id = j.event_id
+                        LEFT JOIN jobs r ON r.retracts = j.id
+                        WHERE j.retracts IS NULL
+                          AND (j.attempts > 0 AND (e.invalidated OR e.revision > j.event_revision))
+                              <> (r.state IS NOT DISTINCT FROM 'delivered')";
+    assert_eq!(bed.count(told_in_vain).await, 0, "what was attempted and taken back is retracted");
     let known: BTreeSet<Uuid> = known.into_iter().chain(remembered).collect();
     assert!(receiver.messages().keys().all(|job| known.contains(job)), "a message without a job");
 }
 
 /// Judges the whole log again from its beginning, in one piece: jobs and state are the same.
 async fn replay(bed: &Bed) {
-    let remember = "CREATE TABLE lived_jobs AS SELECT id, readings FROM jobs;
+    let remember = "CREATE TABLE lived_jobs AS SELECT id, readings FROM jobs
+                        WHERE retracts IS NULL;
                     CREATE TABLE lived_state AS TABLE trigger_observations;
                     TRUNCATE jobs, shard_cursors, trigger_observations";
     sqlx::raw_sql(remember).execute(&bed.pool).await.expect("kept aside");

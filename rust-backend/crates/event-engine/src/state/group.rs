@@ -76,7 +76,14 @@ impl Group {
             return None;
         }
         let at = self.observations.partition_point(|o| o.place < observation.place);
-        self.observations.insert(at, observation);
+        match self.observations.get_mut(at) {
+            // Its event was deleted, and came again.
+            Some(same) if same.place == observation.place => {
+                self.firings.remove(&same.place);
+                *same = observation;
+            }
+            _ => self.observations.insert(at, observation),
+        }
         self.carry_from(functions, at, Some(at), touched);
         let beyond = self.observations.len().saturating_sub(OBSERVATIONS_MAX + 1);
         if beyond > 0 {

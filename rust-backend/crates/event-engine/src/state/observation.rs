@@ -117,7 +117,7 @@ mod plain {
         number: &Option<Number>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        number.as_ref().map(ToString::to_string).serialize(serializer)
+        number.as_ref().map(Number::shortest).serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(

@@ -237,24 +237,10 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
 }
 
 #[tokio::test]
-async fn a_log_from_another_cluster_is_told_instead_of_judging_past_it() {
-    let bed = Bed::start().await;
-    let query = "INSERT INTO shard_cursors (chain_id, xid, seq) VALUES (1, '99999999999', 5)";
-    sqlx::query(query).execute(&bed.pool).await.expect("restored");
-    Row::new("e").insert(&bed.pool).await.expect("inserted");
-    let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
-    assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
-    let query = "DELETE FROM shard_cursors; UPDATE event_log SET xid = '99999999999'";
-    sqlx::raw_sql(query).execute(&bed.pool).await.expect("restored before anything was judged");
-    let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
-    assert!(matches!(told, StoreError::Restored { chain_id: 1 }), "{told}");
-}
-
-#[tokio::test]
-async fn a_restored_log_is_judged_on_from_where_it_was_dumped() {
+async fn a_restored_log_is_told_and_judged_on_from_where_it_was_dumped() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
-    let insert = async |prefix: &str| {
+    let insert = async |prefix: String| {
         for number in 0..30 {
             let chain_id = i64::from(number % 3);
             let row = Row { chain_id, ..Row::new(&format!("{prefix}{number}")) };
@@ -262,30 +248,94 @@ async fn a_restored_log_is_judged_on_from_where_it_was_dumped() {
         }
     };
     let at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'processor'";
-    insert("judged").await;
-    let processor = start(&bed).await;
-    eventually("the first are judged", async || judged(&bed).await == 30).await;
-    drop(processor);
-    eventually("it has stopped", async || bed.count(at_work).await == 0).await;
-    insert("waiting").await;
-    let too_early = sqlx::query("SELECT renumber_restored_log()").execute(&bed.pool).await;
-    assert!(too_early.expect_err("refused").to_string().contains("nothing to renumber"));
+    let mut events = 0;
+    // Ids far beyond those of the new cluster, among them, and a little beyond.
+    for shift in [100_000_000_000_i64, 0, 40] {
+        insert(format!("judged{shift}-")).await;
+        let processor = start(&bed).await;
+        eventually("the first are judged", async || judged(&bed).await == events + 30).await;
+        drop(processor);
+        eventually("it has stopped", async || bed.count(at_work).await == 0).await;
+        insert(format!("waiting{shift}-")).await;
+        let too_early = sqlx::query("SELECT renumber_restored_log()").execute(&bed.pool).await;
+        assert!(too_early.expect_err("refused").to_string().contains("nothing to renumber"));
 
-    // A cluster that is younger than the one of the dump, twice.
-    for round in 0..2 {
-        for table in ["event_log", "shard_cursors"] {
-            let query = format!("UPDATE {table} SET xid = (xid::text::bigint + 10^11)::text::xid8");
-            sqlx::query(sqlx::AssertSqlSafe(query)).execute(&bed.pool).await.expect("restored");
-        }
-        insert(&format!("new{round}-")).await;
-        let renumbered = bed.count("SELECT renumber_restored_log()").await;
-        assert_eq!(renumbered, 60 + 30 * round);
+        restore(&bed, shift).await;
+        insert(format!("new{shift}-")).await;
+        let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
+        assert!(matches!(told, StoreError::Restored), "{told}");
+        assert_eq!(bed.count("SELECT renumber_restored_log()").await, 60, "shifted by {shift}");
+
+        events += 90;
+        let processor = start(&bed).await;
+        eventually("the rest is judged", async || judged(&bed).await == events).await;
+        drop(processor);
+        eventually("it has stopped", async || bed.count(at_work).await == 0).await;
+        assert_eq!(jobs(&bed).await, events, "each once");
     }
+    let names = "SELECT count(DISTINCT event_id) FROM jobs";
+    assert_eq!(bed.count(names).await, events);
+}
 
+/// Writes the log's tables anew, as a dump does that is restored, of a cluster whose transaction
+/// ids differ by `shift`.
+async fn restore(bed: &Bed, shift: i64) {
+    let mut transaction = bed.strangers.begin().await.expect("a transaction");
+    for table in ["event_log", "shard_cursors", "log_origin"] {
+        let statements = format!(
+            "CREATE TEMP TABLE dumped_{table} ON COMMIT DROP AS TABLE {table};
+             UPDATE dumped_{table} SET xid = (xid::text::bigint + {shift})::text::xid8;
+             TRUNCATE {table};
+             INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE dumped_{table};"
+        );
+        let statements = sqlx::AssertSqlSafe(statements);
+        sqlx::raw_sql(statements).execute(&mut *transaction).await.expect("restored");
+    }
+    transaction.commit().await.expect("restored");
+}
+
+#[tokio::test]
+async fn what_a_writer_says_of_its_own_time_makes_nobody_late() {
+    let bed = Bed::start().await;
+    let state = ("state", "registry: identity\n    when: count(1h) >= 1");
+    bed.apply(&trigger_file(NOWHERE, &[state])).await;
     let _processor = start(&bed).await;
-    eventually("the rest is judged", async || judged(&bed).await == 120).await;
-    assert_eq!(jobs(&bed).await, 120, "each once");
-    assert_eq!(bed.count("SELECT count(DISTINCT event_id) FROM jobs").await, 120);
+    let query = r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
+                       log_index, event_type, registry, "timestamp", created_at)
+                   VALUES ('2099', 1, 1, '0xaa', '0xbb', 0, 'Registered', 'identity', 4102444799,
+                           '2099-12-31')"#;
+    sqlx::query(query).execute(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || judged(&bed).await == 1).await;
+    let now = chrono::Utc::now().timestamp();
+    Row { timestamp: now, ..Row::new("now") }.insert(&bed.pool).await.expect("inserted");
+    eventually("the other is judged", async || judged(&bed).await == 2).await;
+    assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE event_id = 'now'").await, 1);
+}
+
+#[tokio::test]
+async fn an_event_that_was_deleted_and_comes_again_is_told_once() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let _processor = start(&bed).await;
+    let row = Row::new("e");
+    for block in ["0xaa", "0xbb"] {
+        let row = Row { block_hash: block.to_owned(), ..row.clone() };
+        row.insert(&bed.pool).await.expect("inserted");
+        let moved = Row { block_hash: format!("{block}cc"), ..row };
+        moved.upsert(&bed.pool).await.expect("another block takes the name over");
+        eventually("both are judged", async || {
+            bed.count("SELECT count(*) FROM jobs WHERE state = 'pending'").await == 1
+        })
+        .await;
+        // As a worker says that asks for it when its event is gone.
+        let gone = "DELETE FROM events;
+                    UPDATE jobs SET state = 'cancelled', finished_at = now(),
+                           reason = 'event deleted' WHERE state = 'pending'";
+        sqlx::raw_sql(gone).execute(&bed.pool).await.expect("deleted");
+    }
+    row.insert(&bed.pool).await.expect("inserted");
+    let pending = "SELECT count(*) FROM jobs WHERE state = 'pending' AND event_revision = 0";
+    eventually("it is pending again", async || bed.count(pending).await == 1).await;
 }
 
 async fn start(bed: &Bed) -> DropGuard {

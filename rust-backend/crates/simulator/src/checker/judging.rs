@@ -130,8 +130,10 @@ impl Judging {
         {
             return Err(format!("a job is missing: {missing:?}"));
         }
-        if let Some(excess) =
-            jobs.values().find(|job| !self.judged.expected.contains_key(&job.decided.id))
+        if let Some(excess) = jobs
+            .values()
+            .filter(|job| job.retracts.is_none())
+            .find(|job| !self.judged.expected.contains_key(&job.decided.id))
         {
             return Err(format!("nobody decided this job: {excess:?}"));
         }
@@ -161,7 +163,10 @@ fn heard<'a>(
 fn nothing_is_pending(database: &Database, event: &EventName, below: i32) -> Result<(), String> {
     let pending = database.judged.jobs.by_id.values().find(|job| {
         let decided = &job.decided;
-        job.state == State::Pending && decided.event == *event && decided.revision < below
+        job.state == State::Pending
+            && job.retracts.is_none()
+            && decided.event == *event
+            && decided.revision < below
     });
     pending.map_or(Ok(()), |job| Err(format!("a job is pending that was withdrawn: {job:?}")))
 }

@@ -6,7 +6,7 @@ use event_engine::event::EventName;
 use event_engine::job::JobId;
 use event_engine::lease::{Assignment, Lease};
 
-use crate::store::{Database, State};
+use crate::store::{Database, Job, State};
 
 /// A lease that was given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,11 +34,9 @@ impl Leasing {
         now_ms: i64,
     ) -> Result<(), String> {
         for lease in leases {
-            let row = database.rows.get(&lease.event);
-            let stands = row.is_some_and(|it| it.revision == lease.revision && !it.invalidated);
-            let taken_back = withdrawn.get(&lease.event).is_some_and(|it| *it > lease.revision);
-            if !stands || taken_back {
-                return Err(format!("{holder} leased what was taken back: {lease:?}"));
+            match lease.retracts {
+                Some(retracted) => is_over(database, retracted)?,
+                None => is_wanted(database, withdrawn, lease)?,
             }
             let in_force = |it: &Grant| !it.over && it.until_ms >= now_ms;
             if let Some((who, _)) = self.grants_of(lease.id).find(|(_, it)| in_force(it)) {
@@ -88,7 +86,11 @@ impl Leasing {
         now_ms: i64,
     ) -> Result<(), String> {
         let lease = &assignment.lease;
-        let named = JobId::of(lease.trigger.0, &lease.action.0, &lease.event, lease.revision);
+        let told = JobId::of(lease.trigger.0, &lease.action.0, &lease.event, lease.revision);
+        let named = match lease.retracts {
+            Some(retracted) if retracted == told => JobId::of_retraction(told),
+            _ => told,
+        };
         if lease.id != named || assignment.event.revision != lease.revision {
             return Err(format!("{holder} sends something else than was decided: {lease:?}"));
         }
@@ -115,6 +117,32 @@ impl Leasing {
     fn grants_of(&self, job: JobId) -> impl Iterator<Item = (&(JobId, String, i32), &Grant)> {
         let first = (job, String::new(), i32::MIN);
         self.grants.range(first..).take_while(move |((it, ..), _)| *it == job)
+    }
+}
+
+/// The chain has not taken the event back, and nobody was told that it has.
+fn is_wanted(
+    database: &Database,
+    withdrawn: &BTreeMap<EventName, i32>,
+    lease: &Lease,
+) -> Result<(), String> {
+    let row = database.rows.get(&lease.event);
+    let stands = row.is_some_and(|it| it.revision == lease.revision && !it.invalidated);
+    let taken_back = withdrawn.get(&lease.event).is_some_and(|it| *it > lease.revision);
+    let retracted = database.judged.jobs.by_id.contains_key(&JobId::of_retraction(lease.id));
+    if stands && !taken_back && !retracted {
+        return Ok(());
+    }
+    Err(format!("what was taken back was leased: {lease:?}"))
+}
+
+/// No attempt of a job that is retracted is under way or will begin.
+fn is_over(database: &Database, retracted: JobId) -> Result<(), String> {
+    let job = database.judged.jobs.by_id.get(&retracted);
+    let is_open = |job: &&Job| matches!(job.state, State::Pending | State::Leased { .. });
+    match job.filter(is_open) {
+        Some(job) => Err(format!("a job is retracted and goes on: {job:?}")),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! When nothing goes wrong any more: is everything done, and does every job tell its history?
 
 use event_engine::event::ChainId;
+use event_engine::job::JobId;
 use event_engine::lease::AttemptStatus;
 use event_engine::log::Position;
 
@@ -57,6 +58,7 @@ pub(super) fn settled(
     }
     for job in database.judged.jobs.by_id.values() {
         ended_rightly(database, receivers, job)?;
+        is_retracted_if_taken_back(database, job)?;
         let id = job.decided.id;
         let messages = receivers.messages_of(id);
         if messages > leasing.attempts_of(id) {
@@ -69,6 +71,27 @@ pub(super) fn settled(
         }
     }
     Ok(())
+}
+
+/// Whoever may have been told of what was taken back is told so, and nobody else.
+fn is_retracted_if_taken_back(database: &Database, job: &Job) -> Result<(), String> {
+    let jobs = &database.judged.jobs.by_id;
+    let Some(retracted) = job.retracts else {
+        let row = database.rows.get(&job.decided.event);
+        let is_taken_back =
+            row.is_some_and(|row| row.invalidated || row.revision > job.decided.revision);
+        let retraction = JobId::of_retraction(job.decided.id);
+        if job.attempts > 0 && is_taken_back && !jobs.contains_key(&retraction) {
+            return Err(format!("a job was taken back and is not retracted: {job:?}"));
+        }
+        return Ok(());
+    };
+    let later = (job.decided.event.clone(), job.decided.revision + 1);
+    let was_taken_back = database.history.contains_key(&later);
+    match jobs.get(&retracted) {
+        Some(told) if told.attempts > 0 && was_taken_back => Ok(()),
+        told => Err(format!("nothing is to be retracted of {told:?}: {job:?}")),
+    }
 }
 
 fn ended_rightly(database: &Database, receivers: &Receivers, job: &Job) -> Result<(), String> {

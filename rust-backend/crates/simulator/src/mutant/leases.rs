@@ -60,7 +60,17 @@ impl Leases for Desk {
     }
 
     async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<(), Fault> {
-        self.leases.finish(holder, attempts).await
+        let retractions = attempts.iter().map(|attempt| JobId::of_retraction(attempt.lease.id));
+        let unwritten: Vec<JobId> = {
+            let database = self.leases.link.world.database();
+            retractions.filter(|it| !database.judged.jobs.by_id.contains_key(it)).collect()
+        };
+        self.leases.finish(holder, attempts).await?;
+        if self.mutant == Some(Mutant::ForgetsUnderWay) {
+            let mut database = self.leases.link.world.database();
+            database.judged.jobs.by_id.retain(|id, _| !unwritten.contains(id));
+        }
+        Ok(())
     }
 
     async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>, Fault> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use event_engine::decide::decide;
 use event_engine::job::JobId;
 use event_engine::lease::{Attempt, AttemptStatus, Expired, Lease, Outcome};
-use event_engine::port::Leases as _;
+use event_engine::port::{Claim as _, Leases as _};
+use event_engine::state::ShardState;
 
-use super::{Bed, one_job, state};
+use super::{Bed, CHAIN, claimed, entries, one_job, state};
 
 const LONG: Duration = Duration::from_hours(1);
 
@@ -127,6 +129,65 @@ pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
     assert_eq!(state(bed, job).await, "delivered");
 }
 
+/// What was attempted is retracted once it is taken back, whatever became of it, under one id; and
+/// its lease brings the event as it was.
+pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    attempted(bed, job, Outcome::Retry(LONG)).await;
+    taken_back(bed).await;
+    assert_eq!(state(bed, job).await, "cancelled");
+    let lease = retraction_of(bed, job).await.expect("a retraction");
+    assert_eq!((lease.retracts, lease.attempt, lease.revision), (Some(job), 1, 0));
+    let loaded = bed.leases().load(std::slice::from_ref(&lease)).await.expect("loaded");
+    let [about] = &loaded.assignments[..] else { panic!("one assignment: {loaded:?}") };
+    assert_eq!((about.event.revision, about.reorg.is_some()), (0, true));
+    let attempt = ended(lease, AttemptStatus::Delivered, Outcome::Delivered);
+    bed.leases().finish("a", &[attempt]).await.expect("recorded");
+    let states = bed.states().await;
+    assert_eq!(states.len(), 2, "{states:?}");
+    assert_eq!(states[&JobId::of_retraction(job)], "delivered");
+}
+
+/// What is under way when it is taken back is retracted when it has ended, and not before.
+pub async fn what_is_under_way_is_retracted_when_it_ends<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    taken_back(bed).await;
+    assert!(retraction_of(bed, job).await.is_none(), "its message may still be on its way");
+    let attempt = ended(lease, AttemptStatus::Failed, Outcome::Retry(Duration::ZERO));
+    bed.leases().finish("a", &[attempt]).await.expect("recorded");
+    assert!(leased(bed, "a", job, LONG).await.is_none(), "it is not begun again");
+    assert!(retraction_of(bed, job).await.is_some());
+}
+
+/// A lease that is given back did not begin, but an earlier attempt may have arrived.
+pub async fn what_was_given_back_is_retracted_if_it_was_attempted_before<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    attempted(bed, job, Outcome::Retry(Duration::ZERO)).await;
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    taken_back(bed).await;
+    bed.leases().give_back("a", &[(lease, Duration::ZERO)]).await.expect("given back");
+    assert!(retraction_of(bed, job).await.is_some());
+}
+
+/// What nobody was told of is cancelled and not retracted.
+pub async fn what_nobody_was_told_is_not_retracted<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    leased_in_vain(bed, job).await;
+    taken_back(bed).await;
+    assert_eq!(state(bed, job).await, "cancelled");
+    assert!(retraction_of(bed, job).await.is_none());
+}
+
+/// What has to be retracted does not end with its trigger.
+pub async fn a_retraction_outlives_its_trigger<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    attempted(bed, job, Outcome::Delivered).await;
+    taken_back(bed).await;
+    bed.remove().await;
+    assert!(retraction_of(bed, job).await.is_some());
+}
+
 /// What is due is handed out at once if nobody has pushed it yet, and again after so long.
 pub async fn what_is_due_is_pushed_once_in_a_while<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
@@ -145,6 +206,37 @@ pub async fn what_is_due_is_pushed_once_in_a_while<B: Bed>(bed: &B) {
 
 async fn leased<B: Bed>(bed: &B, holder: &str, job: JobId, duration: Duration) -> Option<Lease> {
     bed.leases().take(holder, &[job], duration).await.expect("the store answers").pop()
+}
+
+/// Makes an attempt of a job that ends so.
+async fn attempted<B: Bed>(bed: &B, job: JobId, outcome: Outcome) {
+    let lease = leased(bed, "a", job, LONG).await.expect("a lease");
+    let status = match outcome {
+        Outcome::Delivered => AttemptStatus::Delivered,
+        Outcome::Retry(_) | Outcome::Dead(_) => AttemptStatus::Failed,
+    };
+    bed.leases().finish("a", &[ended(lease, status, outcome)]).await.expect("recorded");
+}
+
+/// The chain takes the event back, and that is judged.
+async fn taken_back<B: Bed>(bed: &B) {
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a1", true).await;
+    bed.commit(transaction).await;
+    let mut left = 1;
+    while left > 0 {
+        let mut claim = claimed(bed, CHAIN, 1_000).await;
+        let index = claim.triggers().await.expect("triggers");
+        let plan = decide(entries(&claim), &index, &mut ShardState::default());
+        left -= plan.withdrawals.len();
+        claim.commit(&[plan]).await.expect("committed");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A lease on the retraction of a job, if there is one.
+async fn retraction_of<B: Bed>(bed: &B, job: JobId) -> Option<Lease> {
+    leased(bed, "a", JobId::of_retraction(job), LONG).await
 }
 
 /// The first lease that runs out, once the clock has moved on.

@@ -35,8 +35,10 @@ pub enum State {
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What was decided.
+    /// What was decided; a retraction's has an id of its own.
     pub decided: NewJob,
+    /// The job that it retracts.
+    pub retracts: Option<JobId>,
     /// The shard it was decided on.
     pub shard: ChainId,
     /// The set of triggers that it was decided by.
@@ -61,6 +63,7 @@ impl Job {
             event: self.decided.event.clone(),
             revision: self.decided.revision,
             created_at: DateTime::from_timestamp_millis(self.created_ms).unwrap_or_default(),
+            retracts: self.retracts,
         }
     }
 
@@ -83,11 +86,13 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Adds what is not there yet; it counts as pushed.
+    /// Adds what is not there yet, or was cancelled because its event had been deleted, which is
+    /// there again, and what nobody was told of before that; it counts as pushed.
     pub fn add(&mut self, shard: ChainId, triggers_revision: i64, jobs: &[NewJob], now_ms: i64) {
         for decided in jobs {
-            self.by_id.entry(decided.id).or_insert_with(|| Job {
+            let job = self.by_id.entry(decided.id).or_insert_with(|| Job {
                 decided: decided.clone(),
+                retracts: None,
                 shard,
                 triggers_revision,
                 state: State::Pending,
@@ -96,6 +101,14 @@ impl Jobs {
                 pushed_ms: Some(now_ms),
                 created_ms: now_ms,
             });
+            let is_wanted_again = match job.state {
+                State::Cancelled("event deleted") => true,
+                State::Cancelled("event invalidated") => job.attempts == 0,
+                _ => false,
+            };
+            if is_wanted_again {
+                (job.state, job.due_ms, job.pushed_ms) = (State::Pending, now_ms, Some(now_ms));
+            }
         }
     }
 
@@ -112,8 +125,8 @@ impl Jobs {
     }
 
     fn cancel(&mut self, why: &'static str, which: impl Fn(&Job) -> bool) {
-        let pending = self.by_id.values_mut().filter(|job| job.state == State::Pending);
-        for job in pending.filter(|job| which(job)) {
+        let pending = |job: &&mut Job| job.state == State::Pending && job.retracts.is_none();
+        for job in self.by_id.values_mut().filter(pending).filter(|job| which(job)) {
             job.state = State::Cancelled(why);
         }
     }
@@ -184,6 +197,37 @@ impl Jobs {
 }
 
 impl Database {
+    /// Retracts those of these jobs of which an attempt has begun, none is under way, and whose
+    /// event was taken back.
+    pub fn retract(&mut self, jobs: &[JobId], now_ms: i64) {
+        for id in jobs {
+            let Some(job) = self.judged.jobs.by_id.get_mut(id) else { continue };
+            let is_leased = matches!(job.state, State::Leased { .. });
+            let row = self.rows.get(&job.decided.event);
+            let is_taken_back =
+                row.is_some_and(|row| row.invalidated || row.revision > job.decided.revision);
+            let retraction = JobId::of_retraction(*id);
+            if job.retracts.is_some() || job.attempts == 0 || is_leased || !is_taken_back {
+                continue;
+            }
+            let written = Job {
+                decided: NewJob { id: retraction, ..job.decided.clone() },
+                retracts: Some(*id),
+                shard: job.shard,
+                triggers_revision: job.triggers_revision,
+                state: State::Pending,
+                attempts: 0,
+                due_ms: now_ms,
+                pushed_ms: None,
+                created_ms: now_ms,
+            };
+            if job.state == State::Pending {
+                job.state = State::Cancelled("event invalidated");
+            }
+            self.judged.jobs.by_id.entry(retraction).or_insert(written);
+        }
+    }
+
     /// Leases what is due, pending and wanted; cancels what is not wanted.
     pub fn take(
         &mut self,
@@ -202,6 +246,7 @@ impl Database {
             wrote = true;
             let rule = self.triggers.rules.get(&job.decided.trigger.0);
             let unwanted = match self.rows.get(&job.decided.event) {
+                _ if job.retracts.is_some() => None,
                 None => Some("event deleted"),
                 Some(row) if row.invalidated || row.revision != job.decided.revision => {
                     Some("event invalidated")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use event_engine::action::{ActionConfig, SecretSource};
 use event_engine::job::JobId;
-use event_engine::lease::{Assignment, Attempt, Expired, Lease, Loaded};
+use event_engine::lease::{Assignment, Attempt, Expired, Lease, Loaded, Reorg};
 use event_engine::port::Leases;
 
 use super::Database;
@@ -55,7 +55,10 @@ impl Leases for FakeLeases {
         let world = &self.link.world;
         let given = self.link.ask(|| {
             let mut database = world.database();
-            database.judged.jobs.give_back(holder, back, world.clock.database_ms());
+            let now_ms = world.clock.database_ms();
+            database.judged.jobs.give_back(holder, back, now_ms);
+            let jobs: Vec<JobId> = back.iter().map(|(lease, _)| lease.id).collect();
+            database.retract(&jobs, now_ms);
             database.flush();
             world.checker().given_back(holder, back);
             Ok(())
@@ -70,6 +73,8 @@ impl Leases for FakeLeases {
             let now_ms = world.clock.database_ms();
             world.checker().finished(holder, attempts, now_ms);
             database.judged.jobs.finish(holder, attempts, now_ms);
+            let jobs: Vec<JobId> = attempts.iter().map(|attempt| attempt.lease.id).collect();
+            database.retract(&jobs, now_ms);
             database.flush();
             for attempt in attempts {
                 let Attempt { lease, status, .. } = attempt;
@@ -106,9 +111,18 @@ impl Leases for FakeLeases {
     }
 }
 
-/// What a lease is about, while its event stands at the revision that matched.
+/// What a lease is about, while its event stands at the revision that matched, or as it was then
+/// where that is retracted.
 fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
-    let row = database.rows.get(&lease.event).filter(|row| row.revision == lease.revision)?;
+    let row = match lease.retracts {
+        Some(_) => database.history.get(&(lease.event.clone(), lease.revision))?,
+        None => database.rows.get(&lease.event).filter(|row| row.revision == lease.revision)?,
+    };
+    let reorg = lease.retracts.map(|_| Reorg {
+        fork_block: None,
+        old_hash: row.block.to_string(),
+        new_hash: None,
+    });
     let rule = database.triggers.rules.get(&lease.trigger.0)?;
     let url = format!("https://receiver-{}.test/", rule.receiver);
     Some(Assignment {
@@ -121,5 +135,6 @@ fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
         topics: None,
         log_data: None,
         readings: None,
+        reorg,
     })
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
+use event_engine::job::{JobId, NewJob};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 
-use super::{Database, Hold, Lock, Noted, SessionId};
+use super::{Database, Hold, Job, Lock, Noted, SessionId};
 use crate::link::{Fault, Link};
 
 /// How often a statement that waits for a lock looks again.
@@ -222,10 +223,17 @@ impl Judged<'_> {
         for (event, below) in &plan.withdrawals {
             judged.jobs.withdraw(event, *below);
         }
+        let withdrawn = |job: &&Job| {
+            let NewJob { event, revision, .. } = &job.decided;
+            plan.withdrawals.iter().any(|(name, below)| name == event && revision < below)
+        };
+        let withdrawn = judged.jobs.by_id.values().filter(withdrawn);
+        let withdrawn: Vec<JobId> = withdrawn.map(|job| job.decided.id).collect();
         judged.observations.change(shard, &plan.state, plan.block_time);
         judged.block_times.insert(shard, plan.block_time);
         judged.cursors.insert(shard, self.moved.1);
         judged.holders.insert(shard, self.holder.into());
+        database.retract(&withdrawn, now_ms);
     }
 }
 

@@ -46,6 +46,11 @@ macro_rules! keeps_all {
                 a_lease_brings_what_it_is_about,
                 an_attempt_moves_its_job_on,
                 a_late_delivery_is_a_delivery,
+                what_was_attempted_is_retracted_once_it_is_taken_back,
+                what_is_under_way_is_retracted_when_it_ends,
+                what_was_given_back_is_retracted_if_it_was_attempted_before,
+                what_nobody_was_told_is_not_retracted,
+                a_retraction_outlives_its_trigger,
                 what_is_due_is_pushed_once_in_a_while,
             }
             queueing of $wire => {

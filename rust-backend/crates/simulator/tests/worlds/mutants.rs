@@ -45,6 +45,11 @@ fn remembering_a_shard_that_another_has_judged_since_is_found() {
     found(Mutant::CachedState, &["and should have decided"]);
 }
 
+#[test]
+fn not_retracting_what_was_under_way_is_found() {
+    found(Mutant::ForgetsUnderWay, &["is not retracted"]);
+}
+
 fn found(mutant: Mutant, findings: &[&str]) {
     let found = (1..SEEDS_MAX).find_map(|seed| simulate(seed, Some(mutant)).finding);
     let found = found.unwrap_or_else(|| panic!("{mutant:?} was not found"));
