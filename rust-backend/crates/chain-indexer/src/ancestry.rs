@@ -1,11 +1,18 @@
-//! The stored part of a chain: where it ends, and putting the next block on top of it.
+//! The stored part of a chain: where it ends, putting the next block on top of it, and taking
+//! blocks back.
 
 use event_engine::event::ChainId;
-use event_store::chain_blocks::{self, ChainBlock};
-use event_store::{PgPool, StoreError, answered, checkpoints, new_events};
+use event_store::chain_blocks::{self, BlockName};
+use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::{PgPool, StoreError, answered, checkpoints, finalized_blocks, new_events};
 
+use crate::answer::Link;
 use crate::block::Block;
+use crate::finality::Finalized;
 use crate::{ChainSettings, IndexerError, Result};
+
+/// Blocks that are read at once while a fork is looked for: most reorganisations are shorter.
+const BLOCKS_PER_PAGE: u32 = 256;
 
 /// A chain's blocks in the store, of which the highest is remembered.
 pub(crate) struct Ancestry {
@@ -14,6 +21,8 @@ pub(crate) struct Ancestry {
     id: ChainId,
     start_block: u64,
     tip: Tip,
+    /// A block that is higher was never orphaned, so that it brings nothing back.
+    highest_orphan: Option<i64>,
 }
 
 /// The highest stored block.
@@ -23,7 +32,7 @@ enum Tip {
     /// Nothing of the chain is stored.
     Nothing,
     /// The block that the next one has to follow.
-    Block(ChainBlock),
+    Block(BlockName),
 }
 
 impl Ancestry {
@@ -34,6 +43,7 @@ impl Ancestry {
             id: settings.id,
             start_block: settings.start_block,
             tip: Tip::Unread,
+            highest_orphan: None,
         }
     }
 
@@ -42,25 +52,59 @@ impl Ancestry {
         if let Tip::Unread = self.tip {
             let latest = answered(chain_blocks::latest(&self.pool, self.id)).await;
             let latest = latest.map_err(|source| self.store_error(source))?;
+            let highest_orphan = answered(reorgs::highest_orphan(&self.pool, self.id)).await;
+            self.highest_orphan = highest_orphan.map_err(|source| self.store_error(source))?;
             self.say_where(latest.as_ref());
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
         }
         match &self.tip {
             Tip::Unread | Tip::Nothing => Ok(self.start_block),
-            Tip::Block(tip) => u64::try_from(tip.block_number)
+            Tip::Block(tip) => u64::try_from(tip.number)
                 .map(|number| number + 1)
-                .map_err(|_| self.store_error(negative_number(tip))),
+                .map_err(|_| self.store_error(self.negative_number(tip))),
         }
     }
 
-    /// Stores the block, its events and the checkpoint in one transaction, if the block follows the
-    /// one before. Returns how many rows of `events` were written.
-    pub(crate) async fn append(&mut self, block: &Block) -> Result<u64> {
-        self.check_parent(block)?;
+    /// The highest stored block, where it is known and there is one.
+    pub(crate) fn tip(&self) -> Option<&BlockName> {
+        match &self.tip {
+            Tip::Block(tip) => Some(tip),
+            Tip::Unread | Tip::Nothing => None,
+        }
+    }
+
+    /// Whether another block than this one is stored at its height.
+    pub(crate) async fn contradicts(&self, link: Link) -> Result<bool> {
+        let found = link.name();
+        if self.tip().is_some_and(|tip| *tip == found) {
+            return Ok(false);
+        }
+        let page = self.page(found.number, 1).await?;
+        Ok(page
+            .first()
+            .is_some_and(|stored| stored.number == found.number && stored.hash != found.hash))
+    }
+
+    /// Some of the stored blocks from `height` downwards, highest first; none where there is none.
+    pub(crate) async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {
+        self.page(height, BLOCKS_PER_PAGE).await
+    }
+
+    async fn page(&self, height: i64, count: u32) -> Result<Vec<BlockName>> {
+        let page = answered(chain_blocks::downwards(&self.pool, self.id, height, count)).await;
+        page.map_err(|source| self.store_error(source))
+    }
+
+    /// Stores the block, its events and the checkpoint in one transaction. Returns how many rows of
+    /// `events` were written; `None` where the block does not follow the highest stored one.
+    pub(crate) async fn append(&mut self, block: &Block) -> Result<Option<u64>> {
+        if self.tip().is_some_and(|tip| tip.hash != block.row.parent_hash) {
+            return Ok(None);
+        }
         match answered(self.commit(block)).await {
             Ok(rows) => {
-                self.tip = Tip::Block(block.row.clone());
-                Ok(rows)
+                self.tip = Tip::Block(block.link.name());
+                Ok(Some(rows))
             }
             Err(source) => {
                 self.tip = Tip::Unread;
@@ -69,33 +113,53 @@ impl Ancestry {
         }
     }
 
-    fn check_parent(&self, block: &Block) -> Result<()> {
-        match &self.tip {
-            Tip::Block(tip) if tip.block_hash != block.row.parent_hash => Err(IndexerError::Fork {
-                chain: self.chain.clone(),
-                number: block.row.block_number,
-                expected: tip.block_hash.clone(),
-                found: block.row.parent_hash.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     async fn commit(&self, block: &Block) -> event_store::Result<u64> {
         let row = &block.row;
         let mut transaction = self.pool.begin().await?;
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, row).await?;
-        let rows = new_events::insert(&mut transaction, &block.events).await?;
+        let mut rows = new_events::insert(&mut transaction, &block.events).await?;
+        if Some(row.block_number) <= self.highest_orphan {
+            let (number, hash) = (row.block_number, &row.block_hash);
+            rows += reorgs::restore(&mut transaction, row.chain_id, number, hash).await?;
+        }
         checkpoints::set(&mut transaction, row.chain_id, row.block_number, &row.block_hash).await?;
         transaction.commit().await?;
         Ok(rows)
     }
 
-    fn say_where(&self, latest: Option<&ChainBlock>) {
+    /// Takes back what lies above the fork, in one transaction. Returns how many events were
+    /// invalidated; `None` where the store has changed meanwhile, and nothing was done.
+    pub(crate) async fn take_back(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
+        let outcome = reorgs::follow(&self.pool, reorg).await;
+        self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
+        self.tip = match outcome {
+            Ok(Outcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),
+            _ => Tip::Unread,
+        };
+        match outcome.map_err(|source| self.store_error(source))? {
+            Outcome::Followed { events_invalidated } => Ok(Some(events_invalidated)),
+            Outcome::TipMoved | Outcome::BelowFinalized => Ok(None),
+        }
+    }
+
+    /// Height of the highest block that is stored and finalized.
+    pub(crate) async fn finalized(&self) -> Result<Option<i64>> {
+        let height = answered(finalized_blocks::height(&self.pool, self.id)).await;
+        height.map_err(|source| self.store_error(source))
+    }
+
+    /// Remembers a finalized block for good, if it is stored.
+    pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
+        let (number, hash) = (block.number, block.hash.as_deref());
+        let raised = answered(finalized_blocks::raise(&self.pool, self.id, number, hash)).await;
+        raised.map_err(|source| self.store_error(source))
+    }
+
+    fn say_where(&self, latest: Option<&BlockName>) {
         let (chain, start_block) = (self.chain.as_str(), self.start_block);
         if let Some(tip) = latest {
-            let block = tip.block_number;
+            let block = tip.number;
             tracing::info!(chain, block, "Indexing goes on above the highest stored block");
         } else {
             tracing::info!(chain, start_block, "Indexing begins at the start block");
@@ -105,13 +169,13 @@ impl Ancestry {
     fn store_error(&self, source: StoreError) -> IndexerError {
         IndexerError::Store { chain: self.chain.clone(), source }
     }
-}
 
-fn negative_number(tip: &ChainBlock) -> StoreError {
-    StoreError::BrokenRow {
-        table: "chain_blocks",
-        column: "block_number",
-        id: format!("{} {}", tip.chain_id, tip.block_number),
-        problem: "it is negative".to_owned(),
+    fn negative_number(&self, tip: &BlockName) -> StoreError {
+        StoreError::BrokenRow {
+            table: "chain_blocks",
+            column: "block_number",
+            id: format!("{} {}", self.id, tip.number),
+            problem: "it is negative".to_owned(),
+        }
     }
 }

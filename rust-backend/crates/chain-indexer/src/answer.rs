@@ -1,6 +1,7 @@
 //! What a node answers, as far as it matters here: chains differ in the rest.
 
-use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64, hex};
+use event_store::chain_blocks::BlockName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -15,6 +16,15 @@ pub(crate) struct NodeHeader {
     pub(crate) timestamp: U64,
     logs_bloom: Option<Bloom>,
     transactions: Option<Vec<IgnoredAny>>,
+}
+
+/// Where a header stands in its branch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    /// Its height, which fits the store's numbers.
+    pub(crate) number: i64,
+    pub(crate) hash: B256,
+    pub(crate) parent_hash: B256,
 }
 
 /// A log as `eth_getLogs` shows it.
@@ -32,6 +42,13 @@ pub(crate) struct NodeLog {
 }
 
 impl NodeHeader {
+    /// Its link, or what is wrong with it.
+    pub(crate) fn link(&self) -> Result<Link, String> {
+        let number = self.number.to::<u64>();
+        let number = i64::try_from(number).map_err(|_| format!("no block is {number} high"))?;
+        Ok(Link { number, hash: self.hash, parent_hash: self.parent_hash })
+    }
+
     /// Whether one of `addresses` may have emitted a log in this block, by its bloom filter.
     ///
     /// A filter of zeros says that nobody did. It is believed where there are no transactions
@@ -46,6 +63,18 @@ impl NodeHeader {
                 .any(|address| bloom.contains_input(BloomInput::Raw(address.as_slice()))),
             None => true,
         }
+    }
+}
+
+impl Link {
+    /// Its height and hash.
+    pub(crate) fn name(&self) -> BlockName {
+        BlockName { number: self.number, hash: hex::encode_prefixed(self.hash) }
+    }
+
+    /// Height and hash of the block that it stands on.
+    pub(crate) fn parent(&self) -> BlockName {
+        BlockName { number: self.number - 1, hash: hex::encode_prefixed(self.parent_hash) }
     }
 }
 

@@ -5,7 +5,7 @@ use event_engine::event::{ChainId, EventName};
 use event_store::chain_blocks::ChainBlock;
 use event_store::new_events::NewEvent;
 
-use crate::answer::{NodeHeader, NodeLog};
+use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::decode::{self, NotDecoded};
 use crate::{ChainSettings, Registry};
 
@@ -17,6 +17,7 @@ const TIMESTAMP_MAX: i64 = 4_102_444_800;
 /// A block, ready to be stored.
 #[derive(Debug)]
 pub(crate) struct Block {
+    pub(crate) link: Link,
     pub(crate) row: ChainBlock,
     /// In the order of their log index.
     pub(crate) events: Vec<NewEvent>,
@@ -41,7 +42,8 @@ pub(crate) fn block(
     header: &NodeHeader,
     logs: &[NodeLog],
 ) -> Result<Block, String> {
-    let row = chain_block(settings.id, number, header)?;
+    let link = header.link()?;
+    let row = chain_block(settings.id, number, header, link)?;
     let mut events = Vec::with_capacity(logs.len());
     let mut unknown = Vec::new();
     let mut log_index_before = None;
@@ -69,15 +71,19 @@ pub(crate) fn block(
         }
         events.push(event);
     }
-    Ok(Block { row, events, unknown })
+    Ok(Block { link, row, events, unknown })
 }
 
-fn chain_block(chain_id: ChainId, number: u64, header: &NodeHeader) -> Result<ChainBlock, String> {
-    let found = header.number.to::<u64>();
-    if found != number {
+fn chain_block(
+    chain_id: ChainId,
+    number: u64,
+    header: &NodeHeader,
+    link: Link,
+) -> Result<ChainBlock, String> {
+    if u64::try_from(link.number) != Ok(number) {
+        let found = link.number;
         return Err(format!("asked for block {number}, it answered with block {found}"));
     }
-    let block_number = i64::try_from(number).map_err(|_| format!("no block is {number} high"))?;
     let timestamp = i64::try_from(header.timestamp.to::<u64>())
         .ok()
         .filter(|timestamp| *timestamp <= TIMESTAMP_MAX)
@@ -87,9 +93,9 @@ fn chain_block(chain_id: ChainId, number: u64, header: &NodeHeader) -> Result<Ch
         })?;
     Ok(ChainBlock {
         chain_id,
-        block_number,
-        block_hash: hex::encode_prefixed(header.hash),
-        parent_hash: hex::encode_prefixed(header.parent_hash),
+        block_number: link.number,
+        block_hash: link.name().hash,
+        parent_hash: link.parent().hash,
         timestamp,
     })
 }

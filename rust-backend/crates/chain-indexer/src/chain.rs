@@ -1,18 +1,23 @@
-//! The loop of one chain: wait → ask for the head → fetch and store what is missing → repeat.
+//! The loop of one chain: wait → ask for the head → fetch and store what is missing, or take back
+//! what was replaced → repeat.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use event_store::reorgs::Reorg;
 use futures::{Stream, StreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ancestry::Ancestry;
+use crate::answer::Link;
 use crate::backoff::Backoff;
 use crate::block::Block;
 use crate::fetch::fetch;
+use crate::finality::Finality;
 use crate::node::Nodes;
+use crate::reorg::Walk;
 use crate::status::{ChainState, ChainStatus, StatusBoard};
 use crate::unknown_logs::UnknownLogs;
 use crate::{ChainSettings, IndexerError, Result};
@@ -32,6 +37,7 @@ pub(crate) struct Chain {
     pub(crate) shutdown: CancellationToken,
     pub(crate) backoff: Backoff,
     pub(crate) unknown_logs: UnknownLogs,
+    pub(crate) finality: Finality,
     /// The head that the node last showed.
     pub(crate) head: Option<u64>,
     /// Whether there is much to do before the head.
@@ -46,6 +52,16 @@ enum Next {
     More,
     /// A new block has to be waited for, or the shutdown has begun.
     Wait,
+}
+
+/// How far a run of blocks came.
+enum Run {
+    /// All of them are stored.
+    Complete,
+    /// The node does not have the next one yet, or the shutdown has begun.
+    Missing,
+    /// This one does not follow the highest stored block.
+    Forked(Link),
 }
 
 impl Chain {
@@ -77,36 +93,80 @@ impl Chain {
         }
     }
 
-    /// Stores what lies between the last stored block and the head, up to a round's number.
+    /// Stores what lies between the last stored block and the head, up to a round's number; where
+    /// the node's branch is another by now, takes back what it replaces.
     async fn round(&mut self) -> Result<Next> {
         let next = self.ancestry.next_number().await?;
         let asked = self.shutdown.run_until_cancelled(self.nodes.current().head()).await;
-        let Some(head) = asked.transpose()? else { return Ok(Next::Wait) };
+        let Some(link) = asked.transpose()? else { return Ok(Next::Wait) };
+        let head = link.number.unsigned_abs();
         self.see_head(head, next);
-        if head < next {
-            return Ok(Next::Wait);
-        }
         let last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
-        let complete = self.store_blocks(next, last, head).await?;
-        Ok(if complete && last < head { Next::More } else { Next::Wait })
+        let run = if head < next {
+            // A node that lags behind on our branch is waited for.
+            let is_other = self.ancestry.contradicts(link).await?;
+            if is_other { Run::Forked(link) } else { Run::Missing }
+        } else {
+            self.store_blocks(next, last, head).await?
+        };
+        if let Run::Forked(link) = run {
+            return self.follow(link).await;
+        }
+        self.keep_finality().await?;
+        let is_complete = matches!(run, Run::Complete);
+        Ok(if is_complete && last < head { Next::More } else { Next::Wait })
     }
 
     /// Stores the blocks from `first` to `last` in order; each once it is known to follow the one
-    /// before. False where the node does not have one of them yet, or the shutdown has begun.
-    async fn store_blocks(&mut self, first: u64, last: u64, head: u64) -> Result<bool> {
+    /// before.
+    async fn store_blocks(&mut self, first: u64, last: u64, head: u64) -> Result<Run> {
         let mut blocks = self.blocks(first, last, head);
         let shutdown = self.shutdown.clone();
         for number in first..=last {
             let fetched = shutdown.run_until_cancelled(blocks.next()).await.flatten();
             let Some(Some(block)) = fetched.transpose()? else {
                 tracing::trace!(chain = self.settings.name, number, "A block is not there yet");
-                return Ok(false);
+                return Ok(Run::Missing);
             };
             // Not interrupted: a transaction under way is finished.
-            let rows = self.ancestry.append(&block).await?;
+            let Some(rows) = self.ancestry.append(&block).await? else {
+                return Ok(Run::Forked(block.link));
+            };
             self.stored(number, rows, &block);
         }
-        Ok(true)
+        Ok(Run::Complete)
+    }
+
+    /// Takes back the stored blocks that are not on the branch of `link`. The next round goes on
+    /// with the new ones.
+    async fn follow(&mut self, link: Link) -> Result<Next> {
+        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(Next::More) };
+        let (settings, board) = (Arc::clone(&self.settings), self.board.clone());
+        let node = self.nodes.current();
+        let walk = Walk { settings: &settings, node, ancestry: &self.ancestry, board: &board };
+        let walked = self.shutdown.run_until_cancelled(walk.down(&tip, link)).await;
+        let Some(reorg) = walked.transpose()? else { return Ok(Next::Wait) };
+        // Not interrupted: a transaction under way is finished.
+        if let Some(events_invalidated) = self.ancestry.take_back(&reorg).await? {
+            self.took_back(&reorg, events_invalidated);
+        }
+        Ok(Next::More)
+    }
+
+    /// Now and then, remembers what is finalized, and shows it.
+    async fn keep_finality(&mut self) -> Result<()> {
+        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(()) };
+        if !self.finality.is_due() {
+            return Ok(());
+        }
+        let looking = self.finality.look(self.nodes.current(), &tip);
+        let looked = self.shutdown.run_until_cancelled(looking).await;
+        if let Some(finalized) = looked.transpose()?.flatten() {
+            self.ancestry.finalize(&finalized).await?;
+        }
+        let finalized = self.ancestry.finalized().await?.map(i64::unsigned_abs);
+        self.show(|status| status.finalized = finalized);
+        Ok(())
     }
 
     /// The blocks in order, a few of them fetched ahead.
@@ -160,6 +220,22 @@ impl Chain {
             status.blocks_stored += 1;
             status.events_stored += rows;
             status.logs_unknown += block.unknown.len() as u64;
+        });
+    }
+
+    fn took_back(&mut self, reorg: &Reorg, events_invalidated: u64) {
+        let fork_block = reorg.fork.number;
+        tracing::info!(
+            chain = self.settings.name,
+            fork_block,
+            depth = reorg.tip.number - fork_block,
+            events_invalidated,
+            "The chain was reorganised; what was replaced is taken back",
+        );
+        self.backoff.reset();
+        self.show(|status| {
+            status.last_block = u64::try_from(fork_block).ok();
+            status.reorgs += 1;
         });
     }
 

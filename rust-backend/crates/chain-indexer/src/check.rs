@@ -38,7 +38,7 @@ pub async fn check(chain: &ChainSettings) -> Result<NodeReport> {
     for head in heads {
         match head {
             Ok(head) => {
-                report.head = report.head.max(head);
+                report.head = report.head.max(head.number.unsigned_abs());
                 report.nodes_reachable += 1;
             }
             Err(error) if error.stops_the_chain() => return Err(error),

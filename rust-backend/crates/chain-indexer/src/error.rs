@@ -39,20 +39,23 @@ pub enum IndexerError {
         /// What happened, escaped and shortened.
         problem: String,
     },
-    /// A block does not follow the stored one: the chain was reorganised. The chain stops, with
-    /// nothing of that block stored.
+    /// A node shows a branch that would take back a finalized block. The chain stops and nothing is
+    /// invalidated; docs/operations/conditions.md says how an operator decides.
     #[error(
-        "chain {chain:?} was reorganised: block {number} should follow {expected}, which is \
-         stored, and follows {found}"
+        "chain {chain:?}: the node of {node} replaces final blocks: above block {fork} it has \
+         {found}, where another is stored, and block {finalized} is final. Nothing is \
+         invalidated; docs/operations/conditions.md says what to do"
     )]
-    Fork {
+    BelowFinalized {
         /// The chain.
         chain: String,
-        /// Height of the block that does not fit.
-        number: i64,
-        /// Hash of the stored block below it, 0x hex.
-        expected: String,
-        /// Its parent hash, 0x hex.
+        /// Key and host of the node.
+        node: String,
+        /// The highest block that both branches may have.
+        fork: i64,
+        /// The last block that is finalized.
+        finalized: i64,
+        /// Hash of the node's block above `fork`, 0x hex.
         found: String,
     },
     /// The store failed. The indexer reads how far it came and goes on from there.
@@ -77,7 +80,7 @@ impl IndexerError {
         match self {
             Self::Settings { .. }
             | Self::WrongChain { .. }
-            | Self::Fork { .. }
+            | Self::BelowFinalized { .. }
             | Self::Panicked { .. } => true,
             Self::Node { .. } | Self::Store { .. } => false,
         }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ancestry::Ancestry;
 use crate::backoff::Backoff;
 use crate::chain::Chain;
+use crate::finality::Finality;
 use crate::node::Nodes;
 use crate::status::{ChainState, StatusBoard};
 use crate::unknown_logs::UnknownLogs;
@@ -40,8 +41,8 @@ pub struct Indexer {
 impl Indexer {
     /// Runs until `shutdown`; then each chain finishes the transaction under way.
     ///
-    /// A chain that stops (its node belongs to another chain, or it was reorganised) does not stop
-    /// the others.
+    /// A chain that stops (its node belongs to another chain, or replaces finalized blocks) does
+    /// not stop the others.
     ///
     /// # Errors
     /// The settings cannot work: then nothing is begun. Or all chains have stopped: then the first
@@ -70,6 +71,7 @@ impl Indexer {
             shutdown: shutdown.clone(),
             backoff: Backoff::new(),
             unknown_logs: UnknownLogs::default(),
+            finality: Finality::new(settings.finality_depth),
             head: None,
             catching_up: false,
             failing: false,

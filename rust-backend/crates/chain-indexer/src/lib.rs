@@ -15,15 +15,29 @@
 //! 4. `ancestry` puts the block on top of the stored ones if its parent hash is theirs, and commits
 //!    block, events and checkpoint in **one transaction**, in the blocks' order.
 //!
+//! # When the chain changes its mind
+//!
+//! The head is asked for with its hash, so that a replaced one is noticed though it is no higher.
+//! Where it is not the block stored at its height, or a fetched block does not follow the highest
+//! stored one, `reorg` walks down the node's branch to the block that both have. One transaction
+//! then invalidates the events of the blocks above it, remembers these in `orphaned_blocks`, takes
+//! them out of `chain_blocks` and sets the checkpoint back; the loop goes on with the new branch. A
+//! head that is lower and the same branch is a node that lags: it is waited for.
+//!
+//! `finality` keeps the highest stored block that is final, by the nodes' tag `finalized` or by the
+//! operator's depth. A branch that replaces it is not followed.
+//!
 //! # What is promised
 //!
 //! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
 //!   again is the same row, and valid again if it had been taken back.
 //! - **Nothing is skipped.** It resumes at the highest block of `chain_blocks`, which only it
 //!   writes; at the first start, at `start_block`. Checkpoints are written and never read.
-//! - **Nothing of a block that does not fit.** A block whose parent is not the stored one stops its
-//!   chain with [`IndexerError::Fork`], an operator's matter for now. So does a node of another
-//!   chain. The other chains go on.
+//! - **What is valid is on the chain.** Only what is proven to be replaced is invalidated, and all
+//!   of it together; a block that comes back brings its events back, whoever wrote them.
+//! - **Nothing final is taken back.** A branch that does so stops its chain with
+//!   [`IndexerError::BelowFinalized`], an operator's matter. So does a node of another chain. The
+//!   other chains go on.
 //! - **Everything else passes.** A node or a database that fails, and a node that talks nonsense,
 //!   is tried again with growing waits, for as long as it takes, and said once when it begins and
 //!   once when it ends.
@@ -32,7 +46,7 @@
 //! What is trusted: that a node's logs of a block are all there. A node that leaves some out of an
 //! answer, or out of a bloom filter that is not empty, cannot be told from one that has no more.
 //!
-//! Here is no judging, no trigger and no finality: that begins with the rows.
+//! Here is no judging and no trigger: that begins with the rows.
 
 mod ancestry;
 mod answer;
@@ -43,8 +57,10 @@ mod check;
 mod decode;
 mod error;
 mod fetch;
+mod finality;
 mod indexer;
 mod node;
+mod reorg;
 mod run;
 mod settings;
 mod status;

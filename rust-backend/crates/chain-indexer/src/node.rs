@@ -1,4 +1,4 @@
-//! A chain's nodes: the four questions that the indexer asks, and which node is asked.
+//! A chain's nodes: the questions that the indexer asks, and which node is asked.
 //!
 //! JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use alloy_json_rpc::RpcSend;
 use alloy_primitives::{Address, B256, U64};
 use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_client::RpcClient;
@@ -16,7 +17,7 @@ use alloy_transport::{TransportError, TransportResult};
 use event_engine::event::ChainId;
 use service::escape::escape;
 
-use crate::answer::{NodeHeader, NodeLog};
+use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::transport::HttpTransport;
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -80,6 +81,10 @@ impl Nodes {
     }
 }
 
+/// Methods that give a header, by number or tag and by hash.
+const BY_NUMBER: &str = "eth_getBlockByNumber";
+const BY_HASH: &str = "eth_getBlockByHash";
+
 /// One of a chain's nodes. When it fails, it is the next one's turn.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'n> {
@@ -88,16 +93,29 @@ pub(crate) struct Node<'n> {
 }
 
 impl<'n> Node<'n> {
-    /// The number of the newest block.
-    pub(crate) async fn head(self) -> Result<u64> {
-        self.ask(async |provider| provider.get_block_number().await).await
+    /// The newest block.
+    pub(crate) async fn head(self) -> Result<Link> {
+        let head: Option<NodeHeader> =
+            self.ask(async |provider| header(provider, BY_NUMBER, "latest").await).await?;
+        let head = head.ok_or_else(|| self.distrust("it has no latest block"))?;
+        head.link().map_err(|problem| self.distrust(&problem))
     }
 
     /// The header of block `number`; `None` where the node does not have it (yet).
     pub(crate) async fn header(self, number: u64) -> Result<Option<NodeHeader>> {
-        let parameters = (U64::from(number), false);
-        self.ask(async |provider| {
-            provider.raw_request(Cow::Borrowed("eth_getBlockByNumber"), parameters).await
+        self.ask(async |provider| header(provider, BY_NUMBER, U64::from(number)).await).await
+    }
+
+    /// The header with that hash; `None` where the node does not have it.
+    pub(crate) async fn header_of(self, block: B256) -> Result<Option<NodeHeader>> {
+        self.ask(async |provider| header(provider, BY_HASH, block).await).await
+    }
+
+    /// The highest finalized block; `None` where the node does not say.
+    pub(crate) async fn finalized(self) -> Result<Option<NodeHeader>> {
+        self.ask(async |provider| match header(provider, BY_NUMBER, "finalized").await {
+            Err(error) if is_refusal(&error) => Ok(None),
+            answer => answer,
         })
         .await
     }
@@ -164,6 +182,24 @@ impl<'n> Node<'n> {
         let _ = turn.compare_exchange(self.turn, next, Ordering::Relaxed, Ordering::Relaxed);
         let (chain, node) = (self.nodes.chain.clone(), endpoint.label.clone());
         IndexerError::Node { chain, node, problem }
+    }
+}
+
+async fn header(
+    provider: &RootProvider,
+    method: &'static str,
+    block: impl RpcSend,
+) -> TransportResult<Option<NodeHeader>> {
+    provider.raw_request(Cow::Borrowed(method), (block, false)).await
+}
+
+/// Whether a node that works does not know what it was asked for. Nodes differ in how they say so.
+fn is_refusal(error: &TransportError) -> bool {
+    match error {
+        TransportError::Transport(kind) => kind
+            .as_http_error()
+            .is_some_and(|http| (400..500).contains(&http.status) && !http.is_rate_limit_err()),
+        _ => true,
     }
 }
 

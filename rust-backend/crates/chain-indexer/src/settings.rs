@@ -23,6 +23,9 @@ pub struct ChainSettings {
     pub start_block: u64,
     /// How often the node is asked for its head.
     pub poll_interval: Duration,
+    /// Blocks below the highest stored one from which a block is final: no reorganisation is
+    /// followed below it. `None`: what the nodes call `finalized` is.
+    pub finality_depth: Option<u64>,
 }
 
 /// The addresses of a chain's registries. A chain need not have all three.
@@ -106,6 +109,7 @@ impl ChainSettings {
             },
             start_block: chain.start_block,
             poll_interval: chain.poll_interval,
+            finality_depth: chain.finality_depth,
         })
     }
 

@@ -42,6 +42,10 @@ pub struct ChainStatus {
     pub head: Option<u64>,
     /// The last block that is stored.
     pub last_block: Option<u64>,
+    /// The last block that is stored and finalized.
+    pub finalized: Option<u64>,
+    /// Reorganisations followed since the start.
+    pub reorgs: u64,
     /// Blocks stored since the start.
     pub blocks_stored: u64,
     /// Rows written since the start.
@@ -67,6 +71,8 @@ impl StatusBoard {
             state: ChainState::Starting,
             head: None,
             last_block: None,
+            finalized: None,
+            reorgs: 0,
             blocks_stored: 0,
             events_stored: 0,
             logs_unknown: 0,

@@ -5,6 +5,15 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
 
+/// A block by its height and hash: of two branches, one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockName {
+    /// Its height.
+    pub number: i64,
+    /// Its hash, lower-case 0x hex.
+    pub hash: String,
+}
+
 /// One row of `chain_blocks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainBlock {
@@ -21,21 +30,28 @@ pub struct ChainBlock {
 }
 
 /// The highest stored block of the chain; `None` before the first.
-pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<ChainBlock>> {
-    let row = sqlx::query!(
-        r#"SELECT block_number, block_hash, parent_hash, "timestamp" FROM chain_blocks
-           WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1"#,
+pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
+    Ok(downwards(pool, chain_id, i64::MAX, 1).await?.pop())
+}
+
+/// The stored blocks of the chain from height `from` downwards, highest first, `count` at most.
+pub async fn downwards(
+    pool: &PgPool,
+    chain_id: ChainId,
+    from: i64,
+    count: u32,
+) -> Result<Vec<BlockName>> {
+    let blocks = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
+         WHERE chain_id = $1 AND block_number <= $2 ORDER BY block_number DESC LIMIT $3",
         chain_id.0,
+        from,
+        i64::from(count),
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    Ok(row.map(|row| ChainBlock {
-        chain_id,
-        block_number: row.block_number,
-        block_hash: row.block_hash,
-        parent_hash: row.parent_hash,
-        timestamp: row.timestamp,
-    }))
+    Ok(blocks)
 }
 
 /// Adds a block. A height that is stored already is an error: somebody else indexes the chain, or a

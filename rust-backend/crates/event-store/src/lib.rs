@@ -5,8 +5,8 @@
 //! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
-//! [`new_events`], [`chain_blocks`] and [`checkpoints`] are what our own indexer writes; others
-//! insert into `events` and need nothing of ours.
+//! [`new_events`], [`chain_blocks`], [`checkpoints`], [`reorgs`] and [`finalized_blocks`] are what
+//! our own indexer writes; others insert into `events` and need nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
@@ -17,6 +17,7 @@ pub mod checkpoints;
 mod error;
 mod event_log;
 pub mod events;
+pub mod finalized_blocks;
 pub mod gate;
 pub mod job_history;
 pub mod jobs;
@@ -26,6 +27,7 @@ pub mod new_events;
 pub mod notification_settings;
 pub mod overview;
 mod pool;
+pub mod reorgs;
 mod replaced_events;
 mod retractions;
 mod sessions;

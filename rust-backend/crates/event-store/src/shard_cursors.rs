@@ -120,7 +120,8 @@ impl Columns {
 }
 
 /// Adds the jobs of a batch and moves its cursors from where they were read, or fails with
-/// [`StoreError::ShardLost`].
+/// [`StoreError::ShardLost`]. A job is wanted again that was cancelled because its event had been
+/// deleted, which is there again, and one that nobody was told of before that.
 ///
 /// The commit will not wait for the disk. A crash undoes the batch as a whole, and it is judged
 /// again; a worker's lease waits, and makes all that stands before it in the same log last.
@@ -147,11 +148,9 @@ pub(crate) async fn advance(
                            $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
                     AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
                             event_timestamp, event_revision, readings, chain_id)
-               -- What was cancelled because its event had been deleted, which is there again; and
-               -- what nobody was told of before that.
                ON CONFLICT (id) DO UPDATE
-               SET state = 'pending', finished_at = NULL, reason = NULL, due_at = now(),
-                   pushed_at = now()
+               SET (state, finished_at, reason, due_at, pushed_at)
+                   = ('pending', NULL, NULL, now(), now())
                WHERE jobs.state = 'cancelled'
                  AND (jobs.reason = $22 OR jobs.reason = $23 AND jobs.attempts = 0)
            )
@@ -196,12 +195,9 @@ pub(crate) async fn advance(
     )
     .fetch_all(connection)
     .await?;
-    let lost =
-        columns.chains.iter().find(|chain| !advanced.iter().any(|row| row.chain_id == **chain));
-    match lost {
-        None => Ok(()),
-        Some(chain_id) => Err(StoreError::ShardLost { chain_id: *chain_id }),
-    }
+    let has_moved = |chain| advanced.iter().any(|row| row.chain_id == chain);
+    let lost = columns.chains.iter().find(|chain| !has_moved(**chain));
+    lost.map_or(Ok(()), |chain_id| Err(StoreError::ShardLost { chain_id: *chain_id }))
 }
 
 /// Makes rows for the chains that are judged for the first time.

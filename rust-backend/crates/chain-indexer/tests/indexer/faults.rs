@@ -1,45 +1,13 @@
-//! Nodes and databases that fail, and chains that change their mind.
+//! Nodes and databases that fail.
 
 use chain_indexer::{ChainState, IndexerError, check};
 use event_engine::event::ChainId;
-use serde_json::{Value, json};
 
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Gate, Indexing, settings};
 
 /// Nobody listens here.
 const DEAD_URL: &str = "http://127.0.0.1:9/a-key-in-the-path";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_block_that_does_not_follow_the_stored_one_stops_the_chain_and_is_not_stored() {
-    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
-    devnet.traffic(6, 60, 4).await;
-    let head = devnet.node.head().await;
-    let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
-    let indexing = Indexing::start(&database.pool, vec![chain]);
-    indexing.until_stored(head).await;
-    let (events, blocks) = (database.events().await, database.blocks(31_337).await);
-
-    devnet.node.ask("anvil_rollback", json!([2])).await;
-    devnet.node.ask("evm_increaseTime", json!([1_000])).await;
-    devnet.mine(4).await;
-    let error = indexing.ended().await.expect_err("a chain that has stopped");
-
-    let fork = devnet.node.block(head + 1).await;
-    let IndexerError::Fork { chain, number, expected, found } = &error else {
-        panic!("another error: {error}")
-    };
-    assert_eq!(chain, "devnet");
-    assert_eq!(u64::try_from(*number), Ok(head + 1));
-    assert_eq!(Some(expected), blocks.last().map(|(_, hash)| hash));
-    assert_eq!(Value::from(found.as_str()), fork["parentHash"]);
-    let text = error.to_string();
-    for part in [chain, &number.to_string(), expected, found] {
-        assert!(text.contains(part), "{text}");
-    }
-    assert_eq!(database.events().await, events);
-    assert_eq!(database.blocks(31_337).await, blocks);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_of_another_chain_is_refused_and_the_other_chains_go_on() {

@@ -111,7 +111,7 @@ async fn a_node_whose_head_goes_backwards_is_waited_for() {
 
     let headers = node.script().headers.clone();
     node.script().headers.truncate(3);
-    let asked = |node: &ScriptedNode| node.script().asked["eth_blockNumber"];
+    let asked = |node: &ScriptedNode| node.script().times_asked("latest");
     let asked_before = asked(&node);
     indexing.until("devnet", |_| asked(&node) > asked_before + 3).await;
     assert_eq!(indexing.status("devnet").state, ChainState::AtHead);

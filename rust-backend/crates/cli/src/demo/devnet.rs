@@ -84,6 +84,7 @@ impl Devnet {
                 validation: Some(validation),
             },
             start_block,
+            finality_depth: None,
             poll_interval: POLL,
         }
     }

@@ -16,7 +16,11 @@ const POLL_INTERVAL_MS_MIN: i64 = 20;
 const POLL_INTERVAL_MS_MAX: i64 = 60_000;
 const POLL_INTERVAL_MS: i64 = 1_000;
 
-const KEYS: &[&str] = &["name", "id", "rpc_urls", "registries", "start_block", "poll_interval_ms"];
+/// Blocks: four months of Ethereum's, and a day of a chain with ten a second.
+const FINALITY_DEPTH_MAX: i64 = 1_000_000;
+
+const KEYS: &[&str] =
+    &["name", "id", "rpc_urls", "registries", "start_block", "poll_interval_ms", "finality_depth"];
 const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -37,6 +41,9 @@ pub struct Chain {
     pub start_block: u64,
     /// How often the node is asked for news: 20 ms to 60 s.
     pub poll_interval: Duration,
+    /// Blocks that a reorganisation may take back, 0 to 1,000,000; `None`: the nodes are asked what
+    /// is finalized.
+    pub finality_depth: Option<u64>,
 }
 
 /// The addresses of a chain's registries: at least one, no two alike. Each `0x` and 40 lower-case
@@ -55,7 +62,7 @@ pub struct Registries {
 pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
     let parsed = source.parse()?;
     let top = Table::top(source, &parsed);
-    top.only(&["chains"], &[])?;
+    top.only(&["chains"])?;
     let Some(list) = top.get("chains") else { return Ok(Vec::new()) };
     if list.table().is_ok() {
         return list.refuse("is one table, and has to be a list of them: write [[chains]]");
@@ -77,12 +84,14 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
 }
 
 fn chain(table: &Table<'_>) -> Result<Chain> {
-    table.only(KEYS, &["finality_depth"])?;
+    table.only(KEYS)?;
     let integer = |name, min, max, default| {
         table.get(name).map_or(Ok(default), |node| node.integer(min, max))
     };
     let poll_interval_ms =
         integer("poll_interval_ms", POLL_INTERVAL_MS_MIN, POLL_INTERVAL_MS_MAX, POLL_INTERVAL_MS)?;
+    let finality_depth =
+        table.get("finality_depth").map(|node| node.integer(0, FINALITY_DEPTH_MAX)).transpose()?;
     Ok(Chain {
         name: name(&table.require("name")?)?,
         id: table.require("id")?.integer(1, i64::MAX)?,
@@ -91,6 +100,7 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         // The bounds leave no negative number.
         start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
+        finality_depth: finality_depth.map(i64::unsigned_abs),
     })
 }
 
@@ -129,7 +139,7 @@ fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
 
 fn registries(node: &Node<'_>) -> Result<Registries> {
     let table = node.table()?;
-    table.only(REGISTRIES, &[])?;
+    table.only(REGISTRIES)?;
     let mut addresses: Vec<String> = Vec::new();
     let mut read = |name| {
         let Some(node) = table.get(name) else { return Ok(None) };

@@ -62,17 +62,12 @@ impl<'a> Table<'a> {
         Self { source, key: String::new(), at: 0, entries: parsed.get_ref() }
     }
 
-    /// Refuses the first key, in the file's order, that is neither `known` nor absent; `unbuilt`
-    /// keys with words of their own.
-    pub(super) fn only(&self, known: &[&str], unbuilt: &[&str]) -> Result<()> {
+    /// Refuses the first key, in the file's order, that is not `known`.
+    pub(super) fn only(&self, known: &[&str]) -> Result<()> {
         let strange = self.entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         let Some(first) = strange.min_by_key(|key| key.span().start) else { return Ok(()) };
         let name = first.get_ref().as_ref();
-        let reason = if unbuilt.contains(&name) {
-            "is known, but not built yet; remove it".to_owned()
-        } else {
-            format!("is unknown here; there are {}", known.join(", "))
-        };
+        let reason = format!("is unknown here; there are {}", known.join(", "));
         Err(self.source.refused(first.span().start, &self.key_of(name), reason))
     }
 

@@ -125,10 +125,19 @@ fn chains_are_read_with_what_is_usual() {
     let chain = &settings.chains[0];
     assert_eq!((chain.name.as_str(), chain.id, chain.start_block), ("sepolia", 11_155_111, 0));
     assert_eq!(chain.rpc_urls[0].expose().path(), "/key");
-    assert_eq!(chain.poll_interval, Duration::from_secs(1));
+    assert_eq!((chain.poll_interval, chain.finality_depth), (Duration::from_secs(1), None));
     let identity = chain.registries.identity.as_deref();
     assert_eq!(identity, Some("0xabcdef0000000000000000000000000000000001"));
     assert!(!format!("{chain:?}").contains("key"), "Debug shows no key of a node");
+}
+
+#[test]
+fn a_finality_depth_is_read_and_none_is_not_zero() {
+    let with = |depth| CHAIN.replace("id =", &format!("finality_depth = {depth}\nid ="));
+    for depth in [0, 12, 1_000_000] {
+        let settings = with_file(&with(depth)).expect("settings");
+        assert_eq!(settings.chains[0].finality_depth, Some(depth));
+    }
 }
 
 #[test]
@@ -143,7 +152,8 @@ fn a_named_file_is_read_from_anywhere() {
 #[test]
 fn a_mistake_in_the_file_is_shown_where_it_is() {
     for (change, to, error) in [
-        ("id = 11155111", "finality_depth = 3", "4:1: chains[0].finality_depth: is known, but"),
+        ("id =", "finality_depth = -1\nid =", "4:18: chains[0].finality_depth: -1 is not from 0"),
+        ("id =", "finality_depth = 1000001\nid =", "4:18: chains[0].finality_depth: 1000001 is"),
         ("id = 11155111", "idd = 3", "4:1: chains[0].idd: is unknown here; there are name, id"),
         ("id = 11155111", "", "2:1: chains[0].id: is missing"),
         ("id = 11155111", "id = \"1\"", "4:6: chains[0].id: is a string, and has to be an integer"),

@@ -27,6 +27,7 @@ fn settings() -> ChainSettings {
             validation: Some(REGISTRIES[2]),
         },
         start_block: 0,
+        finality_depth: None,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }

@@ -1,5 +1,8 @@
 //! A private database with our schema.
 
+use std::time::Duration;
+
+use event_engine::event::ChainId;
 use event_store::PgPool;
 use private_servers::Postgres;
 use serde_json::Value;
@@ -60,6 +63,41 @@ impl Database {
         .fetch_all(&self.pool)
         .await
         .expect("the blocks")
+    }
+
+    /// Number and hash of the blocks whose events are valid, lowest first, once for each event.
+    pub(crate) async fn valid_blocks(&self) -> Vec<(i64, String)> {
+        let valid = self.events().await.into_iter().filter(|event| !event.invalidated);
+        valid.map(|event| (event.block_number, event.block_hash)).collect()
+    }
+
+    /// Height and hash of the orphaned blocks, what replaced each, and the height of the fork.
+    pub(crate) async fn orphans(&self) -> Vec<(i64, String, Option<String>, i64)> {
+        sqlx::query_as(
+            "SELECT block_number, block_hash, replaced_by, fork_block FROM orphaned_blocks
+             ORDER BY 1, 2",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the orphaned blocks")
+    }
+
+    /// Height of the finalized block.
+    pub(crate) async fn finalized(&self, chain_id: i64) -> Option<i64> {
+        let height = event_store::finalized_blocks::height(&self.pool, ChainId(chain_id)).await;
+        height.expect("the finalized block")
+    }
+
+    /// Waits until a statement waits for a lock.
+    pub(crate) async fn until_somebody_waits_for_a_lock(&self) {
+        let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
+        for _ in 0..6_000 {
+            if sqlx::query_scalar(waiting).fetch_one(&self.pool).await.expect("the locks") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nobody waits for a lock");
     }
 
     /// Number and hash of each chain's checkpoint.

@@ -103,6 +103,16 @@ impl Devnet {
         self.node.ask("anvil_mine", json!([format!("{count:#x}"), "0x1"])).await;
     }
 
+    /// Replaces the highest `depth` blocks by empty ones.
+    pub(crate) async fn reorganise(&self, depth: u64) {
+        self.node.ask("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// Forgets the highest `count` blocks.
+    pub(crate) async fn roll_back(&self, count: u64) {
+        self.node.ask("anvil_rollback", json!([count])).await;
+    }
+
     pub(crate) async fn timestamp_of(&self, block: u64) -> u64 {
         number(&self.node.block(block).await["timestamp"])
     }

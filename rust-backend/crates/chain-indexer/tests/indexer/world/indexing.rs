@@ -28,6 +28,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         registries,
         start_block,
         poll_interval: Duration::from_millis(20),
+        finality_depth: None,
     }
 }
 

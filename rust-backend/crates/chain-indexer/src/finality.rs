@@ -1,0 +1,98 @@
+//! From where downwards the chain does not change its mind any more: as its nodes say, or as deep
+//! as the operator says.
+
+use std::time::{Duration, Instant};
+
+use event_store::chain_blocks::BlockName;
+
+use crate::Result;
+use crate::node::Node;
+
+/// How often it is looked at: it moves once in minutes on one chain, with every block on another,
+/// and nothing waits for it.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+/// Blocks, where neither the nodes nor the operator say anything: two epochs of Ethereum, after
+/// which it finalizes.
+const DEPTH_DEFAULT: u64 = 64;
+
+/// What is known of a chain's finality.
+pub(crate) struct Finality {
+    /// What the operator says.
+    depth: Option<u64>,
+    looked_at: Option<Instant>,
+    /// Whether a node has ever said what is finalized: then it is not guessed where one is silent.
+    nodes_say: bool,
+}
+
+/// A block that is final if it is stored.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finalized {
+    pub(crate) number: i64,
+    /// Its hash, where a node named it; else it is the stored one of that height.
+    pub(crate) hash: Option<String>,
+}
+
+impl Finality {
+    /// Of a chain with the operator's depth, in blocks.
+    pub(crate) fn new(depth: Option<u64>) -> Self {
+        Self { depth, looked_at: None, nodes_say: false }
+    }
+
+    /// Whether it is time to look. The next time comes after this one, however it ends.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let due = self.looked_at.is_none_or(|before| before.elapsed() >= LOOKED_AT_EVERY);
+        if due {
+            self.looked_at = Some(Instant::now());
+        }
+        due
+    }
+
+    /// The highest block that is final, with `tip` the highest stored one.
+    ///
+    /// A depth is counted from the stored block, not from the head: what has been stored on top of
+    /// a block is known to follow it. The head's branch may be another.
+    pub(crate) async fn look(
+        &mut self,
+        node: Node<'_>,
+        tip: &BlockName,
+    ) -> Result<Option<Finalized>> {
+        if let Some(depth) = self.depth {
+            return Ok(below(tip, depth));
+        }
+        if let Some(header) = node.finalized().await? {
+            let link = header.link().map_err(|problem| node.distrust(&problem))?;
+            self.nodes_say = true;
+            let BlockName { number, hash } = link.name();
+            return Ok(Some(Finalized { number, hash: Some(hash) }));
+        }
+        Ok(if self.nodes_say { None } else { below(tip, DEPTH_DEFAULT) })
+    }
+}
+
+fn below(tip: &BlockName, depth: u64) -> Option<Finalized> {
+    let number = i64::try_from(depth).ok().and_then(|depth| tip.number.checked_sub(depth));
+    number.filter(|number| *number >= 0).map(|number| Finalized { number, hash: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_depth_is_counted_from_the_highest_stored_block_and_ends_at_the_first() {
+        let tip = BlockName { number: 100, hash: "0xaa".to_owned() };
+        let finalized = |depth| below(&tip, depth).map(|block| block.number);
+        assert_eq!(finalized(0), Some(100));
+        assert_eq!(finalized(64), Some(36));
+        assert_eq!(finalized(100), Some(0));
+        assert_eq!(finalized(101), None);
+        assert_eq!(finalized(u64::MAX), None);
+    }
+
+    #[test]
+    fn it_is_looked_at_at_once_and_then_now_and_then() {
+        let mut finality = Finality::new(None);
+        assert!(finality.is_due());
+        assert!(!finality.is_due());
+    }
+}

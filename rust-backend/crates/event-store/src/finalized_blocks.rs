@@ -1,0 +1,45 @@
+//! The table `finalized_blocks`: below which block no reorganisation of a chain is followed.
+
+use event_engine::event::ChainId;
+use sqlx::PgPool;
+
+use crate::Result;
+
+/// Moves the chain's finalized block up to `number`; never down. Only a block of `chain_blocks`
+/// can be one: with `hash` given, the one that bears it. Anything else changes nothing.
+pub async fn raise(
+    pool: &PgPool,
+    chain_id: ChainId,
+    number: i64,
+    hash: Option<&str>,
+) -> Result<()> {
+    // The lock: a reorganisation under way either takes the block away first, or sees this.
+    sqlx::query!(
+        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash)
+         SELECT chain_id, block_number, block_hash FROM chain_blocks
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = coalesce($3, block_hash)
+         FOR SHARE
+         ON CONFLICT (chain_id) DO UPDATE SET
+             block_number = EXCLUDED.block_number,
+             block_hash = EXCLUDED.block_hash,
+             updated_at = now()
+         WHERE finalized_blocks.block_number < EXCLUDED.block_number",
+        chain_id.0,
+        number,
+        hash,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Height of the chain's finalized block; `None` where none is known.
+pub async fn height(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
+    let height = sqlx::query_scalar!(
+        "SELECT block_number FROM finalized_blocks WHERE chain_id = $1",
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(height)
+}

@@ -1,0 +1,171 @@
+//! A reorganisation in the store: `chain_blocks` cut off above the fork, `orphaned_blocks`, and the
+//! events that were taken back with their blocks.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::chain_blocks::BlockName;
+use crate::pool::answered_at_length;
+use crate::{Result, checkpoints};
+
+/// A branch that takes the place of the stored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reorg {
+    /// The chain.
+    pub chain_id: ChainId,
+    /// The highest stored block when the branches were compared.
+    pub tip: BlockName,
+    /// The last block that both branches have. It may lie below the first stored one.
+    pub fork: BlockName,
+    /// Hashes of the new branch from the block above the fork upwards, as far as they are known.
+    pub branch: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The stored chain ends with the fork.
+    Followed {
+        /// Events that were valid and are not any more.
+        events_invalidated: u64,
+    },
+    /// Nothing was changed: the tip is another by now. Compare the branches again.
+    TipMoved,
+    /// Nothing was changed: a block above the fork has been finalized meanwhile. Compare again.
+    BelowFinalized,
+}
+
+/// Takes back every stored block above the fork, in one transaction: all of it or nothing.
+///
+/// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
+/// wrote them. Others are proven by nothing to be replaced.
+pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
+    // As long as a deep one takes.
+    answered_at_length(async {
+        let mut transaction = pool.begin().await?;
+        if !is_tip(&mut transaction, reorg).await? {
+            return Ok(Outcome::TipMoved);
+        }
+        record(&mut transaction, reorg).await?;
+        let events_invalidated = invalidate(&mut transaction, reorg).await?;
+        cut_off(&mut transaction, reorg).await?;
+        // Once the blocks are locked: until then somebody else could have had one finalized.
+        if is_below_finalized(&mut transaction, reorg).await? {
+            return Ok(Outcome::BelowFinalized);
+        }
+        let fork = &reorg.fork;
+        checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
+        transaction.commit().await?;
+        Ok(Outcome::Followed { events_invalidated })
+    })
+    .await
+}
+
+/// Makes the events of a block valid again that was orphaned and is back, whoever wrote them.
+/// Belongs into the transaction that stores the block. Returns how many there were.
+pub async fn restore(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    block_number: i64,
+    block_hash: &str,
+) -> Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE events SET invalidated = false
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND invalidated
+           AND EXISTS (SELECT FROM orphaned_blocks WHERE chain_id = $1 AND block_hash = $3)",
+        chain_id.0,
+        block_number,
+        block_hash,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The height above which no block of the chain was ever orphaned; `None` where none was.
+pub async fn highest_orphan(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
+    let height = sqlx::query_scalar!(
+        "SELECT max(block_number) FROM orphaned_blocks WHERE chain_id = $1",
+        chain_id.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(height)
+}
+
+/// Whether the chain still ends where it did. A second one that follows it waits here, and then
+/// finds it otherwise.
+async fn is_tip(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
+    let is_tip = sqlx::query_scalar!(
+        r#"SELECT block_number = $2 AND block_hash = $3 AS "is_tip!" FROM chain_blocks
+           WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1 FOR UPDATE"#,
+        reorg.chain_id.0,
+        reorg.tip.number,
+        reorg.tip.hash,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(is_tip.unwrap_or(false))
+}
+
+async fn record(connection: &mut PgConnection, reorg: &Reorg) -> Result<()> {
+    sqlx::query!(
+        r#"INSERT INTO orphaned_blocks (
+               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
+               fork_block)
+           SELECT b.chain_id, b.block_hash, b.block_number, b.parent_hash, b."timestamp",
+                  new.hash, $2
+           FROM chain_blocks b
+           LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS new (hash, place)
+                ON b.block_number = $2 + new.place
+           WHERE b.chain_id = $1 AND b.block_number > $2
+           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
+               replaced_by = EXCLUDED.replaced_by,
+               fork_block = EXCLUDED.fork_block,
+               orphaned_at = EXCLUDED.orphaned_at"#,
+        reorg.chain_id.0,
+        reorg.fork.number,
+        &reorg.branch,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn invalidate(connection: &mut PgConnection, reorg: &Reorg) -> Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE events SET invalidated = true
+         WHERE chain_id = $1 AND block_number > $2 AND NOT invalidated
+           AND block_hash IN (
+               SELECT block_hash FROM chain_blocks WHERE chain_id = $1 AND block_number > $2)",
+        reorg.chain_id.0,
+        reorg.fork.number,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn cut_off(connection: &mut PgConnection, reorg: &Reorg) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM chain_blocks WHERE chain_id = $1 AND block_number > $2",
+        reorg.chain_id.0,
+        reorg.fork.number,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn is_below_finalized(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
+    let is_below = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
+           ) AS "is_below!""#,
+        reorg.chain_id.0,
+        reorg.fork.number,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(is_below)
+}

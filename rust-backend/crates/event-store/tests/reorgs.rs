@@ -1,0 +1,173 @@
+//! Reorganisations and finalized blocks in a real PostgreSQL.
+
+use event_engine::event::ChainId;
+use event_store::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::{PgPool, finalized_blocks};
+use private_servers::Postgres;
+
+const CHAIN: ChainId = ChainId(31_337);
+
+#[tokio::test]
+async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=5, "a").await;
+    // Another writer's: of an orphaned block, of a block nobody knows, of an orphaned block's hash
+    // at a height below the fork, and of another chain.
+    for (id, chain, number, hash) in [
+        ("second", CHAIN.0, 5, "0xa5"),
+        ("typed", CHAIN.0, 5, "0xbeef"),
+        ("low", CHAIN.0, 2, "0xa4"),
+        ("elsewhere", 8_453, 5, "0xa5"),
+    ] {
+        event(&pool, id, chain, number, hash).await;
+    }
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"])).await.expect("an outcome");
+    assert_eq!(outcome, Outcome::Followed { events_invalidated: 3 });
+    assert_eq!(invalidated(&pool).await, "a4 a5 second");
+    assert_eq!(
+        lines(&pool, "SELECT format('%s %s', block_number, block_hash) FROM checkpoints").await,
+        "3 0xa3"
+    );
+    assert_eq!(tip(&pool).await, Some(name(3, "0xa3")));
+    let orphans = "SELECT format('%s %s %s %s', block_number, block_hash, replaced_by, fork_block)
+                   FROM orphaned_blocks ORDER BY block_number";
+    assert_eq!(lines(&pool, orphans).await, "4 0xa4 0xb4 3 5 0xa5  3");
+}
+
+#[tokio::test]
+async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=5, "a").await;
+    let before = everything(&pool).await;
+    for tip in ["0xa4", "0xb5"] {
+        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"])).await;
+        assert_eq!(outcome.expect("an outcome"), Outcome::TipMoved);
+    }
+    assert_eq!(everything(&pool).await, before);
+}
+
+#[tokio::test]
+async fn of_two_who_follow_one_reorg_one_does() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=200, "a").await;
+    let reorg = reorg("0xa200", 3, &["0xb4"]);
+    let both = tokio::join!(reorgs::follow(&pool, &reorg), reorgs::follow(&pool, &reorg));
+    let both = [both.0.expect("an outcome"), both.1.expect("an outcome")];
+    assert!(both.contains(&Outcome::Followed { events_invalidated: 197 }), "{both:?}");
+    assert!(both.contains(&Outcome::TipMoved), "{both:?}");
+}
+
+#[tokio::test]
+async fn nothing_below_a_finalized_block_is_taken_back() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=5, "a").await;
+    finalized_blocks::raise(&pool, CHAIN, 4, None).await.expect("raised");
+    let before = everything(&pool).await;
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"])).await;
+    assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
+    assert_eq!(everything(&pool).await, before);
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"])).await;
+    assert_eq!(outcome.expect("an outcome"), Outcome::Followed { events_invalidated: 1 });
+}
+
+#[tokio::test]
+async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 3..=9, "a").await;
+    for (number, hash, expected) in [
+        (2, None, None),
+        (5, Some("0xb5"), None),
+        (5, Some("0xa5"), Some(5)),
+        (4, None, Some(5)),
+        (10, None, Some(5)),
+        (8, None, Some(8)),
+    ] {
+        finalized_blocks::raise(&pool, CHAIN, number, hash).await.expect("raised or not");
+        let height = finalized_blocks::height(&pool, CHAIN).await.expect("a height");
+        assert_eq!(height, expected, "{number} {hash:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=4, "a").await;
+    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"])).await.expect("an outcome");
+    store(&pool, 4..=4, "a").await;
+    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"])).await.expect("an outcome");
+    let orphans = "SELECT format('%s %s %s', block_hash, replaced_by, fork_block)
+                   FROM orphaned_blocks ORDER BY block_number";
+    assert_eq!(lines(&pool, orphans).await, "0xa3 0xc3 2 0xa4 0xc4 2");
+}
+
+async fn database() -> (Postgres, PgPool) {
+    let server = Postgres::for_test().expect("a private PostgreSQL");
+    let pool = event_store::open(&server.url(), "test", 4).await.expect("a schema");
+    (server, pool)
+}
+
+/// Stores these blocks of `branch`, each with one event of that name.
+async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &str) {
+    for number in numbers {
+        let block = ChainBlock {
+            chain_id: CHAIN,
+            block_number: number,
+            block_hash: format!("0x{branch}{number}"),
+            parent_hash: format!("0x{branch}{}", number - 1),
+            timestamp: 1_760_000_000 + number,
+        };
+        let mut connection = pool.acquire().await.expect("a connection");
+        chain_blocks::insert(&mut connection, &block).await.expect("a block");
+        event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
+    }
+}
+
+async fn event(pool: &PgPool, id: &str, chain_id: i64, block_number: i64, block_hash: &str) {
+    let insert = sqlx::query(
+        r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash, log_index,
+               event_type, registry, "timestamp")
+           VALUES ($1, $2, $3, $4, '0xbb', 0, 'NewFeedback', 'reputation', 1760000000)
+           ON CONFLICT DO NOTHING"#,
+    );
+    let insert = insert.bind(id).bind(chain_id).bind(block_number).bind(block_hash);
+    insert.execute(pool).await.expect("an event");
+}
+
+/// From the highest block, with the number at the end of its hash, to block `fork` of branch a.
+fn reorg(tip: &str, fork: i64, branch: &[&str]) -> Reorg {
+    Reorg {
+        chain_id: CHAIN,
+        tip: name(tip[3..].parse().expect("a number"), tip),
+        fork: name(fork, &format!("0xa{fork}")),
+        branch: branch.iter().map(|&hash| hash.to_owned()).collect(),
+    }
+}
+
+fn name(number: i64, hash: &str) -> BlockName {
+    BlockName { number, hash: hash.to_owned() }
+}
+
+async fn tip(pool: &PgPool) -> Option<BlockName> {
+    chain_blocks::latest(pool, CHAIN).await.expect("the tip")
+}
+
+async fn invalidated(pool: &PgPool) -> String {
+    lines(pool, "SELECT id FROM events WHERE invalidated ORDER BY id").await
+}
+
+/// What a reorganisation changes.
+async fn everything(pool: &PgPool) -> [String; 4] {
+    [
+        invalidated(pool).await,
+        lines(pool, "SELECT block_hash FROM chain_blocks ORDER BY block_number").await,
+        lines(pool, "SELECT block_hash FROM orphaned_blocks ORDER BY block_hash").await,
+        lines(pool, "SELECT block_hash FROM checkpoints").await,
+    ]
+}
+
+/// The rows of a query, with a blank between them.
+async fn lines(pool: &PgPool, query: &'static str) -> String {
+    let rows: Vec<String> = sqlx::query_scalar(query).fetch_all(pool).await.expect("rows");
+    rows.join(" ")
+}
