@@ -8,4 +8,5 @@ mod metrics;
 mod nothing_committed_is_lost;
 mod notifications;
 mod refusals;
+mod reorgs;
 mod shutdown;

@@ -1,0 +1,160 @@
+//! A real chain that changes its mind, all the way to the receiver, while processes are killed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
+use serde_json::{Value, json};
+use testbed::{Bed, Process, Receiver, eventually, trigger_file};
+use tokio::process::Command;
+
+const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
+    let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let config = chain.folder.path().join("agentauri.toml");
+    std::fs::write(&config, chain.config()).expect("a file");
+    let config = config.to_str().expect("a path");
+    let start = |program: &str| Process::start(program, &bed, &[("AGENTAURI_CONFIG", config)]);
+    let programs = ["chain-indexer", "event-processor", "action-worker"];
+    let mut processes = programs.map(start);
+    for (round, depth) in [(0, 1), (1, 4), (2, 9)] {
+        chain.traffic(round).await;
+        eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
+        chain.ask("anvil_reorg", json!([depth, []])).await;
+        // In the middle of what follows from it.
+        processes[round].kill9().await;
+        processes[round] = start(programs[round]);
+        eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
+    }
+    check(&chain, &receiver).await;
+}
+
+/// What the receiver was told of, and not told to forget, are the logs of the chain.
+async fn check(chain: &Chain, receiver: &Receiver) {
+    let told: Vec<_> = receiver.messages().clone().into_iter().collect();
+    let mut matched = BTreeMap::new();
+    let mut retracted = BTreeMap::new();
+    for (id, bodies) in &told {
+        let data = &bodies[0]["data"];
+        match bodies[0]["type"].as_str() {
+            Some("event.matched") => {
+                matched.insert(id.to_string(), &data["event"]);
+            }
+            Some("event.retracted") => {
+                let retracts = data["retracts"].as_str().expect("an id").to_owned();
+                assert!(retracted.insert(retracts, data).is_none(), "retracted twice: {data}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(retracted.len() > 10, "{} of {}", retracted.len(), matched.len());
+    for (job, data) in &retracted {
+        assert_eq!(data["event"]["id"], matched[job]["id"], "of what it was told before");
+        let reorg = &data["reorg"];
+        assert_eq!(reorg["old_hash"], data["event"]["block_hash"]);
+        assert!(reorg["new_hash"].is_string() && reorg["new_hash"] != reorg["old_hash"], "{data}");
+        assert!(reorg["fork_block"].as_i64() < data["event"]["block_number"].as_i64(), "{data}");
+    }
+    let stands = matched.iter().filter(|(job, _)| !retracted.contains_key(*job));
+    let stands: Vec<&str> = stands.filter_map(|(_, event)| event["id"].as_str()).collect();
+    let names: BTreeSet<String> = stands.iter().map(|id| (*id).to_owned()).collect();
+    assert_eq!(names.len(), stands.len(), "each once");
+    assert_eq!(names, chain.log_names().await);
+}
+
+/// Everything of the chain is stored, judged and told.
+async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
+    let stored: Vec<String> = sqlx::query_scalar("SELECT id FROM events WHERE NOT invalidated")
+        .fetch_all(&bed.pool)
+        .await
+        .expect("events");
+    let unjudged = "SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)
+                    WHERE c.xid IS NULL OR (l.xid, l.seq) > (c.xid, c.seq)";
+    let open = "SELECT count(*) FROM jobs WHERE finished_at IS NULL";
+    stored.into_iter().collect::<BTreeSet<_>>() == chain.log_names().await
+        && bed.count(unjudged).await == 0
+        && bed.count(open).await == 0
+}
+
+/// A node with the registries on it.
+struct Chain {
+    anvil: Anvil,
+    folder: tempfile::TempDir,
+    client: reqwest::Client,
+    deployment: Value,
+}
+
+impl Chain {
+    async fn start() -> Self {
+        let mut options = AnvilOptions::new(PrivateDirectory::temporary().expect("a directory"));
+        // Behind the clock: many blocks are mined, each a second after the one before.
+        options.timestamp = UNIX_EPOCH.elapsed().ok().map(|now| now.as_secs() - 86_400);
+        options.arguments = ["--gas-limit", "1000000000"].map(str::to_owned).to_vec();
+        let anvil = Anvil::start(options).expect("a private anvil");
+        let deployment = script(&["src/deploy.ts", "--rpc", &anvil.rpc_url()]).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let client = service::http::client_builder().build().expect("a client");
+        Self { anvil, folder, client, deployment }
+    }
+
+    fn address(&self, registry: &str) -> &str {
+        self.deployment[registry].as_str().expect("an address")
+    }
+
+    fn config(&self) -> String {
+        let registries = REGISTRIES.map(|name| format!("{name} = \"{}\"", self.address(name)));
+        format!(
+            "[[chains]]\nname = \"devnet\"\nid = 31337\nrpc_urls = [\"{}\"]\nstart_block = {}\n\
+             poll_interval_ms = 20\n[chains.registries]\n{}\n",
+            self.anvil.rpc_url(),
+            self.deployment["startBlock"],
+            registries.join("\n"),
+        )
+    }
+
+    async fn traffic(&self, seed: usize) {
+        let (url, seed) = (self.anvil.rpc_url(), seed.to_string());
+        let mut arguments = vec!["src/traffic.ts", "--rpc", &url, "--seed", &seed];
+        arguments.extend(["--events", "60", "--batch", "2"]);
+        let options = REGISTRIES.map(|registry| format!("--{registry}"));
+        for (option, registry) in options.iter().zip(REGISTRIES) {
+            arguments.extend([option.as_str(), self.address(registry)]);
+        }
+        script(&arguments).await;
+    }
+
+    /// The ids that our writers give to the logs of the registries.
+    async fn log_names(&self) -> BTreeSet<String> {
+        let addresses = REGISTRIES.map(|registry| self.address(registry));
+        let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
+        let logs = self.ask("eth_getLogs", filter).await;
+        let name = |log: &Value| {
+            let index = log["logIndex"].as_str().and_then(|index| index.strip_prefix("0x"));
+            let index = i64::from_str_radix(index.expect("hex"), 16).expect("a number");
+            format!("31337-{}-{index}", log["blockHash"].as_str().expect("a hash"))
+        };
+        logs.as_array().expect("a list").iter().map(name).collect()
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> Value {
+        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let asked = self.client.post(self.anvil.rpc_url()).json(&question).send().await;
+        let answer: Value = asked.expect("an answer").json().await.expect("JSON");
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+}
+
+/// Runs one of the devnet's scripts and reads the line it prints.
+async fn script(arguments: &[&str]) -> Value {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../devnet");
+    let mut command = Command::new(folder.join("node_modules/.bin/tsx"));
+    let output = command.args(arguments).current_dir(folder).kill_on_drop(true).output().await;
+    let output = output.expect("devnet/node_modules, which scripts/run-tests.sh installs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a line of JSON")
+}
