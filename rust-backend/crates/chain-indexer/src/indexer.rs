@@ -17,7 +17,7 @@ use crate::finality::Finality;
 use crate::node::Nodes;
 use crate::status::{ChainState, StatusBoard};
 use crate::unknown_logs::UnknownLogs;
-use crate::{ChainSettings, IndexerError, Result};
+use crate::{ChainSettings, IndexerError, Result, measures};
 
 /// How often the tasks are looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ impl Indexer {
     /// one's reason.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         refuse_twins(&self.chains)?;
+        measures::describe();
         let chains = self.chains.iter().map(|settings| self.chain(settings, &shutdown));
         let chains = chains.collect::<Result<Vec<Chain>>>()?;
         let mut tasks = JoinSet::new();
@@ -112,6 +113,7 @@ impl Indexer {
 
     fn beat(&self) {
         let chains = self.board.snapshot();
+        measures::show(&chains);
         let stopped = |state: &ChainState| matches!(state, ChainState::Stopped { .. });
         if chains.iter().all(|c| stopped(&c.state) || c.alive_at.elapsed() < SILENCE_MAX) {
             self.heartbeat.beat();

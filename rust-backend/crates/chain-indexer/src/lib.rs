@@ -59,6 +59,7 @@ mod error;
 mod fetch;
 mod finality;
 mod indexer;
+mod measures;
 mod node;
 mod reorg;
 mod run;

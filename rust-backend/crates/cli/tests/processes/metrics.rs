@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
 
+use crate::reorgs::Chain;
+
 const DOCUMENTATION: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/metrics.md"));
 
@@ -12,7 +14,7 @@ const DOCUMENTATION: &str =
 async fn every_series_is_documented_and_says_what_happened() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
-    let (processor_at, worker_at) = (free_address(), free_address());
+    let (processor_at, worker_at, indexer_at) = (free_address(), free_address(), free_address());
     let _processor =
         Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &processor_at)]);
     let _worker = Process::start("action-worker", &bed, &[("AGENTAURI_LISTEN", &worker_at)]);
@@ -31,14 +33,31 @@ async fn every_series_is_documented_and_says_what_happened() {
     })
     .await;
     let (processor, worker) = (scrape(&processor_at).await, scrape(&worker_at).await);
+    let chain = Chain::start().await;
+    let variables = [("AGENTAURI_LISTEN", &*indexer_at), ("AGENTAURI_CONFIG", chain.config())];
+    let _indexer = Process::start("chain-indexer", &bed, &variables);
+    let head = chain.head().await.to_string();
+    eventually("the chain is stored", async || {
+        let series = scrape(&indexer_at).await;
+        series.get("agentauri_chain_last_block{chain_id=\"31337\"}") == Some(&head)
+    })
+    .await;
+    let indexer = scrape(&indexer_at).await;
+    assert_eq!(indexer["agentauri_chain_head_block{chain_id=\"31337\"}"], head);
+    assert_eq!(indexer["agentauri_chain_failing{chain_id=\"31337\"}"], "0");
     assert_eq!(processor["agentauri_entries_judged_total{chain_id=\"1\"}"], "3");
     assert_eq!(processor["agentauri_judged_after_seconds_count"], "3");
     assert_eq!(worker["agentauri_delivered_after_seconds_count"], "3");
     assert_eq!(worker["agentauri_attempts_under_way"], "0");
 
-    let emitted: BTreeSet<&str> = processor.keys().chain(worker.keys()).map(|s| name(s)).collect();
-    // Counted only once it happens.
-    let rare = ["agentauri_batches_failed_total", "agentauri_jobs_dead_total"];
+    let emitted = processor.keys().chain(worker.keys()).chain(indexer.keys());
+    let emitted: BTreeSet<&str> = emitted.map(|series| name(series)).collect();
+    // Shown only once it happens.
+    let rare = [
+        "agentauri_batches_failed_total",
+        "agentauri_jobs_dead_total",
+        "agentauri_chain_finalized_block",
+    ];
     let documented: BTreeSet<&str> =
         DOCUMENTATION.split('`').filter(|word| word.starts_with("agentauri_")).collect();
     let missing: Vec<_> = documented.difference(&emitted).filter(|s| !rare.contains(s)).collect();

@@ -15,10 +15,8 @@ const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
 async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
     bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
-    let config = chain.folder.path().join("agentauri.toml");
-    std::fs::write(&config, chain.config()).expect("a file");
-    let config = config.to_str().expect("a path");
-    let start = |program: &str| Process::start(program, &bed, &[("AGENTAURI_CONFIG", config)]);
+    let variables = [("AGENTAURI_CONFIG", chain.config())];
+    let start = |program: &str| Process::start(program, &bed, &variables);
     let programs = ["chain-indexer", "event-processor", "action-worker"];
     let mut processes = programs.map(start);
     for (round, depth) in [(0, 1), (1, 4), (2, 9)] {
@@ -81,31 +79,43 @@ async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
 }
 
 /// A node with the registries on it.
-struct Chain {
+pub(crate) struct Chain {
     anvil: Anvil,
-    folder: tempfile::TempDir,
+    /// The configuration of our processes.
+    config: tempfile::NamedTempFile,
     client: reqwest::Client,
     deployment: Value,
 }
 
 impl Chain {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut options = AnvilOptions::new(PrivateDirectory::temporary().expect("a directory"));
         // Behind the clock: many blocks are mined, each a second after the one before.
         options.timestamp = UNIX_EPOCH.elapsed().ok().map(|now| now.as_secs() - 86_400);
         options.arguments = ["--gas-limit", "1000000000"].map(str::to_owned).to_vec();
         let anvil = Anvil::start(options).expect("a private anvil");
         let deployment = script(&["src/deploy.ts", "--rpc", &anvil.rpc_url()]).await;
-        let folder = tempfile::tempdir().expect("a folder");
         let client = service::http::client_builder().build().expect("a client");
-        Self { anvil, folder, client, deployment }
+        let config = tempfile::NamedTempFile::new().expect("a file");
+        let chain = Self { anvil, config, client, deployment };
+        std::fs::write(&chain.config, chain.document()).expect("written");
+        chain
+    }
+
+    /// The file that names it.
+    pub(crate) fn config(&self) -> &str {
+        self.config.path().to_str().expect("a path")
+    }
+
+    pub(crate) async fn head(&self) -> i64 {
+        hex(&self.ask("eth_blockNumber", json!([])).await)
     }
 
     fn address(&self, registry: &str) -> &str {
         self.deployment[registry].as_str().expect("an address")
     }
 
-    fn config(&self) -> String {
+    fn document(&self) -> String {
         let registries = REGISTRIES.map(|name| format!("{name} = \"{}\"", self.address(name)));
         format!(
             "[[chains]]\nname = \"devnet\"\nid = 31337\nrpc_urls = [\"{}\"]\nstart_block = {}\n\
@@ -133,9 +143,8 @@ impl Chain {
         let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
         let logs = self.ask("eth_getLogs", filter).await;
         let name = |log: &Value| {
-            let index = log["logIndex"].as_str().and_then(|index| index.strip_prefix("0x"));
-            let index = i64::from_str_radix(index.expect("hex"), 16).expect("a number");
-            format!("31337-{}-{index}", log["blockHash"].as_str().expect("a hash"))
+            let hash = log["blockHash"].as_str().expect("a hash");
+            format!("31337-{hash}-{}", hex(&log["logIndex"]))
         };
         logs.as_array().expect("a list").iter().map(name).collect()
     }
@@ -147,6 +156,11 @@ impl Chain {
         assert!(answer["error"].is_null(), "{method}: {answer}");
         answer["result"].clone()
     }
+}
+
+fn hex(quantity: &Value) -> i64 {
+    let digits = quantity.as_str().and_then(|text| text.strip_prefix("0x")).expect("a quantity");
+    i64::from_str_radix(digits, 16).expect("a number")
 }
 
 /// Runs one of the devnet's scripts and reads the line it prints.
