@@ -221,7 +221,7 @@ async fn check(
 }
 
 /// Judges the whole log again from its beginning, in one piece: jobs and state are the same.
-async fn replay(bed: &Bed) {
+pub(crate) async fn replay(bed: &Bed) {
     let remember = "CREATE TABLE lived_jobs AS SELECT id, readings FROM jobs
                         WHERE retracts IS NULL;
                     CREATE TABLE lived_state AS TABLE trigger_observations;

@@ -5,30 +5,53 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use testbed::{Bed, Process, Receiver, eventually, trigger_file};
 use tokio::process::Command;
 
+use crate::nothing_committed_is_lost::replay;
+
 const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
+const ALL: &str = "all";
+/// Beside it, one with state.
+const STATEFUL: &str = "registry: reputation
+    group_by: agent_id
+    when: count(1h) >= 1 && ema(score, 3) < 1000";
+const TRIGGERS: [(&str, &str); 2] = [(ALL, "match_all: true"), ("state", STATEFUL)];
+/// Reorgs in one run; in a soak by hand, as many as this variable says.
+const ROUNDS: usize = 3;
+const ROUNDS_BY_HAND: &str = "AGENTAURI_TEST_SOAK_ROUNDS";
+/// Blocks that a reorg replaces, at most. Each round makes more than that.
+const DEPTH_MAX: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
-    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    bed.apply(&trigger_file(&receiver.url(), &TRIGGERS)).await;
     let variables = [("AGENTAURI_CONFIG", chain.config())];
     let start = |program: &str| Process::start(program, &bed, &variables);
     let programs = ["chain-indexer", "event-processor", "action-worker"];
     let mut processes = programs.map(start);
-    for (round, depth) in [(0, 1), (1, 4), (2, 9)] {
+    let rounds = std::env::var(ROUNDS_BY_HAND).map(|rounds| rounds.parse().expect("a number"));
+    let mut dice = StdRng::seed_from_u64(1);
+    for round in 0..rounds.unwrap_or(ROUNDS) {
         chain.traffic(round).await;
-        eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
+        if dice.random_bool(0.7) {
+            eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
+        }
+        let depth = dice.random_range(1..=DEPTH_MAX);
         chain.ask("anvil_reorg", json!([depth, []])).await;
         // In the middle of what follows from it.
-        processes[round].kill9().await;
-        processes[round] = start(programs[round]);
-        eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
+        let killed = round % programs.len();
+        processes[killed].kill9().await;
+        processes[killed] = start(programs[killed]);
     }
+    eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
     check(&chain, &receiver).await;
+    drop(processes);
+    replay(&bed).await;
 }
 
 /// What the receiver was told of, and not told to forget, are the logs of the chain.
@@ -40,7 +63,7 @@ async fn check(chain: &Chain, receiver: &Receiver) {
         let data = &bodies[0]["data"];
         match bodies[0]["type"].as_str() {
             Some("event.matched") => {
-                matched.insert(id.to_string(), &data["event"]);
+                matched.insert(id.to_string(), data);
             }
             Some("event.retracted") => {
                 let retracts = data["retracts"].as_str().expect("an id").to_owned();
@@ -50,18 +73,26 @@ async fn check(chain: &Chain, receiver: &Receiver) {
         }
     }
     assert!(retracted.len() > 10, "{} of {}", retracted.len(), matched.len());
+    assert!(retracted.values().any(|data| data["reorg"]["new_hash"].is_string()));
     for (job, data) in &retracted {
-        assert_eq!(data["event"]["id"], matched[job]["id"], "of what it was told before");
+        // A receiver that was told of nothing may be told to forget it: the answer was lost.
+        let told = matched.get(job).map_or(&data["event"]["id"], |told| &told["event"]["id"]);
+        assert_eq!(data["event"]["id"], *told, "of what it was told before");
         let reorg = &data["reorg"];
         assert_eq!(reorg["old_hash"], data["event"]["block_hash"]);
-        assert!(reorg["new_hash"].is_string() && reorg["new_hash"] != reorg["old_hash"], "{data}");
+        // Null where the new branch was not that high yet when it was followed.
+        assert_ne!(reorg["new_hash"], reorg["old_hash"], "{data}");
         assert!(reorg["fork_block"].as_i64() < data["event"]["block_number"].as_i64(), "{data}");
     }
-    let stands = matched.iter().filter(|(job, _)| !retracted.contains_key(*job));
-    let stands: Vec<&str> = stands.filter_map(|(_, event)| event["id"].as_str()).collect();
-    let names: BTreeSet<String> = stands.iter().map(|id| (*id).to_owned()).collect();
-    assert_eq!(names.len(), stands.len(), "each once");
-    assert_eq!(names, chain.log_names().await);
+    let logs = chain.log_names().await;
+    let mut of_all = BTreeSet::new();
+    for (_, data) in matched.iter().filter(|(job, _)| !retracted.contains_key(*job)) {
+        let event = data["event"]["id"].as_str().expect("an id").to_owned();
+        assert!(logs.contains(&event), "it does not stand, and was not retracted: {event}");
+        let is_new = data["trigger"]["name"] != ALL || of_all.insert(event);
+        assert!(is_new, "told twice: {data}");
+    }
+    assert_eq!(of_all, logs);
 }
 
 /// Everything of the chain is stored, judged and told.
@@ -99,6 +130,8 @@ impl Chain {
         let config = tempfile::NamedTempFile::new().expect("a file");
         let chain = Self { anvil, config, client, deployment };
         std::fs::write(&chain.config, chain.document()).expect("written");
+        // So that no reorg takes the registries away.
+        chain.ask("anvil_mine", json!([format!("{DEPTH_MAX:#x}"), "0x1"])).await;
         chain
     }
 
