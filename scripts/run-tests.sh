@@ -19,7 +19,8 @@ STEPS=(
 
 # The Rust tests that meet the hypertable.
 MEETS_HYPERTABLE='binary(judging) or binary(acting) or binary(processes) and not test(refus)
-    or binary(promises) and test(/^real::/) and not test(queueing)'
+    or binary(promises) and test(/^real::/) and not test(queueing)
+    or binary(reorgs) or binary(indexer) and test(/^reorgs::/)'
 : "${AGENTAURI_TIMESCALEDB_FILTER:=$MEETS_HYPERTABLE}"
 
 step_setup() {
