@@ -10,5 +10,5 @@ fn main() -> ExitCode {
          DATABASE_URL=postgres://postgres:postgres@localhost:5432/agentauri_backend \\\n  \
          REDIS_URL=redis://localhost:6379 event-processor",
     );
-    service::process::run("processor", event_processor::main())
+    service::process::run_on_one_thread(event_processor::main())
 }

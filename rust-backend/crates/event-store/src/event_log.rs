@@ -2,13 +2,22 @@
 
 use std::collections::HashMap;
 
-use event_engine::event::{ChainId, EventName};
+use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::log::Position;
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::{Result, StoreError};
 
-/// An entry before its event's row is read.
+/// Bytes of arguments that are read together. A batch has to be parsed and judged before its
+/// transaction counts as stalled, and has to fit in memory.
+const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
+
+/// What [`claim`] needs on its connection: with it, to begin and to claim are one round trip.
+pub(crate) const PREPARED: &str = "PREPARE claim_shards (bigint[], integer, bigint) AS \
+    SELECT * FROM claim_shards($1, $2, $3)";
+
+/// An entry with its event's row as it is now.
 #[derive(Debug)]
 pub(crate) struct StoredEntry {
     pub(crate) position: Position,
@@ -17,24 +26,22 @@ pub(crate) struct StoredEntry {
     pub(crate) subject: StoredSubject,
 }
 
-impl StoredEntry {
-    /// The event that it speaks of, if it speaks of one.
-    pub(crate) fn name(&self) -> Option<&EventName> {
-        match &self.subject {
-            StoredSubject::Event { name, .. } => Some(name),
-            StoredSubject::Checkpoint { .. } => None,
-        }
-    }
-}
-
 /// What the entry speaks of.
 #[derive(Debug)]
 pub(crate) enum StoredSubject {
-    Event { name: EventName, revision: i32, invalidated: bool },
-    Checkpoint { block_number: i64 },
+    /// `row` is none where the event has been deleted.
+    Event {
+        name: EventName,
+        revision: i32,
+        invalidated: bool,
+        row: Option<Box<Event>>,
+    },
+    Checkpoint {
+        block_number: i64,
+    },
 }
 
-/// A shard's cursor with its next entries, before their events' rows are read.
+/// A shard's cursor with its next entries.
 #[derive(Debug)]
 pub(crate) struct StoredPortion {
     pub(crate) shard: ChainId,
@@ -44,79 +51,101 @@ pub(crate) struct StoredPortion {
     pub(crate) entries: Vec<StoredEntry>,
 }
 
-/// The cursors of `shards` with the next entries behind them, at most `entries_max` of all
-/// together, and the revision of the set of triggers. A statement of its own after the locks: its
-/// snapshot must be later.
-///
-/// Only what lies below the snapshot's horizon is handed out: every transaction with a smaller
-/// number has ended, so nothing can appear in front of it any more.
-pub(crate) async fn next(
+/// What a claim holds.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) triggers_revision: i64,
+    pub(crate) portions: Vec<StoredPortion>,
+}
+
+/// Begins a transaction, and takes shards, and the set of triggers against changes, until it ends:
+/// those that no other processor has, with the next entries behind their cursors, at most
+/// `entries_max` of all together. `None` where others have them all.
+pub(crate) async fn claim(
     connection: &mut PgConnection,
-    shards: &[i64],
+    shards: &[ChainId],
     holder: &str,
     entries_max: u32,
-) -> Result<(i64, Vec<StoredPortion>)> {
-    // Each its share, or the first would be all that is judged.
-    let share = entries_max.div_ceil(u32::try_from(shards.len().max(1)).unwrap_or(u32::MAX));
-    let rows = sqlx::query!(
-        r#"SELECT s.chain_id AS "chain_id!", c.xid::text AS "cursor_xid?", c.seq AS "cursor_seq?",
-                  c.block_time AS "block_time?", c.holder = $3 AS is_continued,
-                  (SELECT revision FROM trigger_set) AS "triggers_revision!",
-                  l.xid::text AS "xid?", l.seq AS "seq?",
-                  l.event_id, l.event_timestamp, l.revision, l.invalidated, l.checkpoint_block,
-                  (extract(epoch FROM l.logged_at) * 1000)::bigint AS logged_at_ms
-           FROM unnest($1::bigint[]) WITH ORDINALITY AS s (chain_id, place)
-           LEFT JOIN shard_cursors c ON c.chain_id = s.chain_id
-           LEFT JOIN LATERAL (
-               SELECT * FROM event_log e
-               WHERE e.chain_id = s.chain_id
-                 AND (e.xid, e.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                 AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-               ORDER BY e.xid, e.seq
-               LIMIT $2
-           ) AS l ON true
-           ORDER BY s.place, l.xid, l.seq"#,
-        shards,
-        i64::from(share),
-        holder,
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut triggers_revision = 0;
-    let mut portions: Vec<StoredPortion> = Vec::with_capacity(shards.len());
-    for row in rows {
-        triggers_revision = row.triggers_revision;
-        if portions.last().is_none_or(|portion| portion.shard.0 != row.chain_id) {
-            let cursor = match (&row.cursor_xid, row.cursor_seq) {
-                (Some(xid), Some(seq)) => Position { xid: parse_xid(xid)?, seq },
-                _ => Position::default(),
-            };
-            portions.push(StoredPortion {
-                shard: ChainId(row.chain_id),
-                cursor,
-                is_continued: row.is_continued.unwrap_or(false),
-                block_time: row.block_time.unwrap_or_default(),
-                entries: Vec::new(),
-            });
+) -> Result<Option<Claimed>> {
+    let shards: Vec<String> = shards.iter().map(|shard| shard.0.to_string()).collect();
+    let shards = shards.join(",");
+    // Numbers only.
+    let statements = format!(
+        "BEGIN; EXECUTE claim_shards('{{{shards}}}', {entries_max}, {ARGUMENTS_BYTES_MAX})"
+    );
+    let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(connection).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let triggers_revision = first.try_get("triggers_revision")?;
+    let mut portions: Vec<StoredPortion> = Vec::new();
+    for row in &rows {
+        let shard = ChainId(row.try_get("shard")?);
+        if portions.last().is_none_or(|portion| portion.shard != shard) {
+            portions.push(portion(shard, row, holder)?);
         }
-        let (Some(xid), Some(seq)) = (&row.xid, row.seq) else { continue };
-        let position = Position { xid: parse_xid(xid)?, seq };
-        let event = (row.event_id, row.event_timestamp, row.revision, row.invalidated);
-        let subject = match event {
-            (Some(id), Some(timestamp), Some(revision), Some(invalidated)) => {
-                let name = EventName { id, timestamp };
-                StoredSubject::Event { name, revision, invalidated }
-            }
-            _ => {
-                StoredSubject::Checkpoint { block_number: row.checkpoint_block.unwrap_or_default() }
-            }
-        };
-        if let Some(portion) = portions.last_mut() {
-            let logged_at_ms = row.logged_at_ms.unwrap_or_default();
-            portion.entries.push(StoredEntry { position, logged_at_ms, subject });
+        if let (Some(entry), Some(portion)) = (entry(row, shard)?, portions.last_mut()) {
+            portion.entries.push(entry);
         }
     }
-    Ok((triggers_revision, portions))
+    Ok(Some(Claimed { triggers_revision, portions }))
+}
+
+/// The shard as its cursor says, and none of its entries. A shard that was never judged has no
+/// cursor.
+fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<StoredPortion> {
+    let holder_then: Option<&str> = row.try_get("cursor_holder")?;
+    let block_time: Option<i64> = row.try_get("cursor_block_time")?;
+    Ok(StoredPortion {
+        shard,
+        cursor: position(row, "cursor_xid", "cursor_seq")?.unwrap_or_default(),
+        is_continued: holder_then == Some(holder),
+        block_time: block_time.unwrap_or_default(),
+        entries: Vec::new(),
+    })
+}
+
+/// The row's entry; `None` where the shard has none.
+fn entry(row: &PgRow, shard: ChainId) -> Result<Option<StoredEntry>> {
+    let Some(position) = position(row, "xid", "seq")? else { return Ok(None) };
+    let subject = if let Some(id) = row.try_get("event_id")? {
+        let name = EventName { id, timestamp: row.try_get("event_timestamp")? };
+        StoredSubject::Event {
+            revision: row.try_get("revision")?,
+            invalidated: row.try_get("invalidated")?,
+            row: event(row, shard, &name)?.map(Box::new),
+            name,
+        }
+    } else {
+        StoredSubject::Checkpoint { block_number: row.try_get("checkpoint_block")? }
+    };
+    Ok(Some(StoredEntry { position, logged_at_ms: row.try_get("logged_at_ms")?, subject }))
+}
+
+/// The event's row; `None` where it is deleted. Whether it was valid and when it was inserted is
+/// left to the entry: a row says what it is by now, and what its writer likes.
+fn event(row: &PgRow, chain_id: ChainId, name: &EventName) -> Result<Option<Event>> {
+    let Some(revision) = row.try_get("row_revision")? else { return Ok(None) };
+    Ok(Some(Event {
+        name: name.clone(),
+        chain_id,
+        block_number: row.try_get("block_number")?,
+        block_hash: row.try_get("block_hash")?,
+        transaction_hash: row.try_get("transaction_hash")?,
+        log_index: row.try_get("log_index")?,
+        event_type: row.try_get("event_type")?,
+        registry: row.try_get("registry")?,
+        agent_id: row.try_get("agent_id")?,
+        address: row.try_get("address")?,
+        arguments: Arguments::from_json(row.try_get("data")?),
+        invalidated: false,
+        revision,
+        inserted_at_ms: 0,
+    }))
+}
+
+fn position(row: &PgRow, xid: &str, seq: &str) -> Result<Option<Position>> {
+    // sqlx has no type for PostgreSQL's 64-bit transaction ids; unchecked, it gives their text.
+    let Some(xid) = row.try_get_unchecked::<Option<&str>, _>(xid)? else { return Ok(None) };
+    Ok(Some(Position { xid: parse_xid(xid)?, seq: row.try_get(seq)? }))
 }
 
 /// Where the later revisions of these events stand in their shard's log.
@@ -147,7 +176,7 @@ pub(crate) async fn revisions(
     Ok(revisions)
 }
 
-/// PostgreSQL's 64-bit transaction id; sqlx has no type for it, so it travels as text.
+/// A 64-bit transaction id out of its text.
 pub(crate) fn parse_xid(text: &str) -> Result<u64> {
     text.parse().map_err(|_| StoreError::BrokenRow {
         table: "event_log",

@@ -9,7 +9,8 @@ use crate::Result;
 use crate::events::event;
 
 /// What the rows of these names said earlier. The revision of each is the last one that it was in
-/// force for.
+/// force for. When they were inserted is left to the log's entries: a row says what its writer
+/// likes.
 pub(crate) async fn by_name(
     connection: &mut PgConnection,
     names: &[&EventName],
@@ -20,9 +21,7 @@ pub(crate) async fn by_name(
         r#"SELECT r.id, chain_id, block_number, block_hash, transaction_hash, log_index,
                   event_type, registry, r."timestamp", agent_id::text AS agent_id, address,
                   data::text AS data, invalidated, revision,
-                  CASE WHEN isfinite(created_at)
-                       THEN (extract(epoch FROM created_at) * 1000)::bigint
-                       ELSE 0 END AS "inserted_at_ms!"
+                  0::bigint AS "inserted_at_ms!"
            FROM replaced_events r
            JOIN unnest($1::text[], $2::bigint[]) AS wanted (id, "timestamp")
                 ON r.id = wanted.id AND r."timestamp" = wanted."timestamp""#,

@@ -4,7 +4,7 @@ use event_engine::decide::Tally;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use event_engine::port::{Portion, Ready, Survey};
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::PgConnection;
 
 use crate::{Result, StoreError, jobs};
 
@@ -46,35 +46,6 @@ pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> R
         entries: u32::try_from(row.ready).unwrap_or(entries_max),
     });
     Ok(Survey { ready: ready.collect(), held: rows.iter().any(|row| row.held) })
-}
-
-/// What [`begin_and_lock`] needs on its connection: to begin and to lock are one round trip then.
-pub(crate) const PREPARED: &str = "
-    PREPARE lock_shards (bigint[]) AS
-    WITH locked AS MATERIALIZED (
-        SELECT chain_id FROM unnest($1) AS wanted (chain_id)
-        WHERE pg_try_advisory_xact_lock(
-                  hashtextextended('agentauri shard ' || chain_id::text, 0))
-    ), steady AS MATERIALIZED (
-        SELECT pg_advisory_xact_lock_shared(hashtextextended('agentauri trigger set', 0))
-        WHERE EXISTS (SELECT FROM locked)
-    )
-    SELECT chain_id FROM locked WHERE EXISTS (SELECT FROM steady)";
-
-/// Begins a transaction, and takes shards, and the set of triggers against changes, until it ends.
-/// Gives those that no other processor has.
-///
-/// Advisory locks, because a row lock would take a transaction id for the whole batch and hold
-/// every other shard's horizon back; they end with the connection as a row lock does.
-pub(crate) async fn begin_and_lock(
-    connection: &mut PgConnection,
-    shards: &[ChainId],
-) -> Result<Vec<i64>> {
-    let shards: Vec<String> = shards.iter().map(|shard| shard.0.to_string()).collect();
-    let statements = format!("BEGIN; EXECUTE lock_shards('{{{}}}')", shards.join(","));
-    // Numbers only.
-    let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(connection).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 /// Where a batch moves the cursor of a shard, and what it says of itself.

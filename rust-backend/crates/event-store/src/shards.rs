@@ -11,13 +11,12 @@ use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use sqlx::{PgConnection, PgPool};
 
-use crate::event_log::{self, StoredEntry, StoredPortion, StoredSubject};
+use crate::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
 use crate::pool::{answered, answered_at_length};
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::{
-    Result, StoreError, action_results, events, jobs, replaced_events, trigger_observations,
-    triggers,
+    Result, StoreError, action_results, jobs, replaced_events, trigger_observations, triggers,
 };
 
 /// The shards in PostgreSQL, for one processor.
@@ -31,7 +30,7 @@ pub struct PgShards {
 impl PgShards {
     /// The shards as `holder` works on them.
     pub fn new(pool: PgPool, holder: &str) -> Self {
-        Self { sessions: Sessions::of(pool, shard_cursors::PREPARED), holder: holder.into() }
+        Self { sessions: Sessions::of(pool, event_log::PREPARED), holder: holder.into() }
     }
 }
 
@@ -58,15 +57,13 @@ impl PgShards {
 
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
         let mut session = self.sessions.take().await?;
-        let locked = shard_cursors::begin_and_lock(&mut session, shards).await?;
-        if locked.is_empty() {
+        let claimed = event_log::claim(&mut session, shards, &self.holder, entries_max).await?;
+        let Some(Claimed { triggers_revision, portions }) = claimed else {
             sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
             self.sessions.keep(session);
             return Ok(None);
-        }
-        let (triggers_revision, stored) =
-            event_log::next(&mut session, &locked, &self.holder, entries_max).await?;
-        let portions = with_rows(&mut session, stored).await?;
+        };
+        let portions = as_they_were(&mut session, portions).await?;
         let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
         Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
     }
@@ -148,32 +145,18 @@ impl PgClaim {
     }
 }
 
-/// Joins the entries with what their events were at their revisions. Fewer entries come back where
-/// their events are too large to be judged together.
-async fn with_rows(
+/// The entries with what their events were at their revisions.
+async fn as_they_were(
     connection: &mut PgConnection,
-    mut stored: Vec<StoredPortion>,
+    stored: Vec<StoredPortion>,
 ) -> Result<Vec<Portion>> {
-    let entries = stored.iter().flat_map(|portion| &portion.entries);
-    let names: Vec<_> = entries.filter_map(StoredEntry::name).collect();
-    let (rows, mut read) = events::by_name(connection, &names).await?;
-    let is_cut = read < names.len();
-    for portion in stored.iter_mut().filter(|_| is_cut) {
-        let first_unread = portion.entries.iter().position(|entry| {
-            let is_unread = entry.name().is_some() && read == 0;
-            read -= usize::from(entry.name().is_some() && read > 0);
-            is_unread
-        });
-        portion.entries.truncate(first_unread.unwrap_or(portion.entries.len()));
-    }
-    let past = Past::of(connection, &stored, &rows).await?;
-    let joined = |entry| past.joined(entry, &rows);
+    let past = Past::of(connection, &stored).await?;
     let portion = |stored: StoredPortion| Portion {
         shard: stored.shard,
         cursor: stored.cursor,
         is_continued: stored.is_continued,
         block_time: stored.block_time,
-        entries: stored.entries.into_iter().map(joined).collect(),
+        entries: stored.entries.into_iter().map(|entry| past.joined(entry)).collect(),
     };
     Ok(stored.into_iter().map(portion).collect())
 }
@@ -188,21 +171,15 @@ struct Past {
 }
 
 impl Past {
-    async fn of(
-        connection: &mut PgConnection,
-        stored: &[StoredPortion],
-        rows: &HashMap<EventName, Event>,
-    ) -> Result<Self> {
-        let names: Vec<&EventName> = stored
-            .iter()
-            .flat_map(|portion| &portion.entries)
-            .filter_map(|entry| match &entry.subject {
-                StoredSubject::Event { name, revision, .. } => {
-                    rows.get(name).filter(|row| row.revision > *revision).map(|_| name)
-                }
-                StoredSubject::Checkpoint { .. } => None,
-            })
-            .collect();
+    async fn of(connection: &mut PgConnection, stored: &[StoredPortion]) -> Result<Self> {
+        let entries = stored.iter().flat_map(|portion| &portion.entries);
+        let outgrown = entries.filter_map(|entry| match &entry.subject {
+            StoredSubject::Event { name, revision, row: Some(row), .. } => {
+                (row.revision > *revision).then_some(name)
+            }
+            _ => None,
+        });
+        let names: Vec<&EventName> = outgrown.collect();
         if names.is_empty() {
             return Ok(Self::default());
         }
@@ -212,21 +189,18 @@ impl Past {
         })
     }
 
-    fn joined(
-        &self,
-        StoredEntry { position, logged_at_ms, subject }: StoredEntry,
-        rows: &HashMap<EventName, Event>,
-    ) -> Entry {
+    fn joined(&self, StoredEntry { position, logged_at_ms, subject }: StoredEntry) -> Entry {
         let subject = match subject {
             StoredSubject::Checkpoint { block_number } => Subject::Checkpoint { block_number },
-            StoredSubject::Event { name, revision, invalidated } => {
+            StoredSubject::Event { name, revision, invalidated, row } => {
                 let replaced = self.replaced.get(&name).into_iter().flatten();
                 let then = replaced.filter(|then| then.revision >= revision);
-                let content = then.min_by_key(|then| then.revision).or_else(|| rows.get(&name));
-                let row = content.map(|content| {
-                    let content = content.clone();
-                    let inserted_at_ms = logged_at_ms;
-                    Box::new(Event { revision, invalidated, inserted_at_ms, ..content })
+                let content = then.min_by_key(|then| then.revision).cloned().map(Box::new).or(row);
+                let row = content.map(|mut content| {
+                    content.revision = revision;
+                    content.invalidated = invalidated;
+                    content.inserted_at_ms = logged_at_ms;
+                    content
                 });
                 let mut later = self.revisions.get(&name).into_iter().flatten();
                 let outgrown = later.any(|(other, at)| *other > revision && *at < position);

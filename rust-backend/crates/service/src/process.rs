@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
+
 use crate::config::ConfigError;
 
 /// Failed; trying again may help.
@@ -38,9 +40,23 @@ pub fn run<F>(name: &str, main: F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().thread_name(name).enable_all().build();
-    let result = match runtime {
+    run_on(Builder::new_multi_thread().thread_name(name), main)
+}
+
+/// The same on the calling thread alone: for a process that waits more than it works, where one
+/// thread that wakes another costs more than it wins.
+pub fn run_on_one_thread<F>(main: F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    run_on(&mut Builder::new_current_thread(), main)
+}
+
+fn run_on<F>(builder: &mut Builder, main: F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let result = match builder.enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(main);
             runtime.shutdown_timeout(BLOCKED_MAX);
