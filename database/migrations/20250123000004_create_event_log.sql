@@ -1,5 +1,6 @@
 -- The shard's log: one entry for each insertion, for each change of an event's revision and for
--- each change of a checkpoint. Append-only, and all that a processor reads in order.
+-- each change of a checkpoint, or of what is safe or finalized. Append-only, and all that a
+-- processor reads in order.
 CREATE TABLE IF NOT EXISTS event_log (
     -- The shard.
     chain_id         BIGINT  NOT NULL,
@@ -15,12 +16,16 @@ CREATE TABLE IF NOT EXISTS event_log (
     invalidated      BOOLEAN,
     -- Or the block that the chain's checkpoint was set to.
     checkpoint_block BIGINT,
+    -- Or the block that became the chain's highest safe or finalized one.
+    safe_block       BIGINT,
+    finalized_block  BIGINT,
     -- When it was written, by this database: `created_at` is whatever the writer says.
     logged_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (chain_id, xid, seq),
-    CONSTRAINT event_log_event_or_checkpoint CHECK (
+    CONSTRAINT event_log_event_or_height CHECK (
         num_nonnulls(event_id, event_timestamp, revision, invalidated)
-            = CASE WHEN checkpoint_block IS NULL THEN 4 ELSE 0 END)
+            = CASE WHEN num_nonnulls(checkpoint_block, safe_block, finalized_block) = 0
+                   THEN 4 ELSE 0 END)
 );
 
 -- Whoever reads an entry that its row has outgrown asks where the later revisions stand: a

@@ -5,6 +5,10 @@ CREATE TABLE IF NOT EXISTS shard_cursors (
     seq               BIGINT      NOT NULL DEFAULT 0,
     -- The latest block time judged, unix seconds: what state is kept against.
     block_time        BIGINT      NOT NULL DEFAULT 0,
+    -- How far the chain is, by the log up to here: what finality is measured against.
+    head_block        BIGINT,
+    safe_block        BIGINT,
+    finalized_block   BIGINT,
     -- The set of triggers that the last batch was judged by.
     triggers_revision BIGINT      NOT NULL DEFAULT 0,
     -- The processor that committed the last batch, and how often the shard changed hands.
@@ -63,9 +67,10 @@ BEGIN
         WHERE age(c.xmin) >= restored_age
     )
     INSERT INTO event_log (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
-                           checkpoint_block, logged_at) OVERRIDING SYSTEM VALUE
+                           checkpoint_block, safe_block, finalized_block, logged_at)
+    OVERRIDING SYSTEM VALUE
     SELECT chain_id, '0', place, event_id, event_timestamp, revision, invalidated,
-           checkpoint_block, logged_at
+           checkpoint_block, safe_block, finalized_block, logged_at
     FROM renumbered;
     UPDATE log_origin SET xid = pg_current_xact_id();
     RETURN (SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)

@@ -38,4 +38,28 @@ SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'a checkpoint rolled back is no e
 DELETE FROM checkpoints WHERE chain_id = -1;
 SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'nor is one deleted');
 
+CREATE FUNCTION pg_temp.reported() RETURNS TEXT LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(concat_ws(' ', 'safe ' || safe_block,
+                                         'finalized ' || finalized_block), ', '
+                               ORDER BY xid, seq), 'nothing')
+    FROM event_log WHERE chain_id = -2;
+$$;
+
+INSERT INTO safe_blocks (chain_id, block_number) VALUES (-2, 10);
+INSERT INTO finalized_blocks (chain_id, block_number, block_hash) VALUES (-2, 5, '0xaa');
+UPDATE safe_blocks SET block_number = 11 WHERE chain_id = -2;
+UPDATE safe_blocks SET updated_at = now() WHERE chain_id = -2;
+UPDATE finalized_blocks SET block_hash = '0xbb' WHERE chain_id = -2;
+SELECT pg_temp.is(pg_temp.reported(), 'safe 10, finalized 5, safe 11',
+    'what becomes safe or finalized is an entry, and nothing else of it');
+SELECT pg_temp.is(
+    pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'), '23514',
+    'an entry that says nothing is refused');
+SELECT pg_temp.is(
+    pg_temp.outcome($$INSERT INTO waiting_events VALUES (-2, 'instant', 1, 0, 'e', 0, 0,
+                      '{00000000-0000-0000-0000-000000000000}')$$), '23514',
+    'nothing waits for an instant judgement');
+DELETE FROM safe_blocks WHERE chain_id = -2;
+DELETE FROM finalized_blocks WHERE chain_id = -2;
+
 CALL pg_temp.finish();

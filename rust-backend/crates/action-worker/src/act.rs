@@ -143,7 +143,7 @@ fn body(assignment: &Assignment) -> Body {
     let state = assignment.readings.as_deref();
     let retracts = lease.retracts.zip(assignment.reorg.as_ref());
     let timestamp = lease.created_at;
-    Message { timestamp, trigger, event, finality: "instant", state, retracts }.body()
+    Message { timestamp, trigger, event, finality: assignment.finality, state, retracts }.body()
 }
 
 fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event_engine::event::Event;
+use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_engine::lease::Reorg;
 use serde::{Serialize, Serializer};
@@ -33,7 +34,7 @@ pub struct Message<'a> {
     pub event: EventRow<'a>,
     /// The trigger's finality as it is written: `instant`, a number of confirmations, `safe` or
     /// `finalized`.
-    pub finality: &'a str,
+    pub finality: Finality,
     /// What the stateful functions of the condition said, a JSON object. `None` is sent as `{}`.
     pub state: Option<&'a RawValue>,
     /// The job of the match that is true no more, and what became of its event's block. `None`: it
@@ -100,7 +101,7 @@ struct Envelope<T> {
 struct Data<'a> {
     trigger: TriggerName<'a>,
     event: Columns<'a>,
-    finality: &'a str,
+    finality: Finality,
     state: State<'a>,
     #[serde(flatten)]
     retraction: Option<Retraction<'a>>,
@@ -227,7 +228,7 @@ mod tests {
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
         let event = EventRow { event, created_at, topics: None, log_data: None };
         let timestamp = created();
-        Message { timestamp, trigger, event, finality: "instant", state, retracts }.body()
+        Message { timestamp, trigger, event, finality: Finality::Instant, state, retracts }.body()
     }
 
     #[test]

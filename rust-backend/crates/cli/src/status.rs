@@ -21,14 +21,26 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
             shard.chain_id.to_string(),
             output::or_dash(shard.checkpoint_block),
             shard.entries_judged.to_string(),
-            behind(shard.entries_behind),
+            bounded(shard.entries_behind),
+            bounded(shard.events_waiting),
             output::seconds(shard.oldest_unjudged_seconds),
             shard.generation.to_string(),
             output::or_dash(shard.holder.as_deref()),
         ]
     });
-    let headings = ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "OLDEST", "GENERATION", "HOLDER"];
+    let headings =
+        ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "WAITING", "OLDEST", "GENERATION", "HOLDER"];
     output::table(headings, rows.collect(), "No event has been stored yet.");
+    for shard in &status.shards {
+        if shard.events_waiting > 0 && shard.checkpoint_block.is_none() {
+            output::line(format!(
+                "Note: {} events of chain {} wait for finality, and the chain has no checkpoint: \
+                 they are judged once its indexer writes one.",
+                bounded(shard.events_waiting),
+                shard.chain_id
+            ));
+        }
+    }
     let jobs: Vec<String> =
         status.jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
     let jobs = if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") };
@@ -58,6 +70,6 @@ fn show_conditions(picture: &Picture) {
     }
 }
 
-fn behind(entries: i64) -> String {
-    if entries >= overview::BEHIND_MAX { format!("{entries} or more") } else { entries.to_string() }
+fn bounded(number: i64) -> String {
+    if number >= overview::BEHIND_MAX { format!("{number} or more") } else { number.to_string() }
 }

@@ -6,6 +6,7 @@ use divan::{Bencher, black_box};
 use event_engine::condition::{Condition, Verdict};
 use event_engine::decide::decide;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
 use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Position, Subject};
@@ -156,6 +157,7 @@ fn trigger(number: u32) -> Trigger {
         condition: Some(Condition::parse("score < 60").expect("a condition")),
         group_by: None,
         cooldown_s: None,
+        finality: Finality::Instant,
         lineage: 1,
         since: 0,
         actions: vec![("hook".to_owned(), 1)],

@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::condition::{Function, Reading, Verdict};
 use crate::event::{Event, EventName};
+use crate::finality::Heights;
 use crate::index::{InForce, TriggerIndex};
 use crate::job::{JobId, NewJob};
 use crate::log::{Entry, Position, Subject};
 use crate::state::{GroupName, Observed, ShardState, StateChanges};
+use crate::waiting::{Next, WaitChanges, Waiting};
 
 /// Jobs in one plan, but for those of its last entry: what is committed together stays small,
 /// however many triggers match. The rest of the entries is judged by the next plan.
@@ -24,8 +26,15 @@ pub struct Plan {
     pub jobs: Vec<NewJob>,
     /// Events whose earlier revisions are taken back: jobs of a revision below the number given.
     pub withdrawals: Vec<(EventName, i32)>,
+    /// How far the chain is after it.
+    pub heights: Heights,
     /// What becomes of observations.
     pub state: StateChanges,
+    /// What becomes of waits.
+    pub waits: WaitChanges,
+    /// Set where it ends in the middle of what an entry releases: the cursor stands before that
+    /// entry, and the next plan goes on from there.
+    pub is_unfinished: bool,
     /// What was seen.
     pub tally: Tally,
 }
@@ -60,19 +69,26 @@ pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -
             break;
         }
         debug_assert!(plan.cursor < Some(entry.position), "entries stand in the log's order");
-        plan.cursor = Some(entry.position);
-        plan.tally.entries += 1;
+        let mut judgement = Judgement { index, state, plan: &mut plan };
         match &entry.subject {
-            Subject::Checkpoint { .. } => {}
+            Subject::Heights(heights) => {
+                if !judgement.release(*heights) {
+                    plan.is_unfinished = true;
+                    plan.cursor = plan.cursor.or(Some(state.cursor()));
+                    break;
+                }
+            }
             Subject::Event { row: None, .. } => plan.tally.gone += 1,
             Subject::Event { outgrown: true, .. } => plan.tally.superseded += 1,
-            Subject::Event { row: Some(event), .. } => {
-                Judgement { index, state, plan: &mut plan }.judge(event);
-            }
+            Subject::Event { row: Some(event), .. } => judgement.take(event),
         }
+        plan.cursor = Some(entry.position);
+        plan.tally.entries += 1;
     }
     plan.block_time = state.block_time();
+    plan.heights = state.heights;
     plan.state = state.take_changes();
+    plan.waits = state.waits.take_changes();
     plan
 }
 
@@ -84,21 +100,60 @@ struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    fn judge(&mut self, event: &Event) {
+    /// An event comes, or is revised.
+    fn take(&mut self, event: &Event) {
         if event.revision > 0 {
             self.plan.withdrawals.push((event.name.clone(), event.revision));
             self.plan.tally.late += self.state.withdraw(&event.name, event.revision, self.index);
         }
+        self.state.waits.withdraw(&event.name);
         if event.invalidated {
             return;
         }
         self.state.witness(event);
         for trigger in self.index.candidates(event) {
-            if trigger.has_state() {
-                self.observe(trigger, event);
-            } else if self.fires(trigger, event, &[]) {
-                self.plan.jobs.extend(jobs(trigger, event, None));
+            self.judge_or_wait(trigger, event);
+        }
+    }
+
+    /// The chain is as far as that: what is deep enough now is judged, in the chain's order, by
+    /// those of the triggers it waited for that are still in force. False where that has to be gone
+    /// on with.
+    fn release(&mut self, heights: Heights) -> bool {
+        let before = self.state.heights;
+        self.state.heights.report(heights);
+        let all_is_released = loop {
+            if self.plan.jobs.len() >= JOBS_MAX {
+                break false;
             }
+            match self.state.waits.next(&self.state.heights, self.state.chain) {
+                Next::Nothing => break true,
+                Next::Cut => break false,
+                Next::Due(Waiting { event: None, .. }) => self.plan.tally.gone += 1,
+                Next::Due(Waiting { wait, event: Some(event), .. }) => {
+                    for trigger in self.index.candidates(&event) {
+                        if wait.triggers.contains(&trigger.id()) {
+                            self.judge_or_wait(trigger, &event);
+                        }
+                    }
+                }
+            }
+        };
+        if !all_is_released {
+            self.state.heights = before;
+        }
+        all_is_released
+    }
+
+    fn judge_or_wait(&mut self, trigger: InForce<'_>, event: &Event) {
+        let finality = trigger.finality();
+        let reached = self.state.heights.reached(finality, self.state.chain);
+        if reached.is_none_or(|block| event.block_number > block) {
+            self.state.waits.begin(finality, trigger.id(), event);
+        } else if trigger.has_state() {
+            self.observe(trigger, event);
+        } else if self.fires(trigger, event, &[]) {
+            self.plan.jobs.extend(jobs(trigger, event, None));
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::argument::{Argument, Fields};
 
 /// The id of a chain (EIP-155), and the name of its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChainId(pub i64);
 
 impl fmt::Display for ChainId {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::action::ActionConfig;
 use crate::event::{Event, EventName};
+use crate::finality::Finality;
 use crate::job::JobId;
 use crate::trigger::TriggerId;
 
@@ -49,6 +50,8 @@ pub struct Assignment {
     pub lease: Lease,
     /// The name of its trigger.
     pub trigger_name: String,
+    /// The finality of the version that matched.
+    pub finality: Finality,
     /// The kind of action, as it is stored.
     pub action_type: String,
     /// Where it goes, and how; or why the stored configuration does not read.

@@ -14,7 +14,8 @@
 //! - A reorg is a revision: the row's highest one wins, lower ones are withdrawn.
 //!
 //! What a trigger remembers between events is [`state`]: a function of the log, stored with the
-//! cursor.
+//! cursor. One that wants more [`finality`] than an event has when it comes judges it later: the
+//! event is [`waiting`] until an entry of the log says that the chain is far enough.
 //!
 //! [`trigger_file`] reads what users write; [`retry`] says when a failed attempt is repeated;
 //! [`lease`] is what a worker is given and gives back; [`port`] is what the loops of processors and
@@ -25,6 +26,7 @@ pub mod argument;
 pub mod condition;
 pub mod decide;
 pub mod event;
+pub mod finality;
 pub mod group;
 pub mod index;
 pub mod job;
@@ -36,3 +38,4 @@ pub mod retry;
 pub mod state;
 pub mod trigger;
 pub mod trigger_file;
+pub mod waiting;

@@ -1,6 +1,7 @@
 //! The shard's log: what a processor reads, in the one order in which it is judged.
 
 use crate::event::{Event, EventName};
+use crate::finality::Heights;
 
 /// A place in a shard's log: the writing transaction, then the entry within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,9 +36,6 @@ pub enum Subject {
         /// spoken for this one.
         outgrown: bool,
     },
-    /// The chain's checkpoint moved.
-    Checkpoint {
-        /// The block it was set to.
-        block_number: i64,
-    },
+    /// The chain's checkpoint moved, or a higher block became safe or finalized.
+    Heights(Heights),
 }

@@ -7,10 +7,12 @@ use std::future::Future;
 
 use crate::decide::Plan;
 use crate::event::ChainId;
+use crate::finality::Heights;
 use crate::index::TriggerIndex;
 use crate::job::JobId;
 use crate::log::{Entry, Position};
 use crate::state::{GroupName, Needs, Observation};
+use crate::waiting::{WaitingFound, WaitingNeeds};
 
 pub use self::acting::{Inbox, Leases};
 
@@ -99,6 +101,10 @@ pub struct Portion {
     pub is_continued: bool,
     /// The shard's block time at its cursor, unix seconds.
     pub block_time: i64,
+    /// How far the chain is at its cursor.
+    pub heights: Heights,
+    /// Whether events wait on it for a depth.
+    pub waits: bool,
     /// The entries to judge. None where others have judged them since the survey.
     pub entries: Vec<Entry>,
 }
@@ -124,6 +130,14 @@ pub trait Claim: Send {
         shard: ChainId,
         needs: &Needs,
     ) -> impl Future<Output = Result<Vec<(GroupName, Observation)>, Self::Error>> + Send;
+
+    /// Loads waits of a shard that is ours: those that are reached and those of the events that are
+    /// named, each with what the event was at the wait's revision.
+    fn waiting(
+        &mut self,
+        shard: ChainId,
+        needs: &WaitingNeeds,
+    ) -> impl Future<Output = Result<WaitingFound, Self::Error>> + Send;
 
     /// Commits a plan for each portion, their cursors with them: all of it once, or nothing of it.
     /// A plan without a cursor leaves its shard as it is. Gives the portions back.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::action::ActionConfig;
 use crate::condition::Condition;
+use crate::finality::Finality;
 use crate::group::GroupBy;
 use crate::job::Name;
 
@@ -65,6 +66,9 @@ pub struct Definition {
     /// Seconds of block time in which a group fires at most once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown_s: Option<i64>,
+    /// How deep an event has to lie before it is judged.
+    #[serde(default, skip_serializing_if = "is_instant")]
+    pub finality: Finality,
     /// Set where it speaks of everything on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub match_all: bool,
@@ -72,7 +76,7 @@ pub struct Definition {
 
 impl Definition {
     /// Whether the state that `earlier` gathered goes on under this definition: it observes the
-    /// same events in the same groups, and takes the same of them.
+    /// same events in the same groups and the same order, and takes the same of them.
     pub fn carries_on(&self, earlier: &Self) -> bool {
         let functions = |definition: &Self| -> Option<Vec<String>> {
             let condition = definition.when.as_deref().map(Condition::parse).transpose().ok()?;
@@ -82,8 +86,14 @@ impl Definition {
         self.selectors == earlier.selectors
             && self.group_by == earlier.group_by
             && self.cooldown_s == earlier.cooldown_s
+            && self.finality == earlier.finality
             && functions(self).is_some_and(|ours| Some(ours) == functions(earlier))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_instant(finality: &Finality) -> bool {
+    *finality == Finality::Instant
 }
 
 /// A definition as it is written down: flat. It reads in one pass; `flatten` would read it twice,
@@ -101,6 +111,8 @@ struct StoredDefinition {
     group_by: Option<String>,
     cooldown_s: Option<i64>,
     #[serde(default)]
+    finality: Finality,
+    #[serde(default)]
     match_all: bool,
 }
 
@@ -112,6 +124,7 @@ impl From<StoredDefinition> for Definition {
             when: stored.when,
             group_by: stored.group_by,
             cooldown_s: stored.cooldown_s,
+            finality: stored.finality,
             match_all: stored.match_all,
         }
     }
@@ -164,6 +177,8 @@ pub struct Trigger {
     pub group_by: Option<GroupBy>,
     /// Block time between two firings of a group, in seconds.
     pub cooldown_s: Option<i64>,
+    /// How deep an event has to lie before it is judged.
+    pub finality: Finality,
     /// The version at which its state began.
     pub lineage: i32,
     /// Block time from which it fires, unix seconds.

@@ -3,6 +3,7 @@
 use event_engine::condition::Condition;
 use event_engine::decide::{Plan, decide};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
 use event_engine::index::{InForce, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::state::ShardState;
@@ -197,6 +198,7 @@ fn trigger(name: &str) -> Trigger {
         condition: None,
         group_by: None,
         cooldown_s: None,
+        finality: Finality::Instant,
         lineage: 1,
         since: 0,
         actions: vec![("hook".to_owned(), 1)],

@@ -2,6 +2,7 @@
 
 use event_engine::condition::Condition;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
 use event_engine::group::GroupBy;
 use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
@@ -153,6 +154,7 @@ fn trigger(number: u32) -> Trigger {
         condition: Some(condition("score < 60 && tag1 == 'uptime'")),
         group_by: None,
         cooldown_s: None,
+        finality: Finality::Instant,
         lineage: 1,
         since: 0,
         actions: vec![("hook".to_owned(), 1)],

@@ -151,7 +151,7 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
             with("when: 'count(10) > 5'"),
             "4:11: when: column 9: expected a unit directly after 10: s, m, h or d",
         ),
-        (with("registry: x\n    finality: 12"), "5:15: finality: other than `instant`"),
+        (with("registry: x\n    finality: 0"), "5:15: finality: \"0\" is unknown"),
         (with("registry: x\n    finality: soon"), "5:15: finality: \"soon\" is unknown"),
         (with("registri: x"), "unknown field `registri`"),
         (with("events: NewFeedback"), "4:13:"),

@@ -86,7 +86,10 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         let mut judged = Vec::with_capacity(portions.len());
         for ((portion, plan), state) in portions.iter().zip(&plans).zip(states) {
             let Some(cursor) = plan.cursor else { continue };
-            self.memory.keep(portion.shard, cursor, state);
+            // Where the cursor stays, it does not tell whether a crash undid the batch.
+            if !plan.is_unfinished {
+                self.memory.keep(portion.shard, cursor, state);
+            }
             measures::judged(portion, plan);
             report(plan.tally);
             self.audience.judged(&portion.entries[..plan.tally.entries]);
@@ -104,15 +107,23 @@ impl<S: Shards, A: Audience> Judge<S, A> {
     ) -> Result<Vec<ShardState>, S::Error> {
         let began = Instant::now();
         let mut states = Vec::with_capacity(claim.portions().len());
-        let mut lacking = Vec::new();
+        let (mut waiting, mut lacking) = (Vec::new(), Vec::new());
         for portion in claim.portions() {
             let mut state = self.memory.take(portion);
-            state.begin(portion.block_time);
-            let needs = state.needs(&portion.entries, index);
-            if !needs.is_empty() {
-                lacking.push((states.len(), portion.shard, needs));
+            state.begin(portion);
+            if let Some(needs) = state.waiting_needs(portion) {
+                waiting.push((states.len(), portion.shard, needs));
             }
             states.push(state);
+        }
+        for (place, shard, needs) in waiting {
+            states[place].recall_waiting(claim.waiting(shard, &needs).await?);
+        }
+        for (place, portion) in claim.portions().iter().enumerate() {
+            let needs = states[place].needs(&portion.entries, index);
+            if !needs.is_empty() {
+                lacking.push((place, portion.shard, needs));
+            }
         }
         for (place, shard, needs) in lacking {
             let recalled = claim.recall(shard, &needs).await?;

@@ -45,6 +45,7 @@ fn is_of_a_row(error: &StoreError) -> bool {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one query")]
 async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let earliest = leases.iter().map(|lease| lease.event.timestamp).min().unwrap_or_default();
@@ -56,6 +57,8 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
     let rows = sqlx::query!(
         r#"SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
                   a.config::text AS "config!",
+                  (SELECT definition->>'finality' FROM trigger_versions
+                   WHERE trigger_id = j.trigger_id AND version = j.trigger_version) AS finality,
                   e.id AS "id!", e.chain_id AS "chain_id!", e.block_number AS "block_number!",
                   e.block_hash AS "block_hash!", e.transaction_hash AS "transaction_hash!",
                   e.log_index AS "log_index!", e.event_type AS "event_type!",
@@ -105,6 +108,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
             let reorg = reorg(row.reorg_old_hash, row.reorg_new_hash, row.reorg_fork_block);
             Some(Assignment {
                 trigger_name: row.trigger_name,
+                finality: row.finality.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 action_type: row.action_type,
                 action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
                 event: as_leased(&lease, event!(row)),

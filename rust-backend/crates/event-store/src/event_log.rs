@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Heights;
 use event_engine::log::Position;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
@@ -36,9 +37,7 @@ pub(crate) enum StoredSubject {
         invalidated: bool,
         row: Option<Box<Event>>,
     },
-    Checkpoint {
-        block_number: i64,
-    },
+    Heights(Heights),
 }
 
 /// A shard's cursor with its next entries.
@@ -48,6 +47,8 @@ pub(crate) struct StoredPortion {
     pub(crate) cursor: Position,
     pub(crate) is_continued: bool,
     pub(crate) block_time: i64,
+    pub(crate) heights: Heights,
+    pub(crate) waits: bool,
     pub(crate) entries: Vec<StoredEntry>,
 }
 
@@ -99,6 +100,8 @@ fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<StoredPortion> {
         cursor: position(row, "cursor_xid", "cursor_seq")?.unwrap_or_default(),
         is_continued: holder_then == Some(holder),
         block_time: block_time.unwrap_or_default(),
+        heights: heights(row, ["head_block", "safe_block", "finalized_block"])?,
+        waits: row.try_get("waits")?,
         entries: Vec::new(),
     })
 }
@@ -115,7 +118,8 @@ fn entry(row: &PgRow, shard: ChainId) -> Result<Option<StoredEntry>> {
             name,
         }
     } else {
-        StoredSubject::Checkpoint { block_number: row.try_get("checkpoint_block")? }
+        let reported = ["reported_head", "reported_safe", "reported_finalized"];
+        StoredSubject::Heights(heights(row, reported)?)
     };
     Ok(Some(StoredEntry { position, logged_at_ms: row.try_get("logged_at_ms")?, subject }))
 }
@@ -140,6 +144,14 @@ fn event(row: &PgRow, chain_id: ChainId, name: &EventName) -> Result<Option<Even
         revision,
         inserted_at_ms: 0,
     }))
+}
+
+fn heights(row: &PgRow, [head, safe, finalized]: [&str; 3]) -> Result<Heights> {
+    Ok(Heights {
+        head: row.try_get(head)?,
+        safe: row.try_get(safe)?,
+        finalized: row.try_get(finalized)?,
+    })
 }
 
 fn position(row: &PgRow, xid: &str, seq: &str) -> Result<Option<Position>> {

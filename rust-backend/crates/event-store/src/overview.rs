@@ -45,6 +45,8 @@ pub struct Shard {
     pub entries_behind: i64,
     /// Age in seconds of the oldest event that waits.
     pub oldest_unjudged_seconds: Option<f64>,
+    /// Events that wait for a trigger's finality, counted up to [`BEHIND_MAX`].
+    pub events_waiting: i64,
     /// The block of its checkpoint.
     pub checkpoint_block: Option<i64>,
     /// When the last batch was committed.
@@ -55,6 +57,7 @@ pub struct Shard {
 pub const BEHIND_MAX: i64 = 100_000;
 
 /// Reads the status.
+#[expect(clippy::too_many_lines, reason = "three queries")]
 pub async fn status(pool: &PgPool) -> Result<Status> {
     let shards = sqlx::query_as!(
         Shard,
@@ -80,6 +83,9 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
                          ORDER BY l.xid, l.seq LIMIT 1) AS first
                    JOIN events e ON e.id = first.event_id
                         AND e."timestamp" = first.event_timestamp) AS oldest_unjudged_seconds,
+                  (SELECT count(*) FROM (
+                       SELECT FROM waiting_events w WHERE w.chain_id = s.chain_id
+                       LIMIT 100000) AS waiting) AS "events_waiting!",
                   p.block_number AS "checkpoint_block?", c.updated_at AS "judged_at?"
            FROM shards s
            LEFT JOIN shard_cursors c USING (chain_id)

@@ -1,6 +1,6 @@
 //! Table `shard_cursors`, and the lock that makes a shard ours.
 
-use event_engine::decide::Tally;
+use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use event_engine::port::{Portion, Ready, Survey};
@@ -48,13 +48,12 @@ pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> R
     Ok(Survey { ready: ready.collect(), held: rows.iter().any(|row| row.held) })
 }
 
-/// Where a batch moves the cursor of a shard, and what it says of itself.
+/// Where a batch moves the cursor of a shard, and by which plan.
 #[derive(Debug)]
 pub(crate) struct Move<'a> {
     pub(crate) portion: &'a Portion,
     pub(crate) to: Position,
-    pub(crate) block_time: i64,
-    pub(crate) tally: Tally,
+    pub(crate) plan: &'a Plan,
 }
 
 /// Moves as arrays for `unnest`.
@@ -69,22 +68,28 @@ struct Columns {
     judged: Vec<i64>,
     gone: Vec<i64>,
     late: Vec<i64>,
+    heads: Vec<Option<i64>>,
+    safes: Vec<Option<i64>>,
+    finalizeds: Vec<Option<i64>>,
 }
 
 impl Columns {
     fn of(moves: &[Move<'_>]) -> Self {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let mut columns = Self::default();
-        for Move { portion, to, block_time, tally } in moves {
+        for Move { portion, to, plan } in moves {
             columns.chains.push(portion.shard.0);
             columns.from_xids.push(portion.cursor.xid.to_string());
             columns.from_seqs.push(portion.cursor.seq);
             columns.xids.push(to.xid.to_string());
             columns.seqs.push(to.seq);
-            columns.block_times.push(*block_time);
-            columns.judged.push(count(tally.entries));
-            columns.gone.push(count(tally.gone));
-            columns.late.push(count(tally.late));
+            columns.block_times.push(plan.block_time);
+            columns.judged.push(count(plan.tally.entries));
+            columns.gone.push(count(plan.tally.gone));
+            columns.late.push(count(plan.tally.late));
+            columns.heads.push(plan.heights.head);
+            columns.safes.push(plan.heights.safe);
+            columns.finalizeds.push(plan.heights.finalized);
         }
         columns
     }
@@ -96,6 +101,7 @@ impl Columns {
 ///
 /// The commit will not wait for the disk. A crash undoes the batch as a whole, and it is judged
 /// again; a worker's lease waits, and makes all that stands before it in the same log last.
+#[expect(clippy::too_many_lines, reason = "one query")]
 pub(crate) async fn advance(
     connection: &mut PgConnection,
     holder: &str,
@@ -132,11 +138,14 @@ pub(crate) async fn advance(
                    + CASE WHEN c.holder IS DISTINCT FROM $10 THEN 1 ELSE 0 END,
                entries_judged = c.entries_judged + moved.judged,
                entries_gone = c.entries_gone + moved.gone,
-               events_late = c.events_late + moved.late,
+               events_late = c.events_late + moved.late, head_block = moved.head,
+               safe_block = moved.safe, finalized_block = moved.finalized,
                updated_at = now()
            FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[],
-                       $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-                AS moved (chain_id, from_xid, from_seq, xid, seq, block_time, judged, gone, late)
+                       $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $24::bigint[],
+                       $25::bigint[], $26::bigint[])
+                AS moved (chain_id, from_xid, from_seq, xid, seq, block_time, judged, gone, late,
+                          head, safe, finalized)
            WHERE c.chain_id = moved.chain_id AND c.xid = moved.from_xid::xid8
              AND c.seq = moved.from_seq
            RETURNING c.chain_id, set_config('synchronous_commit', 'off', true) AS commit"#,
@@ -163,6 +172,9 @@ pub(crate) async fn advance(
         &jobs.chains,
         jobs::reason::EVENT_DELETED,
         jobs::reason::EVENT_INVALIDATED,
+        &columns.heads as &[Option<i64>],
+        &columns.safes as &[Option<i64>],
+        &columns.finalizeds as &[Option<i64>],
     )
     .fetch_all(connection)
     .await?;

@@ -1,22 +1,23 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use event_engine::decide::Plan;
-use event_engine::event::{ChainId, Event, EventName};
+use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
-use event_engine::log::{Entry, Position, Subject};
+use event_engine::log::{Entry, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
+use event_engine::waiting::{WaitingFound, WaitingNeeds};
 use sqlx::{PgConnection, PgPool};
 
 use crate::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
+use crate::past::Past;
 use crate::pool::{answered, answered_at_length};
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::{
-    Result, StoreError, action_results, jobs, replaced_events, trigger_observations, triggers,
+    Result, StoreError, action_results, jobs, trigger_observations, triggers, waiting_events,
 };
 
 /// The shards in PostgreSQL, for one processor.
@@ -105,6 +106,10 @@ impl Claim for PgClaim {
         answered(trigger_observations::recall(&mut self.session, shard, needs)).await
     }
 
+    async fn waiting(&mut self, shard: ChainId, needs: &WaitingNeeds) -> Result<WaitingFound> {
+        answered(waiting_events::recall(&mut self.session, shard, needs)).await
+    }
+
     /// The first write of the transaction, and with it its transaction id, comes here: a claim
     /// that only reads holds nobody's horizon back.
     async fn commit(self, plans: &[Plan]) -> Result<Vec<Portion>> {
@@ -120,7 +125,7 @@ impl PgClaim {
         let mut withdrawals = Vec::new();
         for (portion, plan) in self.portions.iter().zip(plans) {
             let Some(to) = plan.cursor else { continue };
-            moves.push(Move { portion, to, block_time: plan.block_time, tally: plan.tally });
+            moves.push(Move { portion, to, plan });
             decided.extend(portion.shard, &plan.jobs);
             withdrawals.extend(&plan.withdrawals);
         }
@@ -133,6 +138,7 @@ impl PgClaim {
         for (portion, plan) in self.portions.iter().zip(plans) {
             let (shard, block_time) = (portion.shard, plan.block_time);
             trigger_observations::change(connection, shard, &plan.state, block_time).await?;
+            waiting_events::change(connection, shard, &plan.waits).await?;
         }
         // Behind the new jobs: a batch may take back what it has decided.
         if !withdrawals.is_empty() {
@@ -150,63 +156,43 @@ async fn as_they_were(
     connection: &mut PgConnection,
     stored: Vec<StoredPortion>,
 ) -> Result<Vec<Portion>> {
-    let past = Past::of(connection, &stored).await?;
+    let entries = stored.iter().flat_map(|portion| &portion.entries);
+    let past = Past::of(connection, entries.filter_map(outgrown)).await?;
     let portion = |stored: StoredPortion| Portion {
         shard: stored.shard,
         cursor: stored.cursor,
         is_continued: stored.is_continued,
         block_time: stored.block_time,
-        entries: stored.entries.into_iter().map(|entry| past.joined(entry)).collect(),
+        heights: stored.heights,
+        waits: stored.waits,
+        entries: stored.entries.into_iter().map(|entry| joined(&past, entry)).collect(),
     };
     Ok(stored.into_iter().map(portion).collect())
 }
 
-/// What is known of rows that have outgrown an entry: few, and mostly none.
-#[derive(Default)]
-struct Past {
-    /// Where the later revisions stand.
-    revisions: HashMap<EventName, Vec<(i32, Position)>>,
-    /// What a row said before another block took its name over, up to each revision.
-    replaced: HashMap<EventName, Vec<Event>>,
+/// The entry's event, where its row has outgrown it.
+fn outgrown(entry: &StoredEntry) -> Option<&EventName> {
+    match &entry.subject {
+        StoredSubject::Event { name, revision, row: Some(row), .. } => {
+            (row.revision > *revision).then_some(name)
+        }
+        _ => None,
+    }
 }
 
-impl Past {
-    async fn of(connection: &mut PgConnection, stored: &[StoredPortion]) -> Result<Self> {
-        let entries = stored.iter().flat_map(|portion| &portion.entries);
-        let outgrown = entries.filter_map(|entry| match &entry.subject {
-            StoredSubject::Event { name, revision, row: Some(row), .. } => {
-                (row.revision > *revision).then_some(name)
-            }
-            _ => None,
-        });
-        let names: Vec<&EventName> = outgrown.collect();
-        if names.is_empty() {
-            return Ok(Self::default());
+fn joined(past: &Past, StoredEntry { position, logged_at_ms, subject }: StoredEntry) -> Entry {
+    let subject = match subject {
+        StoredSubject::Heights(heights) => Subject::Heights(heights),
+        StoredSubject::Event { name, revision, invalidated, row } => {
+            let row = past.content(&name, revision, row).map(|mut content| {
+                content.revision = revision;
+                content.invalidated = invalidated;
+                content.inserted_at_ms = logged_at_ms;
+                content
+            });
+            let outgrown = past.outgrows(&name, revision, position);
+            Subject::Event { name, revision, row, outgrown }
         }
-        Ok(Self {
-            revisions: event_log::revisions(connection, &names).await?,
-            replaced: replaced_events::by_name(connection, &names).await?,
-        })
-    }
-
-    fn joined(&self, StoredEntry { position, logged_at_ms, subject }: StoredEntry) -> Entry {
-        let subject = match subject {
-            StoredSubject::Checkpoint { block_number } => Subject::Checkpoint { block_number },
-            StoredSubject::Event { name, revision, invalidated, row } => {
-                let replaced = self.replaced.get(&name).into_iter().flatten();
-                let then = replaced.filter(|then| then.revision >= revision);
-                let content = then.min_by_key(|then| then.revision).cloned().map(Box::new).or(row);
-                let row = content.map(|mut content| {
-                    content.revision = revision;
-                    content.invalidated = invalidated;
-                    content.inserted_at_ms = logged_at_ms;
-                    content
-                });
-                let mut later = self.revisions.get(&name).into_iter().flatten();
-                let outgrown = later.any(|(other, at)| *other > revision && *at < position);
-                Subject::Event { name, revision, row, outgrown }
-            }
-        };
-        Entry { position, subject }
-    }
+    };
+    Entry { position, subject }
 }

@@ -41,17 +41,20 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
     .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         match definitions.read(&row.definition) {
-            Ok(Compiled { selectors, condition, group_by, cooldown_s }) => index.add(Trigger {
-                id: TriggerId(row.trigger_id),
-                version: row.version,
-                selectors,
-                condition,
-                group_by,
-                cooldown_s,
-                lineage: row.lineage,
-                since: row.since,
-                actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
-            }),
+            Ok(Compiled { selectors, condition, group_by, cooldown_s, finality }) => {
+                index.add(Trigger {
+                    id: TriggerId(row.trigger_id),
+                    version: row.version,
+                    selectors,
+                    condition,
+                    group_by,
+                    cooldown_s,
+                    finality,
+                    lineage: row.lineage,
+                    since: row.since,
+                    actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
+                });
+            }
             Err(problem) => broken.push((row.trigger_id, row.version, problem)),
         }
     }

@@ -33,4 +33,6 @@ pub enum Mutant {
     CachedState,
     /// Only what is not under way when it is taken back is retracted.
     ForgetsUnderWay,
+    /// An event that is taken back goes on waiting.
+    ReleasesOnly,
 }

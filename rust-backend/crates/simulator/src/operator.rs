@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_engine::finality::Finality;
 use event_engine::trigger::TriggerId;
 
 use crate::link::{Fault, pause};
@@ -111,7 +112,7 @@ fn rule(
     }
 }
 
-/// The same trigger with another threshold, if it has one.
+/// The same trigger with another threshold, if it has one, or another depth.
 fn other_threshold(world: &World, rule: &Rule) -> Rule {
     let limit = i64::try_from(world.dice.between(30, 70)).unwrap_or_default();
     let when = match rule.when {
@@ -122,7 +123,14 @@ fn other_threshold(world: &World, rule: &Rule) -> Rule {
         }
         When::Sinking { periods, .. } => When::Sinking { periods, below: limit },
     };
-    Rule { when, ..rule.clone() }
+    let finality = if world.dice.chance(0.3) { finality(world) } else { rule.finality };
+    Rule { when, finality, ..rule.clone() }
+}
+
+/// A block is as high as its time is late.
+fn finality(world: &World) -> Finality {
+    let depth = u32::try_from(world.dice.between(1, 80)).unwrap_or_default();
+    if world.dice.chance(0.6) { Finality::Instant } else { Finality::Confirmations(depth) }
 }
 
 fn fresh(world: &World, id: TriggerId, name: String, choice: &Choice) -> Rule {
@@ -147,6 +155,7 @@ fn fresh(world: &World, id: TriggerId, name: String, choice: &Choice) -> Rule {
         },
         grouped: dice.chance(0.5),
         cooldown_s: dice.chance(0.2).then_some(20),
+        finality: finality(world),
         lineage: 1,
         since: if dice.chance(0.2) { GENESIS + 60 } else { 0 },
         actions: (0..dice.between(1, 2)).map(|number| (format!("a{number}"), 1)).collect(),

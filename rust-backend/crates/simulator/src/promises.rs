@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use event_engine::decide::decide;
 use event_engine::event::ChainId;
+use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
 use event_engine::port::{Claim, Inbox, JobQueue, Leases, Shards};
@@ -41,6 +42,9 @@ pub trait Bed {
     /// Puts a trigger with one action in force that matches everything.
     fn apply(&self) -> impl Future<Output = ()>;
 
+    /// Puts the same trigger in force with another finality.
+    fn apply_at(&self, finality: Finality) -> impl Future<Output = ()>;
+
     /// Removes that trigger.
     fn remove(&self) -> impl Future<Output = ()>;
 
@@ -56,6 +60,13 @@ pub trait Bed {
         transaction: &mut Self::Transaction,
         id: &str,
         invalidated: bool,
+    ) -> impl Future<Output = ()>;
+
+    /// Moves the checkpoint of [`CHAIN`].
+    fn set_checkpoint(
+        &self,
+        transaction: &mut Self::Transaction,
+        block: i64,
     ) -> impl Future<Output = ()>;
 
     /// Deletes an event.
@@ -119,7 +130,13 @@ async fn claimed<B: Bed>(
 async fn judged<B: Bed>(bed: &B) -> Vec<JobId> {
     let mut claim = claimed(bed, CHAIN, 1_000).await;
     let index = claim.triggers().await.expect("triggers");
-    let plan = decide(entries(&claim), &index, &mut ShardState::default());
+    let [portion] = claim.portions() else { panic!("one portion: {:?}", claim.portions()) };
+    let mut state = ShardState::default();
+    state.begin(portion);
+    if let Some(needs) = state.waiting_needs(portion) {
+        state.recall_waiting(claim.waiting(CHAIN, &needs).await.expect("waits"));
+    }
+    let plan = decide(entries(&claim), &index, &mut state);
     let jobs = plan.jobs.iter().map(|job| job.id).collect();
     claim.commit(&[plan]).await.expect("committed");
     jobs

@@ -16,11 +16,13 @@ mod rule;
 mod session;
 mod shards;
 mod transaction;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Heights;
 use event_engine::log::Position;
 
 pub use self::jobs::{Job, Jobs, State};
@@ -32,6 +34,7 @@ pub use self::rule::{Rule, RuleState, TriggerSet, When};
 pub use self::session::{Hold, Lock, SessionId, Sessions};
 pub use self::shards::{FakeClaim, FakeShards, Judged, Next, below_horizon};
 pub use self::transaction::Transaction;
+pub use self::waits::Waits;
 use crate::checker::Remembered;
 
 /// What the fake of PostgreSQL holds.
@@ -60,10 +63,14 @@ pub struct JudgedTables {
     pub cursors: BTreeMap<ChainId, Position>,
     /// The same table's block times.
     pub block_times: BTreeMap<ChainId, i64>,
+    /// And how far each chain is.
+    pub heights: BTreeMap<ChainId, Heights>,
     /// And who moved each last.
     pub holders: BTreeMap<ChainId, Arc<str>>,
     /// Table `trigger_observations`.
     pub observations: Observations,
+    /// Table `waiting_events`.
+    pub waits: Waits,
     /// Tables `jobs` and `action_results`.
     pub jobs: Jobs,
 }

@@ -84,6 +84,11 @@ impl World {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The number that comes next.
+    pub fn next_number(&self) -> u64 {
+        self.numbers.load(Ordering::Relaxed)
+    }
+
     /// How the servers behave.
     pub fn weather(&self) -> MutexGuard<'_, Weather> {
         locked(&self.weather)

@@ -63,7 +63,7 @@ async fn fill(
             _ if world.dice.chance(manners.revises) => revise(world, transaction, manners).await?,
             Kind::Checkpoint => {
                 lock(world, transaction, Lock::Checkpoint(chain)).await?;
-                let block = i64::try_from(world.dice.between(1, 1_000)).unwrap_or_default();
+                let block = GENESIS + 2 * latest(world) - between(world, 40) + between(world, 40);
                 transaction.checkpoint(&mut world.database(), chain, block)?;
             }
             Kind::Event => {
@@ -156,9 +156,18 @@ fn commit(world: &World, name: &str, transaction: Transaction) -> Result<(), Fau
     Ok(())
 }
 
+/// The number of the event that comes next.
+fn latest(world: &World) -> i64 {
+    i64::try_from(world.next_number()).unwrap_or_default()
+}
+
+fn between(world: &World, most: u64) -> i64 {
+    i64::try_from(world.dice.between(0, most)).unwrap_or_default()
+}
+
 fn fresh(world: &World, chain: ChainId) -> Row {
     let number = world.number();
-    let late = i64::try_from(world.dice.between(0, 60)).unwrap_or_default();
+    let late = between(world, 60);
     let name = EventName {
         id: format!("{chain}-{number:05}"),
         timestamp: GENESIS + 2 * i64::try_from(number).unwrap_or_default() - late,

@@ -16,6 +16,7 @@ use action_worker::signer::Signer;
 use action_worker::webhook::{SenderOptions, WebhookRequest, WebhookSender};
 use chrono::{DateTime, Utc};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_engine::lease::Reorg;
 use url::Url;
@@ -62,7 +63,7 @@ fn told(retracts: Option<(JobId, &Reorg)>) -> Body {
     let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
     let timestamp = now();
-    Message { timestamp, trigger, event, finality: "instant", state: None, retracts }.body()
+    Message { timestamp, trigger, event, finality: Finality::Instant, state: None, retracts }.body()
 }
 
 fn loopback_allowed() -> DestinationPolicy {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use event_engine::condition::Condition;
 use event_engine::decide::decide;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
 use event_engine::index::{IndexBuilder, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim as _, Shards as _};
@@ -208,7 +209,7 @@ fn entries(load: &Load) -> Vec<Entry> {
 fn event(entry: &Entry) -> Option<&Event> {
     match &entry.subject {
         Subject::Event { row, .. } => row.as_deref(),
-        Subject::Checkpoint { .. } => None,
+        Subject::Heights(_) => None,
     }
 }
 
@@ -229,6 +230,7 @@ fn trigger(set: &TriggerSet, number: u32) -> Trigger {
         version: 1,
         group_by: None,
         cooldown_s: None,
+        finality: Finality::Instant,
         lineage: 1,
         selectors: spec.definition.selectors,
         condition: when.map(|when| Condition::parse(when).expect("a condition that reads")),

@@ -68,7 +68,7 @@ async fn a_bad_document_of_triggers_changes_nothing() {
         (bad("bad", "registry: x\n    when: 'score <'"), "when: column 8"),
         (bad("bad", "registry: x\n    when: 'count(10m, x'"), "when: column 13"),
         (bad("bad", "registry: x\n    group_by: agent_id"), "group_by: would do nothing"),
-        (bad("bad", "registry: x\n    finality: 12"), "not built yet"),
+        (bad("bad", "registry: x\n    finality: soon"), "is unknown"),
         (bad("bad", "# nothing"), "match every event"),
         (bad("good", "registry: x"), "twice"),
         (good.replace("https://example.org", "http://10.1.2.3"), "10.1.2.3"),

@@ -54,6 +54,45 @@ async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
     replay(&bed).await;
 }
 
+/// Blocks that stand on top of an event's when the trigger judges it.
+const CONFIRMATIONS: u64 = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_twelve_confirmations_a_reorg_of_eleven_blocks_is_never_told_of() {
+    let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
+    let trigger = format!("match_all: true\n    finality: {CONFIRMATIONS}");
+    bed.apply(&trigger_file(&receiver.url(), &[(ALL, &trigger)])).await;
+    let variables = [("AGENTAURI_CONFIG", chain.config())];
+    let programs = ["chain-indexer", "event-processor", "action-worker"];
+    let _processes = programs.map(|program| Process::start(program, &bed, &variables));
+    chain.traffic(0).await;
+    // The highest event is one block short of what its trigger wants.
+    let (depth, highest) = (CONFIRMATIONS - 1, chain.highest_log().await);
+    chain
+        .ask("anvil_mine", json!([format!("{:#x}", highest + depth - chain.height().await)]))
+        .await;
+    let before = chain.log_names().await;
+    let stored = i64::try_from(before.len()).expect("few");
+    let count = "SELECT count(*) FROM events";
+    eventually("all is stored", async || bed.count(count).await == stored).await;
+    // Its block is the lowest of those that are replaced.
+    chain.ask("anvil_reorg", json!([depth + 1, []])).await;
+    chain.ask("anvil_mine", json!([format!("{:#x}", 2 * CONFIRMATIONS)])).await;
+    let after = chain.log_names().await;
+    assert!(after.len() < before.len(), "the reorg takes events away");
+    let waits = "SELECT count(*) FROM waiting_events";
+    eventually("all is judged", async || {
+        is_settled(&bed, &chain).await && bed.count(waits).await == 0
+    })
+    .await;
+    let told: Vec<_> = receiver.messages().clone().into_values().flatten().collect();
+    assert!(told.iter().all(|body| body["type"] == "event.matched"), "nothing is retracted");
+    assert!(told.iter().all(|body| body["data"]["finality"] == "12"));
+    let of = |body: &Value| body["data"]["event"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(told.iter().map(of).collect::<BTreeSet<_>>(), after);
+    assert_eq!(told.len(), after.len(), "each once");
+}
+
 /// What the receiver was told of, and not told to forget, are the logs of the chain.
 async fn check(chain: &Chain, receiver: &Receiver) {
     let told: Vec<_> = receiver.messages().clone().into_iter().collect();
@@ -168,6 +207,19 @@ impl Chain {
             arguments.extend([option.as_str(), self.address(registry)]);
         }
         script(&arguments).await;
+    }
+
+    async fn height(&self) -> u64 {
+        u64::try_from(hex(&self.ask("eth_blockNumber", json!([])).await)).expect("a height")
+    }
+
+    /// The highest block with a log of the registries.
+    async fn highest_log(&self) -> u64 {
+        let addresses = REGISTRIES.map(|registry| self.address(registry));
+        let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
+        let logs = self.ask("eth_getLogs", filter).await;
+        let blocks = logs.as_array().expect("a list").iter().map(|log| hex(&log["blockNumber"]));
+        u64::try_from(blocks.max().expect("logs")).expect("a height")
     }
 
     /// The ids that our writers give to the logs of the registries.

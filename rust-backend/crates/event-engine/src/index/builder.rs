@@ -25,8 +25,8 @@ impl IndexBuilder {
     /// Adds a trigger behind all before it: the order of the set is theirs.
     pub fn add(&mut self, trigger: Trigger) {
         let number = number(&self.records);
-        let Trigger { condition, group_by, cooldown_s, actions, .. } = trigger;
-        let rule = Rule { condition, group_by, cooldown_s };
+        let Trigger { condition, group_by, cooldown_s, finality, actions, .. } = trigger;
+        let rule = Rule { condition, group_by, cooldown_s, finality };
         if rule.has_state() {
             self.observers.insert(trigger.id, number);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::condition::{Condition, Function};
 use crate::event::Event;
+use crate::finality::Finality;
 use crate::group::GroupBy;
 use crate::state::GroupName;
 use crate::trigger::TriggerId;
@@ -67,6 +68,11 @@ impl<'a> InForce<'a> {
     /// Block time between two firings of a group, in seconds.
     pub fn cooldown_s(self) -> Option<i64> {
         self.rule().cooldown_s
+    }
+
+    /// How deep an event has to lie before it is judged.
+    pub fn finality(self) -> Finality {
+        self.rule().finality
     }
 
     /// The id and version of each action.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::condition::{Condition, Function};
+use crate::finality::Finality;
 use crate::group::GroupBy;
 
 /// How an event that the selectors take is judged. Equal ones are kept once.
@@ -12,6 +13,7 @@ pub(super) struct Rule {
     pub(super) condition: Option<Condition>,
     pub(super) group_by: Option<GroupBy>,
     pub(super) cooldown_s: Option<i64>,
+    pub(super) finality: Finality,
 }
 
 /// The id and version of each action. Equal lists are kept once.

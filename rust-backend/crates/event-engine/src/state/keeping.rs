@@ -34,8 +34,10 @@ impl Keeping {
         });
         let window_s = looked_back.chain(trigger.cooldown_s()).max().unwrap_or(0);
         let averages = functions.iter().any(|function| matches!(function, Function::Ema(_)));
-        let kept_s = (window_s + LATE_S_MAX).max(if averages { AVERAGE_KEPT_S } else { 0 });
-        let expires_s = if averages { AVERAGE_EXPIRES_S } else { kept_s };
+        let delay_s = trigger.finality().delay_s();
+        let kept_s =
+            (window_s + LATE_S_MAX).max(if averages { AVERAGE_KEPT_S } else { 0 }) + delay_s;
+        let expires_s = if averages { AVERAGE_EXPIRES_S.max(kept_s) } else { kept_s };
         Self { window_s, kept_s, expires_s, averages }
     }
 

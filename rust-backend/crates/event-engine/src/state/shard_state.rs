@@ -6,9 +6,12 @@ use super::group::{Group, Touched};
 use super::keeping::Keeping;
 use super::observation::{GroupName, Observation, ObservationName, Place, Sampled};
 use crate::condition::Reading;
-use crate::event::{Event, EventName};
+use crate::event::{ChainId, Event, EventName};
+use crate::finality::Heights;
 use crate::index::{InForce, TriggerIndex};
-use crate::log::{Entry, Subject};
+use crate::log::{Entry, Position, Subject};
+use crate::port::Portion;
+use crate::waiting::{WaitingFound, WaitingNeeds, Waits};
 
 /// How far a block's time may be ahead of its insertion and still count as the chain's time: one
 /// row that says 2099 must not make everything else late.
@@ -18,7 +21,11 @@ const AHEAD_S_MAX: i64 = 3_600;
 /// belongs to; it is empty at first, and may be forgotten at any time between two batches.
 #[derive(Clone, Debug, Default)]
 pub struct ShardState {
+    cursor: Position,
     block_time: i64,
+    pub(crate) chain: ChainId,
+    pub(crate) heights: Heights,
+    pub(crate) waits: Waits,
     at_hand: usize,
     groups: HashMap<GroupName, Group>,
     /// The groups that hold an event: of the batch's own events, and of those it takes back.
@@ -76,9 +83,38 @@ impl ShardState {
         self.block_time
     }
 
-    /// Takes over the block time that is stored with the cursor.
-    pub fn begin(&mut self, block_time: i64) {
-        self.block_time = block_time;
+    /// Takes over what is stored with the cursor.
+    pub fn begin(&mut self, portion: &Portion) {
+        self.cursor = portion.cursor;
+        self.block_time = portion.block_time;
+        self.chain = portion.shard;
+        self.heights = portion.heights;
+    }
+
+    /// Where the batch began.
+    pub(crate) fn cursor(&self) -> Position {
+        self.cursor
+    }
+
+    /// What judging the portion asks of the waits that are stored. `None` where that is nothing.
+    pub fn waiting_needs(&self, portion: &Portion) -> Option<WaitingNeeds> {
+        let mut needs = WaitingNeeds::default();
+        for entry in portion.entries.iter().filter(|_| portion.waits) {
+            match &entry.subject {
+                Subject::Heights(heights) => {
+                    let reached = needs.reached.unwrap_or(portion.heights);
+                    needs.reached = Some(reached.highest(*heights));
+                }
+                // An event that was deleted may come again at its first revision.
+                Subject::Event { name, .. } => needs.revised.push(name.clone()),
+            }
+        }
+        (needs != WaitingNeeds::default()).then_some(needs)
+    }
+
+    /// Takes in what the store gave for the needs of waiting events. Before [`ShardState::needs`].
+    pub fn recall_waiting(&mut self, found: WaitingFound) {
+        self.waits.load(found);
     }
 
     /// At most how many observations and groups it holds.
@@ -107,6 +143,11 @@ impl ShardState {
             }
             let Some(event) = row.as_deref().filter(|row| !row.invalidated) else { continue };
             let names = index.candidates(event).filter(|trigger| trigger.has_state());
+            groups.extend(names.filter_map(|trigger| trigger.group(event)));
+        }
+        for (event, triggers) in self.waits.at_hand() {
+            let names = index.candidates(event).filter(|trigger| trigger.has_state());
+            let names = names.filter(|trigger| triggers.contains(&trigger.id()));
             groups.extend(names.filter_map(|trigger| trigger.group(event)));
         }
         needs.groups = groups.into_iter().filter(|name| !self.groups.contains_key(name)).collect();

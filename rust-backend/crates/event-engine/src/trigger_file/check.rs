@@ -9,6 +9,7 @@ use super::form::{Action, File, NumberOrText, Secret, Trigger};
 use super::{Context, TriggerFileError, refuse};
 use crate::action::{ActionConfig, SecretSource};
 use crate::condition::{Condition, Window};
+use crate::finality::Finality;
 use crate::group::GroupBy;
 use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
 
@@ -55,7 +56,6 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
     let place = Spanned { referenced: form.referenced, defined: form.defined, value: () };
     let form = form.value;
     identifier("name", &form.name)?;
-    not_built_yet(&form)?;
     let selectors = Selectors {
         chains: list("chains", form.chains, |chain| chain_id(chain, context.chains))?,
         registry: form
@@ -89,6 +89,7 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
         when: when.map(|when| when.source().to_owned()),
         group_by: group_by.map(|name| name.to_string()),
         cooldown_s: cooldown.map(Window::seconds),
+        finality: form.finality.as_ref().map_or(Ok(Finality::Instant), finality)?,
         match_all: form.match_all,
     };
     let since = form.since.map_or(Ok(Since::Creation), |since| block_time(&since))?;
@@ -100,22 +101,12 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
     })
 }
 
-/// Refuses what the format knows and this version does not do.
-fn not_built_yet(form: &Trigger) -> Result<()> {
-    match &form.finality {
-        Some(finality) => match &finality.value {
-            NumberOrText::Text(text) if text == "instant" => Ok(()),
-            NumberOrText::Text(text) if text != "safe" && text != "finalized" => {
-                let problem = format!(
-                    "finality: {text:?} is unknown; it is `instant`, a number of confirmations, \
-                     `safe` or `finalized`"
-                );
-                Err(refuse(finality, problem))
-            }
-            _ => Err(refuse(finality, "finality: other than `instant` is not built yet")),
-        },
-        None => Ok(()),
-    }
+fn finality(written: &Spanned<NumberOrText>) -> Result<Finality> {
+    let text = match &written.value {
+        NumberOrText::Number(number) => &number.to_string(),
+        NumberOrText::Text(text) => text,
+    };
+    text.parse().map_err(|problem| refuse(written, format!("finality: {problem}")))
 }
 
 fn list<T, U>(

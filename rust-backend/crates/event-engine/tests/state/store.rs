@@ -3,18 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_engine::decide::{Plan, decide};
+use event_engine::event::{ChainId, Event, EventName};
+use event_engine::finality::{Finality, Heights};
 use event_engine::index::TriggerIndex;
 use event_engine::job::NewJob;
-use event_engine::log::Entry;
+use event_engine::log::{Entry, Position, Subject};
+use event_engine::port::Portion;
 use event_engine::state::{
     GroupName, Needs, Observation, ObservationName, ShardState, StateChange,
 };
+use event_engine::waiting::{Wait, WaitName, Waiting, WaitingFound, WaitingNeeds};
 
 /// What is stored of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     rows: BTreeMap<ObservationName, (GroupName, Observation, i64)>,
     block_time: i64,
+    heights: Heights,
+    waits: BTreeMap<WaitName, Wait>,
+    /// What each event was.
+    events: BTreeMap<(EventName, i32), Event>,
     /// Every job that was decided.
     pub(crate) jobs: Vec<NewJob>,
     /// Events that came, or were taken back, too late.
@@ -29,13 +37,73 @@ impl Store {
         entries: &[Entry],
         index: &TriggerIndex,
     ) -> Plan {
-        state.begin(self.block_time);
-        let needs = state.needs(entries, index);
-        let recalled = self.recall(&needs);
-        state.recall(needs, recalled, index);
-        let plan = decide(entries, index, state);
-        self.commit(&plan);
-        plan
+        let mut portion = Portion {
+            shard: ChainId(1),
+            cursor: Position::default(),
+            is_continued: true,
+            block_time: self.block_time,
+            heights: self.heights,
+            waits: !self.waits.is_empty(),
+            entries: entries.to_vec(),
+        };
+        for entry in entries {
+            if let Subject::Event { name, revision, row: Some(row), .. } = &entry.subject {
+                self.events.insert((name.clone(), *revision), (**row).clone());
+            }
+        }
+        loop {
+            portion.block_time = self.block_time;
+            portion.heights = self.heights;
+            portion.waits = !self.waits.is_empty();
+            state.begin(&portion);
+            if let Some(needs) = state.waiting_needs(&portion) {
+                state.recall_waiting(self.waiting(&needs));
+            }
+            let needs = state.needs(&portion.entries, index);
+            let recalled = self.recall(&needs);
+            state.recall(needs, recalled, index);
+            let plan = decide(&portion.entries, index, state);
+            self.commit(&plan);
+            if !plan.is_unfinished {
+                return plan;
+            }
+            portion.entries.retain(|entry| Some(entry.position) > plan.cursor);
+            portion.cursor = plan.cursor.expect("it says where it stopped");
+        }
+    }
+
+    /// Two of each finality at most, so that a release takes several plans.
+    fn waiting(&self, needs: &WaitingNeeds) -> WaitingFound {
+        let waiting = |(name, wait): (&WaitName, &Wait)| Waiting {
+            name: name.clone(),
+            wait: wait.clone(),
+            event: self.events.get(&(name.event.clone(), wait.revision)).cloned().map(Box::new),
+        };
+        let mut found = WaitingFound::default();
+        let named = self.waits.iter().filter(|(name, _)| needs.revised.contains(&name.event));
+        found.revised = named.map(waiting).collect();
+        let mut in_order: Vec<_> = self.waits.iter().collect();
+        in_order.sort_by_key(|(name, wait)| (wait.block_number, wait.log_index, &name.event));
+        let mut counts = BTreeMap::new();
+        for (name, wait) in in_order {
+            let reached = needs.reached.and_then(|it| it.reached(name.finality, ChainId(1)));
+            if reached.is_none_or(|block| wait.block_number > block) {
+                continue;
+            }
+            let count: &mut usize = counts.entry(name.finality).or_default();
+            *count += 1;
+            if *count <= 2 {
+                found.reached.push(waiting((name, wait)));
+            } else {
+                found.cut.insert(name.finality);
+            }
+        }
+        found
+    }
+
+    /// What waits, and for what.
+    pub(crate) fn waits(&self) -> Vec<(&str, Finality)> {
+        self.waits.keys().map(|name| (name.event.id.as_str(), name.finality)).collect()
     }
 
     fn recall(&self, needs: &Needs) -> Vec<(GroupName, Observation)> {
@@ -67,6 +135,13 @@ impl Store {
                 }
             }
         }
+        for (name, wait) in &plan.waits {
+            match wait {
+                Some(wait) => self.waits.insert(name.clone(), wait.clone()),
+                None => self.waits.remove(name),
+            };
+        }
+        self.heights = plan.heights;
         self.block_time = plan.block_time;
         self.jobs.extend(plan.jobs.iter().cloned());
         self.late += plan.tally.late;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use event_engine::condition::Condition;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::{Finality, Heights};
 use event_engine::group::GroupBy;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
@@ -41,6 +42,7 @@ pub(crate) fn trigger(name: &str, when: &str, grouped: bool, cooldown_s: Option<
         condition: (!when.is_empty()).then(|| Condition::parse(when).expect("it parses")),
         group_by: grouped.then(|| GroupBy::parse("agent_id").expect("it parses")),
         cooldown_s,
+        finality: Finality::Instant,
         lineage: 2,
         since: 0,
         actions: vec![("hook".to_owned(), 1)],
@@ -65,4 +67,9 @@ pub(crate) fn log(events: impl IntoIterator<Item = Event>) -> Vec<Entry> {
 /// The event taken back, or valid again.
 pub(crate) fn revised(event: &Event, revision: i32, invalidated: bool) -> Event {
     Event { revision, invalidated, ..event.clone() }
+}
+
+/// An entry that says how far the chain is.
+pub(crate) fn heights(xid: u64, heights: Heights) -> Entry {
+    Entry { position: Position { xid, seq: 2 }, subject: Subject::Heights(heights) }
 }

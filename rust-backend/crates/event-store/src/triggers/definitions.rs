@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use event_engine::condition::{Condition, ConditionError};
+use event_engine::finality::Finality;
 use event_engine::group::GroupBy;
 use event_engine::trigger::{Definition, Selectors};
 
@@ -12,6 +13,7 @@ pub(super) struct Compiled {
     pub(super) condition: Option<Condition>,
     pub(super) group_by: Option<GroupBy>,
     pub(super) cooldown_s: Option<i64>,
+    pub(super) finality: Finality,
 }
 
 /// Reads definitions, and each text within them once: thousands of triggers say the same of
@@ -34,6 +36,7 @@ impl Definitions {
             condition: condition.map_err(|error| error.to_string())?,
             group_by: group_by.map_err(|error| error.to_string())?,
             cooldown_s: definition.cooldown_s,
+            finality: definition.finality,
         })
     }
 }

@@ -1,14 +1,14 @@
 //! Is everything judged once, in order, and by the right triggers?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use event_engine::event::{ChainId, EventName};
 use event_engine::job::NewJob;
 use event_engine::log::Position;
 
-use super::naive::{Jobs, Memory};
-use crate::store::{Database, Judged, Noted, Row, Rule, State};
+use super::naive::{End, Heard, Jobs, Memory};
+use crate::store::{Database, Judged, Noted, Rule, State};
 
 /// What was written and judged so far.
 #[derive(Debug, Default)]
@@ -76,7 +76,8 @@ impl Judging {
                 "{holder} judged {shard} from {from:?}, but it had been judged up to {cursor:?}"
             ));
         }
-        if to <= from {
+        let plan = judged.plan;
+        if to < from || to == from && !plan.is_unfinished {
             return Err(format!("{holder} moved the cursor of {shard} from {from:?} to {to:?}"));
         }
         let empty = BTreeMap::new();
@@ -90,11 +91,21 @@ impl Judging {
             ));
         }
         let rules = self.sets.get(&judged.triggers_revision).map_or(&[][..], Vec::as_slice);
-        let heard: Vec<&Row> = entries
+        let heard: Vec<Heard<'_>> = entries
             .clone()
-            .filter_map(|(position, noted)| heard(database, log, judged.seen, *position, noted))
+            .filter_map(|(position, noted)| {
+                heard(database, log, judged.seen, (shard, *position), noted)
+            })
             .collect();
-        let expected = self.judged.memory.judge(&heard, rules);
+        let next = log.range((Excluded(to), Unbounded)).next();
+        let unfinished = match next.filter(|_| plan.is_unfinished) {
+            Some((_, Noted::Checkpoint(block))) => Some((shard, *block)),
+            None if !plan.is_unfinished => None,
+            next => return Err(format!("{holder} was not finished before {next:?}")),
+        };
+        let has_moved = to > from;
+        let end = End { unfinished, has_moved, waits: &plan.waits, there: judged.waiting };
+        let expected = self.judged.memory.judge(&heard, rules, &end)?;
         // What the state said is told in words of its own; whether it fires is what counts here.
         let wordless = |job: &NewJob| NewJob { readings: None, ..job.clone() };
         let decided: Jobs = judged.plan.jobs.iter().map(|job| (job.id, wordless(job))).collect();
@@ -105,7 +116,7 @@ impl Judging {
                 judged.triggers_revision
             ));
         }
-        for row in heard {
+        for row in heard.iter().filter_map(Heard::row) {
             nothing_is_pending(database, &row.name, row.revision)?;
             let below = self.judged.withdrawn.entry(row.name.clone()).or_default();
             *below = (*below).max(row.revision);
@@ -146,17 +157,20 @@ fn heard<'a>(
     database: &'a Database,
     log: &BTreeMap<Position, Noted>,
     seen: &BTreeSet<EventName>,
-    position: Position,
+    (shard, position): (ChainId, Position),
     noted: &Noted,
-) -> Option<&'a Row> {
-    let Noted::Event(name, revision) = noted else { return None };
+) -> Option<Heard<'a>> {
+    let (name, revision) = match noted {
+        Noted::Event(name, revision) => (name, revision),
+        Noted::Checkpoint(block) => return Some(Heard::Checkpoint(shard, *block)),
+    };
     let is_higher = |earlier: &Noted| match earlier {
         Noted::Event(other, higher) => other == name && higher > revision,
         Noted::Checkpoint(_) => false,
     };
     let outgrown = log.range(..position).any(|(_, earlier)| is_higher(earlier));
     let row = database.history.get(&(name.clone(), *revision));
-    row.filter(|_| seen.contains(name) && !outgrown)
+    row.filter(|_| seen.contains(name) && !outgrown).map(Heard::Row)
 }
 
 /// Of what was just taken back.

@@ -1,22 +1,57 @@
 //! What a batch should decide, by the plainest reading of the rules: every trigger is asked about
 //! every entry, in the log's order, and goes through everything that it ever observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bigdecimal::{BigDecimal, RoundingMode};
-use event_engine::event::ChainId;
+use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Finality;
 use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
+use event_engine::waiting::{WaitChanges, WaitName};
 
 use crate::store::{Row, Rule, When};
 
 /// Jobs by their ids.
 pub(super) type Jobs = BTreeMap<JobId, NewJob>;
 
-/// What triggers with state have observed and not seen taken back.
+/// What a batch hears, entry by entry.
+pub(super) enum Heard<'a> {
+    /// A row, at the revision that is judged.
+    Row(&'a Row),
+    /// The chain's checkpoint.
+    Checkpoint(ChainId, i64),
+}
+
+impl<'a> Heard<'a> {
+    /// The row, if it is one.
+    pub(super) fn row(&self) -> Option<&'a Row> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Checkpoint(..) => None,
+        }
+    }
+}
+
+/// How a batch ended, as it says itself.
+pub(super) struct End<'a> {
+    /// The checkpoint that it stopped at, in the middle of what it releases.
+    pub(super) unfinished: Option<(ChainId, i64)>,
+    /// Whether it judged an entry before that.
+    pub(super) has_moved: bool,
+    /// What it changed of the waits.
+    pub(super) waits: &'a WaitChanges,
+    /// Waiting events whose rows were there when it asked for them.
+    pub(super) there: &'a BTreeSet<EventName>,
+}
+
+/// What triggers have seen: what those with state have observed and not seen taken back, and what
+/// does not lie deep enough for others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     survivors: BTreeMap<(TriggerId, i32, ChainId), Vec<Survivor>>,
+    waiting: BTreeMap<Turn, Wait>,
+    heads: BTreeMap<ChainId, i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,24 +60,124 @@ struct Survivor {
     fired: bool,
 }
 
+/// Block, event, depth: the order of release.
+type Turn = (ChainId, i64, EventName, u32);
+
+#[derive(Clone, Debug)]
+struct Wait {
+    row: Row,
+    triggers: Vec<TriggerId>,
+    /// Since before the batch.
+    is_stored: bool,
+}
+
 impl Memory {
-    /// The jobs of some rows, each at the revision that is judged, by `rules`.
-    pub(super) fn judge(&mut self, rows: &[&Row], rules: &[Rule]) -> Jobs {
+    /// The jobs of what a batch heard, by `rules`.
+    pub(super) fn judge(
+        &mut self,
+        heard: &[Heard<'_>],
+        rules: &[Rule],
+        end: &End<'_>,
+    ) -> Result<Jobs, String> {
         let mut jobs = Jobs::new();
-        for row in rows {
-            for survivors in self.survivors.values_mut() {
-                survivors.retain(|survivor| survivor.row.name != row.name);
-            }
-            if row.invalidated {
-                continue;
-            }
-            for rule in rules.iter().filter(|rule| selects(rule, row)) {
-                if self.fires(rule, row) {
-                    jobs.extend(jobs_of(rule, row));
+        self.waiting.values_mut().for_each(|wait| wait.is_stored = true);
+        for heard in heard {
+            match heard {
+                Heard::Row(row) => self.take(row, rules, &mut jobs),
+                Heard::Checkpoint(chain, block) => {
+                    self.heads.insert(*chain, *block);
+                    for turn in self.due(*chain, *block) {
+                        self.release(&turn, rules, end, &mut jobs);
+                    }
                 }
             }
         }
-        jobs
+        if let Some((chain, head)) = end.unfinished {
+            let before = self.heads.insert(chain, head);
+            self.release_some(chain, head, rules, end, &mut jobs)?;
+            match before {
+                Some(before) => self.heads.insert(chain, before),
+                None => self.heads.remove(&chain),
+            };
+        }
+        Ok(jobs)
+    }
+
+    fn take(&mut self, row: &Row, rules: &[Rule], jobs: &mut Jobs) {
+        for survivors in self.survivors.values_mut() {
+            survivors.retain(|survivor| survivor.row.name != row.name);
+        }
+        self.waiting.retain(|(_, _, event, _), _| *event != row.name);
+        if row.invalidated {
+            return;
+        }
+        for rule in rules.iter().filter(|rule| selects(rule, row)) {
+            self.judge_or_wait(rule, row, jobs);
+        }
+    }
+
+    fn judge_or_wait(&mut self, rule: &Rule, row: &Row, jobs: &mut Jobs) {
+        let (block, depth) = (row.name.timestamp, depth(rule));
+        let is_deep = self.heads.get(&row.chain).is_some_and(|h| h - block >= i64::from(depth));
+        if depth == 0 || is_deep {
+            if self.fires(rule, row) {
+                jobs.extend(jobs_of(rule, row));
+            }
+            return;
+        }
+        let new = || Wait { row: row.clone(), triggers: Vec::new(), is_stored: false };
+        let wait = self.waiting.entry((row.chain, block, row.name.clone(), depth));
+        wait.or_insert_with(new).triggers.push(rule.id);
+    }
+
+    /// Everything that is deep enough, in the order of release.
+    fn due(&self, chain: ChainId, head: i64) -> Vec<Turn> {
+        let turns = self.waiting.keys();
+        let due =
+            turns.filter(|(of, block, _, depth)| *of == chain && head - block >= i64::from(*depth));
+        due.cloned().collect()
+    }
+
+    fn release(&mut self, turn: &Turn, rules: &[Rule], end: &End<'_>, jobs: &mut Jobs) {
+        let Some(wait) = self.waiting.remove(turn) else { return };
+        if wait.is_stored && !end.there.contains(&wait.row.name) {
+            return;
+        }
+        let triggers = |rule: &&Rule| wait.triggers.contains(&rule.id) && selects(rule, &wait.row);
+        for rule in rules.iter().filter(triggers) {
+            self.judge_or_wait(rule, &wait.row, jobs);
+        }
+    }
+
+    /// What a batch says it has released before it stopped: the first that are due of each depth.
+    fn release_some(
+        &mut self,
+        chain: ChainId,
+        head: i64,
+        rules: &[Rule],
+        end: &End<'_>,
+        jobs: &mut Jobs,
+    ) -> Result<(), String> {
+        let due = self.due(chain, head);
+        let is_released = |(_, _, event, depth): &Turn| {
+            let finality = Finality::Confirmations(*depth);
+            end.waits.get(&WaitName { event: event.clone(), finality }) == Some(&None)
+        };
+        let (mut passed_over, mut released) = (BTreeSet::new(), 0);
+        for turn in &due {
+            if !is_released(turn) {
+                passed_over.insert(turn.3);
+            } else if passed_over.contains(&turn.3) {
+                return Err(format!("{turn:?} was released before others that come first"));
+            } else {
+                released += 1;
+                self.release(turn, rules, end, jobs);
+            }
+        }
+        if released == 0 && !end.has_moved {
+            return Err(format!("a batch did nothing, and was not finished with {due:?}"));
+        }
+        Ok(())
     }
 
     fn fires(&mut self, rule: &Rule, row: &Row) -> bool {
@@ -60,6 +195,13 @@ impl Memory {
         let own = survivors.iter_mut().find(|survivor| survivor.row.name == row.name);
         own.expect("just pushed").fired = fires;
         fires
+    }
+}
+
+fn depth(rule: &Rule) -> u32 {
+    match rule.finality {
+        Finality::Confirmations(depth) => depth,
+        Finality::Instant | Finality::Safe | Finality::Finalized => 0,
     }
 }
 

@@ -9,6 +9,7 @@ use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
+use event_engine::waiting::{WaitingFound, WaitingNeeds};
 
 use super::Mutant;
 use crate::checker::Saw;
@@ -109,6 +110,18 @@ impl Claim for Opened {
         needs: &Needs,
     ) -> Result<Vec<(GroupName, Observation)>, Fault> {
         self.claim.recall(shard, needs).await
+    }
+
+    async fn waiting(
+        &mut self,
+        shard: ChainId,
+        needs: &WaitingNeeds,
+    ) -> Result<WaitingFound, Fault> {
+        let mut found = self.claim.waiting(shard, needs).await?;
+        if self.mutant == Some(Mutant::ReleasesOnly) {
+            found.revised.clear();
+        }
+        Ok(found)
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex, Fault> {

@@ -2,6 +2,7 @@
 
 use event_engine::decide::decide;
 use event_engine::event::ChainId;
+use event_engine::finality::Finality;
 use event_engine::log::{Entry, Subject};
 use event_engine::port::{Claim as _, Portion, Ready, Shards as _};
 use event_engine::state::ShardState;
@@ -186,6 +187,36 @@ pub async fn a_plan_adds_its_jobs_and_withdraws_what_is_pending<B: Bed>(bed: &B)
     assert_eq!(bed.states().await.len(), 2, "another revision is another job");
 }
 
+/// What does not lie deep enough is kept with the cursor, and handed over by the claim whose
+/// entries say that it does; unless it was taken back meanwhile.
+pub async fn what_waits_is_handed_over_once_it_is_deep_enough<B: Bed>(bed: &B) {
+    bed.apply_at(Finality::Confirmations(5)).await;
+    inserted(bed, &["a1", "a2", "a3"]).await;
+    let claim = claimed(bed, CHAIN, 10).await;
+    let Subject::Event { row: Some(row), .. } = &entries(&claim)[0].subject else {
+        panic!("an event: {:?}", entries(&claim));
+    };
+    let block = row.block_number;
+    assert!(!claim.portions()[0].waits);
+    drop(claim);
+    assert!(judged(bed).await.is_empty());
+    let mut transaction = bed.begin().await;
+    bed.set_invalidated(&mut transaction, "a2", true).await;
+    bed.set_checkpoint(&mut transaction, block + 4).await;
+    bed.commit(transaction).await;
+    assert!(judged(bed).await.is_empty());
+    let claim = claimed(bed, CHAIN, 10).await;
+    let portion = &claim.portions()[0];
+    assert_eq!((portion.waits, portion.heights.head), (true, Some(block + 4)));
+    drop(claim);
+    let mut transaction = bed.begin().await;
+    bed.delete(&mut transaction, "a3").await;
+    bed.set_checkpoint(&mut transaction, block + 5).await;
+    bed.commit(transaction).await;
+    assert_eq!(judged(bed).await.len(), 1);
+    assert!(!claimed(bed, CHAIN, 10).await.portions()[0].waits);
+}
+
 /// The set of triggers that a claim tells is the one in force.
 pub async fn a_claim_tells_the_triggers_in_force<B: Bed>(bed: &B) {
     inserted(bed, &["a1"]).await;
@@ -213,6 +244,6 @@ fn seen(entry: &Entry) -> (&str, i32, Option<(i32, bool)>) {
             let row = row.as_ref().map(|row| (row.revision, row.invalidated));
             (&name.id, *revision, row)
         }
-        Subject::Checkpoint { .. } => ("a checkpoint", 0, None),
+        Subject::Heights(_) => ("a checkpoint", 0, None),
     }
 }

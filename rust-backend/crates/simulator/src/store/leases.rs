@@ -128,6 +128,7 @@ fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
     Some(Assignment {
         lease: lease.clone(),
         trigger_name: rule.name.clone(),
+        finality: rule.finality,
         action_type: "webhook".to_owned(),
         action: Ok(ActionConfig::Webhook { url, secret: SecretSource::Inline(String::new()) }),
         event: row.event(),

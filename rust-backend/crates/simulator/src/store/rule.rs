@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_engine::condition::Condition;
+use event_engine::finality::Finality;
 use event_engine::group::GroupBy;
 use event_engine::index::TriggerIndex;
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
@@ -82,6 +83,8 @@ pub struct Rule {
     pub grouped: bool,
     /// Block time between two firings of a group, in seconds.
     pub cooldown_s: Option<i64>,
+    /// How deep an event has to lie.
+    pub finality: Finality,
     /// The version at which its state began.
     pub lineage: i32,
     /// Block time from which it fires.
@@ -108,6 +111,7 @@ impl Rule {
             condition: source.map(|source| Condition::parse(&source).expect("it parses")),
             group_by: self.grouped.then(|| GroupBy::parse("agent_id").expect("it parses")),
             cooldown_s: self.cooldown_s,
+            finality: self.finality,
             lineage: self.lineage,
             since: self.since,
             actions: self.actions.clone(),
@@ -128,6 +132,7 @@ impl Rule {
             && selectors(self) == selectors(earlier)
             && function(self) == function(earlier)
             && (self.grouped, self.cooldown_s) == (earlier.grouped, earlier.cooldown_s)
+            && self.finality == earlier.finality
     }
 }
 

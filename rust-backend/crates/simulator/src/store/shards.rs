@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Heights;
 use event_engine::index::TriggerIndex;
 use event_engine::job::{JobId, NewJob};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
+use event_engine::waiting::{WaitingFound, WaitingNeeds};
 
-use super::{Database, Hold, Job, Lock, Noted, SessionId};
+use super::{Database, Hold, Job, Lock, Noted, SessionId, waits};
 use crate::link::{Fault, Link};
 
 /// How often a statement that waits for a lock looks again.
@@ -93,6 +95,8 @@ impl Shards for FakeShards {
                     cursor,
                     is_continued: database.judged.holders.get(shard) == Some(&self.holder),
                     block_time: database.judged.block_times.get(shard).copied().unwrap_or_default(),
+                    heights: database.judged.heights.get(shard).copied().unwrap_or_default(),
+                    waits: database.judged.waits.keys().any(|(chain, _)| chain == shard),
                     entries: Vec::new(),
                 };
                 (portion, noted)
@@ -110,7 +114,8 @@ impl Shards for FakeShards {
         });
         let (portions, seen) = joined.await?;
         let holder = Arc::clone(&self.holder);
-        Ok(Some(FakeClaim { session, holder, revision, portions, seen }))
+        let waiting = BTreeSet::new();
+        Ok(Some(FakeClaim { session, holder, revision, portions, seen, waiting }))
     }
 }
 
@@ -122,6 +127,8 @@ pub struct FakeClaim {
     /// What is handed over; a mutant may change it.
     pub(crate) portions: Vec<Portion>,
     seen: BTreeSet<EventName>,
+    /// Waiting events whose rows were there when they were asked for.
+    waiting: BTreeSet<EventName>,
 }
 
 /// A plan that was committed, and what it was made of.
@@ -137,6 +144,8 @@ pub struct Judged<'a> {
     pub triggers_revision: i64,
     /// The rows that were there when the claim looked.
     pub seen: &'a BTreeSet<EventName>,
+    /// The rows of waiting events that were there when it asked for these.
+    pub waiting: &'a BTreeSet<EventName>,
     /// What was decided.
     pub plan: &'a Plan,
 }
@@ -158,6 +167,19 @@ impl Claim for FakeClaim {
         needs: &Needs,
     ) -> Result<Vec<(GroupName, Observation)>, Fault> {
         self.session.ask(|database, _| Ok(database.judged.observations.recall(shard, needs))).await
+    }
+
+    async fn waiting(
+        &mut self,
+        shard: ChainId,
+        needs: &WaitingNeeds,
+    ) -> Result<WaitingFound, Fault> {
+        let found = self.session.ask(|database, _| Ok(waits::recall(database, shard, needs)));
+        let found = found.await?;
+        let there = found.reached.iter().chain(&found.revised);
+        let there = there.filter(|waiting| waiting.event.is_some());
+        self.waiting.extend(there.map(|waiting| waiting.name.event.clone()));
+        Ok(found)
     }
 
     async fn triggers(&mut self) -> Result<TriggerIndex, Fault> {
@@ -199,6 +221,7 @@ impl FakeClaim {
                         moved: (portion.cursor, to),
                         triggers_revision: self.revision,
                         seen: &self.seen,
+                        waiting: &self.waiting,
                         plan,
                     };
                     judged.store(database, outbox, world.clock.database_ms());
@@ -230,7 +253,9 @@ impl Judged<'_> {
         let withdrawn = judged.jobs.by_id.values().filter(withdrawn);
         let withdrawn: Vec<JobId> = withdrawn.map(|job| job.decided.id).collect();
         judged.observations.change(shard, &plan.state, plan.block_time);
+        waits::change(&mut judged.waits, shard, &plan.waits);
         judged.block_times.insert(shard, plan.block_time);
+        judged.heights.insert(shard, plan.heights);
         judged.cursors.insert(shard, self.moved.1);
         judged.holders.insert(shard, self.holder.into());
         database.retract(&withdrawn, now_ms);
@@ -282,7 +307,9 @@ fn joined(
     seen: &mut BTreeSet<EventName>,
 ) -> Vec<Entry> {
     let mut subject = |position, noted| match noted {
-        Noted::Checkpoint(block_number) => Subject::Checkpoint { block_number },
+        Noted::Checkpoint(block) => {
+            Subject::Heights(Heights { head: Some(block), ..Heights::default() })
+        }
         Noted::Event(name, revision) => {
             let there = database.rows.contains_key(&name);
             let then = database.history.get(&(name.clone(), revision)).filter(|_| there);

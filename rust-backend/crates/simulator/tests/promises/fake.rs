@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_engine::trigger::TriggerId;
 use simulator::life::Life;
@@ -29,7 +30,7 @@ impl FakeBed {
         Link::new(self.0.clone(), Life::default(), server)
     }
 
-    fn set_rule(&self, state: RuleState) {
+    fn set_rule(&self, state: RuleState, finality: Finality) {
         let mut database = self.0.database();
         let rule = Rule {
             id: TriggerId::of("default", "all"),
@@ -44,6 +45,7 @@ impl FakeBed {
             when: When::Always,
             grouped: false,
             cooldown_s: None,
+            finality,
             lineage: 1,
             since: 0,
             actions: vec![("hook".to_owned(), 1)],
@@ -82,11 +84,15 @@ impl Bed for FakeBed {
     }
 
     async fn apply(&self) {
-        self.set_rule(RuleState::Active);
+        self.set_rule(RuleState::Active, Finality::Instant);
+    }
+
+    async fn apply_at(&self, finality: Finality) {
+        self.set_rule(RuleState::Active, finality);
     }
 
     async fn remove(&self) {
-        self.set_rule(RuleState::Removed);
+        self.set_rule(RuleState::Removed, Finality::Instant);
     }
 
     async fn begin(&self) -> Transaction {
@@ -107,6 +113,12 @@ impl Bed for FakeBed {
         let mut database = self.0.database();
         assert!(transaction.lock(&mut database, Lock::Row(name(id))).expect("open"));
         transaction.set_invalidated(&mut database, &name(id), invalidated).expect("open");
+    }
+
+    async fn set_checkpoint(&self, transaction: &mut Transaction, block: i64) {
+        let mut database = self.0.database();
+        assert!(transaction.lock(&mut database, Lock::Checkpoint(CHAIN)).expect("there"));
+        transaction.checkpoint(&mut database, CHAIN, block).expect("set");
     }
 
     async fn delete(&self, transaction: &mut Transaction, id: &str) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use action_queue::{Reader, Sender};
+use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_store::{PgLeases, PgShards, triggers};
 use private_servers::Redis;
@@ -44,6 +45,11 @@ impl Bed for PgBed {
         self.0.apply(&trigger_file("https://example.org/", &[("all", "match_all: true")])).await;
     }
 
+    async fn apply_at(&self, finality: Finality) {
+        let all = format!("match_all: true\n    finality: {finality}");
+        self.0.apply(&trigger_file("https://example.org/", &[("all", &all)])).await;
+    }
+
     async fn remove(&self) {
         triggers::apply(&self.0.pool, "default", &[], true).await.expect("removed");
     }
@@ -65,6 +71,14 @@ impl Bed for PgBed {
             .execute(&mut **transaction)
             .await
             .expect("updated");
+    }
+
+    async fn set_checkpoint(&self, transaction: &mut Self::Transaction, block: i64) {
+        let query = "INSERT INTO checkpoints (chain_id, block_number, block_hash)
+                     VALUES ($1, $2, '0xb')
+                     ON CONFLICT (chain_id) DO UPDATE SET block_number = EXCLUDED.block_number";
+        let query = sqlx::query(query).bind(CHAIN.0).bind(block);
+        query.execute(&mut **transaction).await.expect("set");
     }
 
     async fn delete(&self, transaction: &mut Self::Transaction, id: &str) {

@@ -42,12 +42,17 @@ fn a_stale_index_of_triggers_is_found() {
 
 #[test]
 fn remembering_a_shard_that_another_has_judged_since_is_found() {
-    found(Mutant::CachedState, &["and should have decided"]);
+    found(Mutant::CachedState, &["and should have decided", "moved the cursor of"]);
 }
 
 #[test]
 fn not_retracting_what_was_under_way_is_found() {
     found(Mutant::ForgetsUnderWay, &["is not retracted"]);
+}
+
+#[test]
+fn an_event_that_is_taken_back_and_goes_on_waiting_is_found() {
+    found(Mutant::ReleasesOnly, &["and should have decided"]);
 }
 
 fn found(mutant: Mutant, findings: &[&str]) {

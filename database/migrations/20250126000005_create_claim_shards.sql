@@ -18,9 +18,11 @@ CREATE OR REPLACE FUNCTION claim_shards(
     arguments_bytes_max BIGINT
 ) RETURNS TABLE (
     shard BIGINT, cursor_xid XID8, cursor_seq BIGINT, cursor_block_time BIGINT, cursor_holder TEXT,
+    head_block BIGINT, safe_block BIGINT, finalized_block BIGINT, waits BOOLEAN,
     triggers_revision BIGINT,
     xid XID8, seq BIGINT, event_id TEXT, event_timestamp BIGINT, revision INTEGER,
-    invalidated BOOLEAN, checkpoint_block BIGINT, logged_at_ms BIGINT,
+    invalidated BOOLEAN, logged_at_ms BIGINT,
+    reported_head BIGINT, reported_safe BIGINT, reported_finalized BIGINT,
     -- The row. `row_revision` is null where it is deleted.
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
     log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT
@@ -61,9 +63,12 @@ BEGIN
     -- looked up by its key: joined, the planner may rather go through all between these bounds.
     RETURN QUERY
     SELECT s.chain_id, c.xid, c.seq, c.block_time, c.holder,
+           c.head_block, c.safe_block, c.finalized_block,
+           EXISTS (SELECT FROM waiting_events w WHERE w.chain_id = s.chain_id),
            (SELECT t.revision FROM trigger_set t),
            e.xid, e.seq, e.event_id, e.event_timestamp, e.revision, e.invalidated,
-           e.checkpoint_block, (extract(epoch FROM e.logged_at) * 1000)::bigint,
+           (extract(epoch FROM e.logged_at) * 1000)::bigint,
+           e.checkpoint_block, e.safe_block, e.finalized_block,
            e.row_revision, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
            e.event_type, e.registry, e.agent_id::text, e.address, e.data::text
     FROM unnest(locked) AS s (chain_id)
@@ -78,7 +83,7 @@ BEGIN
                ), 0) AS bytes_before
         FROM unnest(entries) WITH ORDINALITY
              AS l (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
-                   checkpoint_block, logged_at, place)
+                   checkpoint_block, safe_block, finalized_block, logged_at, place)
         LEFT JOIN LATERAL (
             SELECT * FROM events v
             WHERE v.id = l.event_id AND v."timestamp" = l.event_timestamp

@@ -1,0 +1,44 @@
+-- The highest block of each chain that its nodes call safe, as its indexer or auditor reports it.
+-- It only ever moves up.
+CREATE TABLE IF NOT EXISTS safe_blocks (
+    chain_id     BIGINT      PRIMARY KEY,
+    block_number BIGINT      NOT NULL,
+    updated_at   TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+-- What becomes safe or finalized is an entry of its shard's log, as a checkpoint is: what waits for
+-- it is released there.
+CREATE OR REPLACE FUNCTION log_safe_block() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
+        INSERT INTO event_log (chain_id, safe_block) VALUES (NEW.chain_id, NEW.block_number);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION log_finalized_block() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
+        INSERT INTO event_log (chain_id, finalized_block) VALUES (NEW.chain_id, NEW.block_number);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_log_safe_block ON safe_blocks;
+CREATE TRIGGER trigger_log_safe_block
+    AFTER INSERT OR UPDATE ON safe_blocks
+    FOR EACH ROW
+    EXECUTE FUNCTION log_safe_block();
+
+DROP TRIGGER IF EXISTS trigger_log_finalized_block ON finalized_blocks;
+CREATE TRIGGER trigger_log_finalized_block
+    AFTER INSERT OR UPDATE ON finalized_blocks
+    FOR EACH ROW
+    EXECUTE FUNCTION log_finalized_block();
+
+ALTER TABLE safe_blocks ENABLE ALWAYS TRIGGER trigger_log_safe_block;
+ALTER TABLE finalized_blocks ENABLE ALWAYS TRIGGER trigger_log_finalized_block;

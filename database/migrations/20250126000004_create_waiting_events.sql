@@ -1,0 +1,23 @@
+-- Events that do not lie deep enough yet for some of the triggers whose selectors took them. Filled
+-- when such an event is judged by the others, and emptied by the entries of the log that say how
+-- far the chain is: a function of the log, committed with the cursor.
+CREATE TABLE IF NOT EXISTS waiting_events (
+    chain_id        BIGINT  NOT NULL,
+    -- What it waits for: a number of confirmations, `safe` or `finalized`.
+    finality        TEXT    NOT NULL
+        CONSTRAINT waiting_events_finality
+        CHECK (finality ~ '^([1-9][0-9]{0,6}|safe|finalized)$'),
+    block_number    BIGINT  NOT NULL,
+    log_index       INTEGER NOT NULL,
+    -- Bytewise: the order of release is the engine's.
+    event_id        TEXT    COLLATE "C" NOT NULL,
+    event_timestamp BIGINT  NOT NULL,
+    revision        INTEGER NOT NULL,
+    -- The triggers that will judge it.
+    trigger_ids     UUID[]  NOT NULL CHECK (cardinality(trigger_ids) > 0),
+    PRIMARY KEY (chain_id, event_id, event_timestamp, finality)
+);
+
+-- The order of release.
+CREATE INDEX IF NOT EXISTS waiting_events_turn
+    ON waiting_events (chain_id, finality, block_number, log_index, event_id, event_timestamp);

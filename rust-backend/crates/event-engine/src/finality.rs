@@ -1,0 +1,156 @@
+//! How deep an event has to lie before a trigger judges it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::ChainId;
+
+/// The most confirmations that can be asked for: what is deeper than a week of the fastest chain's
+/// blocks is history.
+pub const CONFIRMATIONS_MAX: u32 = 1_000_000;
+
+/// When a trigger judges an event.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(into = "String", try_from = "String")]
+pub enum Finality {
+    /// At once.
+    #[default]
+    Instant,
+    /// When so many blocks stand on top of its own.
+    Confirmations(u32),
+    /// When its block is safe, as the chain's nodes say.
+    Safe,
+    /// When its block is finalized, as the chain's nodes say.
+    Finalized,
+}
+
+/// It is not one of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is unknown; it is `instant`, a number of confirmations from 1 to {CONFIRMATIONS_MAX}, \
+     `safe` or `finalized`"
+)]
+pub struct UnknownFinality(String);
+
+impl fmt::Display for Finality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant => f.write_str("instant"),
+            Self::Confirmations(count) => count.fmt(f),
+            Self::Safe => f.write_str("safe"),
+            Self::Finalized => f.write_str("finalized"),
+        }
+    }
+}
+
+impl FromStr for Finality {
+    type Err = UnknownFinality;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFinality> {
+        match text {
+            "instant" => Ok(Self::Instant),
+            "safe" => Ok(Self::Safe),
+            "finalized" => Ok(Self::Finalized),
+            _ => match text.parse() {
+                Ok(count @ 1..=CONFIRMATIONS_MAX) => Ok(Self::Confirmations(count)),
+                _ => Err(UnknownFinality(text.to_owned())),
+            },
+        }
+    }
+}
+
+impl From<Finality> for String {
+    fn from(finality: Finality) -> Self {
+        finality.to_string()
+    }
+}
+
+impl TryFrom<String> for Finality {
+    type Error = UnknownFinality;
+
+    fn try_from(text: String) -> Result<Self, UnknownFinality> {
+        text.parse()
+    }
+}
+
+impl Finality {
+    /// How far, in seconds of block time, what is judged may lie behind what happens: so much
+    /// longer its state is kept. Generous: blocks come faster, and nodes finalize sooner.
+    pub(crate) fn delay_s(self) -> i64 {
+        match self {
+            Self::Instant => 0,
+            Self::Confirmations(count) => i64::from(count).saturating_mul(60),
+            Self::Safe | Self::Finalized => 48 * 3_600,
+        }
+    }
+}
+
+/// How far a chain is, as its shard's log says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heights {
+    /// The checkpoint. Without one everything waits that does not want to be judged at once.
+    pub head: Option<i64>,
+    /// The highest safe block, where somebody reports it.
+    pub safe: Option<i64>,
+    /// The highest finalized block, where somebody reports it.
+    pub finalized: Option<i64>,
+}
+
+impl Heights {
+    /// What a report changes. A checkpoint moves both ways.
+    pub fn report(&mut self, reported: Self) {
+        self.head = reported.head.or(self.head);
+        self.safe = reported.safe.or(self.safe);
+        self.finalized = reported.finalized.or(self.finalized);
+    }
+
+    /// Each the higher of both: what is reached at one of them.
+    #[must_use]
+    pub fn highest(self, other: Self) -> Self {
+        Self {
+            head: self.head.max(other.head),
+            safe: self.safe.max(other.safe),
+            finalized: self.finalized.max(other.finalized),
+        }
+    }
+
+    /// The highest block of the chain that is as deep as `finality` wants. A block counts as safe
+    /// or finalized by depth where nobody has ever reported one.
+    pub fn reached(&self, finality: Finality, chain: ChainId) -> Option<i64> {
+        let deep = |depth: u32| self.head.map(|head| head.saturating_sub(i64::from(depth)));
+        let depths = Depths::of(chain);
+        match finality {
+            Finality::Instant => Some(i64::MAX),
+            Finality::Confirmations(count) => deep(count),
+            Finality::Safe => self.safe.max(self.finalized).or_else(|| deep(depths.safe)),
+            Finality::Finalized => self.finalized.or_else(|| deep(depths.finalized)),
+        }
+    }
+}
+
+/// From which depth a block counts as safe and as finalized on a chain where nobody reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depths {
+    /// For `safe`.
+    pub safe: u32,
+    /// For `finalized`.
+    pub finalized: u32,
+}
+
+impl Depths {
+    /// One and three epochs of 32 slots on Ethereum and its test networks. Elsewhere, where blocks
+    /// come in two seconds or less, the time that a rollup's batch takes to Ethereum and to its
+    /// finality there: some ten minutes and an hour.
+    pub fn of(chain: ChainId) -> Self {
+        match chain.0 {
+            1 | 17_000 | 560_048 | 11_155_111 => Self { safe: 32, finalized: 96 },
+            // Arbitrum: four blocks a second.
+            42_161 | 421_614 => Self { safe: 2_400, finalized: 14_400 },
+            _ => Self { safe: 300, finalized: 1_800 },
+        }
+    }
+}
