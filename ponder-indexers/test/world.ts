@@ -7,10 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import type { Address } from "viem";
 import { drive } from "../../devnet/src/drive.ts";
 import { eventually } from "../../devnet/test/patience.ts";
 import { type PrivateChain, startChain } from "../../devnet/test/private-chain.ts";
 import { ROOT } from "../command/build.ts";
+import type { RegistryName } from "../src/registries.ts";
 import { type PrivatePostgres, startPostgres } from "./private-postgres.ts";
 
 export const CHAIN_ID = 31337;
@@ -67,7 +69,12 @@ export class World {
 
   /** A file that names the chain, with further lines for it. */
   config(name: string, ...lines: string[]): string {
-    const { identity, reputation, validation, startBlock } = this.chain.deployment;
+    return this.configOf(this.chain.deployment, name, ...lines);
+  }
+
+  configOf(registries: Record<RegistryName, Address>, name: string, ...lines: string[]): string {
+    const { identity, reputation, validation } = registries;
+    const { startBlock } = this.chain.deployment;
     const start = lines.some(line => line.startsWith("start_block"))
       ? []
       : [`start_block = ${startBlock}`];
