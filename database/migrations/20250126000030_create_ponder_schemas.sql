@@ -28,11 +28,14 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
     PRIMARY KEY (schema_name, id)
 );
 
--- The last blocks that each schema has passed: a block passed again after a restart is not news.
+-- The last blocks that each schema has passed: a block passed again after a restart is not news, and
+-- an event of another block of such a height is not true.
 CREATE TABLE IF NOT EXISTS ponder_blocks (
     schema_name  TEXT   NOT NULL,
     block_number BIGINT NOT NULL,
     block_hash   TEXT   NOT NULL,
+    -- Block time, unix seconds.
+    "timestamp"  BIGINT NOT NULL,
     PRIMARY KEY (schema_name, block_number)
 );
 
@@ -109,6 +112,50 @@ BEGIN
 END
 $$;
 
+-- Takes back what others say of blocks that the schema knows to be others, from a height on: an
+-- indexer beside it may have seen a branch that Ponder never saw. Only where the id itself says that
+-- the event is a log of that block.
+CREATE OR REPLACE FUNCTION ponder_contradict(of_schema TEXT, of_chain BIGINT, from_block BIGINT)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    -- So that few chunks are read. Blocks of two branches are hardly a day apart.
+    earliest BIGINT := (
+        SELECT min("timestamp") - 86400 FROM ponder_blocks
+        WHERE schema_name = of_schema AND block_number >= from_block);
+BEGIN
+    UPDATE events SET invalidated = true FROM ponder_blocks b
+    WHERE b.schema_name = of_schema AND b.block_number >= from_block
+        AND events.chain_id = of_chain AND events.block_number = b.block_number
+        AND events."timestamp" >= earliest AND events.block_hash <> b.block_hash
+        AND events.id = of_chain || '-' || events.block_hash || '-' || events.log_index
+        AND NOT events.invalidated;
+END
+$$;
+
+-- Takes back what the schema's own row says no more, and what others say of the blocks replaced.
+CREATE OR REPLACE FUNCTION ponder_take_back(
+    of_schema TEXT, of_chain BIGINT, passed BIGINT, replaces BOOLEAN)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
+    IF EXISTS (
+        SELECT FROM ponder_unconfirmed
+        WHERE schema_name = of_schema AND (block_number <= passed OR replaces)) THEN
+        UPDATE events SET invalidated = true FROM ponder_unconfirmed u
+        WHERE u.schema_name = of_schema AND (u.block_number <= passed OR replaces)
+            AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
+    END IF;
+    IF replaces THEN
+        UPDATE events SET invalidated = true FROM ponder_blocks b
+        WHERE b.schema_name = of_schema AND b.block_number >= passed
+            AND events.chain_id = of_chain AND events.block_number = b.block_number
+            AND events.block_hash = b.block_hash AND NOT events.invalidated;
+    END IF;
+END
+$$;
+
 -- Ponder has passed a block. Runs at the commit, so after the rows of the block, whichever of its
 -- tables Ponder writes first.
 CREATE OR REPLACE FUNCTION ponder_pass_block() RETURNS trigger
@@ -116,29 +163,38 @@ LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     -- Deeper than any reorg that Ponder follows.
     blocks_remembered CONSTANT BIGINT := 1000;
-    known TEXT;
+    -- As late as another writer may be.
+    blocks_compared CONSTANT BIGINT := 64;
+    me TEXT := TG_TABLE_SCHEMA;
+    before BIGINT := CASE WHEN TG_OP = 'UPDATE' THEN OLD.block_number ELSE -1 END;
+    role TEXT := ponder_role(me);
     -- Another block was here: every block that was passed above it is gone, too.
     replaces BOOLEAN;
 BEGIN
     -- Ponder set it back, in a reorg or at a restart. Which of them, the next block tells.
-    IF TG_OP = 'UPDATE' AND NEW.block_number <= OLD.block_number THEN
+    IF NEW.block_number <= before THEN
         RETURN NULL;
     END IF;
-    SELECT block_hash INTO known FROM ponder_blocks
-    WHERE schema_name = TG_TABLE_SCHEMA AND block_number = NEW.block_number;
-    replaces := coalesce(known <> NEW.block_hash, false);
+    replaces := EXISTS (
+        SELECT FROM ponder_blocks
+        WHERE schema_name = me AND block_number = NEW.block_number
+            AND block_hash <> NEW.block_hash);
+    IF role = 'owner' THEN
+        PERFORM ponder_take_back(me, NEW.chain_id, NEW.block_number, replaces);
+    END IF;
+    DELETE FROM ponder_unconfirmed
+    WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
     DELETE FROM ponder_blocks
-    WHERE schema_name = TG_TABLE_SCHEMA
+    WHERE schema_name = me
         AND (block_number < NEW.block_number - blocks_remembered
+            -- In a batch of blocks only the last one is seen here.
+            OR block_number > before AND block_number < NEW.block_number
             OR replaces AND block_number >= NEW.block_number);
-    INSERT INTO ponder_blocks (schema_name, block_number, block_hash)
-    VALUES (TG_TABLE_SCHEMA, NEW.block_number, NEW.block_hash)
+    INSERT INTO ponder_blocks (schema_name, block_number, block_hash, "timestamp")
+    VALUES (me, NEW.block_number, NEW.block_hash, NEW."timestamp")
     ON CONFLICT (schema_name, block_number) DO NOTHING;
-    IF ponder_role(TG_TABLE_SCHEMA) = 'owner' THEN
-        UPDATE events SET invalidated = true FROM ponder_unconfirmed u
-        WHERE u.schema_name = TG_TABLE_SCHEMA
-            AND (u.block_number <= NEW.block_number OR replaces)
-            AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
+    IF role = 'owner' THEN
+        PERFORM ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
         INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
         VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
         ON CONFLICT (chain_id) DO UPDATE SET
@@ -148,8 +204,6 @@ BEGIN
         WHERE replaces OR EXCLUDED.block_number > c.block_number
             OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
     END IF;
-    DELETE FROM ponder_unconfirmed
-    WHERE schema_name = TG_TABLE_SCHEMA AND (block_number <= NEW.block_number OR replaces);
     RETURN NULL;
 END
 $$;
@@ -218,12 +272,7 @@ BEGIN
     IF NOT me.owns THEN
         RETURN;
     END IF;
-    -- Only where the id itself says that it is a log of the other block.
-    UPDATE events SET invalidated = true FROM ponder_blocks b
-    WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
-        AND events.block_number = b.block_number AND events.block_hash <> b.block_hash
-        AND events.id = me.chain_id || '-' || events.block_hash || '-' || events.log_index
-        AND NOT events.invalidated;
+    PERFORM ponder_contradict(new_schema, me.chain_id, 0);
     UPDATE events SET invalidated = false FROM ponder_blocks b
     WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
         AND events.block_number = b.block_number AND events.block_hash = b.block_hash

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(19);
+SELECT pg_temp.plan(21);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -14,7 +14,7 @@ BEGIN
              log_data TEXT)', schema_name);
     EXECUTE format(
         'CREATE TABLE %I.cursor (chain_id BIGINT PRIMARY KEY, block_number BIGINT,
-             block_hash TEXT)', schema_name);
+             block_hash TEXT, "timestamp" BIGINT)', schema_name);
     PERFORM ponder_attach(schema_name);
 END
 $$;
@@ -26,7 +26,7 @@ DECLARE
     hash TEXT := '0x' || branch || block_number;
 BEGIN
     EXECUTE format(
-        'INSERT INTO %I.cursor VALUES (-1, $1, $2) ON CONFLICT (chain_id) DO UPDATE SET
+        'INSERT INTO %I.cursor VALUES (-1, $1, $2, 31536000) ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash', schema_name)
     USING block_number, hash;
     EXECUTE format(
@@ -101,6 +101,22 @@ SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3!',
     'what a batch of blocks did not bring again is taken back');
 SELECT pg_temp.is(pg_temp.checkpoint(), '5 0xc5', 'and the checkpoint is the batch''s last block');
 
+-- Our own indexer beside it, which only inserts, and follows other branches.
+CALL pg_temp.block('tap_one', 6, 'c');
+INSERT INTO events SELECT * FROM pg_temp.event('-1-0xq6-0', '0xq6', block_number => 6);
+INSERT INTO events
+SELECT * FROM pg_temp.event('-1-0xc7-1', '0xc7', block_number => 7, log_index => 1);
+INSERT INTO events SELECT * FROM pg_temp.event('typed by hand', '0xh6', block_number => 6);
+CALL pg_temp.block('tap_one', 7, 'c');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6 h6 q6! c7 c7',
+    'what another writer says of a block that Ponder knows to be another is taken back');
+CALL pg_temp.revert('tap_one', 5, 'c');
+CALL pg_temp.block('tap_one', 6, 'd');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
+    'and what it says of the blocks that a reorg replaced');
+DELETE FROM events WHERE chain_id = -1 AND block_number > 5;
+UPDATE tap_one.cursor SET block_number = 5;
+
 -- Another build, beside it.
 CALL pg_temp.tables_of('tap_two');
 SELECT pg_temp.is((ponder_start('tap_two', -1, true, 0)).status, 'candidate',
@@ -114,7 +130,7 @@ CALL pg_temp.revert('tap_two', 2, 'b');
 CALL pg_temp.block('tap_two', 5, 'c');
 CALL pg_temp.block('tap_two', 6, 'c');
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
-    'a1 a2! b2! a3! c5 x5 c6 5 0xc5', 'it takes nothing back, and sets no checkpoint');
+    'a1 a2! b2! a3! c5 x5 c6 6 0xd6', 'it takes nothing back, and sets no checkpoint');
 SELECT ponder_take_over('tap_two') \g /dev/null
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'it takes over with its own idea of the last blocks');

@@ -42,7 +42,11 @@ async function store(
     return eventRow(chain.id, registry, blockOf(log), log);
   });
   if (rows.length > 0) await context.db.insert(registryEvent).values(rows);
-  const place = { blockNumber: Number(passed.number), blockHash: passed.hash };
+  const place = {
+    blockNumber: Number(passed.number),
+    blockHash: passed.hash,
+    timestamp: Number(passed.timestamp),
+  };
   await context.db
     .insert(cursor)
     .values({ chainId: chain.id, ...place })

@@ -1,6 +1,7 @@
 // Ponder's rows against those of our own indexer, over a chain that changes its mind.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Random } from "../../devnet/src/random.ts";
 import { emitHostileLogs, HOSTILE } from "./hostile-logs.ts";
 import { type Process, type Store, untilHead, World } from "./world.ts";
 
@@ -12,6 +13,8 @@ const ROUNDS = [
   { depth: 12, fate: "SIGTERM" },
   { depth: 7, fate: "goes on" },
 ] as const;
+/** In a soak by hand: so many rounds of chance. */
+const ROUNDS_BY_HAND = Number(process.env.AGENTAURI_TEST_SOAK_ROUNDS ?? 0);
 
 let world: World;
 before(async () => {
@@ -30,7 +33,7 @@ test("its rows are our indexer's, column by column, through reorgs and restarts"
   let ponder = world.ponder(config, theirs.url);
   const where = [() => ours.store.checkpoint(), () => theirs.store.checkpoint()];
   const seenByBoth = new Set<string>();
-  for (const [round, { depth, fate }] of ROUNDS.entries()) {
+  for (const [round, { depth, fate }] of rounds().entries()) {
     await untilHead(world, where, [indexer, ponder]);
     for (const id of await world.canonicalIds()) seenByBoth.add(id);
     if (fate === "is away") await ponder.kill("SIGKILL");
@@ -118,6 +121,15 @@ test("a log of any shape is the same row", async () => {
   for (const process of processes) await process.kill("SIGTERM");
   await Promise.all([ours.store.close(), theirs.store.close()]);
 });
+
+function rounds() {
+  if (ROUNDS_BY_HAND === 0) return ROUNDS;
+  const random = new Random(1);
+  const fates = ROUNDS.map(({ fate }) => fate);
+  return Array.from({ length: ROUNDS_BY_HAND }, () => {
+    return { depth: random.between(1, 20), fate: random.pick(fates) };
+  });
+}
 
 /** Each event was inserted once, and each orphan taken back once; the log has no more to say. */
 async function assertNothingFlapped(store: Store): Promise<void> {
