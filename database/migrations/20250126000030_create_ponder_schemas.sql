@@ -28,8 +28,8 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
     PRIMARY KEY (schema_name, id)
 );
 
--- The last blocks that each schema has passed: a block passed again after a restart is not news, and
--- an event of another block of such a height is not true.
+-- The last blocks that each schema has passed: a block passed again after a restart is not news,
+-- and an event of another block of such a height is not true.
 CREATE TABLE IF NOT EXISTS ponder_blocks (
     schema_name  TEXT   NOT NULL,
     block_number BIGINT NOT NULL,
@@ -113,8 +113,8 @@ END
 $$;
 
 -- Takes back what others say of blocks that the schema knows to be others, from a height on: an
--- indexer beside it may have seen a branch that Ponder never saw. Only where the id itself says that
--- the event is a log of that block.
+-- indexer beside it may have seen a branch that Ponder never saw. Only where the id itself says
+-- that the event is a log of that block.
 CREATE OR REPLACE FUNCTION ponder_contradict(of_schema TEXT, of_chain BIGINT, from_block BIGINT)
 RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$

@@ -1,7 +1,7 @@
 // One build after another, as an operator deploys them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually } from "../../devnet/test/patience.ts";
+import { eventually } from "./patience.ts";
 import { type Store, untilHead, World } from "./world.ts";
 
 let world: World;

@@ -6,7 +6,7 @@ import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { eventually } from "../../devnet/test/patience.ts";
+import { eventually } from "./patience.ts";
 
 export interface PrivatePostgres {
   /** Makes a database and returns its URL. */

@@ -9,10 +9,10 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import type { Address } from "viem";
 import { drive } from "../../devnet/src/drive.ts";
-import { eventually } from "../../devnet/test/patience.ts";
 import { type PrivateChain, startChain } from "../../devnet/test/private-chain.ts";
 import { ROOT } from "../command/build.ts";
 import type { RegistryName } from "../src/registries.ts";
+import { eventually } from "./patience.ts";
 import { type PrivatePostgres, startPostgres } from "./private-postgres.ts";
 
 export const CHAIN_ID = 31337;
@@ -60,7 +60,7 @@ export class World {
   /** A migrated database. */
   async database(name: string): Promise<{ url: string; store: Store }> {
     const url = await this.postgres.create(name);
-    const store = await Store.open(url);
+    const store = new Store(url);
     for (const file of readdirSync(MIGRATIONS).sort()) {
       await store.execute(readFileSync(new URL(file, MIGRATIONS), "utf8"));
     }
@@ -207,27 +207,25 @@ async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 }
 
 export class Store {
-  private constructor(private readonly client: pg.Client) {}
+  private readonly pool: pg.Pool;
 
-  static async open(url: string): Promise<Store> {
-    const client = new pg.Client({ connectionString: url });
+  constructor(url: string) {
+    this.pool = new pg.Pool({ connectionString: url, max: 4 });
     // Ends with its server.
-    client.on("error", () => undefined);
-    await client.connect();
-    return new Store(client);
+    this.pool.on("error", () => undefined);
   }
 
   /** Any number of statements. */
   async execute(text: string): Promise<void> {
-    await this.client.query(text);
+    await this.pool.query(text);
   }
 
   async rows<T = Record<string, unknown>>(text: string, ...values: unknown[]): Promise<T[]> {
-    return (await this.client.query(text, values)).rows as T[];
+    return (await this.pool.query(text, values)).rows as T[];
   }
 
   async close(): Promise<void> {
-    await this.client.end();
+    await this.pool.end();
   }
 
   /** All that `events` says but when a row was written, by id. */
@@ -248,6 +246,14 @@ export class Store {
 
   async checkpoint(): Promise<Head | undefined> {
     const [row] = await this.rows("SELECT block_number, block_hash FROM checkpoints");
+    return row && { number: Number(row.block_number), hash: row.block_hash as string };
+  }
+
+  /** The last block that our own indexer has stored. */
+  async ancestry(): Promise<Head | undefined> {
+    const [row] = await this.rows(
+      "SELECT block_number, block_hash FROM chain_blocks ORDER BY block_number DESC LIMIT 1",
+    );
     return row && { number: Number(row.block_number), hash: row.block_hash as string };
   }
 
