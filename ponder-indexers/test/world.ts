@@ -29,6 +29,8 @@ export interface Head {
 }
 
 export class World {
+  /** The program of our own indexer. */
+  chainIndexer = CHAIN_INDEXER;
   readonly folder = mkdtempSync(join(tmpdir(), "agentauri-world-"));
   private readonly children = new Set<ChildProcess>();
 
@@ -74,18 +76,20 @@ export class World {
 
   configOf(registries: Record<RegistryName, Address>, name: string, ...lines: string[]): string {
     const { identity, reputation, validation } = registries;
-    const { startBlock } = this.chain.deployment;
-    const start = lines.some(line => line.startsWith("start_block"))
-      ? []
-      : [`start_block = ${startBlock}`];
     // Ponder begins with 20 requests a second to each URL, and takes minutes to become faster.
     const urls = Array.from({ length: 16 }, (_, at) => `"${this.chain.anvil.url}/?${at}"`);
+    const usual = [
+      `rpc_urls = [${urls.join(", ")}]`,
+      "poll_interval_ms = 20",
+      `start_block = ${this.chain.deployment.startBlock}`,
+    ];
+    const keyOf = (line: string) => line.split(" ")[0];
+    const others = usual.filter(line => !lines.some(own => keyOf(own) === keyOf(line)));
     const file = join(this.folder, name);
     writeFileSync(
       file,
       [
-        ...["[[chains]]", `name = "${CHAIN}"`, `id = ${CHAIN_ID}`],
-        ...[`rpc_urls = [${urls.join(", ")}]`, "poll_interval_ms = 20", ...start, ...lines],
+        ...["[[chains]]", `name = "${CHAIN}"`, `id = ${CHAIN_ID}`, ...others, ...lines],
         ...["[chains.registries]", `identity = "${identity}"`],
         ...[`reputation = "${reputation}"`, `validation = "${validation}"`, ""],
       ].join("\n"),
@@ -96,7 +100,7 @@ export class World {
   /** Our own indexer. */
   indexer(config: string, database: string): Process {
     const environment = { AGENTAURI_CONFIG: config, DATABASE_URL: database };
-    return this.process("chain-indexer", [CHAIN_INDEXER], {
+    return this.process("chain-indexer", [this.chainIndexer], {
       ...environment,
       AGENTAURI_LISTEN: "off",
     });
@@ -120,6 +124,16 @@ export class World {
 
   async mine(blocks: number): Promise<void> {
     await this.chain.anvil.rpc.ask("anvil_mine", [`0x${blocks.toString(16)}`, "0x1"]);
+  }
+
+  /** Mines a block with an event in it; to be called while blocks are not mined by themselves. */
+  async mineOneEvent(): Promise<void> {
+    const { chain } = this;
+    const [from] = chain.accounts;
+    if (from === undefined) throw new Error("the node has no account");
+    const call = chain.registries.identity.call(from, "register", ["ipfs://agent"], 4);
+    await chain.node.send({ ...call, nonce: await chain.node.nextNonce(from) });
+    await chain.node.mine();
   }
 
   /** Replaces the highest blocks by empty ones. */
