@@ -7,7 +7,7 @@ import { chainFromEnvironment } from "../src/chain.ts";
 import { ROOT, schemaOf } from "./build.ts";
 import type { Options } from "./command.ts";
 import { Database } from "./database.ts";
-import { headOf } from "./head.ts";
+import { headIfKnown } from "./head.ts";
 
 const LOOK_AFTER_MS = 500;
 /** Blocks behind the head at which the deployment is done. */
@@ -28,12 +28,13 @@ export async function run(options: Options): Promise<number> {
     if (child.exitCode !== null) {
       throw new Error(`it ended with ${child.exitCode}; see ${options.log}. What ran, runs on`);
     }
-    const cursor = await database.cursor(schema);
+    const [cursor, head] = [await database.cursor(schema), await headIfKnown(chain)];
     const isDone =
       cursor !== undefined &&
+      head !== undefined &&
       (await database.status(schema)) === "current" &&
       (await database.retired(chain.id)).length === 0 &&
-      cursor.number + CAUGHT_UP_BLOCKS >= (await headOf(chain));
+      cursor.number + CAUGHT_UP_BLOCKS >= head;
     if (isDone) {
       process.stdout.write(`${JSON.stringify({ chain: chain.name, schema, pid: child.pid })}\n`);
       return 0;

@@ -6,7 +6,7 @@ import { SETTLED_BELOW_HEAD } from "../src/history.ts";
 import { ROOT, schemaOf } from "./build.ts";
 import type { Options } from "./command.ts";
 import { Database } from "./database.ts";
-import { headOf } from "./head.ts";
+import { headIfKnown, headOf } from "./head.ts";
 
 const LOOK_AFTER_MS = 1_000;
 /** Blocks behind the head at which a candidate has caught up. */
@@ -68,7 +68,8 @@ async function lookAfter(database: Database, chain: Chain, schema: string): Prom
 
 async function hasCaughtUp(database: Database, chain: Chain, schema: string): Promise<boolean> {
   const cursor = await database.cursor(schema);
-  return cursor !== undefined && cursor.number + CAUGHT_UP_BLOCKS >= (await headOf(chain));
+  const head = await headIfKnown(chain);
+  return cursor !== undefined && head !== undefined && cursor.number + CAUGHT_UP_BLOCKS >= head;
 }
 
 async function dropRetired(database: Database, chain: Chain): Promise<void> {

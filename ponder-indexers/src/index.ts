@@ -1,4 +1,5 @@
 // What Ponder does with each block: it stores the registries' logs, and then that it passed it.
+import { setTimeout as delay } from "node:timers/promises";
 import { type Context, ponder } from "ponder:registry";
 import { cursor, registryEvent } from "ponder:schema";
 import { sql } from "ponder";
@@ -7,6 +8,12 @@ import { chainFromEnvironment, liveFromEnvironment } from "./chain.ts";
 import { type BlockOfLog, eventRow } from "./event-row.ts";
 import { rangeStart } from "./history.ts";
 import { type Ask, logsOfBlock, logsOfRange } from "./registry-logs.ts";
+
+/**
+ * How long a block waits for its logs: its transaction is open, and until it ends nobody's newer
+ * events are judged. Then the process ends, and is started again.
+ */
+const ANSWER_MS_MAX = 15_000;
 
 const chain = chainFromEnvironment(process.env);
 const addresses = chain.registries.map(({ address }) => address);
@@ -27,7 +34,8 @@ if (liveFromEnvironment(process.env) > chain.startBlock) {
 }
 
 ponder.on("everyBlock:block", async ({ event: { block }, context }) => {
-  await store(context, block, await logsOfBlock(addresses, block, asking(context)), () => block);
+  const logs = await within(ANSWER_MS_MAX, logsOfBlock(addresses, block, asking(context)));
+  await store(context, block, logs, () => block);
 });
 
 async function store(
@@ -74,4 +82,16 @@ async function blocksOf(logs: RpcLog[], ask: Ask): Promise<Map<Hex, BlockOfLog>>
 
 function asking(context: Context): Ask {
   return (method, params) => context.client.request({ method, params } as never);
+}
+
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const timeout = new AbortController();
+  const late = delay(ms, undefined, { signal: timeout.signal }).then(() => {
+    throw new Error(`no node has answered within ${ms} ms`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    timeout.abort();
+  }
 }
