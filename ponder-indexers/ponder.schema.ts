@@ -25,5 +25,6 @@ export const cursor = onchainTable("cursor", t => ({
   chainId: t.int8({ mode: "number" }).primaryKey(),
   blockNumber: t.int8({ mode: "number" }).notNull(),
   blockHash: t.text().notNull(),
+  parentHash: t.text().notNull(),
   timestamp: t.int8({ mode: "number" }).notNull(),
 }));

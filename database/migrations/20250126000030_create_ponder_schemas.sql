@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS ponder_blocks (
     schema_name  TEXT   NOT NULL,
     block_number BIGINT NOT NULL,
     block_hash   TEXT   NOT NULL,
+    parent_hash  TEXT   NOT NULL,
     -- Block time, unix seconds.
     "timestamp"  BIGINT NOT NULL,
     PRIMARY KEY (schema_name, block_number)
@@ -133,12 +134,29 @@ BEGIN
 END
 $$;
 
--- Takes back what the schema's own row says no more, and what others say of the blocks replaced.
+-- Takes back what the schema's own rows say no more, and what others say of the blocks replaced,
+-- which are remembered for those who are told.
 CREATE OR REPLACE FUNCTION ponder_take_back(
-    of_schema TEXT, of_chain BIGINT, passed BIGINT, replaces BOOLEAN)
+    of_schema TEXT, of_chain BIGINT, passed BIGINT, passed_hash TEXT, replaces BOOLEAN)
 RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    IF replaces THEN
+        -- What takes the place of the blocks above, Ponder does not know yet.
+        INSERT INTO orphaned_blocks (
+            chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
+        SELECT of_chain, block_hash, block_number, parent_hash, "timestamp",
+            CASE WHEN block_number = passed THEN passed_hash END, passed - 1
+        FROM ponder_blocks WHERE schema_name = of_schema AND block_number >= passed
+        ON CONFLICT (chain_id, block_hash) DO UPDATE SET
+            replaced_by = EXCLUDED.replaced_by,
+            fork_block = EXCLUDED.fork_block,
+            orphaned_at = EXCLUDED.orphaned_at;
+        UPDATE events SET invalidated = true FROM ponder_blocks b
+        WHERE b.schema_name = of_schema AND b.block_number >= passed
+            AND events.chain_id = of_chain AND events.block_number = b.block_number
+            AND events.block_hash = b.block_hash AND NOT events.invalidated;
+    END IF;
     -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
     IF EXISTS (
         SELECT FROM ponder_unconfirmed
@@ -146,12 +164,6 @@ BEGIN
         UPDATE events SET invalidated = true FROM ponder_unconfirmed u
         WHERE u.schema_name = of_schema AND (u.block_number <= passed OR replaces)
             AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
-    END IF;
-    IF replaces THEN
-        UPDATE events SET invalidated = true FROM ponder_blocks b
-        WHERE b.schema_name = of_schema AND b.block_number >= passed
-            AND events.chain_id = of_chain AND events.block_number = b.block_number
-            AND events.block_hash = b.block_hash AND NOT events.invalidated;
     END IF;
 END
 $$;
@@ -180,7 +192,7 @@ BEGIN
         WHERE schema_name = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
     IF role = 'owner' THEN
-        PERFORM ponder_take_back(me, NEW.chain_id, NEW.block_number, replaces);
+        PERFORM ponder_take_back(me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
     END IF;
     DELETE FROM ponder_unconfirmed
     WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
@@ -190,8 +202,8 @@ BEGIN
             -- In a batch of blocks only the last one is seen here.
             OR block_number > before AND block_number < NEW.block_number
             OR replaces AND block_number >= NEW.block_number);
-    INSERT INTO ponder_blocks (schema_name, block_number, block_hash, "timestamp")
-    VALUES (me, NEW.block_number, NEW.block_hash, NEW."timestamp")
+    INSERT INTO ponder_blocks (schema_name, block_number, block_hash, parent_hash, "timestamp")
+    VALUES (me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
     ON CONFLICT (schema_name, block_number) DO NOTHING;
     IF role = 'owner' THEN
         PERFORM ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(21);
+SELECT pg_temp.plan(22);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -13,8 +13,9 @@ BEGIN
              "timestamp" BIGINT, agent_id TEXT, data TEXT, address TEXT, topics TEXT,
              log_data TEXT)', schema_name);
     EXECUTE format(
-        'CREATE TABLE %I.cursor (chain_id BIGINT PRIMARY KEY, block_number BIGINT,
-             block_hash TEXT, "timestamp" BIGINT)', schema_name);
+        'CREATE TABLE %I.cursor (
+             chain_id BIGINT PRIMARY KEY, block_number BIGINT, block_hash TEXT, parent_hash TEXT,
+             "timestamp" BIGINT)', schema_name);
     PERFORM ponder_attach(schema_name);
 END
 $$;
@@ -26,7 +27,8 @@ DECLARE
     hash TEXT := '0x' || branch || block_number;
 BEGIN
     EXECUTE format(
-        'INSERT INTO %I.cursor VALUES (-1, $1, $2, 31536000) ON CONFLICT (chain_id) DO UPDATE SET
+        'INSERT INTO %I.cursor VALUES (-1, $1, $2, ''0x'', 31536000)
+         ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash', schema_name)
     USING block_number, hash;
     EXECUTE format(
@@ -87,6 +89,11 @@ CALL pg_temp.block('tap_one', 2, 'b');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2 a3!',
     'the first block of another branch takes back all of the old one');
 SELECT pg_temp.is(pg_temp.checkpoint(), '2 0xb2', 'and sets the checkpoint back');
+SELECT pg_temp.is(
+    (SELECT string_agg(
+         concat_ws(' ', block_hash, fork_block, replaced_by), ', ' ORDER BY block_hash)
+     FROM orphaned_blocks WHERE chain_id = -1),
+    '0xa2 1 0xb2, 0xa3 1', 'the blocks replaced are remembered, with what is known of others');
 CALL pg_temp.revert('tap_one', 1, 'a');
 CALL pg_temp.block('tap_one', 2, 'a');
 CALL pg_temp.block('tap_one', 3, 'a');
@@ -130,7 +137,7 @@ CALL pg_temp.revert('tap_two', 2, 'b');
 CALL pg_temp.block('tap_two', 5, 'c');
 CALL pg_temp.block('tap_two', 6, 'c');
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
-    'a1 a2! b2! a3! c5 x5 c6 6 0xd6', 'it takes nothing back, and sets no checkpoint');
+    'a1 a2! b2! a3! c5 x5 c6! 6 0xd6', 'it takes nothing back, and sets no checkpoint');
 SELECT ponder_take_over('tap_two') \g /dev/null
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'it takes over with its own idea of the last blocks');

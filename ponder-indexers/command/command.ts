@@ -15,7 +15,7 @@ const HELP = `Ponder as an indexer of the event store. One process and one schem
 
   --chain NAME      a chain of the TOML file
   --port N          start, deploy: Ponder's /health, /ready and /metrics on 127.0.0.1 (42069; the
-                    next free one where it is taken)
+                    next free one where it is taken; 0: any free one)
   --log FILE        deploy: where the indexer's log goes (ponder-NAME.log)
   --timeout SECONDS deploy: how long catching up may take (86400)
   --max-lag BLOCKS  health: (10)

@@ -40,7 +40,7 @@ ponder.on("everyBlock:block", async ({ event: { block }, context }) => {
 
 async function store(
   context: Context,
-  passed: BlockOfLog,
+  passed: BlockOfLog & { parentHash: Hex },
   logs: RpcLog[],
   blockOf: (log: RpcLog) => BlockOfLog,
 ): Promise<void> {
@@ -53,6 +53,7 @@ async function store(
   const place = {
     blockNumber: Number(passed.number),
     blockHash: passed.hash,
+    parentHash: passed.parentHash,
     timestamp: Number(passed.timestamp),
   };
   await context.db

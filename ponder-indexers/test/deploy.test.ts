@@ -1,5 +1,6 @@
 // One build after another, as an operator deploys them.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "./patience.ts";
 import { type Store, untilHead, World } from "./world.ts";
@@ -21,7 +22,8 @@ test("a new build takes over once it has caught up, and the one before is droppe
   const entries = await eventEntries(store);
 
   const second = world.config("second.toml", 'owner = "ponder"', "start_block = 0");
-  const deploy = world.ponder(second, url, "deploy", "--log", `${world.folder}/second.log`);
+  const log = join(world.folder, "second.log");
+  const deploy = world.ponder(second, url, "deploy", "--port", "0", "--log", log);
   assert.equal(await deploy.ended(), 0, deploy.tail);
   const { pid } = JSON.parse(deploy.output.trim().split("\n").at(-1) ?? "");
   try {

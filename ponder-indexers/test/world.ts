@@ -107,7 +107,8 @@ export class World {
   }
 
   ponder(config: string, database: string, ...options: string[]): Process {
-    const [command = "start", ...rest] = options;
+    // A free port: two Ponders that look for the next one at the same time find the same.
+    const [command = "start", ...rest] = options.length > 0 ? options : ["start", "--port", "0"];
     const file = join(ROOT, "command/command.ts");
     return this.process(
       `ponder-${command}`,
