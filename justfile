@@ -33,6 +33,7 @@ lint:
 fmt:
     cd rust-backend && cargo fmt --all
     cd devnet && npm run format
+    cd ponder-indexers && npm run format
 
 # The offline answers for the queries in Rust (rust-backend/.sqlx)
 prepare:

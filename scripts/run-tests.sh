@@ -14,6 +14,7 @@ STEPS=(
     rust-plain
     rust-timescaledb
     devnet
+    ponder
     doors
 )
 
@@ -32,6 +33,7 @@ step_setup() {
     need_timescaledb
     need_nextest
     need_npm devnet
+    need_npm ponder-indexers
 }
 
 step_shellcheck() { shellcheck --external-sources .ci/run scripts/*.sh database/tests/*.sh; }
@@ -58,6 +60,11 @@ step_rust_timescaledb() {
 }
 
 step_devnet() (cd devnet && npm run typecheck && npm run lint && npm test)
+
+step_ponder() {
+    in_rust cargo build --quiet --package chain-indexer --bins
+    (cd ponder-indexers && npm run typecheck && npm run lint && npm test)
+}
 
 step_doors() { bash scripts/test-event-processor.sh; }
 

@@ -7,6 +7,7 @@ mod demo;
 mod metrics;
 mod nothing_committed_is_lost;
 mod notifications;
+mod ponder;
 mod refusals;
 mod reorgs;
 mod shutdown;

@@ -19,7 +19,7 @@ const ALL: &str = "all";
 const STATEFUL: &str = "registry: reputation
     group_by: agent_id
     when: count(1h) >= 1 && ema(score, 3) < 1000";
-const TRIGGERS: [(&str, &str); 2] = [(ALL, "match_all: true"), ("state", STATEFUL)];
+pub(crate) const TRIGGERS: [(&str, &str); 2] = [(ALL, "match_all: true"), ("state", STATEFUL)];
 /// Reorgs in one run; in a soak by hand, as many as this variable says.
 const ROUNDS: usize = 3;
 const ROUNDS_BY_HAND: &str = "AGENTAURI_TEST_SOAK_ROUNDS";
@@ -94,7 +94,7 @@ async fn with_twelve_confirmations_a_reorg_of_eleven_blocks_is_never_told_of() {
 }
 
 /// What the receiver was told of, and not told to forget, are the logs of the chain.
-async fn check(chain: &Chain, receiver: &Receiver) {
+pub(crate) async fn check(chain: &Chain, receiver: &Receiver) {
     let told: Vec<_> = receiver.messages().clone().into_iter().collect();
     let mut matched = BTreeMap::new();
     let mut retracted = BTreeMap::new();
@@ -135,7 +135,7 @@ async fn check(chain: &Chain, receiver: &Receiver) {
 }
 
 /// Everything of the chain is stored, judged and told.
-async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
+pub(crate) async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
     let stored: Vec<String> = sqlx::query_scalar("SELECT id FROM events WHERE NOT invalidated")
         .fetch_all(&bed.pool)
         .await
@@ -198,7 +198,7 @@ impl Chain {
         )
     }
 
-    async fn traffic(&self, seed: usize) {
+    pub(crate) async fn traffic(&self, seed: usize) {
         let (url, seed) = (self.anvil.rpc_url(), seed.to_string());
         let mut arguments = vec!["src/traffic.ts", "--rpc", &url, "--seed", &seed];
         arguments.extend(["--events", "60", "--batch", "2"]);
@@ -234,7 +234,7 @@ impl Chain {
         logs.as_array().expect("a list").iter().map(name).collect()
     }
 
-    async fn ask(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let asked = self.client.post(self.anvil.rpc_url()).json(&question).send().await;
         let answer: Value = asked.expect("an answer").json().await.expect("JSON");

@@ -1,0 +1,315 @@
+-- Ponder's side of the store. Ponder writes tables of its own, a schema for each of its builds, and
+-- nothing else; triggers on these tables copy into `events`, in Ponder's own transaction.
+
+-- The schemas that Ponder writes, each of one chain.
+CREATE TABLE IF NOT EXISTS ponder_schemas (
+    schema_name TEXT        PRIMARY KEY,
+    chain_id    BIGINT      NOT NULL,
+    -- candidate: catching up beside the current one. retired: its process ends, then it is dropped.
+    status      TEXT        NOT NULL CHECK (status IN ('candidate', 'current', 'retired')),
+    -- Whether the chain's checkpoint and invalidations are Ponder's. If not, it only inserts.
+    owns        BOOLEAN     NOT NULL,
+    -- The first block that is asked for by itself; those below it were settled at the first start,
+    -- and are asked for in ranges.
+    live_from   BIGINT      NOT NULL,
+    started_at  TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS ponder_schemas_current ON ponder_schemas (chain_id)
+    WHERE status = 'current';
+
+-- Rows that Ponder deleted. It does so in a reorg, but also at each restart, with every block that
+-- is not final: only what it did not insert again by the time it passed their block is taken back.
+CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
+    schema_name  TEXT   NOT NULL,
+    id           TEXT   NOT NULL,
+    "timestamp"  BIGINT NOT NULL,
+    block_number BIGINT NOT NULL,
+    PRIMARY KEY (schema_name, id)
+);
+
+-- The last blocks that each schema has passed: a block passed again after a restart is not news,
+-- and an event of another block of such a height is not true.
+CREATE TABLE IF NOT EXISTS ponder_blocks (
+    schema_name  TEXT   NOT NULL,
+    block_number BIGINT NOT NULL,
+    block_hash   TEXT   NOT NULL,
+    parent_hash  TEXT   NOT NULL,
+    -- Block time, unix seconds.
+    "timestamp"  BIGINT NOT NULL,
+    PRIMARY KEY (schema_name, block_number)
+);
+
+-- What the schema may do. owner: set its chain's checkpoint and take events back; writer: insert
+-- events; none: it is replaced, and its process is about to end. Until the transaction ends nobody
+-- can change that.
+CREATE OR REPLACE FUNCTION ponder_role(of_schema TEXT) RETURNS TEXT
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    role TEXT;
+BEGIN
+    SELECT CASE
+        WHEN status = 'retired' THEN 'none'
+        WHEN status = 'current' AND owns THEN 'owner'
+        ELSE 'writer'
+    END INTO role FROM ponder_schemas WHERE schema_name = of_schema FOR SHARE;
+    IF role IS NULL THEN
+        RAISE EXCEPTION 'ponder_schemas: % is not there', of_schema
+            USING HINT = 'Start Ponder by its start command, which registers the schema.';
+    END IF;
+    RETURN role;
+END
+$$;
+
+-- Rows that Ponder inserted are events.
+CREATE OR REPLACE FUNCTION ponder_copy_events() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    role TEXT := ponder_role(TG_TABLE_SCHEMA);
+BEGIN
+    DELETE FROM ponder_unconfirmed u USING changed
+    WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
+    IF role = 'owner' THEN
+        INSERT INTO events (
+            id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
+            registry, "timestamp", agent_id, data, address, topics, log_data)
+        SELECT
+            id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
+            registry, "timestamp", agent_id::numeric, data::jsonb, address,
+            string_to_array(topics, ' '), log_data
+        FROM changed ORDER BY block_number, log_index
+        ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false WHERE events.invalidated;
+    ELSIF role = 'writer' THEN
+        -- Ponder may be behind whoever owns the chain: what that one has taken back stays so.
+        INSERT INTO events (
+            id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
+            registry, "timestamp", agent_id, data, address, topics, log_data, invalidated)
+        SELECT
+            id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
+            registry, "timestamp", agent_id::numeric, data::jsonb, address,
+            string_to_array(topics, ' '), log_data,
+            EXISTS (
+                SELECT FROM orphaned_blocks o
+                WHERE (o.chain_id, o.block_hash) = (changed.chain_id, changed.block_hash))
+            AND NOT EXISTS (
+                SELECT FROM chain_blocks b
+                WHERE (b.chain_id, b.block_number, b.block_hash)
+                    = (changed.chain_id, changed.block_number, changed.block_hash))
+        FROM changed ORDER BY block_number, log_index
+        ON CONFLICT (id, "timestamp") DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Rows that Ponder deleted are in doubt.
+CREATE OR REPLACE FUNCTION ponder_doubt_events() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO ponder_unconfirmed (schema_name, id, "timestamp", block_number)
+    SELECT TG_TABLE_SCHEMA, id, "timestamp", block_number FROM gone
+    ON CONFLICT (schema_name, id) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+-- Takes back what others say of blocks that the schema knows to be others, from a height on: an
+-- indexer beside it may have seen a branch that Ponder never saw. Only where the id itself says
+-- that the event is a log of that block.
+CREATE OR REPLACE FUNCTION ponder_contradict(of_schema TEXT, of_chain BIGINT, from_block BIGINT)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    -- So that few chunks are read. Blocks of two branches are hardly a day apart.
+    earliest BIGINT := (
+        SELECT min("timestamp") - 86400 FROM ponder_blocks
+        WHERE schema_name = of_schema AND block_number >= from_block);
+BEGIN
+    UPDATE events SET invalidated = true FROM ponder_blocks b
+    WHERE b.schema_name = of_schema AND b.block_number >= from_block
+        AND events.chain_id = of_chain AND events.block_number = b.block_number
+        AND events."timestamp" >= earliest AND events.block_hash <> b.block_hash
+        AND events.id = of_chain || '-' || events.block_hash || '-' || events.log_index
+        AND NOT events.invalidated;
+END
+$$;
+
+-- Takes back what the schema's own rows say no more, and what others say of the blocks replaced,
+-- which are remembered for those who are told.
+CREATE OR REPLACE FUNCTION ponder_take_back(
+    of_schema TEXT, of_chain BIGINT, passed BIGINT, passed_hash TEXT, replaces BOOLEAN)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF replaces THEN
+        -- What takes the place of the blocks above, Ponder does not know yet.
+        INSERT INTO orphaned_blocks (
+            chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
+        SELECT of_chain, block_hash, block_number, parent_hash, "timestamp",
+            CASE WHEN block_number = passed THEN passed_hash END, passed - 1
+        FROM ponder_blocks WHERE schema_name = of_schema AND block_number >= passed
+        ON CONFLICT (chain_id, block_hash) DO UPDATE SET
+            replaced_by = EXCLUDED.replaced_by,
+            fork_block = EXCLUDED.fork_block,
+            orphaned_at = EXCLUDED.orphaned_at;
+        UPDATE events SET invalidated = true FROM ponder_blocks b
+        WHERE b.schema_name = of_schema AND b.block_number >= passed
+            AND events.chain_id = of_chain AND events.block_number = b.block_number
+            AND events.block_hash = b.block_hash AND NOT events.invalidated;
+    END IF;
+    -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
+    IF EXISTS (
+        SELECT FROM ponder_unconfirmed
+        WHERE schema_name = of_schema AND (block_number <= passed OR replaces)) THEN
+        UPDATE events SET invalidated = true FROM ponder_unconfirmed u
+        WHERE u.schema_name = of_schema AND (u.block_number <= passed OR replaces)
+            AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
+    END IF;
+END
+$$;
+
+-- Ponder has passed a block. Runs at the commit, so after the rows of the block, whichever of its
+-- tables Ponder writes first.
+CREATE OR REPLACE FUNCTION ponder_pass_block() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    -- Deeper than any reorg that Ponder follows.
+    blocks_remembered CONSTANT BIGINT := 1000;
+    -- As late as another writer may be.
+    blocks_compared CONSTANT BIGINT := 64;
+    me TEXT := TG_TABLE_SCHEMA;
+    before BIGINT := CASE WHEN TG_OP = 'UPDATE' THEN OLD.block_number ELSE -1 END;
+    role TEXT := ponder_role(me);
+    -- Another block was here: every block that was passed above it is gone, too.
+    replaces BOOLEAN;
+BEGIN
+    -- Ponder set it back, in a reorg or at a restart. Which of them, the next block tells.
+    IF NEW.block_number <= before THEN
+        RETURN NULL;
+    END IF;
+    replaces := EXISTS (
+        SELECT FROM ponder_blocks
+        WHERE schema_name = me AND block_number = NEW.block_number
+            AND block_hash <> NEW.block_hash);
+    IF role = 'owner' THEN
+        PERFORM ponder_take_back(me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
+    END IF;
+    DELETE FROM ponder_unconfirmed
+    WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
+    DELETE FROM ponder_blocks
+    WHERE schema_name = me
+        AND (block_number < NEW.block_number - blocks_remembered
+            -- In a batch of blocks only the last one is seen here.
+            OR block_number > before AND block_number < NEW.block_number
+            OR replaces AND block_number >= NEW.block_number);
+    INSERT INTO ponder_blocks (schema_name, block_number, block_hash, parent_hash, "timestamp")
+    VALUES (me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
+    ON CONFLICT (schema_name, block_number) DO NOTHING;
+    IF role = 'owner' THEN
+        PERFORM ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
+        INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
+        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
+        ON CONFLICT (chain_id) DO UPDATE SET
+            block_number = EXCLUDED.block_number,
+            block_hash = EXCLUDED.block_hash,
+            updated_at = EXCLUDED.updated_at
+        WHERE replaces OR EXCLUDED.block_number > c.block_number
+            OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Puts the triggers on a schema's tables, once Ponder has made them.
+CREATE OR REPLACE FUNCTION ponder_attach(to_schema TEXT) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER agentauri_copy_inserted AFTER INSERT ON %I.registry_event
+             REFERENCING NEW TABLE AS changed
+             FOR EACH STATEMENT EXECUTE FUNCTION ponder_copy_events()', to_schema);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER agentauri_copy_updated AFTER UPDATE ON %I.registry_event
+             REFERENCING NEW TABLE AS changed
+             FOR EACH STATEMENT EXECUTE FUNCTION ponder_copy_events()', to_schema);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER agentauri_doubt_deleted AFTER DELETE ON %I.registry_event
+             REFERENCING OLD TABLE AS gone
+             FOR EACH STATEMENT EXECUTE FUNCTION ponder_doubt_events()', to_schema);
+    EXECUTE format('DROP TRIGGER IF EXISTS agentauri_pass_block ON %I.cursor', to_schema);
+    EXECUTE format(
+        'CREATE CONSTRAINT TRIGGER agentauri_pass_block AFTER INSERT OR UPDATE ON %I.cursor
+             DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION ponder_pass_block()', to_schema);
+END
+$$;
+
+-- Registers a schema whose process starts. The chain's first one is current at once.
+CREATE OR REPLACE FUNCTION ponder_start(
+    new_schema TEXT, of_chain BIGINT, now_owns BOOLEAN, first_live_from BIGINT)
+RETURNS ponder_schemas
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    me ponder_schemas;
+BEGIN
+    INSERT INTO ponder_schemas AS s (schema_name, chain_id, status, owns, live_from)
+    SELECT new_schema, of_chain,
+        CASE WHEN EXISTS (
+            SELECT FROM ponder_schemas WHERE chain_id = of_chain AND status = 'current')
+        THEN 'candidate' ELSE 'current' END,
+        now_owns, first_live_from
+    ON CONFLICT (schema_name) DO UPDATE SET
+        owns = EXCLUDED.owns,
+        started_at = now(),
+        -- A build that was given up and is wanted again.
+        status = CASE WHEN s.status = 'retired' THEN 'candidate' ELSE s.status END
+    RETURNING * INTO me;
+    RETURN me;
+END
+$$;
+
+-- Makes a candidate the chain's current schema and retires the others. Where Ponder owns the
+-- chain, the events of the blocks that the candidate remembers become what it says of them.
+CREATE OR REPLACE FUNCTION ponder_take_over(new_schema TEXT) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    me ponder_schemas;
+BEGIN
+    SELECT * INTO STRICT me FROM ponder_schemas WHERE schema_name = new_schema;
+    -- Waits for the transactions of the chain's schemas: see ponder_role().
+    PERFORM FROM ponder_schemas WHERE chain_id = me.chain_id ORDER BY schema_name FOR UPDATE;
+    UPDATE ponder_schemas SET status = 'retired'
+    WHERE chain_id = me.chain_id AND schema_name <> new_schema;
+    UPDATE ponder_schemas SET status = 'current' WHERE schema_name = new_schema;
+    IF NOT me.owns THEN
+        RETURN;
+    END IF;
+    PERFORM ponder_contradict(new_schema, me.chain_id, 0);
+    UPDATE events SET invalidated = false FROM ponder_blocks b
+    WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
+        AND events.block_number = b.block_number AND events.block_hash = b.block_hash
+        AND events.invalidated;
+    INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
+    SELECT me.chain_id, block_number, block_hash, now() FROM ponder_blocks
+    WHERE schema_name = new_schema ORDER BY block_number DESC LIMIT 1
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number,
+        block_hash = EXCLUDED.block_hash,
+        updated_at = EXCLUDED.updated_at
+    WHERE (c.block_number, c.block_hash) <> (EXCLUDED.block_number, EXCLUDED.block_hash);
+END
+$$;
+
+-- Drops a retired schema and what is remembered of it. Its events stay.
+CREATE OR REPLACE FUNCTION ponder_forget(old_schema TEXT) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    DELETE FROM ponder_schemas WHERE schema_name = old_schema AND status = 'retired';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'ponder_schemas: % is not retired', old_schema;
+    END IF;
+    EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', old_schema);
+    DELETE FROM ponder_unconfirmed WHERE schema_name = old_schema;
+    DELETE FROM ponder_blocks WHERE schema_name = old_schema;
+END
+$$;

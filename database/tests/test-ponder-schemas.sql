@@ -1,0 +1,166 @@
+-- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
+-- it writes them, in reorgs, at restarts and beside another writer.
+\ir tap.sql
+SELECT pg_temp.plan(22);
+
+CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', schema_name);
+    EXECUTE format(
+        'CREATE TABLE %I.registry_event (
+             id TEXT PRIMARY KEY, chain_id BIGINT, block_number BIGINT, block_hash TEXT,
+             transaction_hash TEXT, log_index INTEGER, event_type TEXT, registry TEXT,
+             "timestamp" BIGINT, agent_id TEXT, data TEXT, address TEXT, topics TEXT,
+             log_data TEXT)', schema_name);
+    EXECUTE format(
+        'CREATE TABLE %I.cursor (
+             chain_id BIGINT PRIMARY KEY, block_number BIGINT, block_hash TEXT, parent_hash TEXT,
+             "timestamp" BIGINT)', schema_name);
+    PERFORM ponder_attach(schema_name);
+END
+$$;
+
+-- A block of the given branch with one log, as Ponder stores it: the cursor may come first.
+CREATE PROCEDURE pg_temp.block(schema_name TEXT, block_number BIGINT, branch TEXT)
+LANGUAGE plpgsql AS $$
+DECLARE
+    hash TEXT := '0x' || branch || block_number;
+BEGIN
+    EXECUTE format(
+        'INSERT INTO %I.cursor VALUES (-1, $1, $2, ''0x'', 31536000)
+         ON CONFLICT (chain_id) DO UPDATE SET
+             block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash', schema_name)
+    USING block_number, hash;
+    EXECUTE format(
+        'INSERT INTO %I.registry_event VALUES (''-1-'' || $2 || ''-0'', -1, $1, $2, ''0xcc'', 0,
+             ''unknown'', ''identity'', 31536000, NULL, NULL, ''0xdd'', '''', ''0x'')', schema_name)
+    USING block_number, hash;
+END
+$$;
+
+-- What Ponder does in a reorg, and to every block that is not final at a restart.
+CREATE PROCEDURE pg_temp.revert(schema_name TEXT, to_block BIGINT, branch TEXT)
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('DELETE FROM %I.registry_event WHERE block_number > $1', schema_name)
+    USING to_block;
+    EXECUTE format('UPDATE %I.cursor SET block_number = $1, block_hash = $2', schema_name)
+    USING to_block, '0x' || branch || to_block;
+END
+$$;
+
+-- The events of our chain: block, branch, and whether they are taken back.
+CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(
+        string_agg(
+            substr(block_hash, 3) || CASE WHEN invalidated THEN '!' ELSE '' END, ' '
+            ORDER BY block_number, block_hash), 'nothing')
+    FROM events WHERE chain_id = -1;
+$$;
+
+CREATE FUNCTION pg_temp.checkpoint() RETURNS text LANGUAGE sql AS $$
+    SELECT block_number || ' ' || block_hash FROM checkpoints WHERE chain_id = -1;
+$$;
+
+CALL pg_temp.tables_of('tap_one');
+SELECT pg_temp.is(pg_temp.outcome($$CALL pg_temp.block('tap_one', 1, 'a')$$), 'P0001',
+    'a schema that is not registered writes nothing');
+SELECT pg_temp.is((ponder_start('tap_one', -1, true, 0)).status, 'current',
+    'the first schema of a chain is its current one');
+
+CALL pg_temp.block('tap_one', 1, 'a');
+CALL pg_temp.block('tap_one', 2, 'a');
+CALL pg_temp.block('tap_one', 3, 'a');
+SELECT pg_temp.is(pg_temp.logged(),
+    '-1-0xa1-0@0 checkpoint 1 -1-0xa2-0@0 checkpoint 2 -1-0xa3-0@0 checkpoint 3',
+    'a block''s events are logged before its checkpoint, whichever Ponder writes first');
+SELECT pg_temp.is((SELECT topics FROM events WHERE id = '-1-0xa1-0'), '{}'::text[],
+    'a log without topics has none');
+
+CALL pg_temp.revert('tap_one', 0, 'a');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2 a3', 'deleted rows are in doubt, and not taken back');
+CALL pg_temp.block('tap_one', 1, 'a');
+CALL pg_temp.block('tap_one', 2, 'a');
+CALL pg_temp.block('tap_one', 3, 'a');
+SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'a restart that brings them all again logs nothing');
+
+CALL pg_temp.revert('tap_one', 1, 'a');
+CALL pg_temp.block('tap_one', 2, 'b');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2 a3!',
+    'the first block of another branch takes back all of the old one');
+SELECT pg_temp.is(pg_temp.checkpoint(), '2 0xb2', 'and sets the checkpoint back');
+SELECT pg_temp.is(
+    (SELECT string_agg(
+         concat_ws(' ', block_hash, fork_block, replaced_by), ', ' ORDER BY block_hash)
+     FROM orphaned_blocks WHERE chain_id = -1),
+    '0xa2 1 0xb2, 0xa3 1', 'the blocks replaced are remembered, with what is known of others');
+CALL pg_temp.revert('tap_one', 1, 'a');
+CALL pg_temp.block('tap_one', 2, 'a');
+CALL pg_temp.block('tap_one', 3, 'a');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2 b2! a3', 'back on the first branch its events are valid');
+
+-- Passes 2 in a batch, as it does once they are final; so no branch is seen to change.
+CALL pg_temp.revert('tap_one', 1, 'a');
+BEGIN;
+UPDATE tap_one.cursor SET block_number = 5, block_hash = '0xc5';
+COMMIT;
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3!',
+    'what a batch of blocks did not bring again is taken back');
+SELECT pg_temp.is(pg_temp.checkpoint(), '5 0xc5', 'and the checkpoint is the batch''s last block');
+
+-- Our own indexer beside it, which only inserts, and follows other branches.
+CALL pg_temp.block('tap_one', 6, 'c');
+INSERT INTO events SELECT * FROM pg_temp.event('-1-0xq6-0', '0xq6', block_number => 6);
+INSERT INTO events
+SELECT * FROM pg_temp.event('-1-0xc7-1', '0xc7', block_number => 7, log_index => 1);
+INSERT INTO events SELECT * FROM pg_temp.event('typed by hand', '0xh6', block_number => 6);
+CALL pg_temp.block('tap_one', 7, 'c');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6 h6 q6! c7 c7',
+    'what another writer says of a block that Ponder knows to be another is taken back');
+CALL pg_temp.revert('tap_one', 5, 'c');
+CALL pg_temp.block('tap_one', 6, 'd');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
+    'and what it says of the blocks that a reorg replaced');
+DELETE FROM events WHERE chain_id = -1 AND block_number > 5;
+UPDATE tap_one.cursor SET block_number = 5;
+
+-- Another build, beside it.
+CALL pg_temp.tables_of('tap_two');
+SELECT pg_temp.is((ponder_start('tap_two', -1, true, 0)).status, 'candidate',
+    'the second schema is a candidate');
+CALL pg_temp.block('tap_two', 1, 'a');
+CALL pg_temp.block('tap_two', 2, 'b');
+CALL pg_temp.block('tap_two', 5, 'x');
+SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! x5',
+    'a candidate inserts what is new, and brings nothing back');
+CALL pg_temp.revert('tap_two', 2, 'b');
+CALL pg_temp.block('tap_two', 5, 'c');
+CALL pg_temp.block('tap_two', 6, 'c');
+SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
+    'a1 a2! b2! a3! c5 x5 c6! 6 0xd6', 'it takes nothing back, and sets no checkpoint');
+SELECT ponder_take_over('tap_two') \g /dev/null
+SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
+    'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'it takes over with its own idea of the last blocks');
+CALL pg_temp.block('tap_one', 7, 'z');
+SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
+    'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'the one before is retired, and has no say any more');
+SELECT ponder_forget('tap_one') \g /dev/null
+SELECT pg_temp.is(to_regclass('tap_one.cursor')::text, NULL, 'and is dropped');
+SELECT pg_temp.is(pg_temp.outcome($$SELECT ponder_forget('tap_two')$$), 'P0001',
+    'the current schema is not');
+
+-- Beside an owner that has taken a block back already.
+SELECT ponder_start('tap_two', -1, false, 0) \g /dev/null
+INSERT INTO orphaned_blocks (
+    chain_id, block_hash, block_number, parent_hash, "timestamp", fork_block)
+VALUES (-1, '0xo8', 8, '0x', 0, 7);
+CALL pg_temp.block('tap_two', 8, 'o');
+SELECT pg_temp.is((SELECT invalidated FROM events WHERE block_hash = '0xo8'), true,
+    'a late event of a block that its owner took back is taken back, too');
+
+DROP SCHEMA tap_two CASCADE;
+DELETE FROM orphaned_blocks WHERE chain_id < 0;
+DELETE FROM ponder_schemas WHERE chain_id < 0;
+DELETE FROM ponder_blocks WHERE schema_name LIKE 'tap\_%';
+DELETE FROM ponder_unconfirmed WHERE schema_name LIKE 'tap\_%';
+CALL pg_temp.finish();

@@ -1,0 +1,110 @@
+// The event store's side of a deployment; its functions are in
+// database/migrations/20250126000030_create_ponder_schemas.sql.
+import pg from "pg";
+import { type Chain, ConfigError, type Environment } from "../src/chain.ts";
+
+export type Status = "candidate" | "current" | "retired";
+
+export interface Cursor {
+  number: number;
+  hash: string;
+}
+
+export class Database {
+  private constructor(private readonly client: pg.Client) {}
+
+  /** One session. Losing it ends the process: a lock that it held is gone. */
+  static async open(environment: Environment): Promise<Database> {
+    const url = environment.DATABASE_URL;
+    if (!url) throw new ConfigError("DATABASE_URL: is not set");
+    const client = new pg.Client({ connectionString: url, keepAlive: true });
+    await client.connect();
+    const database = new Database(client);
+    if (!(await database.value("SELECT to_regclass('public.ponder_schemas') IS NOT NULL"))) {
+      await client.end();
+      throw new Error("the database has no table ponder_schemas: run agentauri migrate");
+    }
+    return database;
+  }
+
+  onLoss(lost: (error: Error) => void): void {
+    this.client.on("error", lost);
+  }
+
+  async close(): Promise<void> {
+    await this.client.end();
+  }
+
+  /** Held until the session ends. False where another process runs the schema. */
+  async lock(schema: string): Promise<boolean> {
+    const key = `ponder:${schema}`;
+    return this.value("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", key);
+  }
+
+  async unlock(schema: string): Promise<void> {
+    await this.value("SELECT pg_advisory_unlock(hashtextextended($1, 0))", `ponder:${schema}`);
+  }
+
+  /**
+   * Ponder keeps a schema locked for 25 s after the last sign of life of whoever ran it. To be
+   * called only under `lock`, which says that nobody does.
+   */
+  async endPondersLock(schema: string): Promise<void> {
+    const meta = `${pg.escapeIdentifier(schema)}._ponder_meta`;
+    if (!(await this.value("SELECT to_regclass($1) IS NOT NULL", meta))) return;
+    await this.client.query(
+      `UPDATE ${meta} SET value = jsonb_set(value, '{is_locked}', '0') WHERE key = 'app'`,
+    );
+  }
+
+  /** Registers the schema. Its first block of the present is the one of its first start. */
+  async start(
+    schema: string,
+    { id, owns }: Chain,
+    liveFrom: number,
+  ): Promise<{ status: Status; liveFrom: number }> {
+    const query = "SELECT (ponder_start($1, $2, $3, $4)).*";
+    const { rows } = await this.client.query(query, [schema, id, owns, liveFrom]);
+    return { status: rows[0].status, liveFrom: Number(rows[0].live_from) };
+  }
+
+  async takeOver(schema: string): Promise<void> {
+    await this.value("SELECT ponder_take_over($1)", schema);
+  }
+
+  async forget(schema: string): Promise<void> {
+    await this.value("SELECT ponder_forget($1)", schema);
+  }
+
+  /** Undefined where the schema is not registered. */
+  async status(schema: string): Promise<Status | undefined> {
+    return this.value("SELECT status FROM ponder_schemas WHERE schema_name = $1", schema);
+  }
+
+  async current(chainId: number): Promise<string | undefined> {
+    const query =
+      "SELECT schema_name FROM ponder_schemas WHERE chain_id = $1 AND status = 'current'";
+    return this.value(query, chainId);
+  }
+
+  async retired(chainId: number): Promise<string[]> {
+    const query =
+      "SELECT schema_name FROM ponder_schemas WHERE chain_id = $1 AND status = 'retired'";
+    const { rows } = await this.client.query<{ schema_name: string }>(query, [chainId]);
+    return rows.map(row => row.schema_name);
+  }
+
+  /** The last block that the schema has passed. */
+  async cursor(schema: string): Promise<Cursor | undefined> {
+    const table = `${pg.escapeIdentifier(schema)}.cursor`;
+    if (!(await this.value("SELECT to_regclass($1) IS NOT NULL", table))) return undefined;
+    const { rows } = await this.client.query(`SELECT block_number, block_hash FROM ${table}`);
+    return rows[0] && { number: Number(rows[0].block_number), hash: rows[0].block_hash };
+  }
+
+  /** The first column of the first row. */
+  private async value<T>(text: string, ...values: unknown[]): Promise<T> {
+    const { rows } = await this.client.query({ text, values, rowMode: "array" });
+    return rows[0]?.[0];
+  }
+}

@@ -1,0 +1,45 @@
+// One chain of agentauri.toml, chosen by AGENTAURI_PONDER_CHAIN.
+import { createConfig } from "ponder";
+import { chainFromEnvironment, isWebsocket, liveFromEnvironment } from "./src/chain.ts";
+import { firstRangeEnd, RANGE_BLOCKS } from "./src/history.ts";
+
+const chain = chainFromEnvironment(process.env);
+const liveFrom = liveFromEnvironment(process.env);
+const http = chain.rpcUrls.filter(url => !isWebsocket(url));
+const ws = chain.rpcUrls.find(isWebsocket);
+
+export default createConfig({
+  database: {
+    kind: "postgres",
+    connectionString: process.env.DATABASE_URL as string,
+    poolConfig: { max: 8 },
+  },
+  chains: {
+    [chain.name]: {
+      id: chain.id,
+      rpc: http.length > 0 ? http : chain.rpcUrls,
+      ...(ws === undefined ? {} : { ws }),
+      pollingInterval: chain.pollIntervalMs,
+    },
+  },
+  // For its setup alone: Ponder says that it has no other function. See src/registry-logs.ts.
+  contracts: {
+    registries: {
+      chain: chain.name,
+      abi: [],
+      address: chain.registries.map(({ address }) => address),
+      startBlock: chain.startBlock,
+    },
+  },
+  blocks: {
+    ...(liveFrom > chain.startBlock && {
+      history: {
+        chain: chain.name,
+        startBlock: firstRangeEnd(chain.startBlock, liveFrom),
+        endBlock: liveFrom - 1,
+        interval: RANGE_BLOCKS,
+      },
+    }),
+    everyBlock: { chain: chain.name, startBlock: liveFrom, interval: 1 },
+  },
+});

@@ -1,0 +1,62 @@
+//! Ponder as the indexer of a chain that changes its mind.
+
+use std::path::Path;
+
+use serde_json::json;
+use testbed::{Bed, Process, Receiver, eventually, trigger_file};
+use tokio::process::Command;
+
+use crate::reorgs::{Chain, TRIGGERS, check, is_settled};
+
+const PONDER: &str = "ponder";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
+    let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
+    bed.apply(&trigger_file(&receiver.url(), &TRIGGERS)).await;
+    let config = owned_by_ponder(&chain);
+    let config = config.path().to_str().expect("a path");
+    let start = |program: &str| match program {
+        PONDER => Process::spawn(ponder(&bed, config)),
+        _ => Process::start(program, &bed, &[]),
+    };
+    let programs = [PONDER, "event-processor", "action-worker"];
+    let mut processes = programs.map(start);
+    for (round, depth) in [12, 5, 20].into_iter().enumerate() {
+        chain.traffic(round).await;
+        eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
+        chain.ask("anvil_reorg", json!([depth, []])).await;
+        processes[round].kill9().await;
+        processes[round] = start(programs[round]);
+        // Before the chain is so much longer that Ponder finds the reorg's blocks final, and takes
+        // them as a batch, without knowing what they replaced.
+        eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
+    }
+    check(&chain, &receiver).await;
+}
+
+/// The chain's file, with another owner.
+fn owned_by_ponder(chain: &Chain) -> tempfile::NamedTempFile {
+    let text = std::fs::read_to_string(chain.config()).expect("the file");
+    let text = text.replace("[chains.registries]", "owner = \"ponder\"\n[chains.registries]");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, text).expect("written");
+    file
+}
+
+fn ponder(bed: &Bed, config: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../ponder-indexers");
+    assert!(
+        folder.join("node_modules/ponder").exists(),
+        "ponder-indexers/node_modules is missing: run scripts/run-tests.sh, which installs it"
+    );
+    let mut command = Command::new("node");
+    command
+        .args(["--import", "tsx", "command/command.ts", "start", "--chain", "devnet"])
+        .args(["--port", "0"])
+        .current_dir(folder)
+        .env_remove("INIT_CWD")
+        .env("AGENTAURI_CONFIG", config)
+        .env("DATABASE_URL", bed.postgres.url());
+    command
+}
