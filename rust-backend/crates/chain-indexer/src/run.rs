@@ -43,14 +43,20 @@ pub fn connections(chains: &[ChainSettings]) -> u32 {
     u32::try_from(chains.len().clamp(1, CONNECTIONS_MAX)).unwrap_or(1)
 }
 
-/// The configured chains; there has to be one.
+/// The configured chains that are ours to read; there has to be one.
 fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
+    let refuse = |problem| Err(ConfigError::variable("AGENTAURI_CONFIG", problem).into());
     if settings.chains.is_empty() {
-        let problem = "names no file with [[chains]], and there is no agentauri.toml with them";
-        return Err(ConfigError::variable("AGENTAURI_CONFIG", problem).into());
+        return refuse("names no file with [[chains]], and there is no agentauri.toml with them");
     }
     let chains = settings.chains.iter().map(ChainSettings::from_config);
-    chains.collect::<Result<_>>().map_err(|error| Refused::new(error.to_string()).into())
+    let chains: Result<Vec<_>> = chains.collect();
+    let mut chains = chains.map_err(|error| Refused::new(error.to_string()))?;
+    chains.retain(ChainSettings::is_ours_to_read);
+    if chains.is_empty() {
+        return refuse("has no chain with indexed = true: others read all of them");
+    }
+    Ok(chains)
 }
 
 /// Asks the nodes of all chains. A node that does not answer is worth a warning, as long as another

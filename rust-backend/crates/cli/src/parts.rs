@@ -22,9 +22,10 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting AgentAuri...");
     let (settings, servers) = servers::provided(settings)?;
-    let chains = chains(&settings)?;
+    let mut chains = chains(&settings)?;
+    chains.retain(ChainSettings::is_ours_to_read);
     if chains.is_empty() {
-        tracing::warn!("No chain is configured; judging what others write to `events`");
+        tracing::warn!("No chain is ours to read; judging what others write to `events`");
     }
     chain_indexer::check_nodes(&chains).await?;
     let health = Health::default();
@@ -47,7 +48,7 @@ pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {
 /// All parts, ready to run.
 pub(crate) struct Parts {
     pool: PgPool,
-    /// `None` where no chain is configured: others write the events.
+    /// `None` where no chain is ours to read: others write the events.
     indexer: Option<Indexer>,
     processor: event_processor::Processor,
     worker: action_worker::RealWorker,

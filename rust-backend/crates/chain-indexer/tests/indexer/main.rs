@@ -9,4 +9,5 @@ mod lies;
 mod process;
 mod reorgs;
 mod resuming;
+mod two_writers;
 mod world;
