@@ -123,7 +123,7 @@ impl ChainSettings {
 
     /// Whether this program reads the chain, or leaves it to another.
     pub fn is_ours_to_read(&self) -> bool {
-        self.indexed
+        self.indexed || self.owner == Owner::Auditor
     }
 
     /// What the indexer may write.

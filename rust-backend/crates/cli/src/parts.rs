@@ -1,9 +1,7 @@
 //! `agentauri run`: the indexer, the processor and the worker in one process.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use chain_indexer::{ChainSettings, Indexer, StatusBoard};
+use chain_indexer::{ChainSettings, Reading};
 use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
@@ -13,9 +11,6 @@ use service::signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::servers;
-
-/// The indexer beats every second; a busy machine may be slow.
-const INDEXER_HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
@@ -48,8 +43,7 @@ pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {
 /// All parts, ready to run.
 pub(crate) struct Parts {
     pool: PgPool,
-    /// `None` where no chain is ours to read: others write the events.
-    indexer: Option<Indexer>,
+    reading: Reading,
     processor: event_processor::Processor,
     worker: action_worker::RealWorker,
 }
@@ -81,13 +75,8 @@ impl Parts {
             name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
         )?;
-        let indexer = (!chains.is_empty()).then(|| Indexer {
-            pool: pool.clone(),
-            board: StatusBoard::new(&chains),
-            chains,
-            heartbeat: health.register("chain-indexer", INDEXER_HEARTBEAT_LIMIT),
-        });
-        Ok(Self { pool, indexer, processor, worker })
+        let reading = Reading::new(pool.clone(), &chains, health);
+        Ok(Self { pool, reading, processor, worker })
     }
 
     /// Connections for whoever looks on.
@@ -97,17 +86,14 @@ impl Parts {
 
     /// Runs until `shutdown`, then until each part has finished what is under way.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let Self { pool: _, indexer, processor, worker } = self;
+        let Self { pool: _, reading, processor, worker } = self;
         // A chain that cannot go on is told in the log; it does not stop judging and acting.
-        let indexing = async {
-            match indexer {
-                Some(indexer) => indexer.run(shutdown.clone()).await,
-                None => Ok(()),
-            }
-        };
-        let (indexed, (), ()) =
-            tokio::join!(indexing, processor.run(shutdown.clone()), worker.run(shutdown.clone()));
-        indexed?;
+        let (read, (), ()) = tokio::join!(
+            reading.run(shutdown.clone()),
+            processor.run(shutdown.clone()),
+            worker.run(shutdown.clone())
+        );
+        read?;
         Ok(())
     }
 }

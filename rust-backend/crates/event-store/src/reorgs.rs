@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::chain_blocks::BlockName;
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, checkpoints};
+use crate::{Result, audit_cursors, checkpoints};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
     // As long as a deep one takes.
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
+        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
         if !is_tip(&mut transaction, reorg).await? {
             return Ok(Outcome::TipMoved);
         }

@@ -5,7 +5,7 @@ use event_store::PgPool;
 use service::config::Owner;
 
 use crate::every_log::expected_rows;
-use crate::world::{Database, Devnet, Indexing, StoredEvent, settings};
+use crate::world::{Auditing, Database, Devnet, Indexing, StoredEvent, settings};
 
 /// The same chain for the one who does not own it.
 fn inserting(chain: &ChainSettings) -> ChainSettings {
@@ -56,6 +56,53 @@ async fn with_an_owner_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
     assert!(orphaned.len() > 6 && orphaned.iter().all(|event| event.revision == 1));
     let (number, hash) = database.blocks(31_337).await.pop().expect("a block");
     assert_eq!(database.checkpoints().await, [(31_337, number, hash)]);
+}
+
+/// Both insert only; the auditor says what is valid.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reorgs_and_crashes() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    devnet.traffic(121, 60, 2).await;
+    let mut chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    chain.owner = Owner::Auditor;
+    let index = || Indexing::start(&database.pool, vec![chain.clone()]);
+    let audit = || Auditing::start(&database.pool, vec![chain.clone()]);
+    let (mut indexing, mut auditing) = (index(), audit());
+    for round in 0..6_u32 {
+        until_head(&indexing, &devnet, 0).await;
+        match round % 3 {
+            0 => {
+                auditing.crash().await;
+                devnet.reorganise(u64::from(round) + 2).await;
+                auditing = audit();
+            }
+            1 => {
+                devnet.roll_back(u64::from(round) + 1).await;
+                indexing.crash().await;
+                indexing = index();
+            }
+            _ => devnet.reorganise(u64::from(round)).await,
+        }
+        devnet.traffic(122 + round, 20, 2).await;
+    }
+    until_head(&indexing, &devnet, 1).await;
+    let expected = expected_rows(&devnet).await;
+    let head = devnet.node.head().await;
+    let valid = async || {
+        let events = database.events().await.into_iter().filter(|event| !event.invalidated);
+        events.collect::<Vec<_>>()
+    };
+    database
+        .until("the valid events are the logs, and the head is audited", async || {
+            let checkpoint = database.checkpoints().await.first().map(|c| c.1.unsigned_abs());
+            checkpoint == Some(head) && valid().await == expected
+        })
+        .await;
+    indexing.stop().await;
+    auditing.stop().await;
+    let events = database.events().await;
+    let taken: Vec<_> = events.iter().filter(|event| event.invalidated).collect();
+    assert!(taken.len() > 6 && taken.iter().all(|event| event.revision == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

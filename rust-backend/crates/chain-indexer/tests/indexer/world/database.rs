@@ -116,6 +116,17 @@ impl Database {
         panic!("nobody waits for a lock");
     }
 
+    /// Waits until the database is as wanted.
+    pub(crate) async fn until(&self, what: &str, wanted: impl AsyncFn() -> bool) {
+        for _ in 0..6_000 {
+            if wanted().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not come to this: {what}; {:?}", self.events().await);
+    }
+
     /// Number and hash of each chain's checkpoint.
     pub(crate) async fn checkpoints(&self) -> Vec<(i64, i64, String)> {
         let checkpoints = event_store::checkpoints::all(&self.pool).await.expect("checkpoints");
