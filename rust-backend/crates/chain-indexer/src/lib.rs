@@ -33,6 +33,8 @@
 //! reorg, and leaves events and checkpoint alone. `audit` compares with the chain what anybody
 //! wrote, and takes back what is proved replaced, on chains that it or the indexer owns.
 //!
+//! `gaps` proves on demand that nothing is missing, or names and mends what is.
+//!
 //! # What is promised
 //!
 //! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
@@ -65,6 +67,7 @@ mod decode;
 mod error;
 mod fetch;
 mod finality;
+mod gaps;
 mod indexer;
 mod measures;
 mod node;
@@ -78,6 +81,7 @@ mod unknown_logs;
 pub use audit::Auditor;
 pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
+pub use gaps::{Gap, GapCheck, GapReport};
 pub use indexer::Indexer;
 pub use run::{HEARTBEAT_LIMIT, Reading, check_nodes, connections, main};
 pub use settings::{ChainSettings, Registries, Registry};

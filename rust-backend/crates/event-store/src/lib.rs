@@ -23,6 +23,7 @@ mod error;
 mod event_log;
 pub mod events;
 pub mod finalized_blocks;
+pub mod gaps;
 pub mod gate;
 pub mod job_history;
 pub mod jobs;

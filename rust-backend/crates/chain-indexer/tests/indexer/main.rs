@@ -6,6 +6,7 @@ mod branches;
 mod every_log;
 mod faults;
 mod finality;
+mod gaps;
 mod lies;
 mod process;
 mod reorgs;
