@@ -136,9 +136,14 @@ impl AuditedChain {
         if self.woken_up_to == Some(tip.number) {
             return Ok(Some(tip));
         }
-        let finalized = self.finalized().await?.map_or(tip.number, |block| block.number);
-        let from = self.woken_up_to.unwrap_or(finalized);
-        self.asked(audit_cursors::begin(pool, id, finalized)).await?;
+        let from = match self.woken_up_to {
+            Some(before) => before,
+            None => {
+                let finalized = self.finalized().await?.map_or(0, |block| block.number);
+                self.asked(audit_cursors::begin(pool, id, finalized)).await?;
+                finalized
+            }
+        };
         self.asked(audit_suspects::wake(pool, id, from..=tip.number)).await?;
         self.woken_up_to = Some(tip.number);
         Ok(Some(tip))
