@@ -28,8 +28,6 @@ pub struct Arrivals {
     reorgs: i64,
     /// The blocks that valid events among them name and that are not known to be on the chain.
     suspects: Vec<BlockName>,
-    /// Whether there is more.
-    pub is_full: bool,
 }
 
 /// Begins with a chain; once. What has arrived by now is compared from `from_block` up.
@@ -92,7 +90,6 @@ pub async fn next(pool: &PgPool, chain_id: ChainId, memory: Memory) -> Result<Op
         from: (last.from_xid.clone(), last.from_seq.unwrap_or_default()),
         to: (last.xid.clone(), last.seq),
         reorgs: last.reorgs,
-        is_full: i64::try_from(rows.len()) == Ok(ENTRIES_TOGETHER),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! What has arrived: each event once, in the order of the shard's log.
 
-use event_store::audit_cursors;
+use event_store::audit_cursors::{self, Memory};
 use event_store::audit_suspects::{self, Proof, Settled};
 use event_store::chain_blocks::BlockName;
 use service::escape::escape;
@@ -12,6 +12,9 @@ use crate::{IndexerError, Result};
 
 /// Pages of the log that are read before the head is asked for again.
 const PAGES_TOGETHER_MAX: u32 = 50;
+/// The same where our indexer owns the chain, and then a pause: most arrivals are its own, and
+/// while it catches up they are as many as the database takes.
+const PAGES_TOGETHER_MAX_INDEXED: u32 = 4;
 /// Suspects that are looked at before the head is asked for again: each may cost two questions to
 /// each node.
 const SUSPECTS_TOGETHER_MAX: u32 = 64;
@@ -23,7 +26,11 @@ const HASH_CHARACTERS_MAX: usize = 100;
 pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<bool> {
     let (pool, id) = (&chain.pool, chain.settings.id);
     let mut is_drained = false;
-    for _ in 0..PAGES_TOGETHER_MAX {
+    let pages = match chain.memory {
+        Memory::Audited => PAGES_TOGETHER_MAX,
+        Memory::Indexed => PAGES_TOGETHER_MAX_INDEXED,
+    };
+    for _ in 0..pages {
         let next = chain.asked(audit_cursors::next(pool, id, chain.memory)).await?;
         let Some(arrivals) = next else {
             is_drained = true;
