@@ -46,6 +46,10 @@ pub async fn append(
     blocks: &[ChainBlock],
 ) -> Result<Option<u64>> {
     let mut transaction = pool.begin().await?;
+    // A second auditor waits here, and then finds the chain otherwise.
+    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
+        .execute(&mut *transaction)
+        .await?;
     if !is_tip(&mut transaction, chain_id, below).await? {
         return Ok(None);
     }
@@ -158,16 +162,12 @@ pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName)
     Ok(())
 }
 
-/// Whether the chain still ends so. A second auditor that changes it waits here, for the cursor's
-/// row, and then finds it otherwise.
+/// Whether the chain still ends so. Whoever asks holds the row of the chain's cursor.
 async fn is_tip(
     connection: &mut PgConnection,
     chain_id: ChainId,
     tip: Option<&BlockName>,
 ) -> Result<bool> {
-    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
-        .execute(&mut *connection)
-        .await?;
     let found = sqlx::query_as!(
         BlockName,
         "SELECT block_number AS number, block_hash AS hash FROM audited_blocks
