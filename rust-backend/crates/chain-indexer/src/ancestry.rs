@@ -3,6 +3,7 @@
 
 use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName};
+use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg};
 use event_store::{PgPool, StoreError, answered, checkpoints, finalized_blocks, new_events};
 
@@ -20,6 +21,7 @@ pub(crate) struct Ancestry {
     chain: String,
     id: ChainId,
     start_block: u64,
+    writer: Writer,
     tip: Tip,
     /// A block that is higher was never orphaned, so that it brings nothing back.
     highest_orphan: Option<i64>,
@@ -42,6 +44,7 @@ impl Ancestry {
             chain: settings.name.clone(),
             id: settings.id,
             start_block: settings.start_block,
+            writer: settings.writer(),
             tip: Tip::Unread,
             highest_orphan: None,
         }
@@ -95,8 +98,9 @@ impl Ancestry {
         page.map_err(|source| self.store_error(source))
     }
 
-    /// Stores the block, its events and the checkpoint in one transaction. Returns how many rows of
-    /// `events` were written; `None` where the block does not follow the highest stored one.
+    /// Stores the block and its events in one transaction; with the checkpoint, where it owns the
+    /// chain. Returns how many rows of `events` were written; `None` where the block does not
+    /// follow the highest stored one.
     pub(crate) async fn append(&mut self, block: &Block) -> Result<Option<u64>> {
         if self.tip().is_some_and(|tip| tip.hash != block.row.parent_hash) {
             return Ok(None);
@@ -118,12 +122,14 @@ impl Ancestry {
         let mut transaction = self.pool.begin().await?;
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, row).await?;
-        let mut rows = new_events::insert(&mut transaction, &block.events).await?;
-        if Some(row.block_number) <= self.highest_orphan {
-            let (number, hash) = (row.block_number, &row.block_hash);
-            rows += reorgs::restore(&mut transaction, row.chain_id, number, hash).await?;
+        let mut rows = new_events::insert(&mut transaction, &block.events, self.writer).await?;
+        if self.writer == Writer::Owner {
+            let (chain, number, hash) = (row.chain_id, row.block_number, &row.block_hash);
+            if Some(number) <= self.highest_orphan {
+                rows += reorgs::restore(&mut transaction, chain, number, hash).await?;
+            }
+            checkpoints::set(&mut transaction, chain, number, hash).await?;
         }
-        checkpoints::set(&mut transaction, row.chain_id, row.block_number, &row.block_hash).await?;
         transaction.commit().await?;
         Ok(rows)
     }
@@ -131,7 +137,7 @@ impl Ancestry {
     /// Takes back what lies above the fork, in one transaction. Returns how many events were
     /// invalidated; `None` where the store has changed meanwhile, and nothing was done.
     pub(crate) async fn take_back(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
-        let outcome = reorgs::follow(&self.pool, reorg).await;
+        let outcome = reorgs::follow(&self.pool, reorg, self.writer).await;
         self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
         self.tip = match outcome {
             Ok(Outcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),

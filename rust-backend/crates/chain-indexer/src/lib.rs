@@ -27,6 +27,14 @@
 //! `finality` keeps the highest stored block that is final, by the nodes' tag `finalized` or by the
 //! operator's depth. A branch that replaces it is not followed.
 //!
+//! # What others write
+//!
+//! Where another program owns the chain, the indexer only inserts: it forgets its blocks at a
+//! reorg, and leaves events and checkpoint alone. `audit` compares with the chain what anybody
+//! wrote, and takes back what is proved replaced, on chains that it or the indexer owns.
+//!
+//! `gaps` proves on demand that nothing is missing, or names and mends what is.
+//!
 //! # What is promised
 //!
 //! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
@@ -50,6 +58,7 @@
 
 mod ancestry;
 mod answer;
+mod audit;
 mod backoff;
 mod block;
 mod chain;
@@ -58,6 +67,7 @@ mod decode;
 mod error;
 mod fetch;
 mod finality;
+mod gaps;
 mod indexer;
 mod measures;
 mod node;
@@ -68,9 +78,11 @@ mod status;
 mod transport;
 mod unknown_logs;
 
+pub use audit::Auditor;
 pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
+pub use gaps::{Gap, GapCheck, GapReport};
 pub use indexer::Indexer;
-pub use run::{HEARTBEAT_LIMIT, check_nodes, connections, main};
+pub use run::{HEARTBEAT_LIMIT, Reading, check_nodes, connections, main};
 pub use settings::{ChainSettings, Registries, Registry};
 pub use status::{ChainState, ChainStatus, StatusBoard};

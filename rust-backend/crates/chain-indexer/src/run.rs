@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
 use service::logs::{self, Destination};
 use service::process::Refused;
 use service::signals;
 
-use crate::{ChainSettings, Indexer, Result, StatusBoard, check};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Auditor, ChainSettings, Indexer, Result, StatusBoard, check};
 
 /// Connections an indexer uses at most. A transaction holds one for milliseconds, so that more
 /// chains share them.
@@ -30,27 +33,83 @@ pub async fn main() -> anyhow::Result<()> {
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
     let health = Health::default();
-    let heartbeat = health.register("chain-indexer", HEARTBEAT_LIMIT);
+    let reading = Reading::new(pool, &chains, &health);
     health::start(health, settings.listen, DefaultPort::CHAIN_INDEXER, shutdown.clone()).await?;
-    let board = StatusBoard::new(&chains);
-    Indexer { pool, chains, board, heartbeat }.run(shutdown).await?;
+    reading.run(shutdown).await?;
     tracing::info!("Stopped");
     Ok(())
 }
 
-/// How many connections an indexer of these chains makes use of.
+/// What reads the chains: the indexer those that it is told to index, the auditor those whose
+/// events it may take back.
+pub struct Reading {
+    indexer: Option<Indexer>,
+    auditor: Option<Auditor>,
+}
+
+impl Reading {
+    /// Divides the chains.
+    pub fn new(pool: PgPool, chains: &[ChainSettings], health: &Health) -> Self {
+        let of = |wanted: fn(&ChainSettings) -> bool| -> Option<Vec<ChainSettings>> {
+            let chains: Vec<_> = chains.iter().filter(|chain| wanted(chain)).cloned().collect();
+            (!chains.is_empty()).then_some(chains)
+        };
+        let indexer = of(|chain| chain.indexed).map(|chains| Indexer {
+            pool: pool.clone(),
+            board: StatusBoard::new(&chains),
+            chains,
+            heartbeat: health.register("chain-indexer", HEARTBEAT_LIMIT),
+        });
+        let auditor = of(ChainSettings::is_audited).map(|chains| Auditor {
+            pool,
+            chains,
+            heartbeat: health.register("auditor", HEARTBEAT_LIMIT),
+        });
+        Self { indexer, auditor }
+    }
+
+    /// Runs until `shutdown`.
+    ///
+    /// # Errors
+    /// All chains of one of them have stopped: the first one's reason. The other is ended, too.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
+        let shutdown = shutdown.child_token();
+        let indexing = async {
+            let Some(indexer) = self.indexer else { return Ok(()) };
+            let ended = indexer.run(shutdown.clone()).await;
+            shutdown.cancel();
+            ended
+        };
+        let auditing = async {
+            let Some(auditor) = self.auditor else { return Ok(()) };
+            let ended = auditor.run(shutdown.clone()).await;
+            shutdown.cancel();
+            ended
+        };
+        let (indexed, audited) = tokio::join!(indexing, auditing);
+        indexed.and(audited)
+    }
+}
+
+/// How many connections make sense for these chains.
 pub fn connections(chains: &[ChainSettings]) -> u32 {
     u32::try_from(chains.len().clamp(1, CONNECTIONS_MAX)).unwrap_or(1)
 }
 
-/// The configured chains; there has to be one.
+/// The configured chains that are ours to read; there has to be one.
 fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
+    let refuse = |problem| Err(ConfigError::variable("AGENTAURI_CONFIG", problem).into());
     if settings.chains.is_empty() {
-        let problem = "names no file with [[chains]], and there is no agentauri.toml with them";
-        return Err(ConfigError::variable("AGENTAURI_CONFIG", problem).into());
+        return refuse("names no file with [[chains]], and there is no agentauri.toml with them");
     }
     let chains = settings.chains.iter().map(ChainSettings::from_config);
-    chains.collect::<Result<_>>().map_err(|error| Refused::new(error.to_string()).into())
+    let chains: Result<Vec<_>> = chains.collect();
+    let mut chains = chains.map_err(|error| Refused::new(error.to_string()))?;
+    chains.retain(ChainSettings::is_ours_to_read);
+    if chains.is_empty() {
+        return refuse("has no chain with indexed = true: others read all of them");
+    }
+    Ok(chains)
 }
 
 /// Asks the nodes of all chains. A node that does not answer is worth a warning, as long as another

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use event_engine::event::ChainId;
-use service::config::{Chain, Endpoint};
+use event_store::new_events::Writer;
+use service::config::{Chain, Endpoint, Owner};
 
 use crate::{IndexerError, Result};
 
@@ -26,6 +27,11 @@ pub struct ChainSettings {
     /// Blocks below the highest stored one from which a block is final: no reorganisation is
     /// followed below it. `None`: what the nodes call `finalized` is.
     pub finality_depth: Option<u64>,
+    /// Who writes its checkpoint and invalidates its events. Where it is not this indexer, it only
+    /// inserts.
+    pub owner: Owner,
+    /// Whether it is indexed at all.
+    pub indexed: bool,
 }
 
 /// The addresses of a chain's registries. A chain need not have all three.
@@ -110,7 +116,19 @@ impl ChainSettings {
             start_block: chain.start_block,
             poll_interval: chain.poll_interval,
             finality_depth: chain.finality_depth,
+            owner: chain.owner,
+            indexed: chain.indexed,
         })
+    }
+
+    /// Whether this program reads the chain, or leaves it to another.
+    pub fn is_ours_to_read(&self) -> bool {
+        self.indexed || self.owner == Owner::Auditor
+    }
+
+    /// What the indexer may write.
+    pub(crate) fn writer(&self) -> Writer {
+        if self.owner == Owner::ChainIndexer { Writer::Owner } else { Writer::Inserter }
     }
 
     /// Refuses what cannot work, naming chain and key.

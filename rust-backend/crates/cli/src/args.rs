@@ -37,8 +37,8 @@ pub(crate) enum Command {
     Run,
     /// Bring the schema of the database up to date.
     Migrate,
-    /// Check that everything it needs can be reached and used.
-    Doctor,
+    /// Check that everything it needs can be reached and used; of a chain, that nothing is missing.
+    Doctor(Doctor),
     /// The triggers: what to look for, and what to do then.
     #[command(subcommand)]
     Triggers(Triggers),
@@ -79,6 +79,27 @@ pub(crate) struct Demo {
     /// The folder of the contracts and the traffic generator.
     #[arg(long, value_name = "DIR")]
     pub(crate) devnet: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  agentauri doctor\n  agentauri doctor --chain sepolia\n  \
+    agentauri doctor --chain sepolia --from 9000000 --against-chain --mend")]
+pub(crate) struct Doctor {
+    /// Check only that nothing of this chain is missing: its name in the configuration, or its id.
+    #[arg(long)]
+    pub(crate) chain: Option<String>,
+    /// The first block; the start block if left out.
+    #[arg(long, requires = "chain")]
+    pub(crate) from: Option<u64>,
+    /// The last block; the highest stored one if left out, against the chain the finalized one.
+    #[arg(long, requires = "chain")]
+    pub(crate) to: Option<u64>,
+    /// Compare each block's logs with a node's: the second one, if there are several.
+    #[arg(long, requires = "chain")]
+    pub(crate) against_chain: bool,
+    /// Fetch and store what is missing.
+    #[arg(long, requires = "chain")]
+    pub(crate) mend: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@
 use anyhow::Result;
 use chrono::Utc;
 use event_store::PgPool;
+use event_store::audit_suspects::{self, Unproved};
 use event_store::overview::{self, Status};
 use event_store::vitals::{self, OVERDUE_MAX, Vitals};
 use serde::Serialize;
@@ -54,6 +55,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
     let status = overview::status(pool).await?;
     let vitals = vitals::vitals(pool).await?;
     let clock_offset_seconds = clock_offset(pool).await?;
+    let unproved = audit_suspects::unproved(pool).await?;
     let conditions = vec![
         unjudged(&vitals),
         writing(&status),
@@ -61,6 +63,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
         queue(&status),
         overdue(&vitals),
         clock(clock_offset_seconds, vitals.clock_set_back_seconds),
+        unknown_blocks(&unproved),
     ];
     let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;
     Ok(Picture {
@@ -152,6 +155,24 @@ fn clock(offset: f64, set_back: f64) -> Condition {
     };
     let remedy = "let a time service keep both; leases and retries go by the database's";
     condition("clock_offset", "Clocks", (ok, says), remedy, "clocks-differ")
+}
+
+fn unknown_blocks(unproved: &[Unproved]) -> Condition {
+    let says: Vec<String> = unproved
+        .iter()
+        .map(|Unproved { chain_id, unknown, above, first }| {
+            format!(
+                "events of chain {chain_id} name {unknown} blocks that no node knows and {above} \
+                 above its end, the lowest {first}"
+            )
+        })
+        .collect();
+    let ok = says.is_empty();
+    let says = if ok { "none".to_owned() } else { says.join("; ") };
+    let remedy = "nothing proves that they were replaced, so they stay valid: see who wrote them, \
+                  and mark by hand what is wrong";
+    let section = "events-of-blocks-that-nobody-knows";
+    condition("blocks_unknown", "Unknown blocks", (ok, says), remedy, section)
 }
 
 fn condition(

@@ -5,8 +5,10 @@ use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::logs::{self, Destination};
 
-use crate::args::{Args, Command};
-use crate::{bench, demo, doctor, events, jobs, notifications, output, parts, status, triggers};
+use crate::args::{Args, Command, Doctor};
+use crate::{
+    bench, demo, doctor, doctor_chain, events, jobs, notifications, output, parts, status, triggers,
+};
 
 /// Connections of a command that only looks.
 const CONNECTIONS: u32 = 2;
@@ -23,7 +25,10 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
     match args.command {
         Command::Demo(options) => demo::demo(settings, options, args.json).await,
         Command::Run => Box::pin(parts::run(settings)).await,
-        Command::Doctor => doctor::doctor(&settings, args.json).await,
+        Command::Doctor(Doctor { chain: None, .. }) => doctor::doctor(&settings, args.json).await,
+        Command::Doctor(options) => {
+            doctor_chain::doctor(&settings, &migrated(&settings).await?, options, args.json).await
+        }
         Command::Migrate => {
             let pool = connect(&settings).await?;
             event_store::migrations::migrate(&pool).await?;

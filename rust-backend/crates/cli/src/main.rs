@@ -10,6 +10,7 @@ mod conditions;
 mod demo;
 mod dispatch;
 mod doctor;
+mod doctor_chain;
 mod events;
 mod jobs;
 mod notifications;

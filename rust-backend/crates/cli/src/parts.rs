@@ -1,9 +1,7 @@
 //! `agentauri run`: the indexer, the processor and the worker in one process.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use chain_indexer::{ChainSettings, Indexer, StatusBoard};
+use chain_indexer::{ChainSettings, Reading};
 use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
@@ -14,17 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::servers;
 
-/// The indexer beats every second; a busy machine may be slow.
-const INDEXER_HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
-
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting AgentAuri...");
     let (settings, servers) = servers::provided(settings)?;
-    let chains = chains(&settings)?;
+    let mut chains = chains(&settings)?;
+    chains.retain(ChainSettings::is_ours_to_read);
     if chains.is_empty() {
-        tracing::warn!("No chain is configured; judging what others write to `events`");
+        tracing::warn!("No chain is ours to read; judging what others write to `events`");
     }
     chain_indexer::check_nodes(&chains).await?;
     let health = Health::default();
@@ -47,8 +43,7 @@ pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {
 /// All parts, ready to run.
 pub(crate) struct Parts {
     pool: PgPool,
-    /// `None` where no chain is configured: others write the events.
-    indexer: Option<Indexer>,
+    reading: Reading,
     processor: event_processor::Processor,
     worker: action_worker::RealWorker,
 }
@@ -80,13 +75,8 @@ impl Parts {
             name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
         )?;
-        let indexer = (!chains.is_empty()).then(|| Indexer {
-            pool: pool.clone(),
-            board: StatusBoard::new(&chains),
-            chains,
-            heartbeat: health.register("chain-indexer", INDEXER_HEARTBEAT_LIMIT),
-        });
-        Ok(Self { pool, indexer, processor, worker })
+        let reading = Reading::new(pool.clone(), &chains, health);
+        Ok(Self { pool, reading, processor, worker })
     }
 
     /// Connections for whoever looks on.
@@ -96,17 +86,14 @@ impl Parts {
 
     /// Runs until `shutdown`, then until each part has finished what is under way.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let Self { pool: _, indexer, processor, worker } = self;
+        let Self { pool: _, reading, processor, worker } = self;
         // A chain that cannot go on is told in the log; it does not stop judging and acting.
-        let indexing = async {
-            match indexer {
-                Some(indexer) => indexer.run(shutdown.clone()).await,
-                None => Ok(()),
-            }
-        };
-        let (indexed, (), ()) =
-            tokio::join!(indexing, processor.run(shutdown.clone()), worker.run(shutdown.clone()));
-        indexed?;
+        let (read, (), ()) = tokio::join!(
+            reading.run(shutdown.clone()),
+            processor.run(shutdown.clone()),
+            worker.run(shutdown.clone())
+        );
+        read?;
         Ok(())
     }
 }

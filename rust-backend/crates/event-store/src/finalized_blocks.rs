@@ -4,6 +4,7 @@ use event_engine::event::ChainId;
 use sqlx::PgPool;
 
 use crate::Result;
+use crate::chain_blocks::BlockName;
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block of `chain_blocks`
 /// can be one: with `hash` given, the one that bears it. Anything else changes nothing.
@@ -35,11 +36,18 @@ pub async fn raise(
 
 /// Height of the chain's finalized block; `None` where none is known.
 pub async fn height(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
-    let height = sqlx::query_scalar!(
-        "SELECT block_number FROM finalized_blocks WHERE chain_id = $1",
+    Ok(block(pool, chain_id).await?.map(|block| block.number))
+}
+
+/// The chain's finalized block; `None` where none is known.
+pub async fn block(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM finalized_blocks
+         WHERE chain_id = $1",
         chain_id.0,
     )
     .fetch_optional(pool)
     .await?;
-    Ok(height)
+    Ok(block)
 }

@@ -6,18 +6,24 @@
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
 //! [`new_events`], [`chain_blocks`], [`checkpoints`], [`reorgs`] and [`finalized_blocks`] are what
-//! our own indexer writes; others insert into `events` and need nothing of ours.
+//! our own indexer writes; [`audited_blocks`], [`audit_cursors`] and [`audit_suspects`] what the
+//! auditor knows of what others wrote. Others insert into `events` and need nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
 pub mod action_results;
 mod assignments;
+pub mod audit_cursors;
+mod audit_invalidations;
+pub mod audit_suspects;
+pub mod audited_blocks;
 pub mod chain_blocks;
 pub mod checkpoints;
 mod error;
 mod event_log;
 pub mod events;
 pub mod finalized_blocks;
+pub mod gaps;
 pub mod gate;
 pub mod job_history;
 pub mod jobs;

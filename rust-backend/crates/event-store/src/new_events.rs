@@ -40,19 +40,37 @@ pub struct NewEvent {
     pub log_data: Option<String>,
 }
 
+/// What a writer of a chain may do. Of several, one owns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// Writes its checkpoint, and says which of its events are valid.
+    Owner,
+    /// Inserts events, and leaves what is stored as it is.
+    Inserter,
+}
+
 /// Stores `events` in the order given, which is the order they are judged in.
 ///
-/// An event that is stored already stays as it is; one that had been taken back is valid again. The
-/// slice holds no name twice. Returns how many rows were written.
-pub async fn insert(connection: &mut PgConnection, events: &[NewEvent]) -> Result<u64> {
+/// An event that is stored already stays as it is; one that had been taken back is valid again if
+/// the owner stores it. The slice holds no name twice. Returns how many rows were written.
+pub async fn insert(
+    connection: &mut PgConnection,
+    events: &[NewEvent],
+    writer: Writer,
+) -> Result<u64> {
     let mut rows_written = 0;
     for rows in events.chunks(ROWS_PER_STATEMENT_MAX) {
-        rows_written += insert_rows(connection, rows).await?;
+        rows_written += insert_rows(connection, rows, writer).await?;
     }
     Ok(rows_written)
 }
 
-async fn insert_rows(connection: &mut PgConnection, rows: &[NewEvent]) -> Result<u64> {
+async fn insert_rows(
+    connection: &mut PgConnection,
+    rows: &[NewEvent],
+    writer: Writer,
+) -> Result<u64> {
+    let owns = writer == Writer::Owner;
     let ids: Vec<&str> = column(rows, |row| row.name.id.as_str());
     let chain_ids: Vec<i64> = column(rows, |row| row.chain_id.0);
     let block_numbers: Vec<i64> = column(rows, |row| row.block_number);
@@ -85,8 +103,12 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[NewEvent]) -> Result
         ) WITH ORDINALITY AS new (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data, place)
+        -- A conflict locks the stored row, which is the owner's to lock.
+        WHERE $15 OR NOT EXISTS (
+            SELECT FROM events WHERE events.id = new.id AND events."timestamp" = new."timestamp")
         ORDER BY place
-        ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false WHERE events.invalidated
+        ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false
+            WHERE events.invalidated AND $15
         "#,
         &ids as &[&str],
         &chain_ids,
@@ -102,6 +124,7 @@ async fn insert_rows(connection: &mut PgConnection, rows: &[NewEvent]) -> Result
         &addresses as &[Option<&str>],
         &topics as &[Option<String>],
         &log_data as &[Option<&str>],
+        owns,
     )
     .execute(connection)
     .await?;

@@ -5,8 +5,9 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain_blocks::BlockName;
+use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, checkpoints};
+use crate::{Result, audit_cursors, checkpoints};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,23 +39,28 @@ pub enum Outcome {
 /// Takes back every stored block above the fork, in one transaction: all of it or nothing.
 ///
 /// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
-/// wrote them. Others are proven by nothing to be replaced.
-pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
+/// wrote them. Others are proven by nothing to be replaced. A writer that does not own the chain
+/// forgets its blocks, and leaves events and checkpoint to who does.
+pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outcome> {
     // As long as a deep one takes.
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
+        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
         if !is_tip(&mut transaction, reorg).await? {
             return Ok(Outcome::TipMoved);
         }
         record(&mut transaction, reorg).await?;
-        let events_invalidated = invalidate(&mut transaction, reorg).await?;
+        let owns = writer == Writer::Owner;
+        let events_invalidated = if owns { invalidate(&mut transaction, reorg).await? } else { 0 };
         cut_off(&mut transaction, reorg).await?;
         // Once the blocks are locked: until then somebody else could have had one finalized.
         if is_below_finalized(&mut transaction, reorg).await? {
             return Ok(Outcome::BelowFinalized);
         }
-        let fork = &reorg.fork;
-        checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
+        if owns {
+            let fork = &reorg.fork;
+            checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
+        }
         transaction.commit().await?;
         Ok(Outcome::Followed { events_invalidated })
     })

@@ -2,6 +2,7 @@
 
 use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg};
 use event_store::{PgPool, finalized_blocks};
 use private_servers::Postgres;
@@ -22,7 +23,9 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
     ] {
         event(&pool, id, chain, number, hash).await;
     }
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"])).await.expect("an outcome");
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner)
+        .await
+        .expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 3 });
     assert_eq!(invalidated(&pool).await, "a4 a5 second");
     assert_eq!(
@@ -41,7 +44,7 @@ async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
     store(&pool, 1..=5, "a").await;
     let before = everything(&pool).await;
     for tip in ["0xa4", "0xb5"] {
-        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"])).await;
+        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), Writer::Owner).await;
         assert_eq!(outcome.expect("an outcome"), Outcome::TipMoved);
     }
     assert_eq!(everything(&pool).await, before);
@@ -52,7 +55,10 @@ async fn of_two_who_follow_one_reorg_one_does() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=200, "a").await;
     let reorg = reorg("0xa200", 3, &["0xb4"]);
-    let both = tokio::join!(reorgs::follow(&pool, &reorg), reorgs::follow(&pool, &reorg));
+    let both = tokio::join!(
+        reorgs::follow(&pool, &reorg, Writer::Owner),
+        reorgs::follow(&pool, &reorg, Writer::Owner)
+    );
     let both = [both.0.expect("an outcome"), both.1.expect("an outcome")];
     assert!(both.contains(&Outcome::Followed { events_invalidated: 197 }), "{both:?}");
     assert!(both.contains(&Outcome::TipMoved), "{both:?}");
@@ -64,10 +70,10 @@ async fn nothing_below_a_finalized_block_is_taken_back() {
     store(&pool, 1..=5, "a").await;
     finalized_blocks::raise(&pool, CHAIN, 4, None).await.expect("raised");
     let before = everything(&pool).await;
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"])).await;
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
     assert_eq!(everything(&pool).await, before);
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"])).await;
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), Writer::Owner).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::Followed { events_invalidated: 1 });
 }
 
@@ -93,9 +99,11 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
 async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"])).await.expect("an outcome");
+    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"]), Writer::Owner).await.expect("an outcome");
     store(&pool, 4..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"])).await.expect("an outcome");
+    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"]), Writer::Owner)
+        .await
+        .expect("an outcome");
     let orphans = "SELECT format('%s %s %s', block_hash, replaced_by, fork_block)
                    FROM orphaned_blocks ORDER BY block_number";
     assert_eq!(lines(&pool, orphans).await, "0xa3 0xc3 2 0xa4 0xc4 2");

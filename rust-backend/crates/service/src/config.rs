@@ -31,7 +31,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::chain::{Chain, Registries};
+pub use self::chain::{Chain, Owner, Registries};
 use self::document::Source;
 pub use self::endpoint::Endpoint;
 use self::environment::Environment;

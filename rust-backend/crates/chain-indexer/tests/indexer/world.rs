@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+mod auditing;
 mod database;
 mod devnet;
 mod gate;
@@ -7,6 +8,7 @@ mod indexing;
 mod node_client;
 mod scripted_node;
 
+pub(crate) use auditing::Auditing;
 pub(crate) use database::{Database, StoredEvent};
 pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;

@@ -123,6 +123,17 @@ async fn a_clock_that_went_back_is_named_although_all_agree() {
     assert_named(&bed, "clock_offset", "gone back by", "time service").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_blocks_that_nobody_knows_are_named() {
+    let bed = Bed::start().await;
+    // As the auditor leaves it; the indexer's tests show that it does.
+    let unknown = "INSERT INTO audit_suspects (chain_id, block_number, block_hash, state)
+                   VALUES (8453, 7, '0xbeef', 'unknown'), (8453, 9, '0xdead', 'unknown')";
+    run(&bed, unknown).await;
+    let says = "events of chain 8453 name 2 blocks that no node knows and 0 above its end";
+    assert_named(&bed, "blocks_unknown", says, "see who wrote them").await;
+}
+
 /// `status` warns of it, `doctor` fails by it, both in text and in JSON.
 async fn assert_named(bed: &Bed, name: &str, says: &str, remedy: &str) {
     let (said, is_well) = agentauri(bed, &["status"]).await;

@@ -4,6 +4,7 @@ mod bench;
 mod command_line;
 mod conditions;
 mod demo;
+mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;
 mod notifications;

@@ -42,6 +42,10 @@ async fn every_series_is_documented_and_says_what_happened() {
         series.get("agentauri_chain_last_block{chain_id=\"31337\"}") == Some(&head)
     })
     .await;
+    eventually("the chain is audited", async || {
+        scrape(&indexer_at).await.contains_key("agentauri_audit_failing{chain_id=\"31337\"}")
+    })
+    .await;
     let indexer = scrape(&indexer_at).await;
     assert_eq!(indexer["agentauri_chain_head_block{chain_id=\"31337\"}"], head);
     assert_eq!(indexer["agentauri_chain_failing{chain_id=\"31337\"}"], "0");
@@ -57,6 +61,8 @@ async fn every_series_is_documented_and_says_what_happened() {
         "agentauri_batches_failed_total",
         "agentauri_jobs_dead_total",
         "agentauri_chain_finalized_block",
+        // Of a chain that the auditor owns.
+        "agentauri_audit_block",
     ];
     let documented: BTreeSet<&str> =
         DOCUMENTATION.split('`').filter(|word| word.starts_with("agentauri_")).collect();

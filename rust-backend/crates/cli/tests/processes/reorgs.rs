@@ -28,7 +28,18 @@ const DEPTH_MAX: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
+    soak("").await;
+}
+
+/// The indexer as a writer that only inserts; what is true the auditor says.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well() {
+    soak("owner = \"auditor\"\nindexed = true\n").await;
+}
+
+async fn soak(keys: &str) {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
+    chain.configure(keys);
     bed.apply(&trigger_file(&receiver.url(), &TRIGGERS)).await;
     let variables = [("AGENTAURI_CONFIG", chain.config())];
     let start = |program: &str| Process::start(program, &bed, &variables);
@@ -168,7 +179,7 @@ impl Chain {
         let client = service::http::client_builder().build().expect("a client");
         let config = tempfile::NamedTempFile::new().expect("a file");
         let chain = Self { anvil, config, client, deployment };
-        std::fs::write(&chain.config, chain.document()).expect("written");
+        chain.configure("");
         // So that no reorg takes the registries away.
         chain.ask("anvil_mine", json!([format!("{DEPTH_MAX:#x}"), "0x1"])).await;
         chain
@@ -179,6 +190,11 @@ impl Chain {
         self.config.path().to_str().expect("a path")
     }
 
+    /// Writes that file, with more keys.
+    fn configure(&self, keys: &str) {
+        std::fs::write(&self.config, self.document(keys)).expect("written");
+    }
+
     pub(crate) async fn head(&self) -> i64 {
         hex(&self.ask("eth_blockNumber", json!([])).await)
     }
@@ -187,11 +203,11 @@ impl Chain {
         self.deployment[registry].as_str().expect("an address")
     }
 
-    fn document(&self) -> String {
+    fn document(&self, keys: &str) -> String {
         let registries = REGISTRIES.map(|name| format!("{name} = \"{}\"", self.address(name)));
         format!(
             "[[chains]]\nname = \"devnet\"\nid = 31337\nrpc_urls = [\"{}\"]\nstart_block = {}\n\
-             poll_interval_ms = 20\n[chains.registries]\n{}\n",
+             poll_interval_ms = 20\n{keys}[chains.registries]\n{}\n",
             self.anvil.rpc_url(),
             self.deployment["startBlock"],
             registries.join("\n"),

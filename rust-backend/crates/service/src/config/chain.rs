@@ -19,8 +19,17 @@ const POLL_INTERVAL_MS: i64 = 1_000;
 /// Blocks: four months of Ethereum's, and a day of a chain with ten a second.
 const FINALITY_DEPTH_MAX: i64 = 1_000_000;
 
-const KEYS: &[&str] =
-    &["name", "id", "rpc_urls", "registries", "start_block", "poll_interval_ms", "finality_depth"];
+const KEYS: &[&str] = &[
+    "name",
+    "id",
+    "rpc_urls",
+    "registries",
+    "start_block",
+    "poll_interval_ms",
+    "finality_depth",
+    "owner",
+    "indexed",
+];
 const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -44,6 +53,31 @@ pub struct Chain {
     /// Blocks that a reorganisation may take back, 0 to 1,000,000; `None`: the nodes are asked what
     /// is finalized.
     pub finality_depth: Option<u64>,
+    /// Who writes its checkpoint and invalidates its events.
+    pub owner: Owner,
+    /// Whether our own indexer reads it. Where it does not own the chain, it only inserts.
+    pub indexed: bool,
+}
+
+/// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// Our own indexer.
+    #[default]
+    ChainIndexer,
+    /// Ponder, as `ponder-indexers/` sets it up.
+    Ponder,
+    /// Our auditor, for writers that do nothing but insert.
+    Auditor,
+}
+
+impl Owner {
+    /// Each by its name in the file.
+    const NAMES: [(&'static str, Self); 3] = [
+        ("chain-indexer", Self::ChainIndexer),
+        ("ponder", Self::Ponder),
+        ("auditor", Self::Auditor),
+    ];
 }
 
 /// The addresses of a chain's registries: at least one, no two alike. Each `0x` and 40 lower-case
@@ -92,6 +126,7 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         integer("poll_interval_ms", POLL_INTERVAL_MS_MIN, POLL_INTERVAL_MS_MAX, POLL_INTERVAL_MS)?;
     let finality_depth =
         table.get("finality_depth").map(|node| node.integer(0, FINALITY_DEPTH_MAX)).transpose()?;
+    let owner = table.get("owner").map_or(Ok(Owner::default()), |node| owner(&node))?;
     Ok(Chain {
         name: name(&table.require("name")?)?,
         id: table.require("id")?.integer(1, i64::MAX)?,
@@ -101,7 +136,29 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
+        owner,
+        indexed: indexed(table, owner)?,
     })
+}
+
+fn owner(node: &Node<'_>) -> Result<Owner> {
+    let text = node.text()?;
+    let owner = Owner::NAMES.into_iter().find(|(name, _)| *name == text).map(|(_, owner)| owner);
+    match owner {
+        Some(owner) => Ok(owner),
+        None => node.refuse("has to be chain-indexer, ponder or auditor"),
+    }
+}
+
+/// Whether our indexer reads the chain: unless said, where it owns it.
+fn indexed(table: &Table<'_>, owner: Owner) -> Result<bool> {
+    let owns = owner == Owner::ChainIndexer;
+    let Some(node) = table.get("indexed") else { return Ok(owns) };
+    let indexed = node.boolean()?;
+    if owns && !indexed {
+        return node.refuse("is false, but the owner is chain-indexer, which has to read it");
+    }
+    Ok(indexed)
 }
 
 fn name(node: &Node<'_>) -> Result<String> {

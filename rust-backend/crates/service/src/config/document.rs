@@ -105,6 +105,10 @@ impl<'a> Node<'a> {
         self.value.as_str().map_or_else(|| self.wrong_type("a string"), Ok)
     }
 
+    pub(super) fn boolean(&self) -> Result<bool> {
+        self.value.as_bool().map_or_else(|| self.wrong_type("a boolean"), Ok)
+    }
+
     /// An integer within bounds, both included.
     pub(super) fn integer(&self, min: i64, max: i64) -> Result<i64> {
         let Some(integer) = self.value.as_integer() else { return self.wrong_type("an integer") };

@@ -6,6 +6,7 @@ use event_store::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
+use service::config::Owner;
 
 use super::super::{common, identity, reputation, validation};
 use crate::answer::{NodeHeader, NodeLog};
@@ -28,6 +29,8 @@ fn settings() -> ChainSettings {
         },
         start_block: 0,
         finality_depth: None,
+        owner: Owner::ChainIndexer,
+        indexed: true,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }

@@ -41,6 +41,22 @@ impl Database {
         Self { pool, server }
     }
 
+    /// Connections of a second writer: what our indexer keeps for itself is its own, events and
+    /// checkpoints are the same.
+    pub(crate) async fn second_writer(&self) -> PgPool {
+        self.execute("CREATE SCHEMA second").await;
+        for sql in [
+            "CREATE TABLE second.chain_blocks (LIKE chain_blocks INCLUDING ALL)",
+            "CREATE TABLE second.orphaned_blocks (LIKE orphaned_blocks INCLUDING ALL)",
+            "CREATE TABLE second.finalized_blocks (LIKE finalized_blocks INCLUDING ALL)",
+        ] {
+            self.execute(sql).await;
+        }
+        let mut url: url::Url = self.server.url().parse().expect("a URL");
+        url.query_pairs_mut().append_pair("options", "-c search_path=second,public");
+        event_store::connect(url.as_str(), "second", 4).await.expect("a connection")
+    }
+
     /// All events in chain order.
     pub(crate) async fn events(&self) -> Vec<StoredEvent> {
         sqlx::query_as(
@@ -98,6 +114,17 @@ impl Database {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("nobody waits for a lock");
+    }
+
+    /// Waits until the database is as wanted.
+    pub(crate) async fn until(&self, what: &str, wanted: impl AsyncFn() -> bool) {
+        for _ in 0..6_000 {
+            if wanted().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not come to this: {what}; {:?}", self.events().await);
     }
 
     /// Number and hash of each chain's checkpoint.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chain_indexer::{ChainSettings, ChainStatus, Indexer, IndexerError, Registries, StatusBoard};
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use service::config::Endpoint;
+use service::config::{Endpoint, Owner};
 use service::health::Health;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         start_block,
         poll_interval: Duration::from_millis(20),
         finality_depth: None,
+        owner: Owner::ChainIndexer,
+        indexed: true,
     }
 }
 

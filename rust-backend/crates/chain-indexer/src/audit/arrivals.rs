@@ -1,0 +1,91 @@
+//! What has arrived: each event once, in the order of the shard's log.
+
+use event_store::audit_cursors::{self, Memory};
+use event_store::audit_suspects::{self, Proof, Settled};
+use event_store::chain_blocks::BlockName;
+use service::escape::escape;
+
+use super::chain::AuditedChain;
+use super::measures;
+use super::suspect::{Suspicion, Verdict};
+use crate::{IndexerError, Result};
+
+/// Pages of the log that are read before the head is asked for again.
+const PAGES_TOGETHER_MAX: u32 = 50;
+/// The same where our indexer owns the chain, and then a pause: most arrivals are its own, and
+/// while it catches up they are as many as the database takes.
+const PAGES_TOGETHER_MAX_INDEXED: u32 = 4;
+/// Suspects that are looked at before the head is asked for again: each may cost two questions to
+/// each node.
+const SUSPECTS_TOGETHER_MAX: u32 = 64;
+/// Characters of a hash that is none.
+const HASH_CHARACTERS_MAX: usize = 100;
+
+/// Compares what has arrived with the chain, whose highest known block is `tip`. True where nothing
+/// is left to compare up to it.
+pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<bool> {
+    let (pool, id) = (&chain.pool, chain.settings.id);
+    let mut is_drained = false;
+    let pages = match chain.memory {
+        Memory::Audited => PAGES_TOGETHER_MAX,
+        Memory::Indexed => PAGES_TOGETHER_MAX_INDEXED,
+    };
+    for _ in 0..pages {
+        let next = chain.asked(audit_cursors::next(pool, id, chain.memory)).await?;
+        let Some(arrivals) = next else {
+            is_drained = true;
+            break;
+        };
+        // Where another auditor was faster, what comes next is read again.
+        chain.asked(Box::pin(audit_cursors::advance(pool, id, &arrivals))).await?;
+    }
+    let due = chain.asked(audit_suspects::due(pool, id, SUSPECTS_TOGETHER_MAX)).await?;
+    if !due.is_empty() {
+        let suspicion = Suspicion { chain, tip, finalized: chain.finalized().await? };
+        for suspect in &due {
+            let verdict = suspicion.look(suspect).await?;
+            settle(chain, suspect, verdict).await?;
+        }
+    }
+    Ok(is_drained && !chain.asked(audit_suspects::any_new(pool, id, tip.number)).await?)
+}
+
+async fn settle(chain: &AuditedChain, suspect: &BlockName, verdict: Verdict) -> Result<()> {
+    match verdict {
+        Verdict::OnTheChain => {
+            chain.asked(audit_suspects::acquit(&chain.pool, chain.settings.id, suspect)).await
+        }
+        Verdict::Replaced(proof) => take_back(chain, suspect, &proof).await,
+        Verdict::NotYet => put_off(chain, suspect, false).await,
+        Verdict::Unknown => put_off(chain, suspect, true).await,
+    }
+}
+
+async fn take_back(chain: &AuditedChain, suspect: &BlockName, proof: &Proof) -> Result<()> {
+    let (pool, id) = (&chain.pool, chain.settings.id);
+    let taken = audit_suspects::take_back(pool, id, chain.memory, suspect, proof).await;
+    let name = &chain.settings.name;
+    let taken = taken.map_err(|source| IndexerError::Store { chain: name.clone(), source })?;
+    if let Settled::TakenBack(events) = taken {
+        let (chain, block, hash) = (name.as_str(), suspect.number, suspect.hash.as_str());
+        tracing::info!(chain, block, hash, events, "Events of a replaced block are taken back");
+        measures::taken_back(id, events);
+    }
+    Ok(())
+}
+
+async fn put_off(chain: &AuditedChain, suspect: &BlockName, unknown: bool) -> Result<()> {
+    let (pool, id) = (&chain.pool, chain.settings.id);
+    if chain.asked(audit_suspects::put_off(pool, id, suspect, unknown)).await? {
+        let hash = escape(&suspect.hash, HASH_CHARACTERS_MAX).to_string();
+        let (chain, block) = (chain.settings.name.as_str(), suspect.number);
+        tracing::warn!(
+            chain,
+            block,
+            hash,
+            "Events name a block that no node knows, and nothing proves that it was replaced: \
+             they stay as they are",
+        );
+    }
+    Ok(())
+}

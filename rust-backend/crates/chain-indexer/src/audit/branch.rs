@@ -1,0 +1,295 @@
+//! The headers of a chain that the auditor owns, from the finalized block up to its head.
+
+use std::sync::Arc;
+
+use event_store::chain_blocks::{BlockName, ChainBlock};
+use event_store::reorgs::{Outcome, Reorg};
+use event_store::{PgPool, StoreError, answered, audit_cursors, audited_blocks, finalized_blocks};
+use futures::{StreamExt, stream};
+
+use super::measures;
+use crate::answer::{Link, NodeHeader};
+use crate::finality::{Finality, Finalized};
+use crate::node::{Node, Nodes};
+use crate::{ChainSettings, IndexerError, Result};
+
+/// Headers that are asked for at once, and stored in one transaction.
+const HEADERS_AHEAD_MAX: usize = 16;
+const HEADERS_TOGETHER_MAX: u64 = 64;
+/// Blocks below the head from which it begins, where neither the nodes nor the operator say what is
+/// final.
+const DEPTH_DEFAULT: u64 = 64;
+/// Blocks that are read at once while a fork is looked for.
+const BLOCKS_PER_PAGE: u32 = 256;
+
+/// The audited part of a chain.
+pub(super) struct Branch {
+    pool: PgPool,
+    settings: ChainSettings,
+    nodes: Arc<Nodes>,
+    /// The highest audited block; to be read at the start and after a failure.
+    tip: Option<BlockName>,
+    finality: Finality,
+}
+
+impl Branch {
+    pub(super) fn new(pool: PgPool, settings: ChainSettings, nodes: Arc<Nodes>) -> Self {
+        let finality = Finality::new(settings.finality_depth);
+        Self { pool, settings, nodes, tip: None, finality }
+    }
+
+    /// A commit may or may not have happened.
+    pub(super) fn unsure(&mut self) {
+        self.tip = None;
+    }
+
+    /// Follows the node's head some way. Returns the highest audited block, and whether that is
+    /// all there is for now.
+    pub(super) async fn advance(&mut self) -> Result<(Option<BlockName>, bool)> {
+        let nodes = Arc::clone(&self.nodes);
+        let node = nodes.current();
+        let head = node.head().await?;
+        let Some(tip) = self.read_tip().await? else {
+            self.begin(node, head).await?;
+            return Ok((self.tip.clone(), false));
+        };
+        if head.number > tip.number {
+            let first = tip.number.unsigned_abs() + 1;
+            let last = head.number.unsigned_abs().min(first + HEADERS_TOGETHER_MAX - 1);
+            let headers = self.headers(node, first, last).await?;
+            if let Some((link, block)) = headers.first()
+                && block.parent_hash != tip.hash
+            {
+                self.follow(node, &tip, *link).await?;
+                return Ok((self.tip.clone(), false));
+            }
+            let has_all = headers.len() as u64 == last - first + 1;
+            let is_at_head = !has_all || last == head.number.unsigned_abs();
+            self.append(Some(&tip), headers).await?;
+            return Ok((self.tip.clone(), is_at_head));
+        }
+        // A node that lags behind on our branch is waited for.
+        let stored = self.stored_at(head.number).await?;
+        if stored.is_some_and(|hash| hash != head.name().hash) {
+            self.follow(node, &tip, head).await?;
+            return Ok((self.tip.clone(), false));
+        }
+        Ok((Some(tip), true))
+    }
+
+    /// Now and then, remembers what is final, and forgets some of what lies below.
+    pub(super) async fn keep_finality(&mut self) -> Result<()> {
+        let Some(tip) = self.tip.clone() else { return Ok(()) };
+        if !self.finality.is_due() {
+            return Ok(());
+        }
+        let looked = self.finality.look(self.nodes.current(), &tip).await?;
+        if let Some(Finalized { number, hash }) = looked {
+            let (pool, id) = (&self.pool, self.settings.id);
+            self.asked(audited_blocks::finalize(pool, id, number, hash.as_deref())).await?;
+        }
+        self.asked(audited_blocks::trim(&self.pool, self.settings.id)).await
+    }
+
+    async fn read_tip(&mut self) -> Result<Option<BlockName>> {
+        if self.tip.is_none() {
+            self.tip = self.asked(audited_blocks::latest(&self.pool, self.settings.id)).await?;
+        }
+        Ok(self.tip.clone())
+    }
+
+    /// The first block: what is final now. What arrived before is compared from here up.
+    async fn begin(&mut self, node: Node<'_>, head: Link) -> Result<()> {
+        let below = |depth| head.number.unsigned_abs().saturating_sub(depth);
+        let first = match self.settings.finality_depth {
+            Some(depth) => below(depth),
+            None => match node.finalized().await? {
+                Some(header) => header.number.to::<u64>(),
+                None => below(DEPTH_DEFAULT),
+            },
+        };
+        let headers = self.headers(node, first, first).await?;
+        let Some((link, _)) = headers.first() else { return Ok(()) };
+        let (chain, block) = (self.settings.name.as_str(), link.number);
+        tracing::info!(chain, block, "Auditing begins at the finalized block");
+        let (pool, id) = (&self.pool, self.settings.id);
+        self.asked(audit_cursors::begin(pool, id, block)).await?;
+        self.append(None, headers).await
+    }
+
+    async fn append(
+        &mut self,
+        below: Option<&BlockName>,
+        headers: Vec<(Link, ChainBlock)>,
+    ) -> Result<()> {
+        let (links, blocks): (Vec<Link>, Vec<ChainBlock>) = headers.into_iter().unzip();
+        let Some(last) = links.last() else { return Ok(()) };
+        self.tip = None;
+        let (pool, id) = (&self.pool, self.settings.id);
+        let appended = Box::pin(audited_blocks::append(pool, id, below, &blocks));
+        let appended = self.asked(appended).await?;
+        if let Some(restored) = appended {
+            measures::restored(id, restored);
+            self.tip = Some(last.name());
+        }
+        Ok(())
+    }
+
+    /// The headers from `first` to `last`, as far as the node has them and each is the child of the
+    /// one before.
+    async fn headers(
+        &self,
+        node: Node<'_>,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<(Link, ChainBlock)>> {
+        let mut fetched = stream::iter(first..=last)
+            .map(|number| async move { (number, node.header(number).await) })
+            .buffered(HEADERS_AHEAD_MAX);
+        let mut headers: Vec<(Link, ChainBlock)> = Vec::new();
+        while let Some((number, header)) = fetched.next().await {
+            let Some(header) = header? else { break };
+            let link = header.link().map_err(|problem| node.distrust(&problem))?;
+            if link.number.unsigned_abs() != number {
+                let found = link.number;
+                let problem = format!("asked for block {number}, it answered with block {found}");
+                return Err(node.distrust(&problem));
+            }
+            if headers.last().is_some_and(|(below, _)| below.hash != link.parent_hash) {
+                break;
+            }
+            let row = row(&self.settings, &header).map_err(|problem| node.distrust(&problem))?;
+            headers.push((link, row));
+        }
+        Ok(headers)
+    }
+
+    /// Takes back what the branch of `link` replaces, if another node says so too.
+    async fn follow(&mut self, node: Node<'_>, tip: &BlockName, link: Link) -> Result<()> {
+        let reorg = self.fork(node, tip, link).await?;
+        self.agree(node, &reorg).await?;
+        self.tip = None;
+        let followed = audited_blocks::follow(&self.pool, &reorg).await;
+        let outcome = followed.map_err(|source| self.store_error(source))?;
+        if let Outcome::Followed { events_invalidated } = outcome {
+            let (chain, fork_block) = (self.settings.name.as_str(), reorg.fork.number);
+            let depth = tip.number - fork_block;
+            tracing::info!(
+                chain,
+                fork_block,
+                depth,
+                events_invalidated,
+                "The chain was reorganised; the events of what was replaced are taken back",
+            );
+            measures::followed(self.settings.id, events_invalidated);
+            self.tip = Some(reorg.fork);
+        }
+        Ok(())
+    }
+
+    /// Goes down the node's branch, by hash, to the block that both have.
+    async fn fork(&self, node: Node<'_>, tip: &BlockName, mut link: Link) -> Result<Reorg> {
+        let chain_id = self.settings.id;
+        let finalized = self.asked(finalized_blocks::height(&self.pool, chain_id)).await?;
+        let mut page: Vec<BlockName> = Vec::new();
+        let mut branch = Vec::new();
+        loop {
+            branch.push(link.name().hash);
+            let parent = link.parent();
+            while page.last().is_some_and(|block| block.number > parent.number) {
+                page.pop();
+            }
+            if page.is_empty() {
+                let from = parent.number;
+                let read = audited_blocks::downwards(&self.pool, chain_id, from, BLOCKS_PER_PAGE);
+                page = self.asked(read).await?;
+                page.reverse();
+            }
+            let is_final = finalized.is_some_and(|finalized| link.number <= finalized);
+            match page.last() {
+                Some(stored) if !is_final && *stored == parent => break,
+                Some(_) if !is_final => link = parent_of(node, link).await?,
+                // The lowest audited block was final when it was the first.
+                _ => return Err(self.below_finalized(node, link, finalized)),
+            }
+        }
+        branch.reverse();
+        Ok(Reorg { chain_id, tip: tip.clone(), fork: link.parent(), branch })
+    }
+
+    fn below_finalized(&self, node: Node<'_>, link: Link, finalized: Option<i64>) -> IndexerError {
+        IndexerError::BelowFinalized {
+            chain: self.settings.name.clone(),
+            node: node.label().to_owned(),
+            fork: link.number - 1,
+            finalized: finalized.unwrap_or(link.number),
+            found: link.name().hash,
+        }
+    }
+
+    /// Where there are several nodes, another one has to have the new branch, too.
+    async fn agree(&self, node: Node<'_>, reorg: &Reorg) -> Result<()> {
+        let Some(lowest) = reorg.branch.first() else { return Ok(()) };
+        let number = reorg.fork.number.unsigned_abs() + 1;
+        let others: Vec<_> =
+            self.nodes.each().filter(|other| other.label() != node.label()).collect();
+        for other in &others {
+            match other.header(number).await {
+                Ok(Some(header)) if header.link().is_ok_and(|l| l.name().hash == *lowest) => {
+                    return Ok(());
+                }
+                Err(error) if error.stops_the_chain() => return Err(error),
+                // It is somewhere else, behind, or away.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        let problem = format!("it replaces block {number} by {lowest}, and no other node does");
+        Err(node.distrust(&problem))
+    }
+
+    async fn stored_at(&self, number: i64) -> Result<Option<String>> {
+        let (pool, id) = (&self.pool, self.settings.id);
+        let found = self.asked(audited_blocks::downwards(pool, id, number, 1)).await?;
+        Ok(found.into_iter().find(|block| block.number == number).map(|block| block.hash))
+    }
+
+    async fn asked<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T> {
+        answered(call).await.map_err(|source| self.store_error(source))
+    }
+
+    fn store_error(&self, source: StoreError) -> IndexerError {
+        IndexerError::Store { chain: self.settings.name.clone(), source }
+    }
+}
+
+/// The block that `link` stands on, from the node, by its hash.
+pub(super) async fn parent_of(node: Node<'_>, link: Link) -> Result<Link> {
+    let expected = link.parent();
+    let (number, hash) = (expected.number, link.parent_hash);
+    let Some(header) = node.header_of(hash).await? else {
+        let problem = format!("it does not have block {number} ({hash}), whose child it has");
+        return Err(node.distrust(&problem));
+    };
+    let found = header.link().map_err(|problem| node.distrust(&problem))?;
+    if found.name() == expected {
+        return Ok(found);
+    }
+    let problem = format!("asked for block {number} ({hash}), it answered with another");
+    Err(node.distrust(&problem))
+}
+
+/// A header as it is remembered, or what is wrong with it.
+pub(super) fn row(settings: &ChainSettings, header: &NodeHeader) -> Result<ChainBlock, String> {
+    let link = header.link()?;
+    let time = header.timestamp.to::<u64>();
+    Ok(ChainBlock {
+        chain_id: settings.id,
+        block_number: link.number,
+        block_hash: link.name().hash,
+        parent_hash: link.parent().hash,
+        timestamp: i64::try_from(time).map_err(|_| format!("{time} is no time"))?,
+    })
+}

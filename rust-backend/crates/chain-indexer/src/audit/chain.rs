@@ -1,0 +1,193 @@
+//! The loop of one audited chain: wait → follow its head → compare what has arrived → repeat.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event_store::audit_cursors::{self, Memory};
+use event_store::chain_blocks::{self, BlockName};
+use event_store::{PgPool, StoreError, answered, audit_suspects, audited_blocks, finalized_blocks};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::{Pulse, arrivals, branch::Branch, measures};
+use crate::backoff::Backoff;
+use crate::node::Nodes;
+use crate::{ChainSettings, IndexerError, Result};
+
+/// How often it is counted what nothing is proved of.
+const COUNTED_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks at a backlog where our indexer owns the chain: 4,000 events a second.
+const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
+
+/// One chain on its way.
+pub(super) struct AuditedChain {
+    pub(super) pool: PgPool,
+    pub(super) settings: ChainSettings,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) memory: Memory,
+    branch: Branch,
+    shutdown: CancellationToken,
+    pulse: Arc<Pulse>,
+    backoff: Backoff,
+    failing: bool,
+    /// The highest block that was there when suspects were last woken.
+    woken_up_to: Option<i64>,
+    counted_at: Option<Instant>,
+    checkpoint: Option<BlockName>,
+}
+
+/// What a round leaves to do.
+enum Next {
+    More,
+    Wait,
+}
+
+impl AuditedChain {
+    pub(super) fn new(
+        pool: PgPool,
+        settings: ChainSettings,
+        nodes: Arc<Nodes>,
+        shutdown: CancellationToken,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        Self {
+            branch: Branch::new(pool.clone(), settings.clone(), Arc::clone(&nodes)),
+            memory: settings.memory(),
+            pool,
+            settings,
+            nodes,
+            shutdown,
+            pulse,
+            backoff: Backoff::new(),
+            failing: false,
+            woken_up_to: None,
+            counted_at: None,
+            checkpoint: None,
+        }
+    }
+
+    /// Audits the chain until shutdown. An error means that it has stopped.
+    ///
+    /// The shutdown may cut a round short anywhere, as a crash may.
+    pub(super) async fn run(mut self) -> Result<()> {
+        let shutdown = self.shutdown.clone();
+        let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
+        let ended = ended.unwrap_or(Ok(()));
+        self.pulse.send_replace(None);
+        measures::stopped(self.settings.id, ended.is_err());
+        ended
+    }
+
+    async fn go_round(&mut self) -> Result<()> {
+        let mut poll = interval(self.settings.poll_interval);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        measures::begin(self.settings.id);
+        loop {
+            poll.tick().await;
+            while let Next::More = self.cycle().await? {}
+        }
+    }
+
+    /// A round, and what its end means: a failure is waited out, unless it stops the chain.
+    async fn cycle(&mut self) -> Result<Next> {
+        self.pulse.send_replace(Some(Instant::now()));
+        match self.round().await {
+            Ok(next) => {
+                self.backoff.reset();
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!(chain = self.settings.name, "Auditing works again");
+                }
+                measures::failing(self.settings.id, false);
+                Ok(next)
+            }
+            Err(error) if error.stops_the_chain() => Err(error),
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    let (chain, problem) = (self.settings.name.as_str(), error.to_string());
+                    tracing::warn!(chain, problem, "Auditing fails and is tried again");
+                }
+                measures::failing(self.settings.id, true);
+                self.branch.unsure();
+                self.checkpoint = None;
+                tokio::time::sleep(self.backoff.next_wait()).await;
+                Ok(Next::More)
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<Next> {
+        let (tip, is_at_head) = match self.memory {
+            Memory::Audited => self.branch.advance().await?,
+            Memory::Indexed => (self.indexed().await?, true),
+        };
+        let Some(tip) = tip else { return Ok(Next::Wait) };
+        let is_drained = arrivals::compare(self, &tip).await?;
+        if is_drained && self.memory == Memory::Audited {
+            self.set_checkpoint(tip).await?;
+            self.branch.keep_finality().await?;
+        }
+        self.count().await?;
+        if !is_drained && self.memory == Memory::Indexed {
+            tokio::time::sleep(BACKLOG_PAUSE).await;
+        }
+        Ok(if is_drained && is_at_head { Next::Wait } else { Next::More })
+    }
+
+    /// The highest block that our indexer has stored.
+    async fn indexed(&mut self) -> Result<Option<BlockName>> {
+        let (pool, id) = (&self.pool, self.settings.id);
+        let latest = self.asked(chain_blocks::latest(pool, id)).await?;
+        let Some(tip) = latest else { return Ok(None) };
+        if self.woken_up_to == Some(tip.number) {
+            return Ok(Some(tip));
+        }
+        let from = if let Some(before) = self.woken_up_to {
+            before
+        } else {
+            let finalized = self.finalized().await?.map_or(0, |block| block.number);
+            self.asked(audit_cursors::begin(pool, id, finalized)).await?;
+            finalized
+        };
+        self.asked(audit_suspects::wake(pool, id, from..=tip.number)).await?;
+        self.woken_up_to = Some(tip.number);
+        Ok(Some(tip))
+    }
+
+    /// Everything that is stored up to this block has been compared.
+    async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
+        if self.checkpoint.as_ref() != Some(&tip) {
+            let (pool, id) = (&self.pool, self.settings.id);
+            self.asked(audited_blocks::set_checkpoint(pool, id, &tip)).await?;
+            measures::audited(id, tip.number);
+            self.checkpoint = Some(tip);
+        }
+        Ok(())
+    }
+
+    async fn count(&mut self) -> Result<()> {
+        if self.counted_at.is_some_and(|at| at.elapsed() < COUNTED_EVERY) {
+            return Ok(());
+        }
+        self.counted_at = Some(Instant::now());
+        let id = self.settings.id;
+        let unproved = self.asked(audit_suspects::unproved(&self.pool)).await?;
+        let of_chain = unproved.iter().find(|chain| chain.chain_id == id.0);
+        measures::unproved(id, of_chain.map_or(0, |chain| chain.unknown + chain.above));
+        Ok(())
+    }
+
+    /// The highest block that is final, if one is known.
+    pub(super) async fn finalized(&self) -> Result<Option<BlockName>> {
+        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
+    }
+
+    /// What the store answers, in time.
+    pub(super) async fn asked<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T> {
+        let chain = &self.settings.name;
+        answered(call).await.map_err(|source| IndexerError::Store { chain: chain.clone(), source })
+    }
+}

@@ -1,0 +1,136 @@
+//! Two writers of one chain: the one that owns it, and one that only inserts.
+
+use chain_indexer::ChainSettings;
+use event_store::PgPool;
+use service::config::Owner;
+
+use crate::every_log::expected_rows;
+use crate::world::{Auditing, Database, Devnet, Indexing, StoredEvent, settings};
+
+/// The same chain for the one who does not own it.
+fn inserting(chain: &ChainSettings) -> ChainSettings {
+    ChainSettings { owner: Owner::Ponder, ..chain.clone() }
+}
+
+async fn until_head(indexing: &Indexing, devnet: &Devnet, reorgs: u64) {
+    let head = Some(devnet.node.head().await);
+    indexing.until("devnet", |s| s.reorgs >= reorgs && s.last_block == head).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_owner_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    let second = database.second_writer().await;
+    devnet.traffic(101, 60, 2).await;
+    let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    let starts = [(&database.pool, chain.clone()), (&second, inserting(&chain))];
+    let start =
+        |(pool, chain): &(&PgPool, ChainSettings)| Indexing::start(pool, vec![chain.clone()]);
+    let mut writers = [start(&starts[0]), start(&starts[1])];
+    for round in 0..6_u32 {
+        for writer in &writers {
+            until_head(writer, &devnet, 0).await;
+        }
+        // One of them is away while the chain changes its mind, and comes back.
+        let away = usize::try_from(round % 2).expect("small");
+        let [owner, inserter] = writers;
+        let (gone, there) = if away == 0 { (owner, inserter) } else { (inserter, owner) };
+        gone.crash().await;
+        devnet.reorganise(u64::from(round) + 1).await;
+        until_head(&there, &devnet, 1).await;
+        let back = start(&starts[away]);
+        until_head(&back, &devnet, 1).await;
+        there.stop().await;
+        let again = start(&starts[1 - away]);
+        devnet.traffic(102 + round, 20, 2).await;
+        writers = if away == 0 { [back, again] } else { [again, back] };
+    }
+    for writer in writers {
+        until_head(&writer, &devnet, 0).await;
+        writer.stop().await;
+    }
+    let (valid, orphaned): (Vec<StoredEvent>, Vec<_>) =
+        database.events().await.into_iter().partition(|event| !event.invalidated);
+    assert_eq!(valid, expected_rows(&devnet).await);
+    // Each was taken back once: a second time would be a revision more.
+    assert!(orphaned.len() > 6 && orphaned.iter().all(|event| event.revision == 1));
+    let (number, hash) = database.blocks(31_337).await.pop().expect("a block");
+    assert_eq!(database.checkpoints().await, [(31_337, number, hash)]);
+}
+
+/// Both insert only; the auditor says what is valid.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reorgs_and_crashes() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    devnet.traffic(121, 60, 2).await;
+    let mut chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    chain.owner = Owner::Auditor;
+    let index = || Indexing::start(&database.pool, vec![chain.clone()]);
+    let audit = || Auditing::start(&database.pool, vec![chain.clone()]);
+    let (mut indexing, mut auditing) = (index(), audit());
+    for round in 0..6_u32 {
+        until_head(&indexing, &devnet, 0).await;
+        match round % 3 {
+            0 => {
+                auditing.crash().await;
+                devnet.reorganise(u64::from(round) + 2).await;
+                auditing = audit();
+            }
+            1 => {
+                devnet.roll_back(u64::from(round) + 1).await;
+                indexing.crash().await;
+                indexing = index();
+            }
+            _ => devnet.reorganise(u64::from(round)).await,
+        }
+        devnet.traffic(122 + round, 20, 2).await;
+    }
+    until_head(&indexing, &devnet, 1).await;
+    let expected = expected_rows(&devnet).await;
+    let head = devnet.node.head().await;
+    let valid = async || {
+        let events = database.events().await.into_iter().filter(|event| !event.invalidated);
+        events.collect::<Vec<_>>()
+    };
+    database
+        .until("the valid events are the logs, and the head is audited", async || {
+            let checkpoint = database.checkpoints().await.first().map(|c| c.1.unsigned_abs());
+            checkpoint == Some(head) && valid().await == expected
+        })
+        .await;
+    indexing.stop().await;
+    auditing.stop().await;
+    let events = database.events().await;
+    let taken: Vec<_> = events.iter().filter(|event| event.invalidated).collect();
+    assert!(taken.len() > 6 && taken.iter().all(|event| event.revision == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inserter_alone_writes_events_and_neither_checkpoint_nor_invalidation() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    devnet.traffic(111, 60, 2).await;
+    let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    let indexing = Indexing::start(&database.pool, vec![inserting(&chain)]);
+    until_head(&indexing, &devnet, 0).await;
+    let taken_back_by_its_owner = "UPDATE events SET invalidated = true WHERE log_index = 0";
+    database.execute(taken_back_by_its_owner).await;
+    let before = database.events().await;
+    devnet.reorganise(4).await;
+    until_head(&indexing, &devnet, 1).await;
+    devnet.traffic(112, 20, 2).await;
+    until_head(&indexing, &devnet, 1).await;
+    indexing.stop().await;
+    // It sees every block again.
+    database.execute("DELETE FROM chain_blocks").await;
+    let indexing = Indexing::start(&database.pool, vec![inserting(&chain)]);
+    until_head(&indexing, &devnet, 0).await;
+    indexing.stop().await;
+
+    let after = database.events().await;
+    assert!(before.iter().all(|event| after.contains(event)), "what was there is as it was");
+    let logs = expected_rows(&devnet).await;
+    let stored = |log: &StoredEvent| after.iter().any(|event| event.id == log.id);
+    assert!(logs.iter().all(stored), "nothing of the new branch is skipped");
+    assert_eq!(database.log_entries().await.1, 0);
+    assert_eq!(database.checkpoints().await, []);
+}

@@ -1,0 +1,180 @@
+//! The table `audit_cursors`: how far the auditor has read the log of each shard.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::chain_blocks::BlockName;
+use crate::{Result, audit_suspects};
+
+/// Entries of the log that are read at once.
+const ENTRIES_TOGETHER: i64 = 1_000;
+
+/// Whose blocks are known to be on the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// The auditor's own: `audited_blocks`.
+    Audited,
+    /// Our indexer's, where it owns the chain: `chain_blocks`.
+    Indexed,
+}
+
+/// What has arrived next.
+#[derive(Clone, Debug)]
+pub struct Arrivals {
+    /// The cursor, and where it stands after these: transaction and place.
+    from: (String, i64),
+    to: (String, i64),
+    /// How often blocks had been taken back.
+    reorgs: i64,
+    /// The blocks that valid events among them name and that are not known to be on the chain.
+    suspects: Vec<BlockName>,
+}
+
+/// Begins with a chain; once. What has arrived by now is compared from `from_block` up.
+pub async fn begin(pool: &PgPool, chain_id: ChainId, from_block: i64) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO audit_cursors (chain_id, origin, from_block)
+         SELECT $1, xid, $2 FROM log_origin
+         ON CONFLICT (chain_id) DO NOTHING",
+        chain_id.0,
+        from_block,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Blocks are about to be taken back, in this transaction, which has done nothing else yet. Whoever
+/// reads the log meanwhile compares it with blocks that are going.
+pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    sqlx::query!("UPDATE audit_cursors SET reorgs = reorgs + 1 WHERE chain_id = $1", chain_id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The next entries of the chain's log, below the horizon: nothing can appear in front of them any
+/// more. `None` where there is none.
+pub async fn next(pool: &PgPool, chain_id: ChainId, memory: Memory) -> Result<Option<Arrivals>> {
+    let rows = sqlx::query!(
+        r#"SELECT c.xid::text AS "from_xid!", c.seq AS from_seq, c.from_block,
+                  c.reorgs,
+                  l.xid::text AS "xid!", l.seq AS "seq!", l.event_id, l.event_timestamp,
+                  l.logged_at < c.began_at AS "is_old!"
+           FROM (SELECT a.chain_id, a.from_block, a.began_at, a.reorgs,
+                        CASE WHEN a.origin = o.xid THEN a.xid ELSE '0' END AS xid,
+                        CASE WHEN a.origin = o.xid THEN a.seq ELSE 0 END AS seq
+                 FROM audit_cursors a CROSS JOIN log_origin o
+                 WHERE a.chain_id = $1 AND NOT log_is_restored()) AS c
+           CROSS JOIN LATERAL (
+               SELECT * FROM event_log e
+               WHERE e.chain_id = c.chain_id AND (e.xid, e.seq) > (c.xid, c.seq)
+                 AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+               ORDER BY e.xid, e.seq
+               LIMIT $2
+           ) AS l
+           ORDER BY l.xid, l.seq"#,
+        chain_id.0,
+        ENTRIES_TOGETHER,
+    )
+    .fetch_all(pool)
+    .await?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    let events = rows.iter().filter_map(|row| Some((row, row.event_id.as_deref()?)));
+    let (of_old, ids): (Vec<bool>, Vec<&str>) =
+        events.clone().map(|(row, id)| (row.is_old, id)).unzip();
+    let times: Vec<i64> = events.filter_map(|(row, _)| row.event_timestamp).collect();
+    let suspects = suspects(pool, chain_id, memory, &ids, &times, &of_old, last.from_block);
+    Ok(Some(Arrivals {
+        suspects: suspects.await?,
+        from: (last.from_xid.clone(), last.from_seq.unwrap_or_default()),
+        to: (last.xid.clone(), last.seq),
+        reorgs: last.reorgs,
+    }))
+}
+
+/// Moves the cursor behind these arrivals and remembers their suspects, in one transaction. False
+/// where the cursor has moved or blocks were taken back meanwhile, and nothing was done.
+pub async fn advance(pool: &PgPool, chain_id: ChainId, arrivals: &Arrivals) -> Result<bool> {
+    let mut transaction = pool.begin().await?;
+    if !move_on(&mut transaction, chain_id, arrivals).await? {
+        return Ok(false);
+    }
+    audit_suspects::add(&mut transaction, chain_id, &arrivals.suspects).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+async fn move_on(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    arrivals: &Arrivals,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE audit_cursors c
+         SET origin = o.xid, xid = $4::text::xid8, seq = $5, updated_at = now()
+         FROM log_origin o
+         WHERE c.chain_id = $1 AND c.reorgs = $6
+           AND CASE WHEN c.origin = o.xid THEN (c.xid, c.seq) ELSE ('0'::xid8, 0::bigint) END
+               = ($2::text::xid8, $3::bigint)",
+        chain_id.0,
+        arrivals.from.0,
+        arrivals.from.1,
+        arrivals.to.0,
+        arrivals.to.1,
+        arrivals.reorgs,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The blocks that the valid ones of these events name and that are not known to be on the chain.
+/// The bounds on the block time keep the other chunks of a hypertable out of it.
+async fn suspects(
+    pool: &PgPool,
+    chain_id: ChainId,
+    memory: Memory,
+    ids: &[&str],
+    times: &[i64],
+    of_old: &[bool],
+    from_block: i64,
+) -> Result<Vec<BlockName>> {
+    let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
+        return Ok(Vec::new());
+    };
+    let blocks = sqlx::query_as!(
+        BlockName,
+        r#"SELECT number AS "number!", hash AS "hash!"
+           FROM (SELECT DISTINCT e.block_number AS number, lower(left(e.block_hash, 100)) AS hash
+                 FROM unnest($2::text[], $3::bigint[], $4::boolean[])
+                      AS arrived (id, "timestamp", is_old)
+                 CROSS JOIN LATERAL (
+                     SELECT block_number, block_hash, invalidated FROM events
+                     WHERE events.id = arrived.id AND events."timestamp" = arrived."timestamp"
+                       AND events."timestamp" BETWEEN $5 AND $6
+                     LIMIT 1
+                 ) AS e
+                 WHERE NOT e.invalidated AND (NOT arrived.is_old OR e.block_number >= $7)
+           ) AS named
+           WHERE NOT EXISTS (
+                     SELECT FROM audited_blocks b
+                     WHERE $8 AND b.chain_id = $1 AND b.block_number = number
+                       AND b.block_hash = hash)
+             AND NOT EXISTS (
+                     SELECT FROM chain_blocks b
+                     WHERE NOT $8 AND b.chain_id = $1 AND b.block_number = number
+                       AND b.block_hash = hash)"#,
+        chain_id.0,
+        ids as &[&str],
+        times,
+        of_old,
+        earliest,
+        latest,
+        from_block,
+        memory == Memory::Audited,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(blocks)
+}

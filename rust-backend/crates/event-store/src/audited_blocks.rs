@@ -1,0 +1,258 @@
+//! The table `audited_blocks`: the headers by which the auditor follows a chain that it owns.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::chain_blocks::{BlockName, ChainBlock};
+use crate::pool::answered_at_length;
+use crate::reorgs::{Outcome, Reorg};
+use crate::{Result, audit_cursors, audit_invalidations, audit_suspects};
+
+/// Rows that are dropped together: below the finalized block the nodes remember them.
+const DROPPED_TOGETHER_MAX: i64 = 1_000;
+
+/// The block of the chain that is the highest; `None` before the first.
+pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
+    Ok(downwards(pool, chain_id, i64::MAX, 1).await?.pop())
+}
+
+/// The blocks of the chain from height `from` downwards, highest first, `count` at most.
+pub async fn downwards(
+    pool: &PgPool,
+    chain_id: ChainId,
+    from: i64,
+    count: u32,
+) -> Result<Vec<BlockName>> {
+    let blocks = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM audited_blocks
+         WHERE chain_id = $1 AND block_number <= $2 ORDER BY block_number DESC LIMIT $3",
+        chain_id.0,
+        from,
+        i64::from(count),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(blocks)
+}
+
+/// Puts blocks on top, each the child of the one before, and makes the events valid again that the
+/// auditor took back with them. Returns how many; `None` where the highest block is not `below` any
+/// more, and nothing was done.
+pub async fn append(
+    pool: &PgPool,
+    chain_id: ChainId,
+    below: Option<&BlockName>,
+    blocks: &[ChainBlock],
+) -> Result<Option<u64>> {
+    let mut transaction = pool.begin().await?;
+    // A second auditor waits here, and then finds the chain otherwise.
+    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
+        .execute(&mut *transaction)
+        .await?;
+    if !is_tip(&mut transaction, chain_id, below).await? {
+        return Ok(None);
+    }
+    insert(&mut transaction, blocks).await?;
+    let hashes: Vec<String> = blocks.iter().map(|block| block.block_hash.clone()).collect();
+    audit_suspects::clear(&mut transaction, blocks).await?;
+    if let (Some(first), Some(last)) = (blocks.first(), blocks.last()) {
+        let heights = first.block_number..=last.block_number;
+        audit_suspects::wake(&mut *transaction, chain_id, heights).await?;
+    }
+    let restored = audit_invalidations::restore(&mut transaction, chain_id, &hashes).await?;
+    transaction.commit().await?;
+    Ok(Some(restored))
+}
+
+/// Takes back every block above the fork with the events that name it, and sets the checkpoint back
+/// that stands above, in one transaction.
+pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
+    // As long as a deep one takes.
+    answered_at_length(async {
+        let mut transaction = pool.begin().await?;
+        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
+        if !is_tip(&mut transaction, reorg.chain_id, Some(&reorg.tip)).await? {
+            return Ok(Outcome::TipMoved);
+        }
+        let hashes = record(&mut transaction, reorg).await?;
+        let events_invalidated = audit_invalidations::invalidate(
+            &mut transaction,
+            reorg.chain_id,
+            reorg.fork.number + 1..=i64::MAX,
+            &hashes,
+        )
+        .await?;
+        // Once the blocks are gone: until then somebody else could have had one finalized.
+        if cut_off(&mut transaction, reorg).await? {
+            return Ok(Outcome::BelowFinalized);
+        }
+        transaction.commit().await?;
+        Ok(Outcome::Followed { events_invalidated })
+    })
+    .await
+}
+
+/// Moves the chain's finalized block up to `number`; never down. Only an audited block can be one:
+/// with `hash` given, the one that bears it.
+pub async fn finalize(
+    pool: &PgPool,
+    chain_id: ChainId,
+    number: i64,
+    hash: Option<&str>,
+) -> Result<()> {
+    // The lock: a reorganisation under way either takes the block away first, or sees this.
+    sqlx::query!(
+        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash)
+         SELECT chain_id, block_number, block_hash FROM audited_blocks
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = coalesce($3, block_hash)
+         FOR SHARE
+         ON CONFLICT (chain_id) DO UPDATE SET
+             block_number = EXCLUDED.block_number,
+             block_hash = EXCLUDED.block_hash,
+             updated_at = now()
+         WHERE finalized_blocks.block_number < EXCLUDED.block_number",
+        chain_id.0,
+        number,
+        hash,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Drops some of the blocks below the finalized one.
+pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM audited_blocks
+         WHERE chain_id = $1 AND block_number IN (
+             SELECT b.block_number FROM audited_blocks b JOIN finalized_blocks f USING (chain_id)
+             WHERE b.chain_id = $1 AND b.block_number < f.block_number
+             ORDER BY b.block_number LIMIT $2)",
+        chain_id.0,
+        DROPPED_TOGETHER_MAX,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Sets the chain's checkpoint to this block, if it is audited. One that is audited and higher
+/// stays: another auditor was faster.
+pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at)
+         SELECT chain_id, block_number, block_hash, now() FROM audited_blocks
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3
+         FOR SHARE
+         ON CONFLICT (chain_id) DO UPDATE SET
+             block_number = EXCLUDED.block_number,
+             block_hash = EXCLUDED.block_hash,
+             updated_at = EXCLUDED.updated_at
+         WHERE checkpoints.block_number < EXCLUDED.block_number OR NOT EXISTS (
+             SELECT FROM audited_blocks b
+             WHERE b.chain_id = $1 AND b.block_number = checkpoints.block_number
+               AND b.block_hash = checkpoints.block_hash)",
+        chain_id.0,
+        block.number,
+        block.hash,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Whether the chain still ends so. Whoever asks holds the row of the chain's cursor.
+async fn is_tip(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    tip: Option<&BlockName>,
+) -> Result<bool> {
+    let found = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM audited_blocks
+         WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1 FOR UPDATE",
+        chain_id.0,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.as_ref() == tip)
+}
+
+async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
+    let chains: Vec<i64> = blocks.iter().map(|block| block.chain_id.0).collect();
+    let numbers: Vec<i64> = blocks.iter().map(|block| block.block_number).collect();
+    let hashes: Vec<&str> = blocks.iter().map(|block| block.block_hash.as_str()).collect();
+    let parents: Vec<&str> = blocks.iter().map(|block| block.parent_hash.as_str()).collect();
+    let times: Vec<i64> = blocks.iter().map(|block| block.timestamp).collect();
+    sqlx::query!(
+        r#"INSERT INTO audited_blocks (
+               chain_id, block_number, block_hash, parent_hash, "timestamp")
+           SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])"#,
+        &chains,
+        &numbers,
+        &hashes as &[&str],
+        &parents as &[&str],
+        &times,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Remembers the blocks above the fork as orphaned. Returns their hashes.
+async fn record(connection: &mut PgConnection, reorg: &Reorg) -> Result<Vec<String>> {
+    let hashes = sqlx::query_scalar!(
+        r#"INSERT INTO orphaned_blocks (
+               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
+               fork_block)
+           SELECT b.chain_id, b.block_hash, b.block_number, b.parent_hash, b."timestamp",
+                  new.hash, $2
+           FROM audited_blocks b
+           LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS new (hash, place)
+                ON b.block_number = $2 + new.place
+           WHERE b.chain_id = $1 AND b.block_number > $2
+           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
+               replaced_by = EXCLUDED.replaced_by,
+               fork_block = EXCLUDED.fork_block,
+               orphaned_at = EXCLUDED.orphaned_at
+           RETURNING block_hash"#,
+        reorg.chain_id.0,
+        reorg.fork.number,
+        &reorg.branch,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(hashes)
+}
+
+/// Whether a block above the fork is final.
+async fn cut_off(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
+    let (chain, fork) = (reorg.chain_id.0, &reorg.fork);
+    sqlx::query!(
+        "DELETE FROM audited_blocks WHERE chain_id = $1 AND block_number > $2",
+        chain,
+        fork.number,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "UPDATE checkpoints SET block_number = $2, block_hash = $3, updated_at = now()
+         WHERE chain_id = $1 AND block_number > $2",
+        chain,
+        fork.number,
+        fork.hash,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let is_below = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
+           ) AS "is_below!""#,
+        chain,
+        fork.number,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(is_below)
+}

@@ -1,0 +1,168 @@
+//! What the auditor keeps, in a real PostgreSQL: against itself, against another auditor, and
+//! against whoever changes the same events.
+
+use event_engine::event::ChainId;
+use event_store::audit_cursors::{self, Memory};
+use event_store::chain_blocks::{BlockName, ChainBlock};
+use event_store::reorgs::{Outcome, Reorg};
+use event_store::{PgPool, audit_suspects, audited_blocks, checkpoints};
+use private_servers::Postgres;
+
+const CHAIN: ChainId = ChainId(31_337);
+
+#[tokio::test]
+async fn what_was_read_before_a_reorganisation_ended_is_read_again() {
+    let (_postgres, pool) = database().await;
+    event(&pool, "0xa5", 5).await;
+    let read = next(&pool).await.expect("an arrival");
+    let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    assert_eq!(outcome, Outcome::Followed { events_invalidated: 1 });
+    // Compared with blocks that are gone: a row that came while they went would be missed.
+    assert!(!audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
+    let read = next(&pool).await.expect("the same arrival");
+    assert!(audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
+    // Another auditor has read them, too.
+    assert!(!audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
+}
+
+#[tokio::test]
+async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_of_the_chain() {
+    let (_postgres, pool) = database().await;
+    let checkpoint = async || {
+        let all = checkpoints::all(&pool).await.expect("checkpoints");
+        all.first().map(|checkpoint| checkpoint.block_number)
+    };
+    for (set, now) in [(4, 4), (5, 5), (4, 5)] {
+        audited_blocks::set_checkpoint(&pool, CHAIN, &name(set)).await.expect("set or not");
+        assert_eq!(checkpoint().await, Some(now));
+    }
+    // A block of another branch is none.
+    let other = BlockName { number: 5, hash: "0xb5".to_owned() };
+    run(&pool, "UPDATE checkpoints SET block_number = 1000000, block_hash = '0xff'").await;
+    audited_blocks::set_checkpoint(&pool, CHAIN, &other).await.expect("not set");
+    assert_eq!(checkpoint().await, Some(1_000_000));
+    audited_blocks::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set");
+    assert_eq!(checkpoint().await, Some(4));
+    audited_blocks::follow(&pool, &reorg(5, 2)).await.expect("followed");
+    assert_eq!(checkpoint().await, Some(2));
+}
+
+#[tokio::test]
+async fn below_a_finalized_block_nothing_is_taken_back() {
+    let (_postgres, pool) = database().await;
+    event(&pool, "0xa5", 5).await;
+    audited_blocks::finalize(&pool, CHAIN, 4, Some("0xa4")).await.expect("finalized");
+    let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    assert_eq!(outcome, Outcome::BelowFinalized);
+    assert_eq!(audited_blocks::latest(&pool, CHAIN).await.expect("a block"), Some(name(5)));
+    assert_eq!(revision(&pool).await, (false, 0));
+    audited_blocks::trim(&pool, CHAIN).await.expect("trimmed");
+    let left = audited_blocks::downwards(&pool, CHAIN, 9, 9).await.expect("blocks");
+    assert_eq!(left, [name(5), name(4)]);
+}
+
+#[tokio::test]
+async fn what_somebody_has_revised_since_is_not_given_back_with_its_block() {
+    for by_hand in [false, true] {
+        let (_postgres, pool) = database().await;
+        event(&pool, "0xA5", 5).await;
+        audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("followed");
+        assert_eq!(revision(&pool).await, (true, 1));
+        if by_hand {
+            run(&pool, "UPDATE events SET invalidated = false").await;
+            run(&pool, "UPDATE events SET invalidated = true").await;
+        }
+        let (fork, back) = (name(3), [block(4), block(5)]);
+        let restored = audited_blocks::append(&pool, CHAIN, Some(&fork), &back).await;
+        assert_eq!(restored.expect("appended"), Some(u64::from(!by_hand)));
+        assert_eq!(revision(&pool).await, if by_hand { (true, 3) } else { (false, 2) });
+    }
+}
+
+#[tokio::test]
+async fn blocks_are_put_only_on_the_highest_one() {
+    let (_postgres, pool) = database().await;
+    for below in [None, Some(name(4)), Some(BlockName { hash: "0xb5".to_owned(), ..name(5) })] {
+        let appended = audited_blocks::append(&pool, CHAIN, below.as_ref(), &[block(6)]).await;
+        assert_eq!(appended.expect("an answer"), None, "{below:?}");
+    }
+    let (one, other) = ([block(6)], [block(6), block(7)]);
+    let on = name(5);
+    let both = tokio::join!(
+        audited_blocks::append(&pool, CHAIN, Some(&on), &one),
+        audited_blocks::append(&pool, CHAIN, Some(&on), &other),
+    );
+    let both = [both.0.expect("an answer"), both.1.expect("an answer")];
+    assert_eq!(both.iter().filter(|appended| appended.is_some()).count(), 1, "{both:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_renumbered_is_read_again_from_its_beginning() {
+    let (_postgres, pool) = database().await;
+    event(&pool, "0xa5", 5).await;
+    let read = next(&pool).await.expect("an arrival");
+    assert!(audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
+    assert!(next(&pool).await.is_none());
+    // As a restore leaves it.
+    run(&pool, "UPDATE log_origin SET xid = '999999999'").await;
+    event(&pool, "0xdead", 4).await;
+    assert!(next(&pool).await.is_none(), "before it is renumbered nothing is read");
+    run(&pool, "SELECT renumber_restored_log()").await;
+    let read = next(&pool).await.expect("all arrivals");
+    assert!(audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
+    assert!(next(&pool).await.is_none());
+    let suspects = audit_suspects::due(&pool, CHAIN, 9).await.expect("suspects");
+    assert_eq!(suspects, [BlockName { number: 4, hash: "0xdead".to_owned() }]);
+}
+
+/// With blocks 1 to 5 of branch a, audited.
+async fn database() -> (Postgres, PgPool) {
+    let server = Postgres::for_test().expect("a private PostgreSQL");
+    let pool = event_store::open(&server.url(), "test", 4).await.expect("a schema");
+    audit_cursors::begin(&pool, CHAIN, 1).await.expect("begun");
+    let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
+    audited_blocks::append(&pool, CHAIN, None, &blocks).await.expect("blocks");
+    (server, pool)
+}
+
+async fn next(pool: &PgPool) -> Option<audit_cursors::Arrivals> {
+    audit_cursors::next(pool, CHAIN, Memory::Audited).await.expect("an answer")
+}
+
+async fn event(pool: &PgPool, block_hash: &str, block_number: i64) {
+    let insert = sqlx::query(
+        r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash, log_index,
+               event_type, registry, "timestamp")
+           VALUES ($1, $2, $3, $1, '0xbb', 0, 'NewFeedback', 'reputation', 1760000000)"#,
+    );
+    let insert = insert.bind(block_hash).bind(CHAIN.0).bind(block_number);
+    insert.execute(pool).await.expect("an event");
+}
+
+async fn revision(pool: &PgPool) -> (bool, i32) {
+    let row = sqlx::query_as("SELECT invalidated, revision FROM events").fetch_one(pool).await;
+    row.expect("one event")
+}
+
+async fn run(pool: &PgPool, sql: &'static str) {
+    sqlx::query(sql).execute(pool).await.expect(sql);
+}
+
+fn reorg(tip: i64, fork: i64) -> Reorg {
+    let branch = vec![format!("0xb{}", fork + 1)];
+    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), branch }
+}
+
+fn name(number: i64) -> BlockName {
+    BlockName { number, hash: format!("0xa{number}") }
+}
+
+fn block(number: i64) -> ChainBlock {
+    ChainBlock {
+        chain_id: CHAIN,
+        block_number: number,
+        block_hash: format!("0xa{number}"),
+        parent_hash: format!("0xa{}", number - 1),
+        timestamp: 1_760_000_000 + number,
+    }
+}
