@@ -5,8 +5,9 @@
 //! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
-//! [`new_events`], [`chain_blocks`], [`checkpoints`], [`reorgs`] and [`finalized_blocks`] are what
-//! our own indexer writes; others insert into `events` and need nothing of ours.
+//! [`new_events`], [`chain_blocks`], [`covered_ranges`], [`checkpoints`], [`reorgs`] and
+//! [`finalized_blocks`] are what our own indexer writes; others insert into `events` and need
+//! nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
@@ -14,6 +15,7 @@ pub mod action_results;
 mod assignments;
 pub mod chain_blocks;
 pub mod checkpoints;
+pub mod covered_ranges;
 mod error;
 mod event_log;
 pub mod events;

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::chain_blocks::BlockName;
 use crate::pool::answered_at_length;
-use crate::{Result, checkpoints};
+use crate::{Result, checkpoints, covered_ranges};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
             return Ok(Outcome::BelowFinalized);
         }
         let fork = &reorg.fork;
+        covered_ranges::cut_off(&mut transaction, reorg.chain_id, fork).await?;
         checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
         transaction.commit().await?;
         Ok(Outcome::Followed { events_invalidated })

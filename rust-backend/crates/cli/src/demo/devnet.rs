@@ -86,6 +86,7 @@ impl Devnet {
             start_block,
             finality_depth: None,
             poll_interval: POLL,
+            requests_per_second: None,
         }
     }
 

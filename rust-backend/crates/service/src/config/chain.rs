@@ -1,5 +1,6 @@
 //! The chains of the configuration file: `[[chains]]`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::document::{Node, Source, Table};
@@ -19,8 +20,19 @@ const POLL_INTERVAL_MS: i64 = 1_000;
 /// Blocks: four months of Ethereum's, and a day of a chain with ten a second.
 const FINALITY_DEPTH_MAX: i64 = 1_000_000;
 
-const KEYS: &[&str] =
-    &["name", "id", "rpc_urls", "registries", "start_block", "poll_interval_ms", "finality_depth"];
+/// Questions to nodes a second: more than any node answers.
+const REQUESTS_PER_SECOND_MAX: i64 = 100_000;
+
+const KEYS: &[&str] = &[
+    "name",
+    "id",
+    "rpc_urls",
+    "registries",
+    "start_block",
+    "poll_interval_ms",
+    "finality_depth",
+    "requests_per_second",
+];
 const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -33,7 +45,7 @@ pub struct Chain {
     pub name: String,
     /// Its id (EIP-155), from 1. Unique.
     pub id: i64,
-    /// JSON-RPC over http or https, 1 to 16; the first one is asked first.
+    /// JSON-RPC over http, https, ws or wss, 1 to 16; the first one is asked first.
     pub rpc_urls: Vec<Endpoint>,
     /// The addresses of its registries.
     pub registries: Registries,
@@ -44,6 +56,8 @@ pub struct Chain {
     /// Blocks that a reorganisation may take back, 0 to 1,000,000; `None`: the nodes are asked what
     /// is finalized.
     pub finality_depth: Option<u64>,
+    /// Questions to the nodes a second, 1 to 100,000; `None` or 0: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
 }
 
 /// The addresses of a chain's registries: at least one, no two alike. Each `0x` and 40 lower-case
@@ -92,6 +106,8 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         integer("poll_interval_ms", POLL_INTERVAL_MS_MIN, POLL_INTERVAL_MS_MAX, POLL_INTERVAL_MS)?;
     let finality_depth =
         table.get("finality_depth").map(|node| node.integer(0, FINALITY_DEPTH_MAX)).transpose()?;
+    let requests_per_second =
+        integer("requests_per_second", 0, REQUESTS_PER_SECOND_MAX, 0)?.unsigned_abs();
     Ok(Chain {
         name: name(&table.require("name")?)?,
         id: table.require("id")?.integer(1, i64::MAX)?,
@@ -101,6 +117,8 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
+        // The bounds leave no larger one.
+        requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
     })
 }
 
@@ -131,9 +149,8 @@ fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
         Err(error) => return node.refuse(format!("is not a URL: {error}")),
     };
     match endpoint.expose().scheme() {
-        "http" | "https" => Ok(endpoint),
-        "ws" | "wss" => node.refuse("a websocket is known, but not built yet; use http or https"),
-        _ => node.refuse("has to begin with http:// or https://"),
+        "http" | "https" | "ws" | "wss" => Ok(endpoint),
+        _ => node.refuse("has to begin with http://, https://, ws:// or wss://"),
     }
 }
 

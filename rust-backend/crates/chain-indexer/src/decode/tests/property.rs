@@ -28,6 +28,7 @@ fn settings() -> ChainSettings {
         },
         start_block: 0,
         finality_depth: None,
+        requests_per_second: None,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }
@@ -71,6 +72,7 @@ fn log() -> impl Strategy<Value = NodeLog> {
             address,
             topics,
             data: Bytes::from(data),
+            block_number: U64::from(i64::MAX),
             block_hash: BLOCK,
             transaction_hash: B256::repeat_byte(0xee),
             log_index: U64::from(i32::MAX),

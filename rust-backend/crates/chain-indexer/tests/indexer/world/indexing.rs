@@ -29,6 +29,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         start_block,
         poll_interval: Duration::from_millis(20),
         finality_depth: None,
+        requests_per_second: None,
     }
 }
 
