@@ -50,6 +50,7 @@
 
 mod ancestry;
 mod answer;
+mod backfill;
 mod backoff;
 mod block;
 mod catch_up;
@@ -78,6 +79,7 @@ mod unknown_logs;
 mod width;
 mod ws;
 
+pub use backfill::{Backfill, BackfillProgress};
 pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
 pub use indexer::Indexer;

@@ -6,7 +6,9 @@ use service::config::{ConfigError, Settings};
 use service::logs::{self, Destination};
 
 use crate::args::{Args, Command};
-use crate::{bench, demo, doctor, events, jobs, notifications, output, parts, status, triggers};
+use crate::{
+    backfill, bench, demo, doctor, events, jobs, notifications, output, parts, status, triggers,
+};
 
 /// Connections of a command that only looks.
 const CONNECTIONS: u32 = 2;
@@ -38,6 +40,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Notifications(command) => {
             notifications::notifications(command, &migrated(&settings).await?, args.json).await
         }
+        Command::Backfill(options) => backfill::backfill(&settings, options, args.json).await,
         Command::Status => status::status(&migrated(&settings).await?, args.json).await,
         Command::Bench(options) => bench::bench(options, args.json).await,
         Command::BenchPart(part) => part.run(&settings).await,

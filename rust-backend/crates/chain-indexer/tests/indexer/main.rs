@@ -1,6 +1,7 @@
 //! The indexer between a real node (anvil, with the devnet's registries) or a lying one, and a real
 //! database. Each test has its own of both.
 
+mod backfill;
 mod branches;
 mod every_log;
 mod faults;

@@ -159,7 +159,7 @@ impl Chain {
         )
     }
 
-    async fn traffic(&self, seed: usize) {
+    pub(crate) async fn traffic(&self, seed: usize) {
         let (url, seed) = (self.anvil.rpc_url(), seed.to_string());
         let mut arguments = vec!["src/traffic.ts", "--rpc", &url, "--seed", &seed];
         arguments.extend(["--events", "60", "--batch", "2"]);
@@ -171,7 +171,7 @@ impl Chain {
     }
 
     /// The ids that our writers give to the logs of the registries.
-    async fn log_names(&self) -> BTreeSet<String> {
+    pub(crate) async fn log_names(&self) -> BTreeSet<String> {
         let addresses = REGISTRIES.map(|registry| self.address(registry));
         let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
         let logs = self.ask("eth_getLogs", filter).await;
@@ -182,7 +182,7 @@ impl Chain {
         logs.as_array().expect("a list").iter().map(name).collect()
     }
 
-    async fn ask(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let asked = self.client.post(self.anvil.rpc_url()).json(&question).send().await;
         let answer: Value = asked.expect("an answer").json().await.expect("JSON");
