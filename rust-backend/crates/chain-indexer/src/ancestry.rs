@@ -5,7 +5,8 @@ use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName};
 use event_store::reorgs::{self, Outcome, Reorg};
 use event_store::{
-    PgPool, StoreError, answered, checkpoints, covered_ranges, finalized_blocks, new_events,
+    PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
+    finalized_blocks, new_events,
 };
 
 use crate::answer::Link;
@@ -107,7 +108,7 @@ impl Ancestry {
         if self.tip().is_some_and(|tip| *tip != stretch.below) {
             return Ok(None);
         }
-        match answered(self.commit(stretch)).await {
+        match answered_at_length(self.commit(stretch)).await {
             Ok(Some(rows)) => {
                 self.tip = Tip::Block(stretch.tip.clone());
                 Ok(Some(rows))

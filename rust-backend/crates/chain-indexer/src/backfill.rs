@@ -14,7 +14,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use event_store::covered_ranges::{self, CoveredRange};
-use event_store::{PgPool, StoreError, answered, chain_blocks, checkpoints, new_events, reorgs};
+use event_store::{
+    PgPool, StoreError, answered, answered_at_length, chain_blocks, checkpoints, new_events, reorgs,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -168,7 +170,7 @@ impl Filling {
                 let Some(fetched) = fetched.transpose()? else { return Ok(Ended::ByShutdown) };
                 let Some(stretch) = fetched else { break };
                 // Not interrupted: a transaction under way is finished.
-                let stored = answered(self.commit(&stretch, &others)).await;
+                let stored = answered_at_length(self.commit(&stretch, &others)).await;
                 let stored = stored.map_err(|source| self.store_error(source))?;
                 let rows = match stored {
                     Commit::Done(rows) => rows,
@@ -228,6 +230,7 @@ impl Filling {
     /// Stores a stretch.
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
+        let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
         let mut transaction = self.pool.begin().await?;
         if let Others::Nobody { highest } = others
             && chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest
@@ -246,7 +249,6 @@ impl Filling {
             return Ok(Commit::Contradicts(other));
         }
         let mut rows = new_events::insert(&mut transaction, &stretch.events).await?;
-        let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
         for row in stretch.rows.iter().filter(|row| Some(row.block_number) <= highest_orphan) {
             let (number, hash) = (row.block_number, &row.block_hash);
             rows += reorgs::restore(&mut transaction, id, number, hash).await?;

@@ -41,7 +41,7 @@ pub mod vitals;
 
 pub use error::{Result, StoreError};
 pub use leases::PgLeases;
-pub use pool::{answered, connect};
+pub use pool::{answered, answered_at_length, connect};
 pub use shards::{PgClaim, PgShards};
 pub use sqlx::PgPool;
 
