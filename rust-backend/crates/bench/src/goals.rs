@@ -34,7 +34,7 @@ impl std::fmt::Display for Goal {
 use Goal::{AtLeast, AtMost};
 
 /// (scenario, how the case begins, figure, goal); the first that fits.
-const GOALS: [(&str, &str, &str, Goal); 22] = [
+const GOALS: [(&str, &str, &str, Goal); 25] = [
     ("sustained", "row", "events_per_second", AtLeast(12_000.0)),
     ("sustained", "gated", "events_per_second", AtLeast(15_000.0)),
     ("sustained", "", "cpu_us_per_event", AtMost(60.0)),
@@ -56,6 +56,9 @@ const GOALS: [(&str, &str, &str, Goal); 22] = [
     ("matching", "1000000 ", "ready_seconds", AtMost(10.0)),
     ("scale", "4 processes", "takeover_after_kill_ms", AtMost(2_000.0)),
     ("scale", "4 processes", "takeover_after_stop_ms", AtMost(2_000.0)),
+    ("backfill", "", "events_per_second", AtLeast(10_000.0)),
+    ("chain", "websocket", "p50_ms", AtMost(25.0)),
+    ("chain", "websocket", "p99_ms", AtMost(100.0)),
     ("memory", "", "resident_mb_max", AtMost(150.0)),
 ];
 

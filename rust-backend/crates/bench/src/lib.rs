@@ -9,6 +9,7 @@
 //! - `load` makes the rows and inserts them. It is an **open loop** where latency is asked for: a
 //!   transaction is due by the clock whether the one before has ended or not, and time is counted
 //!   from then. `ledger` knows which jobs must come of it, and when each was seen in Redis.
+//! - `canned_node` is the node that history is filled in from.
 //! - `stand` is what is measured: the servers, the processes, and the eye on the queue.
 //! - `cpu` tells what each process spent, and what strangers spent meanwhile.
 //! - `report` collects figures and compares them with the `goals`; `audit` counts what was lost or
@@ -18,6 +19,7 @@
 //! started ends when its handle is dropped, so an interrupt is a future that is dropped.
 
 mod audit;
+mod canned_node;
 mod cpu;
 mod goals;
 mod histogram;

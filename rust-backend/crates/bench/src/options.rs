@@ -47,7 +47,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_name = "PER_SECOND",
           value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub rate: Vec<u32>,
-    /// Stored events for `drain`, `scale` and `hypertable`, jobs for `delivery` ×10 [default:
+    /// Events for `drain`, `scale`, `hypertable` and `backfill`, jobs for `delivery` ×10 [default:
     /// 1000000; quick: 100000].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub events: Option<u32>,

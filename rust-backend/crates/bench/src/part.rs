@@ -3,6 +3,7 @@
 use anyhow::Result;
 use service::config::Settings;
 
+use crate::canned_node;
 use crate::scenario::matching;
 use crate::yardstick::{self, Reading};
 
@@ -14,6 +15,11 @@ pub enum Part {
         /// With a look-up by agent: the kindest reading of its design.
         #[arg(long)]
         by_agent: bool,
+    },
+    /// A node whose answers are canned, with so many events.
+    CannedNode {
+        /// How many.
+        events: u32,
     },
     /// Loads the triggers of `DATABASE_URL`, and tells how long that took, as JSON.
     Load,
@@ -35,6 +41,7 @@ impl Part {
                 let reading = if by_agent { Reading::ByAgent } else { Reading::Design };
                 yardstick::main(settings, reading).await
             }
+            Self::CannedNode { events } => canned_node::serve(events).await,
             Self::Load => matching::load_part(settings).await,
             Self::Match { triggers } => matching::match_part(triggers),
         }

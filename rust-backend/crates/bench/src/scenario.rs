@@ -1,5 +1,7 @@
 //! The questions, one file each.
 
+mod backfill;
+mod chain;
 mod delivery;
 mod drain;
 mod hypertable;
@@ -35,6 +37,10 @@ pub enum Scenario {
     Memory,
     /// What two and four processors do together, and how soon they take over from one that is gone.
     Scale,
+    /// How fast a chain's history is filled in, from a node whose answers are canned.
+    Backfill,
+    /// How long it takes from a mined block to its webhook: by websocket and by polling, on anvil.
+    Chain,
     /// Latency and drain on a hypertable of a hundred chunks.
     Hypertable,
 }
@@ -60,6 +66,8 @@ impl Scenario {
             Self::Delivery => "delivery",
             Self::Memory => "memory",
             Self::Scale => "scale",
+            Self::Backfill => "backfill",
+            Self::Chain => "chain",
             Self::Hypertable => "hypertable",
         }
     }
@@ -85,6 +93,8 @@ impl Scenario {
                 Self::Delivery => delivery::round(&mut round).await,
                 Self::Memory => memory::round(&mut round).await,
                 Self::Scale => scale::round(&mut round).await,
+                Self::Backfill => backfill::round(&mut round).await,
+                Self::Chain => chain::round(&mut round).await,
                 Self::Hypertable => Ok(()),
             }
             .with_context(|| format!("round {number}"))?;

@@ -5,11 +5,14 @@ use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg};
-use event_store::{PgPool, StoreError, answered, checkpoints, finalized_blocks, new_events};
+use event_store::{
+    PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
+    finalized_blocks, new_events,
+};
 
 use crate::answer::Link;
-use crate::block::Block;
 use crate::finality::Finalized;
+use crate::stretch::{Stretch, covered_addresses};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Blocks that are read at once while a fork is looked for: most reorganisations are shorter.
@@ -22,6 +25,8 @@ pub(crate) struct Ancestry {
     id: ChainId,
     start_block: u64,
     writer: Writer,
+    /// The registries, as `covered_ranges` names them.
+    addresses: Vec<String>,
     tip: Tip,
     /// A block that is higher was never orphaned, so that it brings nothing back.
     highest_orphan: Option<i64>,
@@ -45,6 +50,7 @@ impl Ancestry {
             id: settings.id,
             start_block: settings.start_block,
             writer: settings.writer(),
+            addresses: covered_addresses(settings),
             tip: Tip::Unread,
             highest_orphan: None,
         }
@@ -98,17 +104,22 @@ impl Ancestry {
         page.map_err(|source| self.store_error(source))
     }
 
-    /// Stores the block and its events in one transaction; with the checkpoint, where it owns the
-    /// chain. Returns how many rows of `events` were written; `None` where the block does not
-    /// follow the highest stored one.
-    pub(crate) async fn append(&mut self, block: &Block) -> Result<Option<u64>> {
-        if self.tip().is_some_and(|tip| tip.hash != block.row.parent_hash) {
+    /// Stores the stretch, its events and, where it owns the chain, the checkpoint of its last
+    /// block in one transaction.
+    /// Returns how many rows of `events` were written; `None` where it does not stand on the
+    /// highest stored block, or somebody else has begun with the chain.
+    pub(crate) async fn append(&mut self, stretch: &Stretch) -> Result<Option<u64>> {
+        if self.tip().is_some_and(|tip| *tip != stretch.below) {
             return Ok(None);
         }
-        match answered(self.commit(block)).await {
-            Ok(rows) => {
-                self.tip = Tip::Block(block.link.name());
+        match answered_at_length(self.commit(stretch)).await {
+            Ok(Some(rows)) => {
+                self.tip = Tip::Block(stretch.tip.clone());
                 Ok(Some(rows))
+            }
+            Ok(None) => {
+                self.tip = Tip::Unread;
+                Ok(None)
             }
             Err(source) => {
                 self.tip = Tip::Unread;
@@ -117,21 +128,35 @@ impl Ancestry {
         }
     }
 
-    async fn commit(&self, block: &Block) -> event_store::Result<u64> {
-        let row = &block.row;
+    async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
+        let (id, tip) = (self.id, &stretch.tip);
         let mut transaction = self.pool.begin().await?;
+        if matches!(self.tip, Tip::Nothing)
+            && chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some()
+        {
+            return Ok(None);
+        }
         // First, because a second indexer of the same chain waits and fails here.
-        chain_blocks::insert(&mut transaction, row).await?;
-        let mut rows = new_events::insert(&mut transaction, &block.events, self.writer).await?;
+        chain_blocks::insert(&mut transaction, &stretch.rows).await?;
+        let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
+        covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         if self.writer == Writer::Owner {
-            let (chain, number, hash) = (row.chain_id, row.block_number, &row.block_hash);
-            if Some(number) <= self.highest_orphan {
-                rows += reorgs::restore(&mut transaction, chain, number, hash).await?;
+            for row in &stretch.rows {
+                if Some(row.block_number) <= self.highest_orphan {
+                    let (number, hash) = (row.block_number, &row.block_hash);
+                    rows += reorgs::restore(&mut transaction, id, number, hash).await?;
+                }
             }
-            checkpoints::set(&mut transaction, chain, number, hash).await?;
+            checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
         }
         transaction.commit().await?;
-        Ok(rows)
+        Ok(Some(rows))
+    }
+
+    /// Whether a block at this height or above may have been orphaned before: then each of them is
+    /// stored with its hash, whether it has a log or not, so that it brings back what it had.
+    pub(crate) fn may_be_back(&self, number: u64) -> bool {
+        self.highest_orphan.is_some_and(|highest| highest.unsigned_abs() >= number)
     }
 
     /// Takes back what lies above the fork, in one transaction. Returns how many events were

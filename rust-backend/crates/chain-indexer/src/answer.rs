@@ -5,6 +5,9 @@ use event_store::chain_blocks::BlockName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+/// Bits of a bloom filter's 2048 up to which it says something.
+const TELLING_BITS_MAX: u32 = 1_024;
+
 /// A block as `eth_getBlockByNumber` shows it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,7 +17,7 @@ pub(crate) struct NodeHeader {
     pub(crate) parent_hash: B256,
     /// Unix seconds.
     pub(crate) timestamp: U64,
-    logs_bloom: Option<Bloom>,
+    pub(crate) logs_bloom: Option<Bloom>,
     transactions: Option<Vec<IgnoredAny>>,
 }
 
@@ -34,6 +37,7 @@ pub(crate) struct NodeLog {
     pub(crate) address: Address,
     pub(crate) topics: Vec<B256>,
     pub(crate) data: Bytes,
+    pub(crate) block_number: U64,
     pub(crate) block_hash: B256,
     pub(crate) transaction_hash: B256,
     pub(crate) log_index: U64,
@@ -58,12 +62,41 @@ impl NodeHeader {
             Some(bloom) if bloom.is_zero() => {
                 self.transactions.as_ref().is_none_or(|transactions| !transactions.is_empty())
             }
-            Some(bloom) => addresses
-                .iter()
-                .any(|address| bloom.contains_input(BloomInput::Raw(address.as_slice()))),
+            Some(bloom) => contains(bloom, addresses),
             None => true,
         }
     }
+
+    /// Whether its bloom filter says that one of `addresses` emitted a log, which is so, or is
+    /// chance. A filter that may not have been computed says nothing.
+    pub(crate) fn claims_logs_of(&self, addresses: &[Address]) -> bool {
+        self.logs_bloom.as_ref().is_some_and(|bloom| contains(bloom, addresses))
+    }
+
+    /// Whether its bloom filter is empty enough that chance seldom claims an address: an eighth of
+    /// the time where half of it is full.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.logs_bloom.as_ref().is_some_and(|bloom| {
+            let ones: u32 = bloom.iter().map(|byte| byte.count_ones()).sum();
+            ones <= TELLING_BITS_MAX
+        })
+    }
+
+    /// Whether its bloom filter is made of exactly these logs, and all of them are its own.
+    pub(crate) fn is_made_of(&self, logs: &[NodeLog]) -> bool {
+        let mut bloom = Bloom::ZERO;
+        for log in logs {
+            bloom.accrue(BloomInput::Raw(log.address.as_slice()));
+            for topic in &log.topics {
+                bloom.accrue(BloomInput::Raw(topic.as_slice()));
+            }
+        }
+        self.logs_bloom == Some(bloom) && logs.iter().all(|log| log.block_hash == self.hash)
+    }
+}
+
+fn contains(bloom: &Bloom, addresses: &[Address]) -> bool {
+    addresses.iter().any(|address| bloom.contains_input(BloomInput::Raw(address.as_slice())))
 }
 
 impl Link {

@@ -1,5 +1,7 @@
 //! A block of the node, checked against what was asked, as rows of the store.
 
+use std::borrow::Borrow;
+
 use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
 use event_store::chain_blocks::ChainBlock;
@@ -11,6 +13,8 @@ use crate::{ChainSettings, Registry};
 
 /// The name of a log that no decoder reads.
 const UNKNOWN: &str = "unknown";
+/// Bytes of an event's row beside the log's data: hashes, ids and names as text.
+const ROW_BYTES: usize = 600;
 /// The last block time that `events` takes, unix seconds: the beginning of the year 2100.
 const TIMESTAMP_MAX: i64 = 4_102_444_800;
 
@@ -23,6 +27,8 @@ pub(crate) struct Block {
     pub(crate) events: Vec<NewEvent>,
     /// The logs that are stored raw.
     pub(crate) unknown: Vec<UnknownLog>,
+    /// What its events take in memory, roughly.
+    pub(crate) bytes: usize,
 }
 
 /// Why a log is stored as `unknown`.
@@ -40,15 +46,15 @@ pub(crate) fn block(
     settings: &ChainSettings,
     number: u64,
     header: &NodeHeader,
-    logs: &[NodeLog],
+    logs: &[impl Borrow<NodeLog>],
 ) -> Result<Block, String> {
     let link = header.link()?;
     let row = chain_block(settings.id, number, header, link)?;
     let mut events = Vec::with_capacity(logs.len());
     let mut unknown = Vec::new();
     let mut log_index_before = None;
-    for log in logs {
-        let registry = check_log(settings, header.hash, log)?;
+    for log in logs.iter().map(Borrow::borrow) {
+        let registry = check_log(settings, link, log)?;
         let log_index = log_index(log, log_index_before)?;
         log_index_before = Some(log_index);
         let mut event = raw_event(&row, log_index, registry, log);
@@ -71,7 +77,9 @@ pub(crate) fn block(
         }
         events.push(event);
     }
-    Ok(Block { link, row, events, unknown })
+    let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
+    let bytes = data_bytes + ROW_BYTES * events.len();
+    Ok(Block { link, row, events, unknown, bytes })
 }
 
 fn chain_block(
@@ -101,10 +109,15 @@ fn chain_block(
 }
 
 /// Which registry emitted the log, if it belongs to the block and to us.
-fn check_log(settings: &ChainSettings, block: B256, log: &NodeLog) -> Result<Registry, String> {
+fn check_log(settings: &ChainSettings, link: Link, log: &NodeLog) -> Result<Registry, String> {
+    let Link { number, hash: block, .. } = link;
     if log.block_hash != block {
         let found = log.block_hash;
         return Err(format!("asked for the logs of block {block}, it sent one of block {found}"));
+    }
+    if i64::try_from(log.block_number.to::<u64>()) != Ok(number) {
+        let found = log.block_number;
+        return Err(format!("it sent a log of block {block} with the block number {found}"));
     }
     if log.removed {
         return Err(format!("it sent a log of block {block} that a reorganisation removed"));

@@ -1,30 +1,26 @@
 //! The loop of one chain: wait → ask for the head → fetch and store what is missing, or take back
-//! what was replaced → repeat.
+//! what was replaced → repeat. What is fetched, and how, is `catch_up`'s.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use event_store::reorgs::Reorg;
-use futures::{Stream, StreamExt, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::ancestry::Ancestry;
 use crate::answer::Link;
 use crate::backoff::Backoff;
-use crate::block::Block;
-use crate::fetch::fetch;
+use crate::catch_up::BLOCKS_AHEAD_MAX;
+use crate::fetch::complete;
 use crate::finality::Finality;
+use crate::heads::{Announced, Heads};
 use crate::node::Nodes;
 use crate::reorg::Walk;
 use crate::status::{ChainState, ChainStatus, StatusBoard};
+use crate::stretch::Stretch;
 use crate::unknown_logs::UnknownLogs;
 use crate::{ChainSettings, IndexerError, Result};
 
-/// Blocks that are fetched ahead while behind: enough to hide a node's answer time, few enough for
-/// what public nodes allow at once.
-const BLOCKS_AHEAD_MAX: u32 = 16;
 /// Blocks until the node is asked for its head again, so that the status shows how far it is.
 const BLOCKS_PER_ROUND_MAX: u64 = 1_000;
 
@@ -55,7 +51,7 @@ enum Next {
 }
 
 /// How far a run of blocks came.
-enum Run {
+pub(crate) enum Run {
     /// All of them are stored.
     Complete,
     /// The node does not have the next one yet, or the shutdown has begun.
@@ -68,12 +64,63 @@ impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
-        let mut poll = interval(self.settings.poll_interval);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while shutdown.run_until_cancelled(poll.tick()).await.is_some() {
+        let mut heads = Heads::watch(&self.nodes);
+        let mut poll_at = Instant::now();
+        loop {
+            let announced = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                head = heads.next() => head,
+                () = tokio::time::sleep_until(poll_at) => None,
+            };
+            let was_announced = announced.is_some();
+            if let Some(announced) = announced
+                && self.take(&announced).await?
+            {
+                continue;
+            }
+            let before = self.ancestry.tip().cloned();
             while let Next::More = self.cycle().await? {}
+            if !was_announced && before.is_some() && before.as_ref() != self.ancestry.tip() {
+                heads.missed_one();
+            }
+            poll_at = Instant::now() + heads.poll_interval(self.settings.poll_interval);
         }
-        Ok(())
+    }
+
+    /// Stores a head that was announced, if it stands on the highest stored block: then its logs
+    /// are all that has to be asked for. Whether nothing is left to do; if not, a round finds out.
+    async fn take(&mut self, announced: &Announced) -> Result<bool> {
+        let Ok(link) = announced.header.link() else { return Ok(false) };
+        let tip = self.ancestry.tip();
+        if tip.is_some_and(|tip| *tip == link.name()) {
+            return Ok(true);
+        }
+        let nodes = Arc::clone(&self.nodes);
+        let (true, Some(node)) =
+            (tip.is_some_and(|tip| *tip == link.parent()), nodes.each().nth(announced.node))
+        else {
+            return Ok(false);
+        };
+        let (settings, number) = (Arc::clone(&self.settings), link.number.unsigned_abs());
+        let completing = complete(node, &settings, number, &announced.header);
+        let block = match self.shutdown.run_until_cancelled(completing).await {
+            None => return Ok(true),
+            Some(Err(error)) if error.stops_the_chain() => return Err(error),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "An announced head is asked for again");
+                return Ok(false);
+            }
+            Some(Ok(block)) => block,
+        };
+        let stretch = Stretch::of(block);
+        // Not interrupted. A store that fails is read again in a round.
+        let Ok(Some(rows)) = self.ancestry.append(&stretch).await else { return Ok(false) };
+        self.head = Some(number);
+        self.show(|status| status.head = Some(number));
+        self.stored(&stretch, rows);
+        self.recovered();
+        Ok(self.keep_finality(true).await.is_ok())
     }
 
     /// A round, and what its end means: a failure is waited out, unless it stops the chain.
@@ -101,40 +148,23 @@ impl Chain {
         let Some(link) = asked.transpose()? else { return Ok(Next::Wait) };
         let head = link.number.unsigned_abs();
         self.see_head(head, next);
-        let last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
+        let mut last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
         let run = if head < next {
             // A node that lags behind on our branch is waited for.
             let is_other = self.ancestry.contradicts(link).await?;
             if is_other { Run::Forked(link) } else { Run::Missing }
+        } else if let Some(reach) = self.reach_of_ranges(next, head).await? {
+            last = reach;
+            self.store_ranges(next, reach).await?
         } else {
             self.store_blocks(next, last, head).await?
         };
         if let Run::Forked(link) = run {
             return self.follow(link).await;
         }
-        self.keep_finality().await?;
-        let is_complete = matches!(run, Run::Complete);
-        Ok(if is_complete && last < head { Next::More } else { Next::Wait })
-    }
-
-    /// Stores the blocks from `first` to `last` in order; each once it is known to follow the one
-    /// before.
-    async fn store_blocks(&mut self, first: u64, last: u64, head: u64) -> Result<Run> {
-        let mut blocks = self.blocks(first, last, head);
-        let shutdown = self.shutdown.clone();
-        for number in first..=last {
-            let fetched = shutdown.run_until_cancelled(blocks.next()).await.flatten();
-            let Some(Some(block)) = fetched.transpose()? else {
-                tracing::trace!(chain = self.settings.name, number, "A block is not there yet");
-                return Ok(Run::Missing);
-            };
-            // Not interrupted: a transaction under way is finished.
-            let Some(rows) = self.ancestry.append(&block).await? else {
-                return Ok(Run::Forked(block.link));
-            };
-            self.stored(number, rows, &block);
-        }
-        Ok(Run::Complete)
+        let is_more = matches!(run, Run::Complete) && last < head;
+        self.keep_finality(!is_more).await?;
+        Ok(if is_more { Next::More } else { Next::Wait })
     }
 
     /// Takes back the stored blocks that are not on the branch of `link`. The next round goes on
@@ -154,9 +184,9 @@ impl Chain {
     }
 
     /// Now and then, remembers what is finalized, and shows it.
-    async fn keep_finality(&mut self) -> Result<()> {
+    async fn keep_finality(&mut self, is_at_head: bool) -> Result<()> {
         let Some(tip) = self.ancestry.tip().cloned() else { return Ok(()) };
-        if !self.finality.is_due() {
+        if !self.finality.is_due(is_at_head) {
             return Ok(());
         }
         let looking = self.finality.look(self.nodes.current(), &tip);
@@ -167,24 +197,6 @@ impl Chain {
         let finalized = self.ancestry.finalized().await?.map(i64::unsigned_abs);
         self.show(|status| status.finalized = finalized);
         Ok(())
-    }
-
-    /// The blocks in order, a few of them fetched ahead.
-    fn blocks(
-        &self,
-        first: u64,
-        last: u64,
-        head: u64,
-    ) -> impl Stream<Item = Result<Option<Block>>> + Unpin + use<> {
-        let (nodes, settings) = (Arc::clone(&self.nodes), Arc::clone(&self.settings));
-        stream::iter(first..=last)
-            .map(move |number| {
-                let (nodes, settings) = (Arc::clone(&nodes), Arc::clone(&settings));
-                let fetching = async move { fetch(&nodes, &settings, number, head).await };
-                AbortOnDropHandle::new(tokio::spawn(fetching))
-            })
-            .buffered(BLOCKS_AHEAD_MAX as usize)
-            .map(|fetched| fetched.unwrap_or_else(|error| resume_unwind(error.into_panic())))
     }
 
     /// Takes note of the node's head, `next` being the block to store next.
@@ -210,16 +222,17 @@ impl Chain {
         }
     }
 
-    fn stored(&mut self, number: u64, rows: u64, block: &Block) {
+    pub(crate) fn stored(&mut self, stretch: &Stretch, rows: u64) {
         let chain = self.settings.name.as_str();
-        tracing::trace!(chain, number, rows, "Stored a block");
-        self.unknown_logs.mention(chain, &block.unknown);
+        let number = stretch.tip.number.unsigned_abs();
+        tracing::trace!(chain, number, rows, "Stored up to a block");
+        self.unknown_logs.mention(chain, &stretch.unknown);
         self.backoff.reset();
         self.show(|status| {
             status.last_block = Some(number);
-            status.blocks_stored += 1;
+            status.blocks_stored += stretch.blocks();
             status.events_stored += rows;
-            status.logs_unknown += block.unknown.len() as u64;
+            status.logs_unknown += stretch.unknown.len() as u64;
         });
     }
 

@@ -58,6 +58,18 @@ pub enum IndexerError {
         /// Hash of the node's block above `fork`, 0x hex.
         found: String,
     },
+    /// Of a final block, another one is stored than the nodes have. Nothing of it was stored; ask
+    /// which of the two is on the chain.
+    #[error(
+        "chain {chain:?}: block {block} is stored with another hash, or on another parent, than \
+         the nodes have it"
+    )]
+    OtherBlock {
+        /// The chain.
+        chain: String,
+        /// The height.
+        block: i64,
+    },
     /// The store failed. The indexer reads how far it came and goes on from there.
     #[error("chain {chain:?}: {source}")]
     Store {
@@ -81,6 +93,7 @@ impl IndexerError {
             Self::Settings { .. }
             | Self::WrongChain { .. }
             | Self::BelowFinalized { .. }
+            | Self::OtherBlock { .. }
             | Self::Panicked { .. } => true,
             Self::Node { .. } | Self::Store { .. } => false,
         }

@@ -1,8 +1,11 @@
 //! One block from the node: its header by number, then its logs by its hash, so that the logs
 //! always belong to the header, whatever the chain does in between.
 
+use alloy_primitives::Address;
+
+use crate::answer::{NodeHeader, NodeLog};
 use crate::block::{Block, block};
-use crate::node::Nodes;
+use crate::node::{Node, Nodes};
 use crate::{ChainSettings, Result};
 
 /// Behind one URL there may be many nodes, of which some are this many blocks behind the others. A
@@ -25,12 +28,50 @@ pub(crate) async fn fetch(
         let problem = format!("it does not have block {number}, and its head is at {head}");
         return Err(node.distrust(&problem));
     };
+    complete(node, settings, number, &header).await.map(Some)
+}
+
+/// Adds the logs to a header that was asked for by `number`, or announced.
+pub(crate) async fn complete(
+    node: Node<'_>,
+    settings: &ChainSettings,
+    number: u64,
+    header: &NodeHeader,
+) -> Result<Block> {
     let addresses = settings.registries.addresses();
-    let logs = if header.may_have_logs_of(&addresses) {
-        node.logs(header.hash, &addresses).await?
-    } else {
-        Vec::new()
-    };
-    let fetched = block(settings, number, &header, &logs);
-    fetched.map(Some).map_err(|problem| node.distrust(&problem))
+    let mut logs = Vec::new();
+    if header.may_have_logs_of(&addresses) {
+        logs = node.logs(header.hash, &addresses).await?;
+        if logs.is_empty() && may_leave_out(node, header, &addresses).await? {
+            let problem = format!("it leaves out the logs of block {number}");
+            return Err(node.distrust(&problem));
+        }
+    }
+    block(settings, number, header, &logs).map_err(|problem| node.distrust(&problem))
+}
+
+/// Whether a node that gave no log of a block may have left some out: its bloom filter claims one,
+/// and neither all logs of the block nor another answer explain that as chance.
+pub(crate) async fn may_leave_out(
+    node: Node<'_>,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<bool> {
+    if !header.claims_logs_of(addresses) {
+        return Ok(false);
+    }
+    if header.is_telling()
+        && let Some(all) = node.all_logs(header.hash).await?
+    {
+        let ours = |log: &NodeLog| addresses.contains(&log.address);
+        return Ok(!header.is_made_of(&all) || all.iter().any(ours));
+    }
+    // A full filter claims everything: asked again, elsewhere if there is an elsewhere.
+    let other = node.another().unwrap_or(node);
+    match other.logs(header.hash, addresses).await {
+        Ok(logs) => Ok(!logs.is_empty()),
+        // The other one does not know; its failure was noted.
+        Err(error) if error.stops_the_chain() => Err(error),
+        Err(_) => Ok(false),
+    }
 }

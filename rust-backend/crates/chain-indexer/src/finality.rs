@@ -19,6 +19,7 @@ const DEPTH_DEFAULT: u64 = 64;
 pub(crate) struct Finality {
     /// What the operator says.
     depth: Option<u64>,
+    began_at: Instant,
     looked_at: Option<Instant>,
     /// Whether a node has ever said what is finalized: then it is not guessed where one is silent.
     nodes_say: bool,
@@ -35,16 +36,34 @@ pub(crate) struct Finalized {
 impl Finality {
     /// Of a chain with the operator's depth, in blocks.
     pub(crate) fn new(depth: Option<u64>) -> Self {
-        Self { depth, looked_at: None, nodes_say: false }
+        Self { depth, began_at: Instant::now(), looked_at: None, nodes_say: false }
     }
 
-    /// Whether it is time to look. The next time comes after this one, however it ends.
-    pub(crate) fn is_due(&mut self) -> bool {
-        let due = self.looked_at.is_none_or(|before| before.elapsed() >= LOOKED_AT_EVERY);
+    /// Whether it is time to look: for the first time where the head is reached, or that takes
+    /// long. The next time comes after this one, however it ends.
+    pub(crate) fn is_due(&mut self, is_at_head: bool) -> bool {
+        let due = match self.looked_at {
+            None if is_at_head => true,
+            before => before.unwrap_or(self.began_at).elapsed() >= LOOKED_AT_EVERY,
+        };
         if due {
             self.looked_at = Some(Instant::now());
         }
         due
+    }
+
+    /// The height up to which the node's branch is final, with `head` the highest block; `None`:
+    /// nothing is. What is that low is fetched in ranges.
+    pub(crate) async fn reach(&mut self, node: Node<'_>, head: u64) -> Result<Option<u64>> {
+        if let Some(depth) = self.depth {
+            return Ok(head.checked_sub(depth.max(DEPTH_DEFAULT)));
+        }
+        if let Some(header) = node.finalized().await? {
+            let link = header.link().map_err(|problem| node.distrust(&problem))?;
+            self.nodes_say = true;
+            return Ok(Some(link.number.unsigned_abs().min(head)));
+        }
+        Ok(if self.nodes_say { None } else { head.checked_sub(DEPTH_DEFAULT) })
     }
 
     /// The highest block that is final, with `tip` the highest stored one.
@@ -90,9 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn it_is_looked_at_at_once_and_then_now_and_then() {
+    fn it_is_looked_at_once_the_head_is_reached_and_then_now_and_then() {
         let mut finality = Finality::new(None);
-        assert!(finality.is_due());
-        assert!(!finality.is_due());
+        assert!(!finality.is_due(false));
+        assert!(finality.is_due(true));
+        assert!(!finality.is_due(true));
     }
 }

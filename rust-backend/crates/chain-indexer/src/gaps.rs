@@ -1,7 +1,8 @@
 //! Whether what is stored of a chain is complete: proved from the store alone, and on demand
 //! against a node; and mended, if wanted.
 //!
-//! - The ancestry has no gap: each block's parent is the one below it (`ancestry`).
+//! - No block was left out: `covered_ranges` join, and each stored block's parent is the one below
+//!   it (`ancestry`).
 //! - The agents have none: the identity registry counts them up from 0.
 //! - Against the chain (`logs`): each log that a node has of these blocks is a valid row, by block
 //!   hash and place; asked of the second node, where there is one, since the first was believed

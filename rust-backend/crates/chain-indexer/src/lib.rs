@@ -3,17 +3,26 @@
 //! # A block's way
 //!
 //! Each chain has a task of its own ([`Indexer`] looks after them), whose loop in `chain` is: wait
-//! for the poll → ask the node for its head → fetch and store the blocks that are missing → repeat.
+//! for a head that a node announces, or for the next poll → fetch and store what is missing →
+//! repeat.
 //!
-//! 1. `node` asks one of the chain's nodes over HTTP (JSON-RPC), through `transport`. A node that
-//!    fails makes it the next one's turn. Each node is asked for its chain id before anything else.
-//! 2. `fetch` takes the header by number and then the logs **by the header's hash**, so that logs
-//!    always belong to the block they are stored with; where the header's bloom filter excludes the
-//!    registries, it does not ask. While behind, a few blocks are fetched ahead.
-//! 3. `block` checks what the node answered and makes rows of it: `decode` reads what the log says.
+//! 1. `node` asks one of the chain's nodes in JSON-RPC (`rpc`), by HTTP (`transport`) or websocket
+//!    (`ws`). A node that fails is avoided for a while, one that is asked too fast is waited for
+//!    (`favour`, `pace`). Each is asked for its chain id before anything else.
+//! 2. At the head, `heads` brings announced headers, and only the logs are asked for. Otherwise
+//!    `fetch` takes the header by number and then the logs **by the header's hash**, so that logs
+//!    always belong to the block they are stored with; where the header's bloom filter excludes
+//!    the registries, it does not ask, and where it claims one that is not there, it asks again.
+//! 3. Far below the head, where blocks are final, `ranges` fetches the logs of many blocks at once,
+//!    and headers only of those that have any (`range`); `width` finds how many a node gives.
+//! 4. `block` checks what the node answered and makes rows of it: `decode` reads what the log says.
 //!    A log that no decoder reads is stored as it came, as `unknown`.
-//! 4. `ancestry` puts the block on top of the stored ones if its parent hash is theirs, and commits
-//!    block, events and checkpoint in **one transaction**, in the blocks' order.
+//! 5. `ancestry` puts a `stretch` of blocks on top of the stored ones if its parent hash is theirs,
+//!    and commits blocks, events, what is covered and the checkpoint in **one transaction**, in the
+//!    blocks' order: at the head one block, while catching up as many as are there.
+//!
+//! [`Backfill`] fills in what lies below the first stored block, by the same ranges, beside the
+//! indexer and without touching the checkpoint.
 //!
 //! # When the chain changes its mind
 //!
@@ -51,34 +60,47 @@
 //!   once when it ends.
 //! - **URLs stay secret.** Their paths often are keys: errors and logs show key and host only.
 //!
-//! What is trusted: that a node's logs of a block are all there. A node that leaves some out of an
-//! answer, or out of a bloom filter that is not empty, cannot be told from one that has no more.
+//! What is trusted: that a node's logs of a block or a range are all there. A node that leaves out
+//! some of several, or of a block whose header is not asked for, cannot be told from one that has
+//! no more. And that what several nodes behind one URL say of final blocks is of one chain.
 //!
 //! Here is no judging and no trigger: that begins with the rows.
 
 mod ancestry;
 mod answer;
 mod audit;
+mod backfill;
 mod backoff;
 mod block;
+mod catch_up;
 mod chain;
 mod check;
 mod decode;
 mod error;
+mod favour;
 mod fetch;
 mod finality;
 mod gaps;
+mod heads;
 mod indexer;
 mod measures;
 mod node;
+mod pace;
+mod range;
+mod ranges;
 mod reorg;
+mod rpc;
 mod run;
 mod settings;
 mod status;
+mod stretch;
 mod transport;
 mod unknown_logs;
+mod width;
+mod ws;
 
 pub use audit::Auditor;
+pub use backfill::{Backfill, BackfillProgress};
 pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
 pub use gaps::{Gap, GapCheck, GapReport};

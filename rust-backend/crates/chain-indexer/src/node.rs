@@ -1,47 +1,60 @@
 //! A chain's nodes: the questions that the indexer asks, and which node is asked.
 //!
-//! JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
+//! The first node of the settings is asked that is not avoided. A node that fails is avoided for a
+//! while, the longer the more often it fails; one that is asked too fast is waited for, if no other
+//! is free. JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
-use std::borrow::Cow;
-use std::error::Error;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use alloy_json_rpc::RpcSend;
 use alloy_primitives::{Address, B256, U64};
-use alloy_provider::{Provider, RootProvider};
-use alloy_rpc_client::RpcClient;
-use alloy_rpc_types_eth::Filter;
-use alloy_transport::{TransportError, TransportResult};
 use event_engine::event::ChainId;
+use futures::future::join_all;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use service::escape::escape;
+use tokio::time::Instant;
 
 use crate::answer::{Link, NodeHeader, NodeLog};
-use crate::transport::HttpTransport;
+use crate::favour::Favour;
+use crate::pace::Pace;
+use crate::rpc::{Call, Failure, PROBLEM_CHARACTERS_MAX, Rpc, read};
+use crate::transport::Http;
+use crate::width::Width;
+use crate::ws::{Announcements, Ws};
 use crate::{ChainSettings, IndexerError, Result};
 
-/// A question that is not answered within this time has failed: longer than a node takes for the
-/// logs of one full block, shorter than an operator's patience.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Characters of a node's error that are passed on: it is somebody else's text.
-const PROBLEM_CHARACTERS_MAX: usize = 300;
+/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
+/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
+/// events. The blocks that are fetched ahead are each bounded by it.
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Questions in one batch, until a node wants fewer.
+const BATCH_MAX: usize = 32;
+/// Questions under way at once where a node takes no batches.
+const ONE_BY_ONE_MAX: usize = 4;
+/// How often a question is asked again of a node that is asked too fast, before it counts as one
+/// that fails.
+const LIMITED_TIMES_MAX: u32 = 5;
 
 /// The nodes of a chain, of which one is asked at a time.
 pub(crate) struct Nodes {
     chain: String,
     id: ChainId,
     endpoints: Vec<Endpoint>,
-    /// Counts up at each failure; the remainder is the endpoint to ask.
-    turn: AtomicUsize,
+    pace: Pace,
 }
 
 struct Endpoint {
     /// Its key in the settings, and the URL without its secrets.
     label: String,
-    provider: RootProvider,
+    rpc: Rpc,
     /// Whether it said the right chain id since it last failed.
     verified: AtomicBool,
+    favour: Favour,
+    /// Blocks that it gives the logs of at once.
+    width: Width,
+    /// Questions that it takes at once.
+    batch_max: AtomicUsize,
 }
 
 impl Nodes {
@@ -52,32 +65,42 @@ impl Nodes {
             service::http::client_builder().build().map_err(|error| IndexerError::Node {
                 chain: settings.name.clone(),
                 node: "rpc_urls".to_owned(),
-                problem: describe(&error),
+                problem: escape(&error.to_string(), PROBLEM_CHARACTERS_MAX).to_string(),
             })?;
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
-            let transport = HttpTransport::new(client.clone(), url.expose().clone());
+            let exposed = url.expose().clone();
+            let rpc = match exposed.scheme() {
+                "ws" | "wss" => Rpc::Ws(Ws::new(exposed)),
+                _ => Rpc::Http(Http::new(client.clone(), exposed)),
+            };
             Endpoint {
                 label: format!("rpc_urls[{index}] ({url})"),
-                provider: RootProvider::new(RpcClient::new(transport, false)),
+                rpc,
                 verified: AtomicBool::new(false),
+                favour: Favour::new(),
+                width: Width::new(),
+                batch_max: AtomicUsize::new(BATCH_MAX),
             }
         });
         Ok(Self {
             chain: settings.name.clone(),
             id: settings.id,
             endpoints: endpoints.collect(),
-            turn: AtomicUsize::new(0),
+            pace: Pace::new(settings.requests_per_second),
         })
     }
 
-    /// The node whose turn it is.
+    /// The node that is asked now: the first that is not avoided, or else the one that is avoided
+    /// for the shortest time.
     pub(crate) fn current(&self) -> Node<'_> {
-        Node { nodes: self, turn: self.turn.load(Ordering::Relaxed) }
+        let now = Instant::now();
+        let by_patience = self.each().min_by_key(|node| node.endpoint().favour.avoided_until(now));
+        by_patience.unwrap_or(Node { nodes: self, index: 0 })
     }
 
     /// Each of the nodes, in the order of the settings.
     pub(crate) fn each(&self) -> impl Iterator<Item = Node<'_>> {
-        (0..self.endpoints.len()).map(|turn| Node { nodes: self, turn })
+        (0..self.endpoints.len()).map(|index| Node { nodes: self, index })
     }
 }
 
@@ -85,48 +108,141 @@ impl Nodes {
 const BY_NUMBER: &str = "eth_getBlockByNumber";
 const BY_HASH: &str = "eth_getBlockByHash";
 
-/// One of a chain's nodes. When it fails, it is the next one's turn.
+/// One of a chain's nodes. When it fails, another one is asked for a while.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'n> {
     nodes: &'n Nodes,
-    turn: usize,
+    index: usize,
 }
 
 impl<'n> Node<'n> {
     /// The newest block.
     pub(crate) async fn head(self) -> Result<Link> {
-        let head: Option<NodeHeader> =
-            self.ask(async |provider| header(provider, BY_NUMBER, "latest").await).await?;
+        let head: Option<NodeHeader> = self.ask(&header(BY_NUMBER, "latest")).await?;
         let head = head.ok_or_else(|| self.distrust("it has no latest block"))?;
         head.link().map_err(|problem| self.distrust(&problem))
     }
 
     /// The header of block `number`; `None` where the node does not have it (yet).
     pub(crate) async fn header(self, number: u64) -> Result<Option<NodeHeader>> {
-        self.ask(async |provider| header(provider, BY_NUMBER, U64::from(number)).await).await
+        self.ask(&header_call(number)).await
     }
 
     /// The header with that hash; `None` where the node does not have it.
     pub(crate) async fn header_of(self, block: B256) -> Result<Option<NodeHeader>> {
-        self.ask(async |provider| header(provider, BY_HASH, block).await).await
+        self.ask(&header(BY_HASH, block)).await
     }
 
     /// The highest finalized block; `None` where the node does not say.
     pub(crate) async fn finalized(self) -> Result<Option<NodeHeader>> {
-        self.ask(async |provider| match header(provider, BY_NUMBER, "finalized").await {
-            Err(error) if is_refusal(&error) => Ok(None),
-            answer => answer,
-        })
-        .await
+        match self.try_to_ask(&header(BY_NUMBER, "finalized"), ANSWER_BYTES_MAX).await? {
+            Ok(raw) => answer(self, &raw),
+            Err(Failure::Refused(_)) => Ok(None),
+            Err(failure) => Err(self.fault(failure.into_problem())),
+        }
     }
 
     /// The logs that `addresses` emitted in the block with that hash (EIP-234: in no other block).
     pub(crate) async fn logs(self, block: B256, addresses: &[Address]) -> Result<Vec<NodeLog>> {
-        let filter = Filter::new().at_block_hash(block).address(addresses.to_vec());
-        self.ask(async |provider| {
-            provider.raw_request(Cow::Borrowed("eth_getLogs"), (&filter,)).await
-        })
-        .await
+        self.ask(&logs(&json!({"blockHash": block, "address": addresses}))).await
+    }
+
+    /// All logs of that block; `None` where the node does not give them.
+    pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
+        let call = logs(&json!({"blockHash": block}));
+        match self.try_to_ask(&call, ANSWER_BYTES_MAX).await? {
+            Ok(raw) => answer(self, &raw).map(Some),
+            Err(_refusal) => Ok(None),
+        }
+    }
+
+    /// Several questions; where the node takes no batches, one by one. The inner failure is a
+    /// refusal: the node works, and does not answer one of these.
+    pub(crate) async fn ask_together(
+        self,
+        calls: &[Call],
+        bytes_max: usize,
+    ) -> Result<Result<Vec<Box<RawValue>>, Failure>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        while answers.len() < calls.len() {
+            let most = self.endpoint().batch_max.load(Ordering::Relaxed);
+            let left = &calls[answers.len()..];
+            let some = &left[..left.len().min(most)];
+            if most <= 1 {
+                return self.one_by_one(calls, bytes_max).await;
+            }
+            match self.patiently(some, bytes_max).await? {
+                Ok(Ok(some)) => answers.extend(some),
+                Ok(Err(refusal)) | Err(refusal @ Failure::TooMuch(_)) => return Ok(Err(refusal)),
+                Err(_) => match self.one_by_one(some, bytes_max).await? {
+                    Ok(some_answers) => {
+                        // So it was the batch that it did not like.
+                        let fewer = some.len() / 2;
+                        self.endpoint().batch_max.fetch_min(fewer, Ordering::Relaxed);
+                        answers.extend(some_answers);
+                    }
+                    Err(refusal) => return Ok(Err(refusal)),
+                },
+            }
+        }
+        Ok(Ok(answers))
+    }
+
+    async fn one_by_one(
+        self,
+        calls: &[Call],
+        bytes_max: usize,
+    ) -> Result<Result<Vec<Box<RawValue>>, Failure>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        for some in calls.chunks(ONE_BY_ONE_MAX) {
+            let asked = some.iter().map(|call| self.try_to_ask(call, bytes_max));
+            for answer in join_all(asked).await {
+                match answer? {
+                    Ok(answer) => answers.push(answer),
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+        }
+        Ok(Ok(answers))
+    }
+
+    /// The heads that it announces; `None` where it is not asked by websocket.
+    pub(crate) async fn announcements(self) -> Option<Result<Announcements>> {
+        let Rpc::Ws(ws) = &self.endpoint().rpc else { return None };
+        if let Err(error) = self.verify().await {
+            return Some(Err(error));
+        }
+        Some(ws.announcements().await.map_err(|failure| match failure {
+            // It works, and does not announce.
+            Failure::Refused(problem) => self.error(problem),
+            failure => self.fault(failure.into_problem()),
+        }))
+    }
+
+    /// Gives up the connection on which it announces heads.
+    pub(crate) async fn hang_up(self) {
+        if let Rpc::Ws(ws) = &self.endpoint().rpc {
+            ws.hang_up().await;
+        }
+    }
+
+    /// Whether it is asked by websocket.
+    pub(crate) fn announces(self) -> bool {
+        matches!(self.endpoint().rpc, Rpc::Ws(_))
+    }
+
+    /// Blocks that it gives the logs of at once.
+    pub(crate) fn width(self) -> &'n Width {
+        &self.endpoint().width
+    }
+
+    /// Another node that is not avoided, if there is one.
+    pub(crate) fn another(self) -> Option<Self> {
+        let now = Instant::now();
+        let free = |node: &Self| {
+            node.index != self.index && node.endpoint().favour.avoided_until(now).is_none()
+        };
+        self.nodes.each().find(free)
     }
 
     /// Says that what the node answered makes no sense.
@@ -139,13 +255,62 @@ impl<'n> Node<'n> {
         &self.endpoint().label
     }
 
-    async fn ask<T>(
+    async fn ask<T: DeserializeOwned>(self, call: &Call) -> Result<T> {
+        match self.try_to_ask(call, ANSWER_BYTES_MAX).await? {
+            Ok(raw) => answer(self, &raw),
+            Err(refusal) => Err(self.fault(refusal.into_problem())),
+        }
+    }
+
+    /// Asks one question; the inner failure is a refusal.
+    async fn try_to_ask(
         self,
-        question: impl AsyncFnOnce(&RootProvider) -> TransportResult<T>,
-    ) -> Result<T> {
+        call: &Call,
+        bytes_max: usize,
+    ) -> Result<Result<Box<RawValue>, Failure>> {
+        let answered = self.patiently(std::slice::from_ref(call), bytes_max).await?;
+        let one = answered.map(|all| all.map(|mut all| all.swap_remove(0)));
+        Ok(one.unwrap_or_else(Err))
+    }
+
+    /// Asks under the chain's own limit, and again where the node's is exceeded. The failures are
+    /// refusals: the outer one of the whole, the inner one of a question.
+    async fn patiently(
+        self,
+        calls: &[Call],
+        bytes_max: usize,
+    ) -> Result<Result<Result<Vec<Box<RawValue>>, Failure>, Failure>> {
         self.verify().await?;
-        let answer = within_timeout(question(&self.endpoint().provider)).await;
-        answer.map_err(|problem| self.fault(problem))
+        let mut limited = 0;
+        loop {
+            self.wait_for_its_turn(calls.len()).await;
+            let asked = self.endpoint().rpc.ask(calls, bytes_max).await;
+            let answered = asked.map(|all| all.into_iter().collect::<Result<Vec<_>, _>>());
+            match answered {
+                Ok(Err(Failure::Limited { problem, retry_after }))
+                | Err(Failure::Limited { problem, retry_after }) => {
+                    limited += 1;
+                    self.endpoint().favour.limited(Instant::now(), retry_after);
+                    if limited >= LIMITED_TIMES_MAX || self.another().is_some() {
+                        return Err(self.fault(problem));
+                    }
+                }
+                Ok(Err(Failure::Broken(problem))) | Err(Failure::Broken(problem)) => {
+                    return Err(self.fault(problem));
+                }
+                answered => {
+                    if matches!(answered, Ok(Ok(_))) {
+                        self.endpoint().favour.worked(Instant::now());
+                    }
+                    return Ok(answered);
+                }
+            }
+        }
+    }
+
+    async fn wait_for_its_turn(self, questions: usize) {
+        self.endpoint().favour.when_not_limited().await;
+        self.nodes.pace.turn(questions).await;
     }
 
     /// Asks for the chain id where it has not been asked since the last failure: what answers under
@@ -155,8 +320,17 @@ impl<'n> Node<'n> {
         if endpoint.verified.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let answer = within_timeout(endpoint.provider.get_chain_id()).await;
-        let found = answer.map_err(|problem| self.fault(problem))?;
+        self.wait_for_its_turn(1).await;
+        let call = Call { method: "eth_chainId", params: json!([]) };
+        let found = match endpoint.rpc.ask_one::<U64>(&call, ANSWER_BYTES_MAX).await {
+            Ok(found) => found.to::<u64>(),
+            Err(failure) => {
+                if let Failure::Limited { retry_after, .. } = failure {
+                    endpoint.favour.limited(Instant::now(), retry_after);
+                }
+                return Err(self.fault(failure.into_problem()));
+            }
+        };
         if i64::try_from(found) != Ok(self.nodes.id.0) {
             return Err(IndexerError::WrongChain {
                 chain: self.nodes.chain.clone(),
@@ -170,59 +344,43 @@ impl<'n> Node<'n> {
     }
 
     fn endpoint(self) -> &'n Endpoint {
-        &self.nodes.endpoints[self.turn % self.nodes.endpoints.len()]
+        &self.nodes.endpoints[self.index]
     }
 
-    /// A failure of this node. Of many questions that fail together, one passes the turn on.
+    /// A failure of this node: it is avoided for a while.
     fn fault(self, problem: String) -> IndexerError {
         let endpoint = self.endpoint();
         endpoint.verified.store(false, Ordering::Relaxed);
-        let next = self.turn.wrapping_add(1);
-        let turn = &self.nodes.turn;
-        let _ = turn.compare_exchange(self.turn, next, Ordering::Relaxed, Ordering::Relaxed);
-        let (chain, node) = (self.nodes.chain.clone(), endpoint.label.clone());
+        endpoint.favour.failed(Instant::now());
+        self.error(problem)
+    }
+
+    fn error(self, problem: String) -> IndexerError {
+        let (chain, node) = (self.nodes.chain.clone(), self.endpoint().label.clone());
         IndexerError::Node { chain, node, problem }
     }
 }
 
-async fn header(
-    provider: &RootProvider,
-    method: &'static str,
-    block: impl RpcSend,
-) -> TransportResult<Option<NodeHeader>> {
-    provider.raw_request(Cow::Borrowed(method), (block, false)).await
+/// The question for the header of block `number`.
+pub(crate) fn header_call(number: u64) -> Call {
+    header(BY_NUMBER, U64::from(number))
 }
 
-/// Whether a node that works does not know what it was asked for. Nodes differ in how they say so.
-fn is_refusal(error: &TransportError) -> bool {
-    match error {
-        TransportError::Transport(kind) => kind
-            .as_http_error()
-            .is_some_and(|http| (400..500).contains(&http.status) && !http.is_rate_limit_err()),
-        _ => true,
-    }
+/// The question for the logs that `addresses` emitted from block `first` to `last`.
+pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> Call {
+    let (first, last) = (U64::from(first), U64::from(last));
+    logs(&json!({"fromBlock": first, "toBlock": last, "address": addresses}))
 }
 
-async fn within_timeout<T>(
-    question: impl Future<Output = TransportResult<T>>,
-) -> Result<T, String> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, question).await {
-        Ok(answer) => answer.map_err(|error: TransportError| describe(&error)),
-        Err(_elapsed) => Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
-    }
+/// Reads one of several answers.
+pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Result<T> {
+    read(raw).map_err(|failure| node.fault(failure.into_problem()))
 }
 
-/// An error with its causes, fit for a log.
-fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text.push_str(": ");
-            text.push_str(&inner);
-        }
-        cause = error.source();
-    }
-    escape(&text, PROBLEM_CHARACTERS_MAX).to_string()
+fn header(method: &'static str, block: impl serde::Serialize) -> Call {
+    Call { method, params: json!([block, false]) }
+}
+
+fn logs(filter: &Value) -> Call {
+    Call { method: "eth_getLogs", params: json!([filter]) }
 }

@@ -1,5 +1,6 @@
 //! What the operator says of a chain.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -16,7 +17,8 @@ pub struct ChainSettings {
     pub name: String,
     /// Its id (EIP-155); each of its nodes is asked whether it agrees.
     pub id: ChainId,
-    /// JSON-RPC over HTTP(S). The first is asked until it fails, then the next, in a circle.
+    /// JSON-RPC over HTTP(S) or websockets. The first is asked that has not failed lately; those by
+    /// websocket also announce heads.
     pub rpc_urls: Vec<Endpoint>,
     /// Whose logs are stored.
     pub registries: Registries,
@@ -32,6 +34,8 @@ pub struct ChainSettings {
     pub owner: Owner,
     /// Whether it is indexed at all.
     pub indexed: bool,
+    /// Questions a second to all nodes together, each of a batch counted. `None`: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
 }
 
 /// The addresses of a chain's registries. A chain need not have all three.
@@ -118,6 +122,7 @@ impl ChainSettings {
             finality_depth: chain.finality_depth,
             owner: chain.owner,
             indexed: chain.indexed,
+            requests_per_second: chain.requests_per_second,
         })
     }
 

@@ -1,73 +1,117 @@
-//! JSON-RPC over HTTP for alloy, with what its own transport lacks: a limit on the answer's length,
-//! and errors that do not show the URL, whose path often is a key.
+//! JSON-RPC over HTTP.
 
-use std::task::{Context, Poll};
+use std::error::Error;
+use std::time::Duration;
 
-use alloy_json_rpc::{RequestPacket, ResponsePacket};
-use alloy_transport::{TransportError, TransportErrorKind, TransportFut, TransportResult};
 use reqwest::Response;
-use tower_service::Service;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use url::Url;
 
-/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
-/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
-/// events. The blocks that are fetched ahead are each bounded by it.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+use crate::rpc::{Call, Failure, Reply, Sent};
+
 /// Bytes of an answer that is an HTTP error: enough to say what is wrong.
 const ERROR_BYTES_MAX: usize = 4 << 10;
 
 /// A node's endpoint.
-#[derive(Clone)]
-pub(crate) struct HttpTransport {
+pub(crate) struct Http {
     client: reqwest::Client,
     url: Url,
 }
 
-impl HttpTransport {
+impl Http {
     pub(crate) fn new(client: reqwest::Client, url: Url) -> Self {
         Self { client, url }
     }
 
-    async fn ask(self, request: RequestPacket) -> TransportResult<ResponsePacket> {
-        let sent = self.client.post(self.url).json(&request).send().await;
-        let response = sent.map_err(without_url)?;
+    pub(crate) async fn ask(
+        &self,
+        call: &Call,
+        bytes_max: usize,
+    ) -> Result<Box<RawValue>, Failure> {
+        let body = self.post(&Sent::new(1, call), bytes_max).await?;
+        let reply = Reply::parse(&body)?;
+        // Who cannot read a question may answer it without its id.
+        if !reply.id.is_null() && reply.id != 1 {
+            return Err(Failure::broken("it answered another question"));
+        }
+        reply.outcome()
+    }
+
+    /// A batch. A node that refuses batches answers with one error, which is that of all.
+    pub(crate) async fn ask_together(
+        &self,
+        calls: &[Call],
+        bytes_max: usize,
+    ) -> Result<Vec<Result<Box<RawValue>, Failure>>, Failure> {
+        let sent: Vec<_> = (1..).zip(calls).map(|(id, call)| Sent::new(id, call)).collect();
+        let body = self.post(&sent, bytes_max).await?;
+        let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        if !is_list {
+            Reply::parse(&body)?.outcome()?;
+            return Err(Failure::Refused("it answered a batch with one answer".to_owned()));
+        }
+        let replies: Vec<Reply> =
+            serde_json::from_slice(&body).map_err(|error| Failure::broken(&error.to_string()))?;
+        // In whatever order they come.
+        let mut answers: Vec<_> = calls.iter().map(|_| None).collect();
+        for reply in replies {
+            let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
+            match place.and_then(|place| answers.get_mut(place)) {
+                Some(answer @ None) => *answer = Some(reply.outcome()),
+                _ => return Err(Failure::broken("it answered what was not asked")),
+            }
+        }
+        let all: Option<Vec<_>> = answers.into_iter().collect();
+        all.ok_or_else(|| Failure::broken("it left a question of a batch unanswered"))
+    }
+
+    async fn post(&self, question: &impl Serialize, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+        let question = serde_json::to_vec(question).map_err(|error| describe(&error))?;
+        let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
+        let response = request.body(question).send().await.map_err(without_url)?;
         let status = response.status();
         if !status.is_success() {
+            let retry_after = retry_after(response.headers());
             let body = read(response, ERROR_BYTES_MAX).await.unwrap_or_default();
-            let text = String::from_utf8_lossy(&body).into_owned();
-            return Err(TransportErrorKind::http_error(status.as_u16(), text));
+            return Err(Failure::of_status(status.as_u16(), retry_after, &body));
         }
-        let body = read(response, ANSWER_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(TransportErrorKind::custom)
+        read(response, bytes_max).await
     }
 }
 
-async fn read(mut response: Response, bytes_max: usize) -> TransportResult<Vec<u8>> {
+/// In seconds; the other form, a date, asks for a clock that agrees.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(without_url)? {
         if body.len() + part.len() > bytes_max {
-            let problem = format!("the answer is longer than {bytes_max} bytes");
-            return Err(TransportErrorKind::custom_str(&problem));
+            return Err(Failure::TooMuch(format!("the answer is longer than {bytes_max} bytes")));
         }
         body.extend_from_slice(&part);
     }
     Ok(body)
 }
 
-fn without_url(error: reqwest::Error) -> TransportError {
-    TransportErrorKind::custom(error.without_url())
+fn without_url(error: reqwest::Error) -> Failure {
+    describe(&error.without_url())
 }
 
-impl Service<RequestPacket> for HttpTransport {
-    type Response = ResponsePacket;
-    type Error = TransportError;
-    type Future = TransportFut<'static>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
+/// An error with its causes.
+fn describe(error: &dyn Error) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        if !text.contains(&inner) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
+        cause = error.source();
     }
-
-    fn call(&mut self, request: RequestPacket) -> Self::Future {
-        Box::pin(self.clone().ask(request))
-    }
+    Failure::broken(&text)
 }

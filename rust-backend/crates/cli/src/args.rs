@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// How the database rings for new events: for every row, only for sleepers, or never.
     #[command(subcommand)]
     Notifications(Notifications),
+    /// Fill in a chain's history, below what is stored.
+    Backfill(Backfill),
     /// How far each chain is, what the jobs do, what holds things back.
     Status,
     Bench(bench::Options),
@@ -100,6 +102,28 @@ pub(crate) struct Doctor {
     /// Fetch and store what is missing.
     #[arg(long, requires = "chain")]
     pub(crate) mend: bool,
+}
+
+/// Fill in a chain's history, below what is stored.
+///
+/// It reads every block of the range whose logs are not stored yet, up to the last final block and
+/// the highest stored one, beside an indexer that runs; what comes above is the indexer's. Events
+/// feed the state of triggers, and fire those whose `since` reaches back to them. Ctrl-C keeps what
+/// is committed; the same command goes on from there.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  agentauri backfill --chain sepolia                 \
+    from its start_block on\n  agentauri backfill --chain sepolia --from 7000000\n  \
+    agentauri backfill --chain 11155111 --from 7000000 --to 7500000 --json")]
+pub(crate) struct Backfill {
+    /// The chain: its name in the configuration, or its id.
+    #[arg(long)]
+    pub(crate) chain: String,
+    /// The first block [default: the chain's `start_block`].
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: Option<u64>,
+    /// The last block [default: as high as the history goes].
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) to: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,8 @@ use service::logs::{self, Destination};
 
 use crate::args::{Args, Command, Doctor};
 use crate::{
-    bench, demo, doctor, doctor_chain, events, jobs, notifications, output, parts, status, triggers,
+    backfill, bench, demo, doctor, doctor_chain, events, jobs, notifications, output, parts,
+    status, triggers,
 };
 
 /// Connections of a command that only looks.
@@ -43,6 +44,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Notifications(command) => {
             notifications::notifications(command, &migrated(&settings).await?, args.json).await
         }
+        Command::Backfill(options) => backfill::backfill(&settings, options, args.json).await,
         Command::Status => status::status(&migrated(&settings).await?, args.json).await,
         Command::Bench(options) => bench::bench(options, args.json).await,
         Command::BenchPart(part) => part.run(&settings).await,

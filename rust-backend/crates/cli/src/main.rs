@@ -4,6 +4,7 @@
 //! here: the commands put the other crates' parts together and print what they say.
 
 mod args;
+mod backfill;
 mod bench;
 mod chains;
 mod conditions;

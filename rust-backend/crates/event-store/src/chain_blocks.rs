@@ -54,19 +54,132 @@ pub async fn downwards(
     Ok(blocks)
 }
 
-/// Adds a block. A height that is stored already is an error: somebody else indexes the chain, or a
+/// The lowest stored block of the chain; `None` before the first.
+pub async fn lowest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
+         WHERE chain_id = $1 ORDER BY block_number LIMIT 1",
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(block)
+}
+
+/// The stored block of that height.
+pub async fn at(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    number: i64,
+) -> Result<Option<ChainBlock>> {
+    let row = sqlx::query!(
+        r#"SELECT block_hash, parent_hash, "timestamp" FROM chain_blocks
+           WHERE chain_id = $1 AND block_number = $2"#,
+        chain_id.0,
+        number,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| ChainBlock {
+        chain_id,
+        block_number: number,
+        block_hash: row.block_hash,
+        parent_hash: row.parent_hash,
+        timestamp: row.timestamp,
+    }))
+}
+
+/// Height of the highest stored block, for whoever is about to store the first: nobody else does
+/// until the transaction has ended.
+pub async fn highest_for_the_first(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+) -> Result<Option<i64>> {
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(
+             hashtextextended('agentauri first block of ' || $1::bigint, 0))",
+        chain_id.0,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let highest = sqlx::query_scalar!(
+        "SELECT max(block_number) FROM chain_blocks WHERE chain_id = $1",
+        chain_id.0,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(highest)
+}
+
+/// Adds blocks. A height that is stored already is an error: somebody else indexes the chain, or a
 /// commit whose answer was lost went through. The caller reads [`latest`] again.
-pub async fn insert(connection: &mut PgConnection, block: &ChainBlock) -> Result<()> {
+pub async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
+    let columns = Columns::of(blocks);
     sqlx::query!(
         r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
-           VALUES ($1, $2, $3, $4, $5)"#,
-        block.chain_id.0,
-        block.block_number,
-        block.block_hash,
-        block.parent_hash,
-        block.timestamp,
+           SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])"#,
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+        &columns.parent_hashes as &[&str],
+        &columns.timestamps,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Adds blocks, of which some may be stored. Returns the height of one that is stored with another
+/// hash: the caller rolls back.
+pub async fn insert_missing(
+    connection: &mut PgConnection,
+    blocks: &[ChainBlock],
+) -> Result<Option<i64>> {
+    let columns = Columns::of(blocks);
+    sqlx::query!(
+        r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+           ON CONFLICT (chain_id, block_number) DO NOTHING"#,
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+        &columns.parent_hashes as &[&str],
+        &columns.timestamps,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let other = sqlx::query_scalar!(
+        "SELECT stored.block_number
+         FROM UNNEST($1::bigint[], $2::bigint[], $3::text[]) AS new (chain_id, number, hash)
+         JOIN chain_blocks stored
+              ON stored.chain_id = new.chain_id AND stored.block_number = new.number
+         WHERE stored.block_hash <> new.hash LIMIT 1",
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(other)
+}
+
+struct Columns<'b> {
+    chain_ids: Vec<i64>,
+    numbers: Vec<i64>,
+    hashes: Vec<&'b str>,
+    parent_hashes: Vec<&'b str>,
+    timestamps: Vec<i64>,
+}
+
+impl<'b> Columns<'b> {
+    fn of(blocks: &'b [ChainBlock]) -> Self {
+        Self {
+            chain_ids: blocks.iter().map(|block| block.chain_id.0).collect(),
+            numbers: blocks.iter().map(|block| block.block_number).collect(),
+            hashes: blocks.iter().map(|block| block.block_hash.as_str()).collect(),
+            parent_hashes: blocks.iter().map(|block| block.parent_hash.as_str()).collect(),
+            timestamps: blocks.iter().map(|block| block.timestamp).collect(),
+        }
+    }
 }

@@ -7,7 +7,8 @@ use crate::Result;
 use crate::chain_blocks::BlockName;
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block of `chain_blocks`
-/// can be one: with `hash` given, the one that bears it. Anything else changes nothing.
+/// can be one: with `hash` given, the one that bears it, else the highest up to `number`, if the
+/// stored chain is that high. Anything else changes nothing.
 pub async fn raise(
     pool: &PgPool,
     chain_id: ChainId,
@@ -18,7 +19,10 @@ pub async fn raise(
     sqlx::query!(
         "INSERT INTO finalized_blocks (chain_id, block_number, block_hash)
          SELECT chain_id, block_number, block_hash FROM chain_blocks
-         WHERE chain_id = $1 AND block_number = $2 AND block_hash = coalesce($3, block_hash)
+         WHERE chain_id = $1 AND block_number <= $2
+           AND ($3::text IS NULL OR (block_number = $2 AND block_hash = $3))
+           AND EXISTS (SELECT FROM chain_blocks WHERE chain_id = $1 AND block_number >= $2)
+         ORDER BY block_number DESC LIMIT 1
          FOR SHARE
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,

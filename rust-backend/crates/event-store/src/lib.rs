@@ -5,9 +5,10 @@
 //! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
-//! [`new_events`], [`chain_blocks`], [`checkpoints`], [`reorgs`] and [`finalized_blocks`] are what
-//! our own indexer writes; [`audited_blocks`], [`audit_cursors`] and [`audit_suspects`] what the
-//! auditor knows of what others wrote. Others insert into `events` and need nothing of ours.
+//! [`new_events`], [`chain_blocks`], [`covered_ranges`], [`checkpoints`], [`reorgs`] and
+//! [`finalized_blocks`] are what our own indexer writes; [`audited_blocks`], [`audit_cursors`] and
+//! [`audit_suspects`] what the auditor knows of what others wrote. Others insert into `events` and
+//! need nothing of ours.
 //!
 //! Nothing is decided here: what a match is, and what follows from it, is the engine's.
 
@@ -19,6 +20,7 @@ pub mod audit_suspects;
 pub mod audited_blocks;
 pub mod chain_blocks;
 pub mod checkpoints;
+pub mod covered_ranges;
 mod error;
 mod event_log;
 pub mod events;
@@ -48,7 +50,7 @@ mod waiting_events;
 
 pub use error::{Result, StoreError};
 pub use leases::PgLeases;
-pub use pool::{answered, connect};
+pub use pool::{answered, answered_at_length, connect};
 pub use shards::{PgClaim, PgShards};
 pub use sqlx::PgPool;
 

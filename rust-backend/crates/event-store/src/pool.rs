@@ -82,8 +82,11 @@ pub async fn answered<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     within(ANSWER_MAX, call).await
 }
 
-/// The same for a call whose answer may be long.
-pub(crate) async fn answered_at_length<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+/// The same for a call whose answer may be long, or that writes much.
+///
+/// # Errors
+/// As for [`answered`].
+pub async fn answered_at_length<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     within(LONG_ANSWER_MAX, call).await
 }
 

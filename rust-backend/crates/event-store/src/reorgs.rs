@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::chain_blocks::BlockName;
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, audit_cursors, checkpoints};
+use crate::{Result, audit_cursors, checkpoints, covered_ranges};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,9 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
         if is_below_finalized(&mut transaction, reorg).await? {
             return Ok(Outcome::BelowFinalized);
         }
+        let fork = &reorg.fork;
+        covered_ranges::cut_off(&mut transaction, reorg.chain_id, fork).await?;
         if owns {
-            let fork = &reorg.fork;
             checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
         }
         transaction.commit().await?;

@@ -126,7 +126,7 @@ async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &s
             timestamp: 1_760_000_000 + number,
         };
         let mut connection = pool.acquire().await.expect("a connection");
-        chain_blocks::insert(&mut connection, &block).await.expect("a block");
+        chain_blocks::insert(&mut connection, std::slice::from_ref(&block)).await.expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
     }
 }

@@ -68,6 +68,22 @@ impl Child {
         Ok(())
     }
 
+    /// The rest of the line of its log that begins with `text`.
+    pub(crate) fn line_after(&self, text: &str) -> Option<String> {
+        let log = std::fs::read_to_string(&self.log).ok()?;
+        log.lines().find_map(|line| line.strip_prefix(text)).map(str::to_owned)
+    }
+
+    /// All that it has said.
+    pub(crate) fn output(&self) -> Result<String> {
+        std::fs::read_to_string(&self.log).with_context(|| self.log.display().to_string())
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_none())
+    }
+
     pub(crate) fn role(&self) -> &'static str {
         match self.program {
             "action-worker" => "worker",

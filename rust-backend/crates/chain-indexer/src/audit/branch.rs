@@ -80,7 +80,7 @@ impl Branch {
     /// Now and then, remembers what is final, and forgets some of what lies below.
     pub(super) async fn keep_finality(&mut self) -> Result<()> {
         let Some(tip) = self.tip.clone() else { return Ok(()) };
-        if !self.finality.is_due() {
+        if !self.finality.is_due(true) {
             return Ok(());
         }
         let looked = self.finality.look(self.nodes.current(), &tip).await?;

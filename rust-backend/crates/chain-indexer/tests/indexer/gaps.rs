@@ -68,6 +68,24 @@ async fn blocks_that_were_never_read_are_named_and_mended() {
             gone += if sql.contains("events") { rows } else { 0 };
         }
     }
+    // As if these blocks had never been read.
+    let above = middle.end() + 1;
+    sqlx::query(
+        "WITH whole AS (DELETE FROM covered_ranges RETURNING *)
+         INSERT INTO covered_ranges
+         SELECT w.chain_id, w.addresses, f.first,
+                (SELECT parent_hash FROM chain_blocks WHERE block_number = f.first),
+                coalesce(f.last, w.last_block),
+                coalesce((SELECT block_hash FROM chain_blocks WHERE block_number = f.last),
+                         w.last_hash)
+         FROM whole w, (VALUES ($1::bigint, $2::bigint), ($3, NULL)) AS f (first, last)",
+    )
+    .bind(start + 3)
+    .bind(middle.start() - 1)
+    .bind(above)
+    .execute(&database.pool)
+    .await
+    .expect("two ranges");
     let report = run(&check(&database, &chain)).await;
     assert!(!report.complete);
     let blocks: Vec<_> =

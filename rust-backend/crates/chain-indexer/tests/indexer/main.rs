@@ -2,14 +2,18 @@
 //! database. Each test has its own of both.
 
 mod auditing;
+mod backfill;
 mod branches;
 mod every_log;
 mod faults;
 mod finality;
 mod gaps;
 mod lies;
+mod nodes;
 mod process;
+mod ranges;
 mod reorgs;
 mod resuming;
 mod two_writers;
+mod websockets;
 mod world;

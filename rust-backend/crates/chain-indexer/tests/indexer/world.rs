@@ -14,4 +14,4 @@ pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;
 pub(crate) use indexing::{Indexing, settings};
 pub(crate) use node_client::{NodeClient, number};
-pub(crate) use scripted_node::{Script, ScriptedNode};
+pub(crate) use scripted_node::{Said, Script, ScriptedNode};

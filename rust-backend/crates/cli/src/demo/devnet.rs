@@ -88,6 +88,7 @@ impl Devnet {
             owner: Owner::ChainIndexer,
             indexed: true,
             poll_interval: POLL,
+            requests_per_second: None,
         }
     }
 

@@ -51,6 +51,19 @@ async fn the_bench_measures_stored_events_and_loses_none() {
     assert_balanced(&report, &balanced);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bench_measures_a_chains_history_and_its_head() {
+    let report = bench(&["backfill", "chain"]).await;
+    let expected = [
+        ("backfill", "row", "events_per_second"),
+        ("backfill", "row", "resident_mb_max"),
+        ("chain", "websocket", "p99_ms"),
+        ("chain", "polling, 100 ms", "p50_ms"),
+    ];
+    assert_measured(&report, &expected);
+    assert_balanced(&report, &["backfill row"]);
+}
+
 /// That no shard is judged by two, and that the jobs are those of one, is checked by the scenario.
 #[tokio::test(flavor = "multi_thread")]
 async fn four_processors_decide_what_one_decides_and_take_over_from_one_that_is_gone() {

@@ -1,5 +1,6 @@
 //! Whole processes, as users start them: killed, cut off, misled.
 
+mod backfill;
 mod bench;
 mod command_line;
 mod conditions;

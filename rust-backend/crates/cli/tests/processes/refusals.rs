@@ -41,7 +41,6 @@ async fn a_bad_configuration_is_refused_with_its_place() {
     let table = [
         ("chains = [", "agentauri.toml:1:"),
         ("[[chains]]\nnam = 1", "agentauri.toml:2:1"),
-        (&CHAIN.replace("http:", "wss:"), "not built yet"),
         (&format!("{CHAIN}finality_depth = -3\n"), "finality_depth"),
         (&CHAIN.replace("31337", "\"x\""), "agentauri.toml:3:6"),
         (CHAIN, "devnet"),

@@ -239,7 +239,7 @@ impl Chain {
     }
 
     /// The ids that our writers give to the logs of the registries.
-    async fn log_names(&self) -> BTreeSet<String> {
+    pub(crate) async fn log_names(&self) -> BTreeSet<String> {
         let addresses = REGISTRIES.map(|registry| self.address(registry));
         let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
         let logs = self.ask("eth_getLogs", filter).await;

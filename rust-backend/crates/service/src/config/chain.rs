@@ -1,5 +1,6 @@
 //! The chains of the configuration file: `[[chains]]`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::document::{Node, Source, Table};
@@ -19,6 +20,9 @@ const POLL_INTERVAL_MS: i64 = 1_000;
 /// Blocks: four months of Ethereum's, and a day of a chain with ten a second.
 const FINALITY_DEPTH_MAX: i64 = 1_000_000;
 
+/// Questions to nodes a second: more than any node answers.
+const REQUESTS_PER_SECOND_MAX: i64 = 100_000;
+
 const KEYS: &[&str] = &[
     "name",
     "id",
@@ -29,6 +33,7 @@ const KEYS: &[&str] = &[
     "finality_depth",
     "owner",
     "indexed",
+    "requests_per_second",
 ];
 const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
 
@@ -42,7 +47,7 @@ pub struct Chain {
     pub name: String,
     /// Its id (EIP-155), from 1. Unique.
     pub id: i64,
-    /// JSON-RPC over http or https, 1 to 16; the first one is asked first.
+    /// JSON-RPC over http, https, ws or wss, 1 to 16; the first one is asked first.
     pub rpc_urls: Vec<Endpoint>,
     /// The addresses of its registries.
     pub registries: Registries,
@@ -57,6 +62,8 @@ pub struct Chain {
     pub owner: Owner,
     /// Whether our own indexer reads it. Where it does not own the chain, it only inserts.
     pub indexed: bool,
+    /// Questions to the nodes a second, 1 to 100,000; `None` or 0: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
 }
 
 /// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
@@ -127,6 +134,8 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
     let finality_depth =
         table.get("finality_depth").map(|node| node.integer(0, FINALITY_DEPTH_MAX)).transpose()?;
     let owner = table.get("owner").map_or(Ok(Owner::default()), |node| owner(&node))?;
+    let requests_per_second =
+        integer("requests_per_second", 0, REQUESTS_PER_SECOND_MAX, 0)?.unsigned_abs();
     Ok(Chain {
         name: name(&table.require("name")?)?,
         id: table.require("id")?.integer(1, i64::MAX)?,
@@ -138,6 +147,8 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         finality_depth: finality_depth.map(i64::unsigned_abs),
         owner,
         indexed: indexed(table, owner)?,
+        // The bounds leave no larger one.
+        requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
     })
 }
 
@@ -188,9 +199,8 @@ fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
         Err(error) => return node.refuse(format!("is not a URL: {error}")),
     };
     match endpoint.expose().scheme() {
-        "http" | "https" => Ok(endpoint),
-        "ws" | "wss" => node.refuse("a websocket is known, but not built yet; use http or https"),
-        _ => node.refuse("has to begin with http:// or https://"),
+        "http" | "https" | "ws" | "wss" => Ok(endpoint),
+        _ => node.refuse("has to begin with http://, https://, ws:// or wss://"),
     }
 }
 

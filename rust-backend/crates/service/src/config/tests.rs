@@ -155,6 +155,18 @@ fn a_chain_is_indexed_where_we_own_it_or_where_it_is_said() {
 }
 
 #[test]
+fn websockets_are_taken_and_a_limit_of_requests_is_read_where_zero_is_none() {
+    let text = CHAIN.replace("http://127", "ws://127");
+    let settings = with_file(&text).expect("settings");
+    assert_eq!(settings.chains[0].rpc_urls[1].expose().scheme(), "ws");
+    for (limit, read) in [(0, None), (25, std::num::NonZeroU32::new(25))] {
+        let text = CHAIN.replace("id =", &format!("requests_per_second = {limit}\nid ="));
+        let settings = with_file(&text).expect("settings");
+        assert_eq!(settings.chains[0].requests_per_second, read);
+    }
+}
+
+#[test]
 fn a_named_file_is_read_from_anywhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.toml");
@@ -175,6 +187,11 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         ("id = 11155111", "id = 9223372036854775808", "4:6: chains[0].id: 9223372036854775808 is"),
         ("id = 11155111", "id = 1\nid = 2", "5:1: syntax: duplicate key"),
         ("id = 11155111", "id = ", "4:6: syntax: "),
+        (
+            "id =",
+            "requests_per_second = -1\nid =",
+            "4:23: chains[0].requests_per_second: -1 is not",
+        ),
         ("id =", "poll_interval_ms = 19\nid =", "4:20: chains[0].poll_interval_ms: 19 is not from"),
         (
             "id =",
@@ -190,7 +207,6 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         ("id =", "indexed = false\nid =", "4:11: chains[0].indexed: is false, but the owner is"),
         ("\"sepolia\"", "\"1\"", "3:8: chains[0].name: is a number"),
         ("\"sepolia\"", "\"a b\"", "3:8: chains[0].name: has to be 1 to 64"),
-        ("http://127", "ws://127", "5:44: chains[0].rpc_urls[1]: a websocket is known, but not"),
         ("http://127", "ftp://127", "5:44: chains[0].rpc_urls[1]: has to begin with http"),
         ("[\"https", "[\"ö\", \"https", "5:13: chains[0].rpc_urls[0]: is not a URL"),
         ("0xABCDEF", "0xABCDEG", "6:27: chains[0].registries.identity: is not an address"),

@@ -31,6 +31,7 @@ fn settings() -> ChainSettings {
         finality_depth: None,
         owner: Owner::ChainIndexer,
         indexed: true,
+        requests_per_second: None,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }
@@ -74,6 +75,7 @@ fn log() -> impl Strategy<Value = NodeLog> {
             address,
             topics,
             data: Bytes::from(data),
+            block_number: U64::from(i64::MAX),
             block_hash: BLOCK,
             transaction_hash: B256::repeat_byte(0xee),
             log_index: U64::from(i32::MAX),

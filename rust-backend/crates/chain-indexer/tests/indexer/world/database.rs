@@ -133,6 +133,24 @@ impl Database {
         checkpoints.into_iter().map(|c| (c.chain_id.0, c.block_number, c.block_hash)).collect()
     }
 
+    /// The blocks that the checkpoint was set to, in the log's order.
+    pub(crate) async fn checkpoint_entries(&self) -> Vec<i64> {
+        sqlx::query_scalar(
+            "SELECT checkpoint_block FROM event_log WHERE checkpoint_block IS NOT NULL
+             ORDER BY xid, seq",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the log")
+    }
+
+    /// First and last block of the ranges that are covered, lowest first; each joins the one below.
+    pub(crate) async fn covered(&self, chain_id: i64) -> Vec<(i64, i64)> {
+        let ranges = event_store::covered_ranges::all(&self.pool, ChainId(chain_id)).await;
+        let ranges = ranges.expect("the covered ranges");
+        ranges.into_iter().map(|range| (range.first_block, range.last_block)).collect()
+    }
+
     /// How many entries the log has: of events, and of checkpoints.
     pub(crate) async fn log_entries(&self) -> (i64, i64) {
         sqlx::query_as("SELECT count(event_id), count(checkpoint_block) FROM event_log")

@@ -31,6 +31,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         finality_depth: None,
         owner: Owner::ChainIndexer,
         indexed: true,
+        requests_per_second: None,
     }
 }
 

@@ -1,12 +1,17 @@
-//! A node that answers what it is told to, lies included.
+//! A node that answers what it is told to, lies included: by HTTP and by websocket.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, extract::State};
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::number;
 
@@ -15,6 +20,23 @@ const METADATA_UPDATE: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6
 
 /// What happens before an answer; it is told the method, or the tag that was asked for.
 type Meanwhile = Box<dyn FnMut(&mut Script, &str) + Send>;
+
+/// What it says instead, if anything; it is told the method or the tag, and the parameters. A batch
+/// as a whole is asked as `batch`.
+type Instead = Box<dyn FnMut(&str, &Value) -> Option<Said> + Send>;
+
+/// What a node may say.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    Result(Value),
+    Error(i64, &'static str),
+    /// An HTTP status, `Retry-After`, and the body. By websocket it is an error.
+    Http(u16, Option<u32>, &'static str),
+    /// The beginning of an answer; then the connection is closed.
+    Half,
+    /// Nothing at all, by websocket.
+    Nothing,
+}
 
 /// Everything the node says.
 #[derive(Default)]
@@ -37,11 +59,16 @@ pub(crate) struct Script {
     /// How often each method was asked; a tag counts under its own name.
     pub(crate) asked: BTreeMap<String, usize>,
     pub(crate) meanwhile: Option<Meanwhile>,
+    pub(crate) instead: Option<Instead>,
+    /// Whether it says nothing to a ping either.
+    pub(crate) is_deaf: bool,
 }
 
 pub(crate) struct ScriptedNode {
     pub(crate) url: String,
+    pub(crate) ws_url: String,
     script: Arc<Mutex<Script>>,
+    announcements: broadcast::Sender<String>,
 }
 
 impl ScriptedNode {
@@ -57,7 +84,41 @@ impl ScriptedNode {
         let url = format!("http://{}/", listener.local_addr().expect("its address"));
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&script));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, script }
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let ws_url = format!("ws://{}/", listener.local_addr().expect("its address"));
+        let (announcements, _) = broadcast::channel(64);
+        tokio::spawn(serve_websockets(listener, Arc::clone(&script), announcements.clone()));
+        Self { url, ws_url, script, announcements }
+    }
+
+    /// Appends a block to its chain and announces it.
+    pub(crate) fn mine(&self) {
+        let header = {
+            let mut script = self.script();
+            let head = script.headers.len() as u64 - 1;
+            script.headers = script.branched(head, 0, head + 1);
+            script.headers.last().expect("a head").clone()
+        };
+        self.announce(&header);
+    }
+
+    /// Announces a head to all subscribers.
+    pub(crate) fn announce(&self, header: &Value) {
+        let params = json!({"subscription": "0x1", "result": header});
+        let text = json!({"jsonrpc": "2.0", "method": "eth_subscription", "params": params});
+        // Nobody may have subscribed.
+        let _ = self.announcements.send(text.to_string());
+    }
+
+    /// Waits until somebody has subscribed.
+    pub(crate) async fn until_subscribed(&self) {
+        for _ in 0..6_000 {
+            if self.announcements.receiver_count() > 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("nobody subscribes");
     }
 
     /// What it says, to be read and changed.
@@ -109,21 +170,27 @@ impl Script {
         self.asked.get(method).copied().unwrap_or_default()
     }
 
-    fn answer(&mut self, question: &Value) -> Result<Value, Value> {
-        let method = question["method"].as_str().expect("a method");
+    fn answer(&mut self, question: &Value) -> Said {
+        let method = question["method"].as_str().unwrap_or("batch");
         let parameter = &question["params"][0];
-        let tag = parameter.as_str().filter(|text| !text.starts_with("0x"));
+        let tag = parameter.as_str().filter(|text| !text.starts_with("0x") && *text != "newHeads");
         let asked = tag.unwrap_or(method);
         *self.asked.entry(asked.to_owned()).or_default() += 1;
         if let Some(mut meanwhile) = self.meanwhile.take() {
             meanwhile(self, asked);
             self.meanwhile = Some(meanwhile);
         }
-        Ok(match asked {
+        let params = if method == "batch" { question } else { &question["params"] };
+        if let Some(said) = self.instead.as_mut().and_then(|instead| instead(asked, params)) {
+            return said;
+        }
+        Said::Result(match asked {
+            "batch" => return Said::Nothing,
             "eth_chainId" => json!(format!("{:#x}", self.chain_id)),
+            "eth_subscribe" => json!("0x1"),
             "latest" => self.headers.last().cloned().unwrap_or(Value::Null),
             "finalized" if self.refuses_finalized => {
-                return Err(json!({"code": -32_602, "message": "an unknown block"}));
+                return Said::Error(-32_602, "an unknown block");
             }
             "finalized" => self.finalized.clone(),
             "eth_getBlockByNumber" => self.at(number(parameter)).unwrap_or(Value::Null),
@@ -131,9 +198,21 @@ impl Script {
                 let instead = self.by_hash.get(parameter.as_str().unwrap_or_default()).cloned();
                 instead.or_else(|| self.of_hash(parameter)).unwrap_or(Value::Null)
             }
-            "eth_getLogs" => self.logs_of(&parameter["blockHash"]),
+            "eth_getLogs" if parameter["blockHash"].is_string() => {
+                self.logs_of(&parameter["blockHash"])
+            }
+            "eth_getLogs" => {
+                self.logs_from(number(&parameter["fromBlock"]), number(&parameter["toBlock"]))
+            }
             _ => panic!("{asked} is not expected"),
         })
+    }
+
+    /// The logs of its blocks from one to another, as far as it has them.
+    pub(crate) fn logs_from(&self, first: u64, last: u64) -> Value {
+        let hashes = (first..=last).map_while(|number| Some(self.at(number)?["hash"].clone()));
+        let logs = hashes.map(|hash| self.logs_of(&hash));
+        logs.flat_map(|logs| logs.as_array().expect("a list").clone()).collect()
     }
 
     fn at(&self, number: u64) -> Option<Value> {
@@ -158,15 +237,101 @@ impl Script {
     }
 }
 
-async fn answer(
-    State(script): State<Arc<Mutex<Script>>>,
-    Json(question): Json<Value>,
-) -> Json<Value> {
-    let id = &question["id"];
-    Json(match script.lock().expect("a script").answer(&question) {
-        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-        Err(error) => json!({"jsonrpc": "2.0", "id": id, "error": error}),
-    })
+async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(question): Json<Value>) -> Response {
+    let mut said = Vec::new();
+    let questions = question.as_array().map_or(std::slice::from_ref(&question), Vec::as_slice);
+    let as_one = question.is_array().then_some(&question);
+    for question in as_one.into_iter().chain(questions) {
+        let id = &question["id"];
+        let answer = script.lock().expect("a script").answer(question);
+        match answer {
+            Said::Http(status, retry_after, body) => {
+                let status = axum::http::StatusCode::from_u16(status).expect("a status");
+                let mut response = (status, body).into_response();
+                if let Some(seconds) = retry_after {
+                    response.headers_mut().insert("retry-after", seconds.into());
+                }
+                return response;
+            }
+            Said::Half => {
+                let parts = [
+                    Ok("{\"jsonrpc\": \"2.0\", \"id\": 1, \"resu"),
+                    Err(std::io::Error::other("the end")),
+                ];
+                return Body::from_stream(futures::stream::iter(parts)).into_response();
+            }
+            Said::Nothing => {}
+            Said::Error(..) if id.is_null() => return Json(spoken(id, answer)).into_response(),
+            answer => said.push(spoken(id, answer)),
+        }
+    }
+    let said = if question.is_array() { Value::Array(said) } else { said.swap_remove(0) };
+    Json(said).into_response()
+}
+
+fn spoken(id: &Value, said: Said) -> Value {
+    match said {
+        Said::Result(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        Said::Error(code, message) => {
+            json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+        }
+        said => panic!("{said:?} is no JSON"),
+    }
+}
+
+async fn serve_websockets(
+    listener: TcpListener,
+    script: Arc<Mutex<Script>>,
+    announcements: broadcast::Sender<String>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve_websocket(stream, Arc::clone(&script), announcements.clone()));
+    }
+}
+
+/// One connection, until somebody ends it.
+async fn serve_websocket(
+    stream: TcpStream,
+    script: Arc<Mutex<Script>>,
+    announcements: broadcast::Sender<String>,
+) {
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let mut heads: Option<broadcast::Receiver<String>> = None;
+    loop {
+        let announced = async {
+            match &mut heads {
+                Some(heads) => heads.recv().await.expect("a node that lives"),
+                None => std::future::pending().await,
+            }
+        };
+        let text = tokio::select! {
+            text = announced => text,
+            message = socket.next() => match message {
+                // Not read any more: not even its pings are answered.
+                _ if script.lock().expect("a script").is_deaf => std::future::pending().await,
+                Some(Ok(Message::Text(text))) => text.to_string(),
+                Some(Ok(_)) => continue,
+                _ => return,
+            },
+        };
+        let message: Value = serde_json::from_str(&text).expect("JSON");
+        let text = if message["id"].is_null() {
+            text
+        } else {
+            let said = script.lock().expect("a script").answer(&message);
+            if message["method"] == "eth_subscribe" && matches!(said, Said::Result(_)) {
+                heads = Some(announcements.subscribe());
+            }
+            match said {
+                Said::Http(..) | Said::Half => return,
+                Said::Nothing => continue,
+                said => spoken(&message["id"], said).to_string(),
+            }
+        };
+        if socket.send(Message::Text(text.into())).await.is_err() {
+            return;
+        }
+    }
 }
 
 fn header(number: u64, hash_of_it: &str) -> Value {

@@ -1,0 +1,130 @@
+//! Which node is avoided, and for how long.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A node that has failed once is avoided for so long, then for twice as long, and so on.
+const AVOIDED_FIRST: Duration = Duration::from_secs(1);
+/// The longest. It is tried again then, even if another works: it may be the better one.
+const AVOIDED_LONGEST: Duration = Duration::from_mins(5);
+/// The waits after "not so fast" that does not say how long.
+const LIMITED_FIRST: Duration = Duration::from_millis(500);
+const LIMITED_LONGEST: Duration = Duration::from_secs(30);
+
+/// What one node has lost or won.
+#[derive(Debug)]
+pub(crate) struct Favour(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    avoided_until: Option<Instant>,
+    /// How long it is avoided after the next failure.
+    pause: Duration,
+    limited_until: Option<Instant>,
+    /// How long it is left alone after the next "not so fast".
+    breath: Duration,
+}
+
+impl Favour {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(State {
+            avoided_until: None,
+            pause: AVOIDED_FIRST,
+            limited_until: None,
+            breath: LIMITED_FIRST,
+        }))
+    }
+
+    /// Until when it is avoided; `None`: it is not.
+    pub(crate) fn avoided_until(&self, now: Instant) -> Option<Instant> {
+        self.state().avoided_until.filter(|until| *until > now)
+    }
+
+    /// It failed. Of many questions that fail together, one counts.
+    pub(crate) fn failed(&self, now: Instant) {
+        let mut state = self.state();
+        if state.avoided_until.is_some_and(|until| until > now) {
+            return;
+        }
+        let jitter = rand::random_range(0.75..=1.0);
+        state.avoided_until = Some(now + state.pause.mul_f64(jitter));
+        state.pause = (state.pause * 2).min(AVOIDED_LONGEST);
+    }
+
+    /// It answered. What fails every other time is not forgiven at once.
+    pub(crate) fn worked(&self, now: Instant) {
+        let mut state = self.state();
+        let pause = state.pause;
+        if state.avoided_until.is_some_and(|until| now > until + pause) {
+            (state.avoided_until, state.pause) = (None, AVOIDED_FIRST);
+        }
+        if state.limited_until.is_some_and(|until| now > until + state.breath) {
+            (state.limited_until, state.breath) = (None, LIMITED_FIRST);
+        }
+    }
+
+    /// It is asked too fast, and wants to be left alone for `retry_after`.
+    pub(crate) fn limited(&self, now: Instant, retry_after: Option<Duration>) {
+        let mut state = self.state();
+        if state.limited_until.is_some_and(|until| until > now) {
+            return;
+        }
+        state.limited_until = Some(now + retry_after.unwrap_or(state.breath));
+        state.breath = (state.breath * 2).min(LIMITED_LONGEST);
+        if let Some(until) = state.limited_until {
+            // For whoever has another node.
+            state.avoided_until = state.avoided_until.max(Some(until));
+        }
+    }
+
+    /// Waits until it may be asked again.
+    pub(crate) async fn when_not_limited(&self) {
+        let until = self.state().limited_until;
+        if let Some(until) = until {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_fails_is_avoided_longer_each_time_and_forgiven_when_it_works_for_long() {
+        let (favour, mut now) = (Favour::new(), Instant::now());
+        for expected_s in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            favour.failed(now);
+            // Of the same trouble.
+            favour.failed(now);
+            let until = favour.avoided_until(now).expect("a time");
+            let longest = Duration::from_secs(expected_s);
+            assert!(until - now >= longest.mul_f64(0.75) && until - now <= longest);
+            now = until;
+            assert_eq!(favour.avoided_until(now), None);
+            favour.worked(now + Duration::from_millis(1));
+        }
+        now += Duration::from_mins(20);
+        favour.worked(now);
+        favour.failed(now);
+        assert!(favour.avoided_until(now).expect("a time") <= now + AVOIDED_FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_is_asked_too_fast_is_left_alone_as_long_as_it_says_or_ever_longer() {
+        let favour = Favour::new();
+        for (retry_after_s, expected_ms) in [(Some(7), 7_000), (None, 1_000), (None, 2_000)] {
+            let began = Instant::now();
+            favour.limited(began, retry_after_s.map(Duration::from_secs));
+            favour.when_not_limited().await;
+            let waited = began.elapsed();
+            assert!(waited.abs_diff(Duration::from_millis(expected_ms)) < Duration::from_millis(5));
+        }
+    }
+}
