@@ -1,5 +1,5 @@
 -- The highest block of each chain that its nodes call safe, as its indexer or auditor reports it.
--- It only ever moves up.
+-- Only a reorganisation sets it back.
 CREATE TABLE IF NOT EXISTS safe_blocks (
     chain_id     BIGINT      PRIMARY KEY,
     block_number BIGINT      NOT NULL,

@@ -17,7 +17,10 @@ const ROUNDS = [
 const ROUNDS_BY_HAND = Number(process.env.AGENTAURI_TEST_SOAK_ROUNDS ?? 0);
 
 /** Who owns the chain where both index it, and what the file says to that. */
-const OWNERS: [string, ...string[]][] = [["chain-indexer"]];
+const OWNERS: [string, ...string[]][] = [
+  ["chain-indexer"],
+  ["ponder", 'owner = "ponder"', "indexed = true"],
+];
 
 let world: World;
 before(async () => {

@@ -7,7 +7,7 @@ use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg};
 use event_store::{
     PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
-    finalized_blocks, new_events,
+    finalized_blocks, new_events, safe_blocks,
 };
 
 use crate::answer::Link;
@@ -184,6 +184,12 @@ impl Ancestry {
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
         let raised = answered(finalized_blocks::raise(&self.pool, self.id, number, hash)).await;
+        raised.map_err(|source| self.store_error(source))
+    }
+
+    /// Remembers a safe block, if it is stored.
+    pub(crate) async fn raise_safe(&self, block: &BlockName) -> Result<()> {
+        let raised = answered(safe_blocks::raise(&self.pool, self.id, block)).await;
         raised.map_err(|source| self.store_error(source))
     }
 

@@ -183,7 +183,7 @@ impl Chain {
         Ok(Next::More)
     }
 
-    /// Now and then, remembers what is finalized, and shows it.
+    /// Now and then, remembers what is finalized and what is safe, and shows it.
     async fn keep_finality(&mut self, is_at_head: bool) -> Result<()> {
         let Some(tip) = self.ancestry.tip().cloned() else { return Ok(()) };
         if !self.finality.is_due(is_at_head) {
@@ -193,6 +193,11 @@ impl Chain {
         let looked = self.shutdown.run_until_cancelled(looking).await;
         if let Some(finalized) = looked.transpose()?.flatten() {
             self.ancestry.finalize(&finalized).await?;
+        }
+        let asking = self.finality.safe(self.nodes.current());
+        let asked = self.shutdown.run_until_cancelled(asking).await;
+        if let Some(safe) = asked.transpose()?.flatten() {
+            self.ancestry.raise_safe(&safe).await?;
         }
         let finalized = self.ancestry.finalized().await?.map(i64::unsigned_abs);
         self.show(|status| status.finalized = finalized);

@@ -66,6 +66,17 @@ impl Finality {
         Ok(if self.nodes_say { None } else { head.checked_sub(DEPTH_DEFAULT) })
     }
 
+    /// The highest block that the node calls safe. With the operator's depth nodes are not asked:
+    /// what is final is safe.
+    pub(crate) async fn safe(&self, node: Node<'_>) -> Result<Option<BlockName>> {
+        if self.depth.is_some() {
+            return Ok(None);
+        }
+        let Some(header) = node.safe().await? else { return Ok(None) };
+        let link = header.link().map_err(|problem| node.distrust(&problem))?;
+        Ok(Some(link.name()))
+    }
+
     /// The highest block that is final, with `tip` the highest stored one.
     ///
     /// A depth is counted from the stored block, not from the head: what has been stored on top of

@@ -135,7 +135,16 @@ impl<'n> Node<'n> {
 
     /// The highest finalized block; `None` where the node does not say.
     pub(crate) async fn finalized(self) -> Result<Option<NodeHeader>> {
-        match self.try_to_ask(&header(BY_NUMBER, "finalized"), ANSWER_BYTES_MAX).await? {
+        self.tagged("finalized").await
+    }
+
+    /// The highest safe block; `None` where the node does not say.
+    pub(crate) async fn safe(self) -> Result<Option<NodeHeader>> {
+        self.tagged("safe").await
+    }
+
+    async fn tagged(self, tag: &str) -> Result<Option<NodeHeader>> {
+        match self.try_to_ask(&header(BY_NUMBER, tag), ANSWER_BYTES_MAX).await? {
             Ok(raw) => answer(self, &raw),
             Err(Failure::Refused(_)) => Ok(None),
             Err(failure) => Err(self.fault(failure.into_problem())),

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::chain_blocks::BlockName;
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, audit_cursors, checkpoints, covered_ranges};
+use crate::{Result, audit_cursors, checkpoints, covered_ranges, safe_blocks};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
         let fork = &reorg.fork;
         covered_ranges::cut_off(&mut transaction, reorg.chain_id, fork).await?;
         if owns {
+            safe_blocks::cut_off(&mut transaction, reorg.chain_id, fork).await?;
             checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
         }
         transaction.commit().await?;

@@ -1,28 +1,48 @@
 //! Table `safe_blocks`: up to which block a chain's nodes call it safe.
 
 use event_engine::event::ChainId;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
+use crate::chain_blocks::BlockName;
 
-/// Moves the chain's safe block up to `number`; never down. Only a block of `chain_blocks` with
-/// that hash can be one; anything else changes nothing.
-pub async fn raise(pool: &PgPool, chain_id: ChainId, number: i64, hash: &str) -> Result<()> {
-    // The lock: a reorganisation under way either takes the block away first, or sees this.
+/// Moves the chain's safe block up to this one; never down. Only a block that is stored, or was
+/// audited, can be one; anything else changes nothing.
+pub async fn raise(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
     sqlx::query!(
         "INSERT INTO safe_blocks (chain_id, block_number)
-         SELECT chain_id, block_number FROM chain_blocks
-         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3
-         FOR SHARE
+         SELECT $1, $2
+         WHERE EXISTS (SELECT FROM chain_blocks
+                       WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3)
+            OR EXISTS (SELECT FROM audited_blocks
+                       WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3)
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              updated_at = now()
          WHERE safe_blocks.block_number < EXCLUDED.block_number",
         chain_id.0,
-        number,
-        hash,
+        block.number,
+        block.hash,
     )
     .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Sets it back to the fork of a reorganisation, where it stood above: what was safe is not always
+/// final.
+pub(crate) async fn cut_off(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    fork: &BlockName,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE safe_blocks SET block_number = $2, updated_at = now()
+         WHERE chain_id = $1 AND block_number > $2",
+        chain_id.0,
+        fork.number,
+    )
+    .execute(connection)
     .await?;
     Ok(())
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use event_store::chain_blocks::{BlockName, ChainBlock};
 use event_store::reorgs::{Outcome, Reorg};
-use event_store::{PgPool, StoreError, answered, audit_cursors, audited_blocks, finalized_blocks};
+use event_store::{
+    PgPool, StoreError, answered, audit_cursors, audited_blocks, finalized_blocks, safe_blocks,
+};
 use futures::{StreamExt, stream};
 
 use super::measures;
@@ -87,6 +89,9 @@ impl Branch {
         if let Some(Finalized { number, hash }) = looked {
             let (pool, id) = (&self.pool, self.settings.id);
             self.asked(audited_blocks::finalize(pool, id, number, hash.as_deref())).await?;
+        }
+        if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
+            self.asked(safe_blocks::raise(&self.pool, self.settings.id, &safe)).await?;
         }
         self.asked(audited_blocks::trim(&self.pool, self.settings.id)).await
     }

@@ -141,3 +141,23 @@ async fn what_is_final_moves_up_only_and_only_to_what_is_stored() {
         assert_eq!(finalized, now, "{said} of branch {branch}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_nodes_call_safe_is_told_and_a_reorg_sets_it_back() {
+    let (database, node, chain) = world(21).await;
+    let header = node.script().at(15).expect("a block");
+    node.script().safe = header;
+    finalized_after_a_start(&database, &node, &chain).await;
+    let told = "SELECT safe_block FROM event_log WHERE safe_block IS NOT NULL ORDER BY xid, seq";
+    let told = async || -> Vec<i64> {
+        sqlx::query_scalar(told).fetch_all(&database.pool).await.expect("entries")
+    };
+    assert_eq!(told().await, [15]);
+
+    let branch = node.script().branched(11, 1, 25);
+    node.script().headers = branch;
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    until_head(&indexing, &node, 1).await;
+    indexing.stop().await;
+    assert_eq!(told().await, [15, 11]);
+}

@@ -54,7 +54,9 @@ pub(crate) struct Script {
     pub(crate) one_log_each: bool,
     /// The header with the tag `finalized`; null where it has none.
     pub(crate) finalized: Value,
-    /// Whether it has never heard of `finalized`.
+    /// The header with the tag `safe`.
+    pub(crate) safe: Value,
+    /// Whether it has never heard of either.
     pub(crate) refuses_finalized: bool,
     /// How often each method was asked; a tag counts under its own name.
     pub(crate) asked: BTreeMap<String, usize>,
@@ -189,10 +191,11 @@ impl Script {
             "eth_chainId" => json!(format!("{:#x}", self.chain_id)),
             "eth_subscribe" => json!("0x1"),
             "latest" => self.headers.last().cloned().unwrap_or(Value::Null),
-            "finalized" if self.refuses_finalized => {
+            "finalized" | "safe" if self.refuses_finalized => {
                 return Said::Error(-32_602, "an unknown block");
             }
             "finalized" => self.finalized.clone(),
+            "safe" => self.safe.clone(),
             "eth_getBlockByNumber" => self.at(number(parameter)).unwrap_or(Value::Null),
             "eth_getBlockByHash" => {
                 let instead = self.by_hash.get(parameter.as_str().unwrap_or_default()).cloned();
@@ -215,7 +218,7 @@ impl Script {
         logs.flat_map(|logs| logs.as_array().expect("a list").clone()).collect()
     }
 
-    fn at(&self, number: u64) -> Option<Value> {
+    pub(crate) fn at(&self, number: u64) -> Option<Value> {
         self.headers.get(usize::try_from(number).expect("a small number")).cloned()
     }
 
