@@ -224,8 +224,9 @@ async fn check(
 pub(crate) async fn replay(bed: &Bed) {
     let remember = "CREATE TABLE lived_jobs AS SELECT id, readings FROM jobs
                         WHERE retracts IS NULL;
-                    CREATE TABLE lived_state AS TABLE trigger_observations;
-                    TRUNCATE jobs, shard_cursors, trigger_observations";
+                    CREATE TABLE lived_trigger_observations AS TABLE trigger_observations;
+                    CREATE TABLE lived_waiting_events AS TABLE waiting_events;
+                    TRUNCATE jobs, shard_cursors, trigger_observations, waiting_events";
     sqlx::raw_sql(remember).execute(&bed.pool).await.expect("kept aside");
     let _again = Process::start("event-processor", bed, &[]);
     let unjudged = "SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)
@@ -237,7 +238,13 @@ pub(crate) async fn replay(bed: &Bed) {
                    OR (again IS NULL) <> (lived IS NULL)";
     assert_eq!(bed.count(jobs).await, 0, "the jobs of a replay");
     let state = "SELECT count(*) FROM (
-                     (TABLE trigger_observations EXCEPT ALL TABLE lived_state)
-                     UNION ALL (TABLE lived_state EXCEPT ALL TABLE trigger_observations)) AS odd";
+                     (TABLE trigger_observations EXCEPT ALL TABLE lived_trigger_observations)
+                     UNION ALL (TABLE lived_trigger_observations
+                                EXCEPT ALL TABLE trigger_observations)) AS odd";
     assert_eq!(bed.count(state).await, 0, "the state of a replay");
+    let waits = "SELECT count(*) FROM (
+                     (TABLE waiting_events EXCEPT ALL TABLE lived_waiting_events)
+                     UNION ALL (TABLE lived_waiting_events
+                                EXCEPT ALL TABLE waiting_events)) AS odd";
+    assert_eq!(bed.count(waits).await, 0, "what waits in a replay");
 }

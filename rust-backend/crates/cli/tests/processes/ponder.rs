@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 use testbed::{Bed, Process, Receiver, eventually, trigger_file};
 use tokio::process::Command;
 
-use crate::reorgs::{Chain, TRIGGERS, check, is_settled};
+use crate::nothing_committed_is_lost::replay;
+use crate::reorgs::{Chain, DEPTH_MAX, TRIGGERS, check, is_settled, rounds};
 
 const PONDER: &str = "ponder";
 
@@ -22,17 +25,22 @@ async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
     };
     let programs = [PONDER, "event-processor", "action-worker"];
     let mut processes = programs.map(start);
-    for (round, depth) in [12, 5, 20].into_iter().enumerate() {
+    let mut dice = StdRng::seed_from_u64(1);
+    for round in 0..rounds() {
+        let depth = dice.random_range(1..=DEPTH_MAX);
         chain.traffic(round).await;
         eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
         chain.ask("anvil_reorg", json!([depth, []])).await;
-        processes[round].kill9().await;
-        processes[round] = start(programs[round]);
+        let killed = round % programs.len();
+        processes[killed].kill9().await;
+        processes[killed] = start(programs[killed]);
         // Before the chain is so much longer that Ponder finds the reorg's blocks final, and takes
         // them as a batch, without knowing what they replaced.
         eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
     }
     check(&chain, &receiver).await;
+    drop(processes);
+    replay(&bed).await;
 }
 
 /// The chain's file, with another owner.

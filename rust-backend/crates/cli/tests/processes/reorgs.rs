@@ -19,12 +19,15 @@ const ALL: &str = "all";
 const STATEFUL: &str = "registry: reputation
     group_by: agent_id
     when: count(1h) >= 1 && ema(score, 3) < 1000";
-pub(crate) const TRIGGERS: [(&str, &str); 2] = [(ALL, "match_all: true"), ("state", STATEFUL)];
+/// And one that waits, less than some reorgs are deep.
+const LATER: &str = "match_all: true\n    finality: 8";
+pub(crate) const TRIGGERS: [(&str, &str); 3] =
+    [(ALL, "match_all: true"), ("state", STATEFUL), ("later", LATER)];
 /// Reorgs in one run; in a soak by hand, as many as this variable says.
 const ROUNDS: usize = 3;
 const ROUNDS_BY_HAND: &str = "AGENTAURI_TEST_SOAK_ROUNDS";
 /// Blocks that a reorg replaces, at most. Each round makes more than that.
-const DEPTH_MAX: u64 = 20;
+pub(crate) const DEPTH_MAX: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
@@ -45,9 +48,8 @@ async fn soak(keys: &str) {
     let start = |program: &str| Process::start(program, &bed, &variables);
     let programs = ["chain-indexer", "event-processor", "action-worker"];
     let mut processes = programs.map(start);
-    let rounds = std::env::var(ROUNDS_BY_HAND).map(|rounds| rounds.parse().expect("a number"));
     let mut dice = StdRng::seed_from_u64(1);
-    for round in 0..rounds.unwrap_or(ROUNDS) {
+    for round in 0..rounds() {
         chain.traffic(round).await;
         if dice.random_bool(0.7) {
             eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
@@ -63,6 +65,12 @@ async fn soak(keys: &str) {
     check(&chain, &receiver).await;
     drop(processes);
     replay(&bed).await;
+}
+
+/// How many rounds a soak has.
+pub(crate) fn rounds() -> usize {
+    let by_hand = std::env::var(ROUNDS_BY_HAND).map(|rounds| rounds.parse().expect("a number"));
+    by_hand.unwrap_or(ROUNDS)
 }
 
 /// Blocks that stand on top of an event's when the trigger judges it.
@@ -173,7 +181,9 @@ impl Chain {
         let mut options = AnvilOptions::new(PrivateDirectory::temporary().expect("a directory"));
         // Behind the clock: many blocks are mined, each a second after the one before.
         options.timestamp = UNIX_EPOCH.elapsed().ok().map(|now| now.as_secs() - 86_400);
-        options.arguments = ["--gas-limit", "1000000000"].map(str::to_owned).to_vec();
+        // It keeps few states of old blocks otherwise, and loses its contracts in a long soak.
+        let arguments = ["--gas-limit", "1000000000", "--prune-history", "1000"];
+        options.arguments = arguments.map(str::to_owned).to_vec();
         let anvil = Anvil::start(options).expect("a private anvil");
         let deployment = script(&["src/deploy.ts", "--rpc", &anvil.rpc_url()]).await;
         let client = service::http::client_builder().build().expect("a client");
