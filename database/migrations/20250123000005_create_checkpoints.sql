@@ -13,6 +13,7 @@ BEGIN
     IF TG_OP = 'INSERT'
        OR (NEW.block_number, NEW.block_hash) <> (OLD.block_number, OLD.block_hash) THEN
         INSERT INTO event_log (chain_id, checkpoint_block) VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END

@@ -13,6 +13,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
         INSERT INTO event_log (chain_id, safe_block) VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END
@@ -21,8 +22,10 @@ $$;
 CREATE OR REPLACE FUNCTION log_finalized_block() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
+    IF NOT NEW.is_guess AND (TG_OP = 'INSERT' OR OLD.is_guess
+                             OR NEW.block_number <> OLD.block_number) THEN
         INSERT INTO event_log (chain_id, finalized_block) VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END

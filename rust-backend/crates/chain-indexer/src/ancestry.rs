@@ -131,10 +131,11 @@ impl Ancestry {
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let (id, tip) = (self.id, &stretch.tip);
         let mut transaction = self.pool.begin().await?;
-        if matches!(self.tip, Tip::Nothing)
-            && chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some()
-        {
-            return Ok(None);
+        if matches!(self.tip, Tip::Nothing) {
+            if chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
+                return Ok(None);
+            }
+            covered_ranges::forget(&mut transaction, id).await?;
         }
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;
@@ -183,7 +184,8 @@ impl Ancestry {
     /// Remembers a finalized block for good, if it is stored.
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
-        let raised = answered(finalized_blocks::raise(&self.pool, self.id, number, hash)).await;
+        let raising = finalized_blocks::raise(&self.pool, self.id, number, hash, block.is_guess);
+        let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }
 

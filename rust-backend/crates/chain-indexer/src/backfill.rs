@@ -222,8 +222,13 @@ impl Filling {
             // What is covered is of an earlier life.
             return Ok((None, false, Vec::new()));
         };
-        let checkpoints = checkpoints::all(&self.pool).await?;
-        let has_indexer = checkpoints.iter().any(|checkpoint| checkpoint.chain_id == id);
+        // The checkpoint is our indexer's only where it owns the chain. Where it only inserts, any
+        // block may be its; where it does not index, none is.
+        let has_indexer = match self.settings.writer() {
+            _ if !self.settings.indexed => false,
+            Writer::Inserter => true,
+            Writer::Owner => checkpoints::all(&self.pool).await?.iter().any(|it| it.chain_id == id),
+        };
         let ranges = covered_ranges::all(&self.pool, id).await?;
         Ok((Some(highest.number), has_indexer, ranges))
     }
@@ -233,10 +238,13 @@ impl Filling {
         let id = self.settings.id;
         let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
         let mut transaction = self.pool.begin().await?;
-        if let Others::Nobody { highest } = others
-            && chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest
-        {
-            return Ok(Commit::Overtaken);
+        if let Others::Nobody { highest } = others {
+            if chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
+                return Ok(Commit::Overtaken);
+            }
+            if highest.is_none() {
+                covered_ranges::forget(&mut transaction, id).await?;
+            }
         }
         let below = chain_blocks::at(&mut transaction, id, stretch.below.number).await?;
         if below.is_some_and(|block| block.block_hash != stretch.below.hash) {

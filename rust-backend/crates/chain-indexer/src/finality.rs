@@ -31,6 +31,8 @@ pub(crate) struct Finalized {
     pub(crate) number: i64,
     /// Its hash, where a node named it; else it is the stored one of that height.
     pub(crate) hash: Option<String>,
+    /// Whether nobody says so: it is deep, and that is all.
+    pub(crate) is_guess: bool,
 }
 
 impl Finality {
@@ -87,21 +89,21 @@ impl Finality {
         tip: &BlockName,
     ) -> Result<Option<Finalized>> {
         if let Some(depth) = self.depth {
-            return Ok(below(tip, depth));
+            return Ok(below(tip, depth, false));
         }
         if let Some(header) = node.finalized().await? {
             let link = header.link().map_err(|problem| node.distrust(&problem))?;
             self.nodes_say = true;
             let BlockName { number, hash } = link.name();
-            return Ok(Some(Finalized { number, hash: Some(hash) }));
+            return Ok(Some(Finalized { number, hash: Some(hash), is_guess: false }));
         }
-        Ok(if self.nodes_say { None } else { below(tip, DEPTH_DEFAULT) })
+        Ok(if self.nodes_say { None } else { below(tip, DEPTH_DEFAULT, true) })
     }
 }
 
-fn below(tip: &BlockName, depth: u64) -> Option<Finalized> {
+fn below(tip: &BlockName, depth: u64, is_guess: bool) -> Option<Finalized> {
     let number = i64::try_from(depth).ok().and_then(|depth| tip.number.checked_sub(depth));
-    number.filter(|number| *number >= 0).map(|number| Finalized { number, hash: None })
+    number.filter(|number| *number >= 0).map(|number| Finalized { number, hash: None, is_guess })
 }
 
 #[cfg(test)]
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn a_depth_is_counted_from_the_highest_stored_block_and_ends_at_the_first() {
         let tip = BlockName { number: 100, hash: "0xaa".to_owned() };
-        let finalized = |depth| below(&tip, depth).map(|block| block.number);
+        let finalized = |depth| below(&tip, depth, false).map(|block| block.number);
         assert_eq!(finalized(0), Some(100));
         assert_eq!(finalized(64), Some(36));
         assert_eq!(finalized(100), Some(0));

@@ -77,18 +77,6 @@ impl TryFrom<String> for Finality {
     }
 }
 
-impl Finality {
-    /// How far, in seconds of block time, what is judged may lie behind what happens: so much
-    /// longer its state is kept. Generous: blocks come faster, and nodes finalize sooner.
-    pub(crate) fn delay_s(self) -> i64 {
-        match self {
-            Self::Instant => 0,
-            Self::Confirmations(count) => i64::from(count).saturating_mul(60),
-            Self::Safe | Self::Finalized => 48 * 3_600,
-        }
-    }
-}
-
 /// How far a chain is, as its shard's log says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heights {
@@ -115,6 +103,16 @@ impl Heights {
             head: self.head.max(other.head),
             safe: self.safe.max(other.safe),
             finalized: self.finalized.max(other.finalized),
+        }
+    }
+
+    /// The same heights as if they had all been reported.
+    #[must_use]
+    pub fn by_report(self, chain: ChainId) -> Self {
+        Self {
+            head: self.head,
+            safe: self.reached(Finality::Safe, chain),
+            finalized: self.reached(Finality::Finalized, chain),
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Waiting {
     pub name: WaitName,
     /// What is stored.
     pub wait: Wait,
-    /// `None` once the event's row is deleted.
+    /// `None` once the event's row is deleted, or where it was not asked for.
     pub event: Option<Box<Event>>,
 }
 
@@ -50,7 +50,7 @@ pub struct WaitingNeeds {
     /// each finality, those of the lowest blocks. `None` where no height moves.
     pub reached: Option<Heights>,
     /// Events that the batch speaks of.
-    pub revised: Vec<EventName>,
+    pub named: Vec<EventName>,
 }
 
 /// What the store has of it.
@@ -60,8 +60,9 @@ pub struct WaitingFound {
     pub reached: Vec<Waiting>,
     /// Finalities of which more is reached than that.
     pub cut: BTreeSet<Finality>,
-    /// The waits of events that the batch speaks of.
-    pub revised: Vec<Waiting>,
+    /// The waits of events that the batch speaks of, and all other waits of those that are reached:
+    /// of what is not reached, the event itself is not asked for.
+    pub named: Vec<Waiting>,
 }
 
 /// What is to be stored: a wait, or that there is none any more.
@@ -106,8 +107,10 @@ impl Waits {
                 *last = turn.max(last.clone());
             }
         }
-        for waiting in found.revised {
-            self.put(waiting);
+        for waiting in found.named {
+            if !self.turns.contains_key(&waiting.name) {
+                self.put(waiting);
+            }
         }
     }
 
@@ -128,9 +131,10 @@ impl Waits {
     pub(crate) fn begin(&mut self, finality: Finality, trigger: TriggerId, event: &Event) {
         let name = WaitName { event: event.name.clone(), finality };
         if let Some(turn) = self.turns.get(&name)
-            && let Some((wait, _)) = self.at_hand.get_mut(turn)
+            && let Some((wait, content)) = self.at_hand.get_mut(turn)
             && wait.revision == event.revision
         {
+            content.get_or_insert_with(|| Box::new(event.clone()));
             if !wait.triggers.contains(&trigger) {
                 wait.triggers.push(trigger);
             }

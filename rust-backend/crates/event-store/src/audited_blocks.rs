@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::chain_blocks::{BlockName, ChainBlock};
 use crate::pool::answered_at_length;
 use crate::reorgs::{Outcome, Reorg};
-use crate::{Result, audit_cursors, audit_invalidations, audit_suspects};
+use crate::{Result, audit_cursors, audit_invalidations, audit_suspects, safe_blocks};
 
 /// Rows that are dropped together: below the finalized block the nodes remember them.
 const DROPPED_TOGETHER_MAX: i64 = 1_000;
@@ -100,21 +100,24 @@ pub async fn finalize(
     chain_id: ChainId,
     number: i64,
     hash: Option<&str>,
+    is_guess: bool,
 ) -> Result<()> {
     // The lock: a reorganisation under way either takes the block away first, or sees this.
     sqlx::query!(
-        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash)
-         SELECT chain_id, block_number, block_hash FROM audited_blocks
+        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
+         SELECT chain_id, block_number, block_hash, $4 FROM audited_blocks
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = coalesce($3, block_hash)
          FOR SHARE
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
+             is_guess = EXCLUDED.is_guess,
              updated_at = now()
          WHERE finalized_blocks.block_number < EXCLUDED.block_number",
         chain_id.0,
         number,
         hash,
+        is_guess,
     )
     .execute(pool)
     .await?;
@@ -245,6 +248,7 @@ async fn cut_off(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
     )
     .execute(&mut *connection)
     .await?;
+    safe_blocks::cut_off(connection, reorg.chain_id, fork).await?;
     let is_below = sqlx::query_scalar!(
         r#"SELECT EXISTS (
                SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2

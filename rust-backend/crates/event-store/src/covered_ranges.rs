@@ -112,6 +112,15 @@ pub async fn cover(
     Ok(())
 }
 
+/// Forgets all ranges of a chain of which no block is stored: they are of an earlier life. Belongs
+/// into the transaction that stores the first.
+pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    sqlx::query!("DELETE FROM covered_ranges WHERE chain_id = $1", chain_id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Forgets what lies above the fork of a reorganisation.
 pub(crate) async fn cut_off(
     connection: &mut PgConnection,

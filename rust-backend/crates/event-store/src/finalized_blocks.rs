@@ -8,17 +8,18 @@ use crate::chain_blocks::BlockName;
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block of `chain_blocks`
 /// can be one: with `hash` given, the one that bears it, else the highest up to `number`, if the
-/// stored chain is that high. Anything else changes nothing.
+/// stored chain is that high. Anything else changes nothing. A guess is told no trigger.
 pub async fn raise(
     pool: &PgPool,
     chain_id: ChainId,
     number: i64,
     hash: Option<&str>,
+    is_guess: bool,
 ) -> Result<()> {
     // The lock: a reorganisation under way either takes the block away first, or sees this.
     sqlx::query!(
-        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash)
-         SELECT chain_id, block_number, block_hash FROM chain_blocks
+        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
+         SELECT chain_id, block_number, block_hash, $4 FROM chain_blocks
          WHERE chain_id = $1 AND block_number <= $2
            AND ($3::text IS NULL OR (block_number = $2 AND block_hash = $3))
            AND EXISTS (SELECT FROM chain_blocks WHERE chain_id = $1 AND block_number >= $2)
@@ -27,11 +28,13 @@ pub async fn raise(
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
+             is_guess = EXCLUDED.is_guess,
              updated_at = now()
          WHERE finalized_blocks.block_number < EXCLUDED.block_number",
         chain_id.0,
         number,
         hash,
+        is_guess,
     )
     .execute(pool)
     .await?;

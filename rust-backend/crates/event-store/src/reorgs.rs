@@ -59,8 +59,8 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
         }
         let fork = &reorg.fork;
         covered_ranges::cut_off(&mut transaction, reorg.chain_id, fork).await?;
+        safe_blocks::cut_off(&mut transaction, reorg.chain_id, fork).await?;
         if owns {
-            safe_blocks::cut_off(&mut transaction, reorg.chain_id, fork).await?;
             checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
         }
         transaction.commit().await?;

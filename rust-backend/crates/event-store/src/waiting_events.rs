@@ -1,6 +1,6 @@
 //! Table `waiting_events`: what does not lie deep enough yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::{Finality, UnknownFinality};
@@ -14,55 +14,65 @@ use uuid::Uuid;
 use crate::past::Past;
 use crate::{Result, StoreError};
 
-/// A wait with its event's row as it is now.
+/// Bytes of arguments that are read together; more is released by the next batch.
+const ARGUMENTS_BYTES_MAX: i64 = 4 * 1024 * 1024;
+
+/// A wait, and whether it is asked for because it is reached.
 struct Stored {
     name: WaitName,
     wait: Wait,
-    row: Option<Box<Event>>,
     is_reached: bool,
 }
 
-/// The waits that are reached and those of revised events, each with what its event was.
+/// The waits that are reached, each with what its event was; those of the events that are named;
+/// and the other waits of the events that are reached.
 pub(crate) async fn recall(
     connection: &mut PgConnection,
     shard: ChainId,
     needs: &WaitingNeeds,
 ) -> Result<WaitingFound> {
     let stored = read(connection, shard, needs).await?;
-    let outgrown = stored.iter().filter_map(|Stored { name, wait, row, .. }| {
-        let row = row.as_ref()?;
+    let mut found = WaitingFound::default();
+    let (mut reached, mut counts) = (Vec::new(), BTreeMap::<Finality, u32>::new());
+    for Stored { name, wait, is_reached } in stored {
+        if !is_reached {
+            found.named.push(Waiting { name, wait, event: None });
+            continue;
+        }
+        let count = counts.entry(name.finality).or_default();
+        *count += 1;
+        // One more than may be loaded was asked for: it only tells that there is more.
+        if *count <= RELEASED_MAX {
+            reached.push((name, wait));
+        } else {
+            found.cut.insert(name.finality);
+        }
+    }
+    let rows = rows(connection, shard, &reached).await?;
+    let outgrown = reached.iter().filter_map(|(name, wait)| {
+        let row = rows.get(&name.event)?.as_ref()?;
         (row.revision > wait.revision).then_some(&name.event)
     });
     let past = Past::of(connection, outgrown).await?;
-    let mut found = WaitingFound::default();
-    let mut counts = BTreeMap::<Finality, u32>::new();
-    for Stored { name, wait, row, is_reached } in stored {
+    for (name, wait) in reached {
+        // Too large to be read with the others.
+        let Some(row) = rows.get(&name.event) else {
+            found.cut.insert(name.finality);
+            continue;
+        };
+        let row = row.clone().map(Box::new);
         let event = past.content(&name.event, wait.revision, row).map(|mut event| {
             event.revision = wait.revision;
             event.invalidated = false;
             event
         });
-        let finality = name.finality;
-        let waiting = Waiting { name, wait, event };
-        if !is_reached {
-            found.revised.push(waiting);
-            continue;
-        }
-        let count = counts.entry(finality).or_default();
-        *count += 1;
-        // One more than may be loaded was asked for: it only tells that there is more.
-        if *count <= RELEASED_MAX {
-            found.reached.push(waiting);
-        } else {
-            found.cut.insert(finality);
-        }
+        found.reached.push(Waiting { name, wait, event });
     }
     Ok(found)
 }
 
 /// Each finality that something waits for is found by a jump through the index, and read from its
 /// lowest block up.
-#[expect(clippy::too_many_lines, reason = "one query")]
 async fn read(
     connection: &mut PgConnection,
     shard: ChainId,
@@ -77,40 +87,33 @@ async fn read(
         .into_iter()
         .filter_map(|finality| Some((finality.to_string(), reached(finality)?)))
         .unzip();
-    let ids: Vec<&str> = needs.revised.iter().map(|name| name.id.as_str()).collect();
-    let times: Vec<i64> = needs.revised.iter().map(|name| name.timestamp).collect();
+    let ids: Vec<&str> = needs.named.iter().map(|name| name.id.as_str()).collect();
+    let times: Vec<i64> = needs.named.iter().map(|name| name.timestamp).collect();
     let rows = sqlx::query!(
-        r#"SELECT w.finality AS "finality!", w.block_number AS "wait_block!",
-                  w.log_index AS "wait_log_index!", w.event_id AS "event_id!",
-                  w.event_timestamp AS "event_timestamp!", w.revision AS "wait_revision!",
-                  w.trigger_ids AS "trigger_ids!", w.is_reached AS "is_reached!",
-                  e.revision AS "row_revision?", e.block_number AS "block_number?",
-                  e.block_hash AS "block_hash?", e.transaction_hash AS "transaction_hash?",
-                  e.log_index AS "log_index?", e.event_type AS "event_type?",
-                  e.registry AS "registry?", e.agent_id::text AS agent_id, e.address,
-                  e.data::text AS data
-           FROM (SELECT reached.*, true AS is_reached
-                 FROM unnest($2::text[], $3::bigint[]) AS asked (finality, block)
-                 CROSS JOIN LATERAL (
-                     SELECT * FROM waiting_events
-                     WHERE chain_id = $1 AND finality = asked.finality
-                       AND block_number <= asked.block
-                     ORDER BY block_number, log_index, event_id, event_timestamp
-                     LIMIT $4
-                 ) AS reached
+        r#"WITH reached AS MATERIALIZED (
+               SELECT w.* FROM unnest($2::text[], $3::bigint[]) AS asked (finality, block)
+               CROSS JOIN LATERAL (
+                   SELECT * FROM waiting_events
+                   WHERE chain_id = $1 AND finality = asked.finality
+                     AND block_number <= asked.block
+                   ORDER BY block_number, log_index, event_id, event_timestamp
+                   LIMIT $4
+               ) AS w
+           ), named (id, "timestamp") AS (
+               SELECT * FROM unnest($5::text[], $6::bigint[])
+               UNION
+               SELECT event_id, event_timestamp FROM reached
+           )
+           SELECT w.finality AS "finality!", w.block_number AS "block_number!",
+                  w.log_index AS "log_index!", w.event_id AS "event_id!",
+                  w.event_timestamp AS "event_timestamp!", w.revision AS "revision!",
+                  w.trigger_ids AS "trigger_ids!", w.is_reached AS "is_reached!"
+           FROM (SELECT *, true AS is_reached FROM reached
                  UNION ALL
-                 SELECT revised.*, false AS is_reached
-                 FROM unnest($5::text[], $6::bigint[]) AS asked (id, "timestamp")
-                 JOIN waiting_events AS revised
-                      ON revised.chain_id = $1 AND revised.event_id = asked.id
-                      AND revised.event_timestamp = asked."timestamp") AS w
-           LEFT JOIN LATERAL (
-               SELECT * FROM events
-               WHERE events.id = w.event_id AND events."timestamp" = w.event_timestamp
-               LIMIT 1
-           ) AS e ON true
-           ORDER BY w.is_reached, w.finality, w.block_number, w.log_index, w.event_id,
-                    w.event_timestamp"#,
+                 SELECT w.*, false FROM named
+                 JOIN waiting_events w ON w.chain_id = $1 AND w.event_id = named.id
+                      AND w.event_timestamp = named."timestamp") AS w
+           ORDER BY w.is_reached, w.block_number, w.log_index, w.event_id, w.event_timestamp"#,
         shard.0,
         &texts,
         &blocks,
@@ -122,15 +125,70 @@ async fn read(
     .await?;
     let stored = rows.into_iter().map(|row| {
         let event = EventName { id: row.event_id, timestamp: row.event_timestamp };
-        let name = WaitName { finality: finality(&row.finality, &event)?, event: event.clone() };
+        let finality = finality(&row.finality, &event)?;
         let wait = Wait {
-            block_number: row.wait_block,
-            log_index: row.wait_log_index,
-            revision: row.wait_revision,
+            block_number: row.block_number,
+            log_index: row.log_index,
+            revision: row.revision,
             triggers: row.trigger_ids.into_iter().map(TriggerId).collect(),
         };
-        let event = row.row_revision.map(|revision| Event {
-            name: event,
+        Ok(Stored { name: WaitName { event, finality }, wait, is_reached: row.is_reached })
+    });
+    stored.collect()
+}
+
+/// The rows of these events as they are now; `None` where one is deleted. Where their arguments are
+/// too long together, only the first are there, at least one.
+///
+/// The bounds on the block time keep the other chunks of a hypertable out of it.
+async fn rows(
+    connection: &mut PgConnection,
+    shard: ChainId,
+    waits: &[(WaitName, Wait)],
+) -> Result<HashMap<EventName, Option<Event>>> {
+    let ids: Vec<&str> = waits.iter().map(|(name, _)| name.event.id.as_str()).collect();
+    let times: Vec<i64> = waits.iter().map(|(name, _)| name.event.timestamp).collect();
+    let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
+        return Ok(HashMap::new());
+    };
+    let rows = sqlx::query!(
+        r#"SELECT w.id AS "id!", w."timestamp" AS "timestamp!",
+                  e.revision AS "revision?", e.block_number AS "block_number?",
+                  e.block_hash AS "block_hash?", e.transaction_hash AS "transaction_hash?",
+                  e.log_index AS "log_index?", e.event_type AS "event_type?",
+                  e.registry AS "registry?", e.agent_id::text AS agent_id, e.address,
+                  e.data::text AS data
+           FROM (SELECT asked.*,
+                        coalesce(sum(sized.bytes) OVER (
+                            ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ), 0) AS bytes_before
+                 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
+                      AS asked (id, "timestamp", place)
+                 LEFT JOIN LATERAL (
+                     SELECT octet_length(data::text) AS bytes FROM events
+                     WHERE events.id = asked.id AND events."timestamp" = asked."timestamp"
+                       AND events."timestamp" BETWEEN $3 AND $4
+                     LIMIT 1
+                 ) AS sized ON true) AS w
+           LEFT JOIN LATERAL (
+               SELECT * FROM events
+               WHERE events.id = w.id AND events."timestamp" = w."timestamp"
+                 AND events."timestamp" BETWEEN $3 AND $4
+               LIMIT 1
+           ) AS e ON true
+           WHERE w.bytes_before < $5"#,
+        &ids as &[&str],
+        &times,
+        earliest,
+        latest,
+        ARGUMENTS_BYTES_MAX,
+    )
+    .fetch_all(connection)
+    .await?;
+    let named = rows.into_iter().map(|row| {
+        let name = EventName { id: row.id, timestamp: row.timestamp };
+        let event = row.revision.map(|revision| Event {
+            name: name.clone(),
             chain_id: shard,
             block_number: row.block_number.unwrap_or_default(),
             block_hash: row.block_hash.unwrap_or_default(),
@@ -145,9 +203,9 @@ async fn read(
             revision,
             inserted_at_ms: 0,
         });
-        Ok(Stored { name, wait, row: event.map(Box::new), is_reached: row.is_reached })
+        (name, event)
     });
-    stored.collect()
+    Ok(named.collect())
 }
 
 /// What something of the shard waits for.

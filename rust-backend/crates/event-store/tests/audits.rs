@@ -51,7 +51,7 @@ async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_
 async fn below_a_finalized_block_nothing_is_taken_back() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
-    audited_blocks::finalize(&pool, CHAIN, 4, Some("0xa4")).await.expect("finalized");
+    audited_blocks::finalize(&pool, CHAIN, 4, Some("0xa4"), false).await.expect("finalized");
     let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
     assert_eq!(outcome, Outcome::BelowFinalized);
     assert_eq!(audited_blocks::latest(&pool, CHAIN).await.expect("a block"), Some(name(5)));

@@ -68,7 +68,7 @@ async fn of_two_who_follow_one_reorg_one_does() {
 async fn nothing_below_a_finalized_block_is_taken_back() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
-    finalized_blocks::raise(&pool, CHAIN, 4, None).await.expect("raised");
+    finalized_blocks::raise(&pool, CHAIN, 4, None, false).await.expect("raised");
     let before = everything(&pool).await;
     let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
@@ -89,7 +89,7 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
         (10, None, Some(5)),
         (8, None, Some(8)),
     ] {
-        finalized_blocks::raise(&pool, CHAIN, number, hash).await.expect("raised or not");
+        finalized_blocks::raise(&pool, CHAIN, number, hash, false).await.expect("raised or not");
         let height = finalized_blocks::height(&pool, CHAIN).await.expect("a height");
         assert_eq!(height, expected, "{number} {hash:?}");
     }

@@ -129,7 +129,7 @@ fn other_threshold(world: &World, rule: &Rule) -> Rule {
 
 /// A block is as high as its time is late.
 fn finality(world: &World) -> Finality {
-    let depth = u32::try_from(world.dice.between(1, 80)).unwrap_or_default();
+    let depth = *world.dice.pick(&[4, 20, 60]);
     if world.dice.chance(0.6) { Finality::Instant } else { Finality::Confirmations(depth) }
 }
 

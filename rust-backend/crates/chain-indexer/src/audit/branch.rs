@@ -86,9 +86,10 @@ impl Branch {
             return Ok(());
         }
         let looked = self.finality.look(self.nodes.current(), &tip).await?;
-        if let Some(Finalized { number, hash }) = looked {
+        if let Some(Finalized { number, hash, is_guess }) = looked {
             let (pool, id) = (&self.pool, self.settings.id);
-            self.asked(audited_blocks::finalize(pool, id, number, hash.as_deref())).await?;
+            let hash = hash.as_deref();
+            self.asked(audited_blocks::finalize(pool, id, number, hash, is_guess)).await?;
         }
         if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
             self.asked(safe_blocks::raise(&self.pool, self.settings.id, &safe)).await?;

@@ -51,6 +51,11 @@ impl Group {
         self.observations.iter()
     }
 
+    /// The block time of its latest observation.
+    pub(super) fn latest(&self) -> Option<i64> {
+        self.observations.back().map(|latest| latest.place.timestamp)
+    }
+
     /// Drops what is no longer kept. What an average needs to go on stays, as the base.
     pub(super) fn prune(&mut self, keeping: &Keeping, block_time: i64, touched: &mut Touched) {
         let is_kept = |o: &Observation| keeping.is_kept(o.place.timestamp, block_time);

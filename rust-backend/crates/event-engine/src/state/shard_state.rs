@@ -99,14 +99,17 @@ impl ShardState {
     /// What judging the portion asks of the waits that are stored. `None` where that is nothing.
     pub fn waiting_needs(&self, portion: &Portion) -> Option<WaitingNeeds> {
         let mut needs = WaitingNeeds::default();
+        let mut heights = portion.heights;
         for entry in portion.entries.iter().filter(|_| portion.waits) {
             match &entry.subject {
-                Subject::Heights(heights) => {
-                    let reached = needs.reached.unwrap_or(portion.heights);
-                    needs.reached = Some(reached.highest(*heights));
+                // A report may lower what depth alone had reached: each step counts.
+                Subject::Heights(reported) => {
+                    heights.report(*reported);
+                    let step = heights.by_report(portion.shard);
+                    needs.reached = Some(needs.reached.unwrap_or_default().highest(step));
                 }
                 // An event that was deleted may come again at its first revision.
-                Subject::Event { name, .. } => needs.revised.push(name.clone()),
+                Subject::Event { name, .. } => needs.named.push(name.clone()),
             }
         }
         (needs != WaitingNeeds::default()).then_some(needs)
@@ -202,8 +205,9 @@ impl ShardState {
         let functions = trigger.functions();
         let group = self.groups.get_mut(name).expect("every group that is needed is recalled");
         let mut touched = Touched::default();
-        group.prune(&keeping, self.block_time, &mut touched);
-        let added = if keeping.is_late(event.name.timestamp, self.block_time) {
+        let now = keeping.now(group.latest().max(Some(event.name.timestamp)), self.block_time);
+        group.prune(&keeping, now, &mut touched);
+        let added = if keeping.is_late(event.name.timestamp, now) {
             None
         } else {
             let observation = Observation {
@@ -262,7 +266,8 @@ impl ShardState {
             let Some(group) = self.groups.get_mut(&name) else { continue };
             let (functions, keeping) = (trigger.functions(), Keeping::of(trigger));
             let mut touched = Touched::default();
-            group.prune(&keeping, self.block_time, &mut touched);
+            let now = keeping.now(group.latest(), self.block_time);
+            group.prune(&keeping, now, &mut touched);
             let gone = group.remove(functions, event, below_revision, &mut touched);
             late += usize::from(!gone && keeping.averages);
             note(&mut self.changes, &name, &keeping, touched);

@@ -102,6 +102,32 @@ fn the_trigger_in_force_when_it_is_released_judges_an_event() {
     assert_eq!((store.jobs.len(), store.waits().len()), (0, 0));
 }
 
+#[test]
+fn a_trigger_that_comes_to_want_what_another_waits_for_leaves_the_other_waiting() {
+    let both = |first, second| {
+        let with = |name, finality| Trigger { finality, ..trigger(name, "", false, None) };
+        TriggerIndex::new(1, vec![with("first", first), with("second", second)])
+    };
+    let (soon, later) = (Finality::Confirmations(5), Finality::Confirmations(50));
+    let mut store = replay(&log([event("e", 100, "1", None)]), &both(soon, later));
+    let changed = both(later, later);
+    store.batch(&mut ShardState::default(), &[heights(2, head(120))], &changed);
+    assert_eq!((store.jobs.len(), store.waits()), (0, vec![("e", later)]));
+    store.batch(&mut ShardState::default(), &[heights(3, head(150))], &changed);
+    assert_eq!(store.jobs.len(), 2);
+}
+
+#[test]
+fn what_waited_for_weeks_is_counted_as_if_it_came_when_it_is_judged() {
+    let index = TriggerIndex::new(1, vec![with("count(10m) >= 2", Finality::Confirmations(1))]);
+    let day = 24 * 3_600;
+    let events = [0, 60, 30 * day, 30 * day + 60].map(|at| event(&format!("e{at}"), at, "1", None));
+    let mut store = replay(&log(events), &index);
+    store.batch(&mut ShardState::default(), &[heights(9, head(i64::MAX))], &index);
+    assert_eq!(store.late, 0);
+    assert_eq!(fired(&store), ["e60", "e2592060"]);
+}
+
 proptest! {
     #[test]
     fn it_judges_what_an_instant_trigger_would_in_the_order_of_release(

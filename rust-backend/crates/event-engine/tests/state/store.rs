@@ -80,8 +80,6 @@ impl Store {
             event: self.events.get(&(name.event.clone(), wait.revision)).cloned().map(Box::new),
         };
         let mut found = WaitingFound::default();
-        let named = self.waits.iter().filter(|(name, _)| needs.revised.contains(&name.event));
-        found.revised = named.map(waiting).collect();
         let mut in_order: Vec<_> = self.waits.iter().collect();
         in_order.sort_by_key(|(name, wait)| (wait.block_number, wait.log_index, &name.event));
         let mut counts = BTreeMap::new();
@@ -98,6 +96,12 @@ impl Store {
                 found.cut.insert(name.finality);
             }
         }
+        let reached: Vec<_> = found.reached.iter().map(|it| it.name.event.clone()).collect();
+        let named = self
+            .waits
+            .iter()
+            .filter(|(name, _)| needs.named.contains(&name.event) || reached.contains(&name.event));
+        found.named = named.map(|it| Waiting { event: None, ..waiting(it) }).collect();
         found
     }
 

@@ -119,7 +119,7 @@ impl Claim for Opened {
     ) -> Result<WaitingFound, Fault> {
         let mut found = self.claim.waiting(shard, needs).await?;
         if self.mutant == Some(Mutant::ReleasesOnly) {
-            found.revised.clear();
+            found.named.clear();
         }
         Ok(found)
     }

@@ -176,8 +176,7 @@ impl Claim for FakeClaim {
     ) -> Result<WaitingFound, Fault> {
         let found = self.session.ask(|database, _| Ok(waits::recall(database, shard, needs)));
         let found = found.await?;
-        let there = found.reached.iter().chain(&found.revised);
-        let there = there.filter(|waiting| waiting.event.is_some());
+        let there = found.reached.iter().filter(|waiting| waiting.event.is_some());
         self.waiting.extend(there.map(|waiting| waiting.name.event.clone()));
         Ok(found)
     }

@@ -1,8 +1,8 @@
 //! Table `waiting_events`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use event_engine::event::ChainId;
+use event_engine::event::{ChainId, EventName};
 use event_engine::finality::Heights;
 use event_engine::waiting::{Wait, WaitChanges, WaitName, Waiting, WaitingFound, WaitingNeeds};
 
@@ -39,8 +39,12 @@ pub(super) fn recall(database: &Database, shard: ChainId, needs: &WaitingNeeds) 
             }
         }
     }
-    let named = waits.into_iter().filter(|(name, _)| needs.revised.contains(&name.event));
-    found.revised = named.map(waiting).collect();
+    let reached: BTreeSet<EventName> =
+        found.reached.iter().map(|waiting| waiting.name.event.clone()).collect();
+    let named = waits
+        .into_iter()
+        .filter(|(name, _)| needs.named.contains(&name.event) || reached.contains(&name.event));
+    found.named = named.map(|it| Waiting { event: None, ..waiting(it) }).collect();
     found
 }
 
