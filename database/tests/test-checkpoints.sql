@@ -1,6 +1,6 @@
 -- A checkpoint that moves is an entry of its chain's log; one that stays is not.
 \ir tap.sql
-SELECT pg_temp.plan(9);
+SELECT pg_temp.plan(12);
 
 INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 100, '0xaa');
 SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 100',
@@ -50,14 +50,16 @@ INSERT INTO finalized_blocks (chain_id, block_number, block_hash) VALUES (-2, 5,
 UPDATE safe_blocks SET block_number = 11 WHERE chain_id = -2;
 UPDATE safe_blocks SET updated_at = now() WHERE chain_id = -2;
 UPDATE finalized_blocks SET block_hash = '0xbb' WHERE chain_id = -2;
+UPDATE finalized_blocks SET block_number = 7, is_guess = true WHERE chain_id = -2;
 SELECT pg_temp.is(pg_temp.reported(), 'safe 10, finalized 5, safe 11',
-    'what becomes safe or finalized is an entry, and nothing else of it');
+    'what becomes safe or finalized is an entry; a guess is none, nor is anything else');
 SELECT pg_temp.is(
-    pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'), '23514',
+    pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'), '23514 event_log_event_or_height',
     'an entry that says nothing is refused');
 SELECT pg_temp.is(
     pg_temp.outcome($$INSERT INTO waiting_events VALUES (-2, 'instant', 1, 0, 'e', 0, 0,
-                      '{00000000-0000-0000-0000-000000000000}')$$), '23514',
+                      '{00000000-0000-0000-0000-000000000000}')$$),
+    '23514 waiting_events_finality',
     'nothing waits for an instant judgement');
 DELETE FROM safe_blocks WHERE chain_id = -2;
 DELETE FROM finalized_blocks WHERE chain_id = -2;

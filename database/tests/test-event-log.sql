@@ -232,8 +232,8 @@ SELECT pg_temp.is(
         VALUES (-1, 'x', 1, 0, false, 5)$$)
     || ', ' || pg_temp.outcome($$INSERT INTO event_log (chain_id, event_id) VALUES (-1, 'x')$$)
     || ', ' || pg_temp.outcome($$INSERT INTO event_log (chain_id) VALUES (-1)$$),
-    '23514 event_log_event_or_checkpoint, 23514 event_log_event_or_checkpoint, '
-    '23514 event_log_event_or_checkpoint',
-    'an entry speaks of an event or of a checkpoint, of one of them');
+    '23514 event_log_event_or_height, 23514 event_log_event_or_height, '
+    '23514 event_log_event_or_height',
+    'an entry speaks of an event or of the chain''s heights, of one of them');
 
 CALL pg_temp.finish();
