@@ -54,7 +54,8 @@ UPDATE finalized_blocks SET block_number = 7, is_guess = true WHERE chain_id = -
 SELECT pg_temp.is(pg_temp.reported(), 'safe 10, finalized 5, safe 11',
     'what becomes safe or finalized is an entry; a guess is none, nor is anything else');
 SELECT pg_temp.is(
-    pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'), '23514 event_log_event_or_height',
+    pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'),
+    '23514 event_log_event_or_height',
     'an entry that says nothing is refused');
 SELECT pg_temp.is(
     pg_temp.outcome($$INSERT INTO waiting_events VALUES (-2, 'instant', 1, 0, 'e', 0, 0,
