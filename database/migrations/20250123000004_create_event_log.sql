@@ -67,7 +67,21 @@ BEGIN
 END
 $$;
 
--- Rings a bell of its own, in the mode that insertions ring in: `new_event` speaks of those only.
+-- The log's own bell, in the mode that insertions ring in: `new_event` speaks of those only.
+CREATE OR REPLACE FUNCTION ring_event_log() RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF pg_notification_queue_usage() <= 0.5 THEN
+        PERFORM pg_notify('event_log', '')
+        WHERE CASE notification_mode()
+            WHEN 'row' THEN true
+            WHEN 'gated' THEN somebody_sleeps()
+            ELSE false
+        END;
+    END IF;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -82,13 +96,8 @@ BEGIN
     FROM later JOIN earlier USING (id, "timestamp")
     WHERE later.revision <> earlier.revision
     ORDER BY later.block_number, later.log_index;
-    IF FOUND AND pg_notification_queue_usage() <= 0.5 THEN
-        PERFORM pg_notify('event_log', '')
-        WHERE CASE notification_mode()
-            WHEN 'row' THEN true
-            WHEN 'gated' THEN somebody_sleeps()
-            ELSE false
-        END;
+    IF FOUND THEN
+        PERFORM ring_event_log();
     END IF;
     RETURN NULL;
 END

@@ -22,19 +22,12 @@ CREATE TABLE IF NOT EXISTS waiting_events (
 CREATE INDEX IF NOT EXISTS waiting_events_turn
     ON waiting_events (chain_id, finality, block_number, log_index, event_id, event_timestamp);
 
--- What moves a chain's heights releases what waits on it: whoever sleeps is woken for that, in the
--- mode that insertions ring in.
+-- What moves a chain's heights releases what waits on it: whoever sleeps is woken for that.
 CREATE OR REPLACE FUNCTION ring_for_waiting_events(chain BIGINT) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM waiting_events WHERE chain_id = chain)
-       AND pg_notification_queue_usage() <= 0.5 THEN
-        PERFORM pg_notify('event_log', '')
-        WHERE CASE notification_mode()
-            WHEN 'row' THEN true
-            WHEN 'gated' THEN somebody_sleeps()
-            ELSE false
-        END;
+    IF EXISTS (SELECT FROM waiting_events WHERE chain_id = chain) THEN
+        PERFORM ring_event_log();
     END IF;
 END
 $$;

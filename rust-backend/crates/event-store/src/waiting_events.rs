@@ -152,31 +152,26 @@ async fn rows(
         return Ok(HashMap::new());
     };
     let rows = sqlx::query!(
-        r#"SELECT w.id AS "id!", w."timestamp" AS "timestamp!",
-                  e.revision AS "revision?", e.block_number AS "block_number?",
-                  e.block_hash AS "block_hash?", e.transaction_hash AS "transaction_hash?",
-                  e.log_index AS "log_index?", e.event_type AS "event_type?",
-                  e.registry AS "registry?", e.agent_id::text AS agent_id, e.address,
-                  e.data::text AS data
-           FROM (SELECT asked.*,
-                        coalesce(sum(sized.bytes) OVER (
+        r#"SELECT id AS "id!", "timestamp" AS "timestamp!", revision AS "revision?",
+                  block_number AS "block_number?", block_hash AS "block_hash?",
+                  transaction_hash AS "transaction_hash?", log_index AS "log_index?",
+                  event_type AS "event_type?", registry AS "registry?",
+                  agent_id::text AS agent_id, address, data
+           FROM (SELECT asked.id, asked."timestamp", e.revision, e.block_number, e.block_hash,
+                        e.transaction_hash, e.log_index, e.event_type, e.registry, e.agent_id,
+                        e.address, e.data::text AS data,
+                        coalesce(sum(octet_length(e.data::text)) OVER (
                             ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ), 0) AS bytes_before
                  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                       AS asked (id, "timestamp", place)
                  LEFT JOIN LATERAL (
-                     SELECT octet_length(data::text) AS bytes FROM events
+                     SELECT * FROM events
                      WHERE events.id = asked.id AND events."timestamp" = asked."timestamp"
                        AND events."timestamp" BETWEEN $3 AND $4
                      LIMIT 1
-                 ) AS sized ON true) AS w
-           LEFT JOIN LATERAL (
-               SELECT * FROM events
-               WHERE events.id = w.id AND events."timestamp" = w."timestamp"
-                 AND events."timestamp" BETWEEN $3 AND $4
-               LIMIT 1
-           ) AS e ON true
-           WHERE w.bytes_before < $5"#,
+                 ) AS e ON true) AS read
+           WHERE bytes_before < $5"#,
         &ids as &[&str],
         &times,
         earliest,
