@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     reorg_old_hash    TEXT,
     reorg_new_hash    TEXT,
     reorg_fork_block  BIGINT,
+    -- The same transaction's event in another block: of a match what was taken back before it, of a
+    -- retraction what stands now.
+    reincluded        JSONB,
     CONSTRAINT jobs_retraction CHECK (CASE WHEN retracts IS NULL
         THEN num_nonnulls(reorg_old_hash, reorg_new_hash, reorg_fork_block) = 0
         ELSE retracts <> id AND reorg_old_hash IS NOT NULL END),

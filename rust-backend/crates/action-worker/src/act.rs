@@ -142,8 +142,9 @@ fn body(assignment: &Assignment) -> Body {
     };
     let state = assignment.readings.as_deref();
     let retracts = lease.retracts.zip(assignment.reorg.as_ref());
-    let timestamp = lease.created_at;
-    Message { timestamp, trigger, event, finality: assignment.finality, state, retracts }.body()
+    let (timestamp, finality) = (lease.created_at, assignment.finality);
+    let reincluded = assignment.reincluded.as_ref();
+    Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
 }
 
 fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use event_engine::event::Event;
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
-use event_engine::lease::Reorg;
+use event_engine::lease::{OtherInclusion, Reorg};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -40,6 +40,9 @@ pub struct Message<'a> {
     /// The job of the match that is true no more, and what became of its event's block. `None`: it
     /// is true.
     pub retracts: Option<(JobId, &'a Reorg)>,
+    /// The same transaction's event in another block: what the match was before, or what the
+    /// retracted one is now. Where there is none, the field is not there.
+    pub reincluded: Option<&'a OtherInclusion>,
 }
 
 /// A trigger and the version that matched.
@@ -81,7 +84,9 @@ impl Message<'_> {
                     old_hash: &reorg.old_hash,
                     new_hash: reorg.new_hash.as_deref(),
                 },
+                reincluded_in: self.reincluded,
             }),
+            reincludes: self.reincluded.filter(|_| self.retracts.is_none()),
         };
         let kind = if self.retracts.is_some() { "event.retracted" } else { "event.matched" };
         let envelope = Envelope { kind, timestamp: Time(self.timestamp), data };
@@ -103,6 +108,8 @@ struct Data<'a> {
     event: Columns<'a>,
     finality: Finality,
     state: State<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reincludes: Option<&'a OtherInclusion>,
     #[serde(flatten)]
     retraction: Option<Retraction<'a>>,
 }
@@ -111,6 +118,8 @@ struct Data<'a> {
 struct Retraction<'a> {
     retracts: Uuid,
     reorg: Blocks<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reincluded_in: Option<&'a OtherInclusion>,
 }
 
 #[derive(Serialize)]
@@ -216,10 +225,15 @@ mod tests {
     }
 
     fn body(event: &Event, state: Option<&RawValue>) -> Body {
-        told(event, state, None)
+        told(event, state, None, None)
     }
 
-    fn told(event: &Event, state: Option<&RawValue>, retracts: Option<(JobId, &Reorg)>) -> Body {
+    fn told(
+        event: &Event,
+        state: Option<&RawValue>,
+        retracts: Option<(JobId, &Reorg)>,
+        reincluded: Option<&OtherInclusion>,
+    ) -> Body {
         let trigger = TriggerName {
             id: Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a),
             name: "low-score",
@@ -228,7 +242,8 @@ mod tests {
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
         let event = EventRow { event, created_at, topics: None, log_data: None };
         let timestamp = created();
-        Message { timestamp, trigger, event, finality: Finality::Instant, state, retracts }.body()
+        let finality = Finality::Instant;
+        Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
     }
 
     #[test]
@@ -251,16 +266,51 @@ mod tests {
             new_hash: Some(format!("0x{}", "ef".repeat(32))),
         };
         assert_eq!(
-            told(&event, None, Some((job, &reorg))).as_str(),
+            told(&event, None, Some((job, &reorg)), None).as_str(),
             include_str!("../tests/golden/event.retracted.json").trim_end()
         );
+    }
+
+    fn other_block(webhook_id: u128) -> OtherInclusion {
+        OtherInclusion {
+            webhook_id: Some(Uuid::from_u128(webhook_id)),
+            id: format!("11155111-0x{}-4", "ef".repeat(32)),
+            timestamp: 1_763_999_976,
+            revision: 0,
+            block_number: 9_499_999,
+            block_hash: format!("0x{}", "ef".repeat(32)),
+        }
+    }
+
+    #[test]
+    fn an_event_that_came_back_says_what_it_was_as_the_golden_file_says() {
+        let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
+        let before = other_block(0x0b30_b630_7616_8768_90e3_3804_29d0_799e);
+        assert_eq!(
+            told(&event(Some(arguments)), None, None, Some(&before)).as_str(),
+            include_str!("../tests/golden/event.matched.again.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_retraction_says_where_the_event_is_now_if_that_is_known() {
+        let event = Event { invalidated: true, ..event(None) };
+        let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
+        let now = OtherInclusion { webhook_id: None, ..other_block(0) };
+        let body = told(&event, None, Some((JobId(Uuid::nil()), &reorg)), Some(&now));
+        let says = format!(
+            r#""new_hash":null}},"reincluded_in":{{"webhook_id":null,"id":"{}","timestamp":"#,
+            now.id
+        );
+        assert!(body.as_str().contains(&says), "{body:?}");
+        assert!(!body.as_str().contains("reincludes"), "{body:?}");
     }
 
     #[test]
     fn a_block_of_which_nothing_is_known_is_null() {
         let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
         let job = JobId(Uuid::nil());
-        let body = told(&event(None), None, Some((job, &reorg)));
+        let body = told(&event(None), None, Some((job, &reorg)), None);
         let says = r#""reorg":{"fork_block":null,"old_hash":"0xab","new_hash":null}}}"#;
         assert!(body.as_str().ends_with(says), "{body:?}");
     }

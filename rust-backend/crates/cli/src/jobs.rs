@@ -59,6 +59,7 @@ fn show(shown: Shown, json: bool) -> Result<()> {
     let Shown { job, attempts } = shown;
     let rows = vec![
         ["retracts".to_owned(), output::or_dash(job.retracts)],
+        ["other block".to_owned(), output::or_dash(other_block(&job))],
         ["state".to_owned(), job.state],
         ["reason".to_owned(), output::or_dash(job.reason)],
         ["trigger".to_owned(), output::or_dash(job.trigger_name)],
@@ -86,4 +87,12 @@ fn show(shown: Shown, json: bool) -> Result<()> {
     let headings = ["ATTEMPT", "STATUS", "HTTP", "TOOK", "ENDED", "SAID"];
     output::table(headings, rows.collect(), "No attempt has ended yet.");
     Ok(())
+}
+
+/// The same transaction's event in another block, and the message that told of it.
+fn other_block(job: &Job) -> Option<String> {
+    let other = job.reincluded.as_ref()?;
+    let relation = if job.retracts.is_some() { "is now" } else { "was" };
+    let told = other.webhook_id.map(|id| format!(", told by {id}")).unwrap_or_default();
+    Some(format!("{relation} {} in block {}{told}", other.id, other.block_number))
 }

@@ -202,6 +202,7 @@ fn jobs<'a>(
         action: (action.clone(), *version),
         event: event.name.clone(),
         revision: event.revision,
+        transaction_hash: event.transaction_hash.clone(),
         readings: readings.map(str::to_owned),
     })
 }

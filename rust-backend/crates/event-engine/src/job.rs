@@ -78,6 +78,8 @@ pub struct NewJob {
     pub event: EventName,
     /// The revision of the event that was judged.
     pub revision: i32,
+    /// The event's transaction: it may have been in a block that was taken back.
+    pub transaction_hash: String,
     /// What the trigger's state said of the event: a JSON object. `None` where it has no state.
     pub readings: Option<String>,
 }

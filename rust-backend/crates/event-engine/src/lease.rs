@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::action::ActionConfig;
 use crate::event::{Event, EventName};
@@ -43,6 +45,23 @@ pub struct Reorg {
     pub new_hash: Option<String>,
 }
 
+/// A transaction's event as it was, or is, in another block, named by what this is the link from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherInclusion {
+    /// The job that told of it by the same action; `None`: nobody was told.
+    pub webhook_id: Option<Uuid>,
+    /// With `timestamp` its name.
+    pub id: String,
+    /// Its block's time, unix seconds.
+    pub timestamp: i64,
+    /// At which it was true, or is.
+    pub revision: i32,
+    /// Its block's height.
+    pub block_number: i64,
+    /// Its block.
+    pub block_hash: String,
+}
+
 /// A leased job and what it is about.
 #[derive(Clone, Debug)]
 pub struct Assignment {
@@ -68,6 +87,10 @@ pub struct Assignment {
     pub readings: Option<Box<RawValue>>,
     /// A retraction: what became of the event's block.
     pub reorg: Option<Reorg>,
+    /// Of a match, what its transaction's event was in a block that was taken back; of a
+    /// retraction, what it is in the block that includes it now. As far as it was known when the
+    /// job was written.
+    pub reincluded: Option<OtherInclusion>,
 }
 
 /// What was loaded for some leases.

@@ -3,9 +3,10 @@
 
 use event_engine::event::Event;
 use event_engine::job::JobId;
-use event_engine::lease::{Assignment, Lease, Loaded, Reorg};
+use event_engine::lease::{Assignment, Lease, Loaded, OtherInclusion, Reorg};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::events::event;
@@ -69,7 +70,8 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   to_jsonb(e.topics)::text AS topics, e.log_data,
                   e.invalidated AS "invalidated!", e.revision AS "revision!",
                   0::bigint AS "inserted_at_ms!", j.readings::text AS readings,
-                  j.reorg_old_hash, j.reorg_new_hash, j.reorg_fork_block
+                  j.reorg_old_hash, j.reorg_new_hash, j.reorg_fork_block,
+                  j.reincluded AS "reincluded: Json<OtherInclusion>"
            FROM unnest($1::uuid[]) AS leased (id)
            CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = leased.id LIMIT 1) AS j
            CROSS JOIN LATERAL (
@@ -118,6 +120,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                 log_data: row.log_data,
                 readings: row.readings.and_then(|text| RawValue::from_string(text).ok()),
                 reorg,
+                reincluded: row.reincluded.map(|Json(reincluded)| reincluded),
             })
         })
         .collect())

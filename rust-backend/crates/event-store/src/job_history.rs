@@ -1,8 +1,10 @@
 //! Jobs and their attempts, as an operator looks at them.
 
 use chrono::{DateTime, Utc};
+use event_engine::lease::OtherInclusion;
 use serde::Serialize;
 use sqlx::PgPool;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::Result;
@@ -14,6 +16,8 @@ pub struct Job {
     pub id: Uuid,
     /// The job that it retracts.
     pub retracts: Option<Uuid>,
+    /// The same transaction's event in another block: before a match, or after what is retracted.
+    pub reincluded: Option<Json<OtherInclusion>>,
     /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
     pub state: String,
     /// Attempts started.
@@ -86,7 +90,8 @@ pub async fn list(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<J
         Job,
         r#"SELECT j.id, retracts, j.state, attempts, t.name AS "trigger_name?",
                   trigger_version, action_id, action_version, chain_id, event_id, event_timestamp,
-                  event_revision, triggers_revision, j.created_at, due_at, finished_at, reason
+                  event_revision, triggers_revision, j.created_at, due_at, finished_at, reason,
+                  reincluded AS "reincluded: Json<OtherInclusion>"
            FROM jobs j
            LEFT JOIN triggers t ON t.id = j.trigger_id
            WHERE ($1::text IS NULL OR j.state = $1)

@@ -33,6 +33,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) events: Vec<&'a str>,
     pub(crate) times: Vec<i64>,
     pub(crate) revisions: Vec<i32>,
+    pub(crate) transactions: Vec<&'a str>,
     pub(crate) readings: Vec<Option<&'a str>>,
     pub(crate) chains: Vec<i64>,
 }
@@ -49,6 +50,7 @@ impl<'a> Columns<'a> {
             self.events.push(&job.event.id);
             self.times.push(job.event.timestamp);
             self.revisions.push(job.revision);
+            self.transactions.push(&job.transaction_hash);
             self.readings.push(job.readings.as_deref());
             self.chains.push(shard.0);
         }

@@ -43,6 +43,7 @@ pub mod safe_blocks;
 mod sessions;
 mod shard_cursors;
 mod shards;
+mod taken_back_events;
 mod trigger_observations;
 pub mod triggers;
 pub mod vitals;

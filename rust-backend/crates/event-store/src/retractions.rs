@@ -23,14 +23,16 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                INSERT INTO jobs (id, retracts, trigger_id, trigger_version, action_id,
                                  action_version, chain_id, event_id, event_timestamp,
                                  event_revision, triggers_revision, readings, reorg_old_hash,
-                                 reorg_new_hash, reorg_fork_block)
+                                 reorg_new_hash, reorg_fork_block, reincluded)
                SELECT named.id, j.id, j.trigger_id, j.trigger_version, j.action_id,
                       j.action_version, j.chain_id, j.event_id, j.event_timestamp,
                       j.event_revision, j.triggers_revision, j.readings,
                       coalesce(earlier.block_hash, e.block_hash),
                       coalesce(o.replaced_by,
                                CASE WHEN earlier.block_hash IS NOT NULL THEN e.block_hash END),
-                      o.fork_block
+                      o.fork_block,
+                      included_now(j.trigger_id, j.action_id, j.event_id, j.event_timestamp,
+                                   coalesce(earlier.block_hash, e.block_hash))
                FROM unnest($1::uuid[], $2::uuid[]) AS named (id, retracted)
                CROSS JOIN LATERAL (
                    SELECT * FROM jobs

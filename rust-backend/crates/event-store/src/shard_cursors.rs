@@ -117,14 +117,21 @@ pub(crate) async fn advance(
         r#"WITH decided AS (
                INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version,
                                  event_id, event_timestamp, event_revision, readings, chain_id,
-                                 triggers_revision, pushed_at)
+                                 triggers_revision, pushed_at, reincluded)
                SELECT new.id, new.trigger_id, new.trigger_version, new.action_id,
                       new.action_version, new.event_id, new.event_timestamp, new.event_revision,
-                      new.readings::jsonb, new.chain_id, $11, now()
+                      new.readings::jsonb, new.chain_id, $11, now(), (
+                          SELECT taken_back_before(new.trigger_id, new.action_id, new.event_id,
+                                                   new.event_timestamp)
+                          FROM taken_back_events t
+                          WHERE t.chain_id = new.chain_id
+                            AND t.transaction_hash = new.transaction_hash
+                          LIMIT 1)
                FROM unnest($12::uuid[], $13::uuid[], $14::integer[], $15::text[], $16::integer[],
-                           $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
+                           $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[],
+                           $27::text[])
                     AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
-                            event_timestamp, event_revision, readings, chain_id)
+                            event_timestamp, event_revision, readings, chain_id, transaction_hash)
                ON CONFLICT (id) DO UPDATE
                SET (state, finished_at, reason, due_at, pushed_at)
                    = ('pending', NULL, NULL, now(), now())
@@ -175,6 +182,7 @@ pub(crate) async fn advance(
         &columns.heads as &[Option<i64>],
         &columns.safes as &[Option<i64>],
         &columns.finalizeds as &[Option<i64>],
+        &jobs.transactions as &[&str],
     )
     .fetch_all(connection)
     .await?;

@@ -17,7 +17,8 @@ use crate::pool::{answered, answered_at_length};
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::{
-    Result, StoreError, action_results, jobs, trigger_observations, triggers, waiting_events,
+    Result, StoreError, action_results, jobs, taken_back_events, trigger_observations, triggers,
+    waiting_events,
 };
 
 /// The shards in PostgreSQL, for one processor.
@@ -133,6 +134,10 @@ impl PgClaim {
             sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             self.sessions.keep(self.session);
             return Ok(self.portions);
+        }
+        // Before the new jobs, which may be of the same transactions.
+        if !withdrawals.is_empty() {
+            taken_back_events::add(connection, &withdrawals).await?;
         }
         advance(connection, &self.holder, self.triggers_revision, &moves, &decided).await?;
         for (portion, plan) in self.portions.iter().zip(plans) {

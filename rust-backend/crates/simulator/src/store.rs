@@ -29,7 +29,7 @@ pub use self::jobs::{Job, Jobs, State};
 pub use self::leases::FakeLeases;
 pub use self::log::{Log, Noted};
 pub use self::observations::Observations;
-pub use self::row::{Content, Row};
+pub use self::row::{Content, Row, TRANSACTION};
 pub use self::rule::{Rule, RuleState, TriggerSet, When};
 pub use self::session::{Hold, Lock, SessionId, Sessions};
 pub use self::shards::{FakeClaim, FakeShards, Judged, Next, below_horizon};

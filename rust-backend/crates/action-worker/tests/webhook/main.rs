@@ -62,8 +62,9 @@ fn told(retracts: Option<(JobId, &Reorg)>) -> Body {
     };
     let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
-    let timestamp = now();
-    Message { timestamp, trigger, event, finality: Finality::Instant, state: None, retracts }.body()
+    let (timestamp, finality) = (now(), Finality::Instant);
+    let (state, reincluded) = (None, None);
+    Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
 }
 
 fn loopback_allowed() -> DestinationPolicy {

@@ -55,7 +55,7 @@ async fn soak(keys: &str) {
             eventually("all is delivered", async || is_settled(&bed, &chain).await).await;
         }
         let depth = dice.random_range(1..=DEPTH_MAX);
-        chain.ask("anvil_reorg", json!([depth, []])).await;
+        chain.reorg(depth, &mut dice).await;
         // In the middle of what follows from it.
         let killed = round % programs.len();
         processes[killed].kill9().await;
@@ -63,6 +63,7 @@ async fn soak(keys: &str) {
     }
     eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
     check(&chain, &receiver).await;
+    check_links(&bed, &receiver).await;
     drop(processes);
     replay(&bed).await;
 }
@@ -153,6 +154,66 @@ pub(crate) async fn check(chain: &Chain, receiver: &Receiver) {
     assert_eq!(of_all, logs);
 }
 
+/// An event's name in another block: what is linked, by trigger.
+type Linked = (String, String, String);
+
+/// Whoever was told of an event that was taken back, and of the same transaction's event in the
+/// block that includes it now, was told that they are the same: from one message to the next.
+pub(crate) async fn check_links(bed: &Bed, receiver: &Receiver) {
+    let mut links: BTreeSet<Linked> = BTreeSet::new();
+    let mut told = BTreeSet::new();
+    for data in receiver.messages().values().map(|bodies| &bodies[0]["data"]) {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let (trigger, event) = (text(&data["trigger"]["name"]), text(&data["event"]["id"]));
+        for link in [&data["reincludes"], &data["reincluded_in"]] {
+            let Some(other) = link["id"].as_str() else { continue };
+            assert_ne!(link["block_hash"], data["event"]["block_hash"], "{data}");
+            links.insert((trigger.clone(), event.clone(), other.to_owned()));
+            links.insert((trigger.clone(), other.to_owned(), event.clone()));
+        }
+        told.insert((trigger, event));
+    }
+    let mut count = 0;
+    for (gone, stays) in returned(bed).await {
+        for (trigger, _) in TRIGGERS {
+            let was_told = |event: &str| told.contains(&(trigger.to_owned(), event.to_owned()));
+            if was_told(&gone) && was_told(&stays) {
+                count += 1;
+                assert!(leads(&links, trigger, &gone, &stays), "{trigger}: {gone} is {stays} now");
+            }
+        }
+    }
+    assert!(count > 10, "{count} events came back");
+}
+
+/// The events that were taken back, each with what its transaction's event is now.
+async fn returned(bed: &Bed) -> Vec<(String, String)> {
+    sqlx::query_as(
+        "WITH ranked AS (
+             SELECT *, row_number() OVER (PARTITION BY block_hash, transaction_hash, registry,
+                                                       event_type ORDER BY log_index) AS place
+             FROM events
+         )
+         SELECT gone.id, stays.id
+         FROM ranked gone JOIN ranked stays USING (transaction_hash, registry, event_type, place)
+         WHERE gone.invalidated AND NOT stays.invalidated",
+    )
+    .fetch_all(&bed.pool)
+    .await
+    .expect("events")
+}
+
+/// Whether links lead from one event to the other.
+fn leads(links: &BTreeSet<Linked>, trigger: &str, from: &str, to: &str) -> bool {
+    let mut reached = BTreeSet::from([from]);
+    let mut next = vec![from];
+    while let Some(event) = next.pop() {
+        let own = links.iter().filter(|(of, one, _)| of == trigger && one == event);
+        next.extend(own.map(|(_, _, other)| other.as_str()).filter(|other| reached.insert(other)));
+    }
+    reached.contains(to)
+}
+
 /// Everything of the chain is stored, judged and told.
 pub(crate) async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
     let stored: Vec<String> = sqlx::query_scalar("SELECT id FROM events WHERE NOT invalidated")
@@ -233,6 +294,28 @@ impl Chain {
             arguments.extend([option.as_str(), self.address(registry)]);
         }
         script(&arguments).await;
+    }
+
+    /// Replaces so many blocks. The first of their transactions come back, up to any one of them,
+    /// in blocks that need not be as high; the others are gone.
+    pub(crate) async fn reorg(&self, depth: u64, dice: &mut StdRng) {
+        let head = self.height().await;
+        let mut transactions = Vec::new();
+        for (offset, number) in (head + 1 - depth..=head).enumerate() {
+            let number = format!("{number:#x}");
+            let block = self.ask("eth_getBlockByNumber", json!([number, false])).await;
+            for hash in block["transactions"].as_array().expect("a list") {
+                let raw = self.ask("eth_getRawTransactionByHash", json!([hash])).await;
+                transactions.push((raw, offset));
+            }
+        }
+        transactions.truncate(dice.random_range(0..=transactions.len()));
+        let (later, last) = (dice.random_range(0..3), usize::try_from(depth).expect("few") - 1);
+        let pairs: Vec<_> = transactions
+            .iter()
+            .map(|(raw, offset)| json!([raw, (offset + later).min(last)]))
+            .collect();
+        self.ask("anvil_reorg", json!([depth, pairs])).await;
     }
 
     async fn height(&self) -> u64 {

@@ -10,7 +10,7 @@ use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
 use event_engine::waiting::{WaitChanges, WaitName};
 
-use crate::store::{Row, Rule, When};
+use crate::store::{Row, Rule, TRANSACTION, When};
 
 /// Jobs by their ids.
 pub(super) type Jobs = BTreeMap<JobId, NewJob>;
@@ -260,6 +260,7 @@ fn jobs_of(rule: &Rule, row: &Row) -> impl Iterator<Item = (JobId, NewJob)> {
             action: action.clone(),
             event: row.name.clone(),
             revision: row.revision,
+            transaction_hash: TRANSACTION.to_owned(),
             readings: None,
         };
         (id, job)

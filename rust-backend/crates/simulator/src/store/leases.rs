@@ -137,5 +137,6 @@ fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
         log_data: None,
         readings: None,
         reorg,
+        reincluded: None,
     })
 }

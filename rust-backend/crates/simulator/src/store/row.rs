@@ -2,6 +2,9 @@
 
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 
+/// Every event's: what comes back in another block is told of by the store, not judged otherwise.
+pub const TRANSACTION: &str = "0x";
+
 /// What a row says beside its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -54,7 +57,7 @@ impl Row {
             chain_id: self.chain,
             block_number: self.name.timestamp,
             block_hash: format!("0x{:02x}", self.block),
-            transaction_hash: "0x".to_owned(),
+            transaction_hash: TRANSACTION.to_owned(),
             log_index: 0,
             event_type: self.content.event_type.to_owned(),
             registry: self.content.registry.to_owned(),
