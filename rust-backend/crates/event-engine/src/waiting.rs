@@ -77,10 +77,14 @@ struct Turn {
     finality: Finality,
 }
 
+/// Those that wait for one finality.
+type Queue = BTreeMap<Turn, (Wait, Option<Box<Event>>)>;
+
 /// The waits of a shard that a batch may come across.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waits {
-    at_hand: BTreeMap<Turn, (Wait, Option<Box<Event>>)>,
+    /// Of each finality the lowest is reached first: whether any is, it alone tells.
+    at_hand: BTreeMap<Finality, Queue>,
     turns: BTreeMap<WaitName, Turn>,
     /// Of what was cut, the last that is at hand: behind it nothing may be released yet.
     cut: BTreeMap<Finality, Turn>,
@@ -117,13 +121,17 @@ impl Waits {
     fn put(&mut self, Waiting { name, wait, event }: Waiting) -> Turn {
         let turn = Turn::of(&name, &wait);
         self.turns.insert(name, turn.clone());
-        self.at_hand.insert(turn.clone(), (wait, event));
+        self.of(&turn).insert(turn.clone(), (wait, event));
         turn
+    }
+
+    fn of(&mut self, turn: &Turn) -> &mut Queue {
+        self.at_hand.entry(turn.finality).or_default()
     }
 
     /// The events at hand, and who waits for them.
     pub(crate) fn at_hand(&self) -> impl Iterator<Item = (&Event, &[TriggerId])> {
-        let there = self.at_hand.values();
+        let there = self.at_hand.values().flat_map(Queue::values);
         there.filter_map(|(wait, event)| Some((event.as_deref()?, &wait.triggers[..])))
     }
 
@@ -131,7 +139,8 @@ impl Waits {
     pub(crate) fn begin(&mut self, finality: Finality, trigger: TriggerId, event: &Event) {
         let name = WaitName { event: event.name.clone(), finality };
         if let Some(turn) = self.turns.get(&name)
-            && let Some((wait, content)) = self.at_hand.get_mut(turn)
+            && let Some(there) = self.at_hand.get_mut(&finality)
+            && let Some((wait, content)) = there.get_mut(turn)
             && wait.revision == event.revision
         {
             content.get_or_insert_with(|| Box::new(event.clone()));
@@ -150,9 +159,9 @@ impl Waits {
         let turn = Turn::of(&name, &wait);
         self.changes.insert(name.clone(), Some(wait.clone()));
         if let Some(earlier) = self.turns.insert(name, turn.clone()) {
-            self.at_hand.remove(&earlier);
+            self.of(&earlier).remove(&earlier);
         }
-        self.at_hand.insert(turn, (wait, Some(Box::new(event.clone()))));
+        self.of(&turn).insert(turn, (wait, Some(Box::new(event.clone()))));
     }
 
     /// An event comes, or is revised: what it was waits no more.
@@ -171,7 +180,8 @@ impl Waits {
         };
         // Those that come first of each finality that was not cut, or was not yet cut here.
         let may_go = |turn: &Turn| self.cut.get(&turn.finality).is_none_or(|last| turn <= last);
-        let due = self.at_hand.keys().find(|turn| reached(turn) && may_go(turn)).cloned();
+        let lowest = self.at_hand.values().filter_map(|there| there.keys().next());
+        let due = lowest.filter(|turn| reached(turn) && may_go(turn)).min().cloned();
         if let Some(turn) = due {
             let name = WaitName { event: turn.event.clone(), finality: turn.finality };
             return match self.end(&name) {
@@ -192,7 +202,7 @@ impl Waits {
     fn end(&mut self, name: &WaitName) -> Option<(Wait, Option<Box<Event>>)> {
         self.changes.insert(name.clone(), None);
         let turn = self.turns.remove(name)?;
-        self.at_hand.remove(&turn)
+        self.of(&turn).remove(&turn)
     }
 }
 

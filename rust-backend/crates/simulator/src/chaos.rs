@@ -61,12 +61,16 @@ pub async fn reign(world: World, misfortunes: Vec<Misfortune>) {
     while !world.is_calm() && !misfortunes.is_empty() {
         tokio::select! {
             biased;
-            () = world.calmed() => return,
+            () = world.calmed() => break,
             () = pause(&world, 0, BETWEEN_MS_MAX) => {}
         }
         let misfortune = *world.dice.pick(&misfortunes);
         world.say(&format!("{misfortune:?}"));
         befall(&world, misfortune).await;
+    }
+    // As late as can be: no further mishap makes up for it.
+    if misfortunes.contains(&Misfortune::RedisWiped) {
+        world.stream().wipe();
     }
 }
 

@@ -130,7 +130,12 @@ fn other_threshold(world: &World, rule: &Rule) -> Rule {
 /// A block is as high as its time is late.
 fn finality(world: &World) -> Finality {
     let depth = *world.dice.pick(&[4, 20, 60]);
-    if world.dice.chance(0.6) { Finality::Instant } else { Finality::Confirmations(depth) }
+    match world.dice.between(0, 9) {
+        0 => Finality::Safe,
+        1 => Finality::Finalized,
+        2..=4 => Finality::Confirmations(depth),
+        _ => Finality::Instant,
+    }
 }
 
 fn fresh(world: &World, id: TriggerId, name: String, choice: &Choice) -> Rule {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Heights;
 
 use crate::link::{Fault, pause};
 use crate::store::{Content, Lock, Noted, Row, Transaction};
@@ -61,10 +62,10 @@ async fn fill(
         let chain = *world.dice.pick(&manners.chains);
         match *world.dice.pick(&KINDS) {
             _ if world.dice.chance(manners.revises) => revise(world, transaction, manners).await?,
-            Kind::Checkpoint => {
-                lock(world, transaction, Lock::Checkpoint(chain)).await?;
-                let block = GENESIS + 2 * latest(world) - between(world, 40) + between(world, 40);
-                transaction.checkpoint(&mut world.database(), chain, block)?;
+            Kind::Heights => {
+                lock(world, transaction, Lock::Heights(chain)).await?;
+                let heights = heights(world);
+                transaction.report(&mut world.database(), chain, heights)?;
             }
             Kind::Event => {
                 let row = fresh(world, chain);
@@ -83,12 +84,22 @@ async fn fill(
 
 /// What is written beside revisions; mostly events.
 const KINDS: [Kind; 6] =
-    [Kind::Event, Kind::Event, Kind::Event, Kind::Event, Kind::Event, Kind::Checkpoint];
+    [Kind::Event, Kind::Event, Kind::Event, Kind::Event, Kind::Event, Kind::Heights];
 
 #[derive(Clone, Copy)]
 enum Kind {
     Event,
-    Checkpoint,
+    Heights,
+}
+
+/// Mostly a checkpoint, which moves both ways; sometimes what nodes call safe, or final.
+fn heights(world: &World) -> Heights {
+    let head = GENESIS + 2 * latest(world) - between(world, 40) + between(world, 40);
+    match world.dice.between(0, 9) {
+        0 => Heights { finalized: Some(head - between(world, 80)), ..Heights::default() },
+        1 | 2 => Heights { safe: Some(head - between(world, 60)), ..Heights::default() },
+        _ => Heights { head: Some(head), ..Heights::default() },
+    }
 }
 
 /// Changes the mind about an event that others can see.

@@ -99,7 +99,7 @@ impl Judging {
             .collect();
         let next = log.range((Excluded(to), Unbounded)).next();
         let unfinished = match next.filter(|_| plan.is_unfinished) {
-            Some((_, Noted::Checkpoint(block))) => Some((shard, *block)),
+            Some((_, Noted::Heights(heights))) => Some((shard, *heights)),
             None if !plan.is_unfinished => None,
             next => return Err(format!("{holder} was not finished before {next:?}")),
         };
@@ -162,11 +162,11 @@ fn heard<'a>(
 ) -> Option<Heard<'a>> {
     let (name, revision) = match noted {
         Noted::Event(name, revision) => (name, revision),
-        Noted::Checkpoint(block) => return Some(Heard::Checkpoint(shard, *block)),
+        Noted::Heights(heights) => return Some(Heard::Heights(shard, *heights)),
     };
     let is_higher = |earlier: &Noted| match earlier {
         Noted::Event(other, higher) => other == name && higher > revision,
-        Noted::Checkpoint(_) => false,
+        Noted::Heights(_) => false,
     };
     let outgrown = log.range(..position).any(|(_, earlier)| is_higher(earlier));
     let row = database.history.get(&(name.clone(), *revision));

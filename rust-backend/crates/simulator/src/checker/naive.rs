@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bigdecimal::{BigDecimal, RoundingMode};
 use event_engine::event::{ChainId, EventName};
-use event_engine::finality::Finality;
+use event_engine::finality::{Finality, Heights};
 use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
 use event_engine::waiting::{WaitChanges, WaitName};
@@ -19,8 +19,8 @@ pub(super) type Jobs = BTreeMap<JobId, NewJob>;
 pub(super) enum Heard<'a> {
     /// A row, at the revision that is judged.
     Row(&'a Row),
-    /// The chain's checkpoint.
-    Checkpoint(ChainId, i64),
+    /// How far the chain is said to be.
+    Heights(ChainId, Heights),
 }
 
 impl<'a> Heard<'a> {
@@ -28,15 +28,15 @@ impl<'a> Heard<'a> {
     pub(super) fn row(&self) -> Option<&'a Row> {
         match self {
             Self::Row(row) => Some(row),
-            Self::Checkpoint(..) => None,
+            Self::Heights(..) => None,
         }
     }
 }
 
 /// How a batch ended, as it says itself.
 pub(super) struct End<'a> {
-    /// The checkpoint that it stopped at, in the middle of what it releases.
-    pub(super) unfinished: Option<(ChainId, i64)>,
+    /// The heights that it stopped at, in the middle of what they release.
+    pub(super) unfinished: Option<(ChainId, Heights)>,
     /// Whether it judged an entry before that.
     pub(super) has_moved: bool,
     /// What it changed of the waits.
@@ -51,7 +51,7 @@ pub(super) struct End<'a> {
 pub(super) struct Memory {
     survivors: BTreeMap<(TriggerId, i32, ChainId), Vec<Survivor>>,
     waiting: BTreeMap<Turn, Wait>,
-    heads: BTreeMap<ChainId, i64>,
+    heights: BTreeMap<ChainId, Heights>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,8 +60,8 @@ struct Survivor {
     fired: bool,
 }
 
-/// Block, event, depth: the order of release.
-type Turn = (ChainId, i64, EventName, u32);
+/// Block, event, finality: the order of release.
+type Turn = (ChainId, i64, EventName, Finality);
 
 #[derive(Clone, Debug)]
 struct Wait {
@@ -84,21 +84,19 @@ impl Memory {
         for heard in heard {
             match heard {
                 Heard::Row(row) => self.take(row, rules, &mut jobs),
-                Heard::Checkpoint(chain, block) => {
-                    self.heads.insert(*chain, *block);
-                    for turn in self.due(*chain, *block) {
+                Heard::Heights(chain, reported) => {
+                    self.report(*chain, reported);
+                    for turn in self.due(*chain) {
                         self.release(&turn, rules, end, &mut jobs);
                     }
                 }
             }
         }
-        if let Some((chain, head)) = end.unfinished {
-            let before = self.heads.insert(chain, head);
-            self.release_some(chain, head, rules, end, &mut jobs)?;
-            match before {
-                Some(before) => self.heads.insert(chain, before),
-                None => self.heads.remove(&chain),
-            };
+        if let Some((chain, reported)) = &end.unfinished {
+            let before = self.heights.get(chain).copied().unwrap_or_default();
+            self.report(*chain, reported);
+            self.release_some(*chain, rules, end, &mut jobs)?;
+            self.heights.insert(*chain, before);
         }
         Ok(jobs)
     }
@@ -117,25 +115,52 @@ impl Memory {
     }
 
     fn judge_or_wait(&mut self, rule: &Rule, row: &Row, jobs: &mut Jobs) {
-        let (block, depth) = (row.name.timestamp, depth(rule));
-        let is_deep = self.heads.get(&row.chain).is_some_and(|h| h - block >= i64::from(depth));
-        if depth == 0 || is_deep {
+        let block = row.name.timestamp;
+        if self.is_deep(row.chain, block, rule.finality) {
             if self.fires(rule, row) {
                 jobs.extend(jobs_of(rule, row));
             }
             return;
         }
         let new = || Wait { row: row.clone(), triggers: Vec::new(), is_stored: false };
-        let wait = self.waiting.entry((row.chain, block, row.name.clone(), depth));
+        let wait = self.waiting.entry((row.chain, block, row.name.clone(), rule.finality));
         wait.or_insert_with(new).triggers.push(rule.id);
     }
 
     /// Everything that is deep enough, in the order of release.
-    fn due(&self, chain: ChainId, head: i64) -> Vec<Turn> {
-        let turns = self.waiting.keys();
-        let due =
-            turns.filter(|(of, block, _, depth)| *of == chain && head - block >= i64::from(*depth));
-        due.cloned().collect()
+    fn due(&self, chain: ChainId) -> Vec<Turn> {
+        let is_due = |turn: &&Turn| turn.0 == chain && self.is_deep(chain, turn.1, turn.3);
+        self.waiting.keys().filter(is_due).cloned().collect()
+    }
+
+    fn report(&mut self, chain: ChainId, reported: &Heights) {
+        let heights = self.heights.entry(chain).or_default();
+        let parts = [
+            (&mut heights.head, reported.head),
+            (&mut heights.safe, reported.safe),
+            (&mut heights.finalized, reported.finalized),
+        ];
+        for (height, reported) in parts.into_iter().filter(|(_, reported)| reported.is_some()) {
+            *height = reported;
+        }
+    }
+
+    /// Whether a block is as deep as that: by what was said of the chain, or by its depth where
+    /// nobody ever spoke of what is safe or final.
+    fn is_deep(&self, chain: ChainId, block: i64, finality: Finality) -> bool {
+        let Heights { head, safe, finalized } =
+            self.heights.get(&chain).copied().unwrap_or_default();
+        let (for_safe, for_finalized) = if chain.0 == 1 { (32, 96) } else { (300, 1_800) };
+        let is_below = |depth: i64| head.is_some_and(|head| head - block >= depth);
+        match finality {
+            Finality::Instant => true,
+            Finality::Confirmations(count) => is_below(i64::from(count)),
+            Finality::Safe if safe.is_none() && finalized.is_none() => is_below(for_safe),
+            Finality::Safe => [safe, finalized].iter().flatten().any(|height| block <= *height),
+            Finality::Finalized => {
+                finalized.map_or_else(|| is_below(for_finalized), |height| block <= height)
+            }
+        }
     }
 
     fn release(&mut self, turn: &Turn, rules: &[Rule], end: &End<'_>, jobs: &mut Jobs) {
@@ -149,19 +174,18 @@ impl Memory {
         }
     }
 
-    /// What a batch says it has released before it stopped: the first that are due of each depth.
+    /// What a batch says it has released before it stopped: the first that are due of each finality.
     fn release_some(
         &mut self,
         chain: ChainId,
-        head: i64,
         rules: &[Rule],
         end: &End<'_>,
         jobs: &mut Jobs,
     ) -> Result<(), String> {
-        let due = self.due(chain, head);
-        let is_released = |(_, _, event, depth): &Turn| {
-            let finality = Finality::Confirmations(*depth);
-            end.waits.get(&WaitName { event: event.clone(), finality }) == Some(&None)
+        let due = self.due(chain);
+        let is_released = |(_, _, event, finality): &Turn| {
+            let name = WaitName { event: event.clone(), finality: *finality };
+            end.waits.get(&name) == Some(&None)
         };
         let (mut passed_over, mut released) = (BTreeSet::new(), 0);
         for turn in &due {
@@ -195,13 +219,6 @@ impl Memory {
         let own = survivors.iter_mut().find(|survivor| survivor.row.name == row.name);
         own.expect("just pushed").fired = fires;
         fires
-    }
-}
-
-fn depth(rule: &Rule) -> u32 {
-    match rule.finality {
-        Finality::Confirmations(depth) => depth,
-        Finality::Instant | Finality::Safe | Finality::Finalized => 0,
     }
 }
 

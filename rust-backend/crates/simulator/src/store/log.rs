@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Heights;
 use event_engine::log::Position;
 use event_engine::port::{Ready, Survey};
 
@@ -15,8 +16,8 @@ const SEQ_CACHE: i64 = 32;
 pub enum Noted {
     /// An event was inserted or revised.
     Event(EventName, i32),
-    /// The checkpoint moved to that block.
-    Checkpoint(i64),
+    /// The checkpoint moved, or what the chain's nodes call safe or final.
+    Heights(Heights),
 }
 
 /// The entries that are committed, and the sequence they take their numbers from.
@@ -62,7 +63,7 @@ impl Log {
         let earlier = self.shards.values().flat_map(|entries| entries.range(..end));
         earlier.into_iter().any(|(_, noted)| match noted {
             Noted::Event(name, other) => name == event && *other > revision,
-            Noted::Checkpoint(_) => false,
+            Noted::Heights(_) => false,
         })
     }
 

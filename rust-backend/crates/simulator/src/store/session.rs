@@ -19,8 +19,8 @@ pub type SessionId = u64;
 pub enum Lock {
     /// A row of `events`, while it is written.
     Row(EventName),
-    /// A row of `checkpoints`, likewise.
-    Checkpoint(ChainId),
+    /// A chain's rows of heights, likewise.
+    Heights(ChainId),
     /// The advisory lock on a shard.
     Shard(ChainId),
 }

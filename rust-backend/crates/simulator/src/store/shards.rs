@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, EventName};
-use event_engine::finality::Heights;
 use event_engine::index::TriggerIndex;
 use event_engine::job::{JobId, NewJob};
 use event_engine::log::{Entry, Position, Subject};
@@ -306,9 +305,7 @@ fn joined(
     seen: &mut BTreeSet<EventName>,
 ) -> Vec<Entry> {
     let mut subject = |position, noted| match noted {
-        Noted::Checkpoint(block) => {
-            Subject::Heights(Heights { head: Some(block), ..Heights::default() })
-        }
+        Noted::Heights(heights) => Subject::Heights(heights),
         Noted::Event(name, revision) => {
             let there = database.rows.contains_key(&name);
             let then = database.history.get(&(name.clone(), revision)).filter(|_| there);

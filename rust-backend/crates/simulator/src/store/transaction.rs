@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use event_engine::event::{ChainId, EventName};
+use event_engine::finality::Heights;
 use event_engine::log::Position;
 
 use super::{Content, Database, Lock, Noted, Row, SessionId};
@@ -75,14 +76,14 @@ impl Transaction {
         self.rows.insert(name.clone(), None);
     }
 
-    /// Moves the chain's checkpoint, which has to be locked.
-    pub fn checkpoint(
+    /// Moves some of the chain's heights, which have to be locked.
+    pub fn report(
         &mut self,
         database: &mut Database,
         chain: ChainId,
-        block: i64,
+        heights: Heights,
     ) -> Result<(), Fault> {
-        self.note(database, chain, Noted::Checkpoint(block))
+        self.note(database, chain, Noted::Heights(heights))
     }
 
     /// Makes all of it visible, in one moment. Gives the entries.

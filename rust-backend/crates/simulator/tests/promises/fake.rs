@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_engine::event::{ChainId, EventName};
-use event_engine::finality::Finality;
+use event_engine::finality::{Finality, Heights};
 use event_engine::job::JobId;
 use event_engine::trigger::TriggerId;
 use simulator::life::Life;
@@ -117,8 +117,9 @@ impl Bed for FakeBed {
 
     async fn set_checkpoint(&self, transaction: &mut Transaction, block: i64) {
         let mut database = self.0.database();
-        assert!(transaction.lock(&mut database, Lock::Checkpoint(CHAIN)).expect("there"));
-        transaction.checkpoint(&mut database, CHAIN, block).expect("set");
+        let heights = Heights { head: Some(block), ..Heights::default() };
+        assert!(transaction.lock(&mut database, Lock::Heights(CHAIN)).expect("there"));
+        transaction.report(&mut database, CHAIN, heights).expect("set");
     }
 
     async fn delete(&self, transaction: &mut Transaction, id: &str) {
