@@ -1,6 +1,7 @@
 //! The processor over a real PostgreSQL and Redis, in this process.
 
 mod gate;
+mod reincluding;
 mod remembering;
 
 use std::sync::Arc;
