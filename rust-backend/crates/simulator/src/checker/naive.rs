@@ -174,7 +174,7 @@ impl Memory {
         }
     }
 
-    /// What a batch says it has released before it stopped: of each finality the first that are due.
+    /// What a batch says it released before it stopped: of each finality the first that are due.
     fn release_some(
         &mut self,
         chain: ChainId,
