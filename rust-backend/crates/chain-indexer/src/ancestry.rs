@@ -4,7 +4,7 @@
 use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName};
 use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{
     PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
     finalized_blocks, new_events, safe_blocks,
@@ -130,7 +130,10 @@ impl Ancestry {
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let (id, tip) = (self.id, &stretch.tip);
+        let owns = self.writer == Writer::Owner;
         let mut transaction = self.pool.begin().await?;
+        let orphans = self.highest_orphan.filter(|_| owns);
+        let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if matches!(self.tip, Tip::Nothing) {
             if chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
                 return Ok(None);
@@ -141,13 +144,8 @@ impl Ancestry {
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;
         let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
-        if self.writer == Writer::Owner {
-            for row in &stretch.rows {
-                if Some(row.block_number) <= self.highest_orphan {
-                    let (number, hash) = (row.block_number, &row.block_hash);
-                    rows += reorgs::restore(&mut transaction, id, number, hash).await?;
-                }
-            }
+        rows += returning.restore(&mut transaction).await?;
+        if owns {
             checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
         }
         transaction.commit().await?;

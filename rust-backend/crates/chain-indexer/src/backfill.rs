@@ -15,9 +15,8 @@ use std::sync::Arc;
 
 use event_store::covered_ranges::{self, CoveredRange};
 use event_store::new_events::{self, Writer};
-use event_store::{
-    PgPool, StoreError, answered, answered_at_length, chain_blocks, checkpoints, reorgs,
-};
+use event_store::reorgs::{self, Returning};
+use event_store::{PgPool, StoreError, answered, answered_at_length, chain_blocks, checkpoints};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -236,8 +235,11 @@ impl Filling {
     /// Stores a stretch.
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
+        let writer = self.settings.writer();
         let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
+        let orphans = highest_orphan.filter(|_| writer == Writer::Owner);
         let mut transaction = self.pool.begin().await?;
+        let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let Others::Nobody { highest } = others {
             if chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
                 return Ok(Commit::Overtaken);
@@ -257,16 +259,8 @@ impl Filling {
         if let Some(other) = chain_blocks::insert_missing(&mut transaction, &stretch.rows).await? {
             return Ok(Commit::Contradicts(other));
         }
-        let writer = self.settings.writer();
         let mut rows = new_events::insert(&mut transaction, &stretch.events, writer).await?;
-        let may_be_back = stretch
-            .rows
-            .iter()
-            .filter(|row| writer == Writer::Owner && Some(row.block_number) <= highest_orphan);
-        for row in may_be_back {
-            let (number, hash) = (row.block_number, &row.block_hash);
-            rows += reorgs::restore(&mut transaction, id, number, hash).await?;
-        }
+        rows += returning.restore(&mut transaction).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         transaction.commit().await?;
         Ok(Commit::Done(rows))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
-use crate::audit_cursors::Memory;
+use crate::audit_cursors::{self, Memory};
 use crate::audit_invalidations;
 use crate::chain_blocks::{BlockName, ChainBlock};
 use crate::pool::answered_at_length;
@@ -104,7 +104,11 @@ pub async fn wake(
 }
 
 /// Whether it is remembered that the block was on the chain once and was replaced.
-pub async fn was_orphaned(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<bool> {
+pub async fn was_orphaned(
+    connection: impl PgExecutor<'_>,
+    chain_id: ChainId,
+    block: &BlockName,
+) -> Result<bool> {
     let was = sqlx::query_scalar!(
         r#"SELECT EXISTS (
                SELECT FROM orphaned_blocks
@@ -114,7 +118,7 @@ pub async fn was_orphaned(pool: &PgPool, chain_id: ChainId, block: &BlockName) -
         block.hash,
         block.number,
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await?;
     Ok(was)
 }
@@ -162,6 +166,9 @@ pub async fn take_back(
 ) -> Result<Settled> {
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
+        // Whoever puts the block back on the chain has done so and is seen here, or comes later
+        // and sees what is taken back.
+        audit_cursors::hold(&mut transaction, chain_id).await?;
         let known = known_at(&mut *transaction, chain_id, memory, suspect.number).await?;
         if known.as_ref() == Some(&suspect.hash) {
             acquit(&mut *transaction, chain_id, suspect).await?;

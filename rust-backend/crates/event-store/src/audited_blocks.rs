@@ -47,9 +47,7 @@ pub async fn append(
 ) -> Result<Option<u64>> {
     let mut transaction = pool.begin().await?;
     // A second auditor waits here, and then finds the chain otherwise.
-    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
-        .execute(&mut *transaction)
-        .await?;
+    audit_cursors::hold(&mut transaction, chain_id).await?;
     if !is_tip(&mut transaction, chain_id, below).await? {
         return Ok(None);
     }

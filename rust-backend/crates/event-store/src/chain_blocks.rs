@@ -29,6 +29,13 @@ pub struct ChainBlock {
     pub timestamp: i64,
 }
 
+impl ChainBlock {
+    /// Its height and hash.
+    pub fn name(&self) -> BlockName {
+        BlockName { number: self.block_number, hash: self.block_hash.clone() }
+    }
+}
+
 /// The highest stored block of the chain; `None` before the first.
 pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
     Ok(downwards(pool, chain_id, i64::MAX, 1).await?.pop())

@@ -4,10 +4,10 @@
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
-use crate::chain_blocks::BlockName;
+use crate::chain_blocks::{BlockName, ChainBlock};
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, audit_cursors, checkpoints, covered_ranges, safe_blocks};
+use crate::{Result, audit_cursors, audit_suspects, checkpoints, covered_ranges, safe_blocks};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,37 +69,58 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
     .await
 }
 
-/// Makes the events of a block valid again that was orphaned and is back, whoever wrote them.
-/// Belongs into the transaction that stores the block. Returns how many there were.
-pub async fn restore(
-    connection: &mut PgConnection,
+/// Blocks that are about to be stored and may have been orphaned before.
+#[derive(Debug)]
+pub struct Returning {
     chain_id: ChainId,
-    block_number: i64,
-    block_hash: &str,
-) -> Result<u64> {
-    // A statement of its own: TimescaleDB does not plan an UPDATE that asks this by the way.
-    let was_orphaned = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM orphaned_blocks WHERE chain_id = $1 AND block_hash = $2
-           ) AS "was_orphaned!""#,
-        chain_id.0,
-        block_hash,
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if !was_orphaned {
-        return Ok(0);
+    blocks: Vec<BlockName>,
+}
+
+impl Returning {
+    /// Of these blocks, those that may be back. Begins the transaction that stores them: where
+    /// there are any, the auditor, which may be about to take back a late row of one, has either
+    /// done so, or waits until the blocks are there for it to see.
+    pub async fn of(
+        connection: &mut PgConnection,
+        chain_id: ChainId,
+        blocks: &[ChainBlock],
+        highest_orphan: Option<i64>,
+    ) -> Result<Self> {
+        let may_be_back = blocks.iter().filter(|block| Some(block.block_number) <= highest_orphan);
+        let blocks: Vec<_> = may_be_back.map(ChainBlock::name).collect();
+        if !blocks.is_empty() {
+            audit_cursors::hold(connection, chain_id).await?;
+        }
+        Ok(Self { chain_id, blocks })
     }
-    let done = sqlx::query!(
-        "UPDATE events SET invalidated = false
-         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND invalidated",
-        chain_id.0,
-        block_number,
-        block_hash,
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+
+    /// Makes the events of those that are back valid again, whoever wrote them. Returns how many
+    /// there were.
+    pub async fn restore(&self, connection: &mut PgConnection) -> Result<u64> {
+        let mut events = 0;
+        for block in &self.blocks {
+            if audit_suspects::was_orphaned(&mut *connection, self.chain_id, block).await? {
+                events += self.restore_block(connection, block).await?;
+            }
+        }
+        Ok(events)
+    }
+
+    // A statement of its own: TimescaleDB does not plan an UPDATE that asks by the way whether the
+    // block was orphaned.
+    async fn restore_block(&self, connection: &mut PgConnection, block: &BlockName) -> Result<u64> {
+        let done = sqlx::query!(
+            "UPDATE events SET invalidated = false
+             WHERE chain_id = $1 AND block_number = $2 AND comparable_hash(block_hash) = $3
+               AND invalidated",
+            self.chain_id.0,
+            block.number,
+            block.hash,
+        )
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected())
+    }
 }
 
 /// The height above which no block of the chain was ever orphaned; `None` where none was.
@@ -156,7 +177,7 @@ async fn invalidate(connection: &mut PgConnection, reorg: &Reorg) -> Result<u64>
     let done = sqlx::query!(
         "UPDATE events SET invalidated = true
          WHERE chain_id = $1 AND block_number > $2 AND NOT invalidated
-           AND block_hash IN (
+           AND comparable_hash(block_hash) IN (
                SELECT block_hash FROM chain_blocks WHERE chain_id = $1 AND block_number > $2)",
         reorg.chain_id.0,
         reorg.fork.number,

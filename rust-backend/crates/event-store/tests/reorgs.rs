@@ -3,7 +3,7 @@
 use event_engine::event::ChainId;
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{PgPool, finalized_blocks};
 use private_servers::Postgres;
 
@@ -36,6 +36,27 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
     let orphans = "SELECT format('%s %s %s %s', block_number, block_hash, replaced_by, fork_block)
                    FROM orphaned_blocks ORDER BY block_number";
     assert_eq!(lines(&pool, orphans).await, "4 0xa4 0xb4 3 5 0xa5  3");
+}
+
+#[tokio::test]
+async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=5, "a").await;
+    event(&pool, "second", CHAIN.0, 5, "0xA5").await;
+    let reorg = reorg("0xa5", 4, &["0xb5"]);
+    let outcome = reorgs::follow(&pool, &reorg, Writer::Owner).await.expect("an outcome");
+    assert_eq!(outcome, Outcome::Followed { events_invalidated: 2 });
+    let mut transaction = pool.begin().await.expect("a transaction");
+    let back = [block(5, "a")];
+    let returning = Returning::of(&mut transaction, CHAIN, &back, Some(5)).await.expect("held");
+    assert_eq!(returning.restore(&mut transaction).await.expect("restored"), 2);
+    transaction.commit().await.expect("committed");
+    // An upsert in another case takes nobody's name over.
+    let upsert = "UPDATE events SET block_hash = '0xA5' WHERE id = 'a5'";
+    sqlx::query(upsert).execute(&pool).await.expect("updated");
+    let revisions = "SELECT format('%s@%s', id, revision) FROM events WHERE block_number = 5
+                     ORDER BY id";
+    assert_eq!(lines(&pool, revisions).await, "a5@2 second@2");
 }
 
 #[tokio::test]
@@ -118,16 +139,20 @@ async fn database() -> (Postgres, PgPool) {
 /// Stores these blocks of `branch`, each with one event of that name.
 async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &str) {
     for number in numbers {
-        let block = ChainBlock {
-            chain_id: CHAIN,
-            block_number: number,
-            block_hash: format!("0x{branch}{number}"),
-            parent_hash: format!("0x{branch}{}", number - 1),
-            timestamp: 1_760_000_000 + number,
-        };
+        let block = block(number, branch);
         let mut connection = pool.acquire().await.expect("a connection");
         chain_blocks::insert(&mut connection, std::slice::from_ref(&block)).await.expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
+    }
+}
+
+fn block(number: i64, branch: &str) -> ChainBlock {
+    ChainBlock {
+        chain_id: CHAIN,
+        block_number: number,
+        block_hash: format!("0x{branch}{number}"),
+        parent_hash: format!("0x{branch}{}", number - 1),
+        timestamp: 1_760_000_000 + number,
     }
 }
 
