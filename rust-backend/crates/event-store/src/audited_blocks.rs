@@ -139,13 +139,15 @@ pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
 }
 
 /// Sets the chain's checkpoint to this block, if it is audited. One that is audited and higher
-/// stays: another auditor was faster.
+/// stays: another auditor was faster. Nor does one of a branch that another is just taking back
+/// come behind that in the log.
 pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    audit_cursors::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
         "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at)
          SELECT chain_id, block_number, block_hash, now() FROM audited_blocks
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3
-         FOR SHARE
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
@@ -158,8 +160,9 @@ pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName)
         block.number,
         block.hash,
     )
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use event_store::audit_suspects::{self, Proof, Settled};
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::{PgPool, audited_blocks, checkpoints};
+use event_store::{PgPool, audited_blocks, checkpoints, safe_blocks};
 use private_servers::Postgres;
 use sqlx::PgTransaction;
 use tokio::task::JoinHandle;
@@ -51,6 +51,38 @@ async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_
     assert_eq!(checkpoint().await, Some(4));
     audited_blocks::follow(&pool, &reorg(5, 2)).await.expect("followed");
     assert_eq!(checkpoint().await, Some(2));
+}
+
+#[tokio::test]
+async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_back() {
+    let (_postgres, pool) = database().await;
+    audited_blocks::set_checkpoint(&pool, CHAIN, &name(2)).await.expect("set");
+    // The faster one has begun to follow the chain to another branch, and comes no further.
+    let mut orphans = pool.begin().await.expect("a transaction");
+    let held = sqlx::query("LOCK TABLE orphaned_blocks IN SHARE MODE").execute(&mut *orphans).await;
+    held.expect("held");
+    let faster = tokio::spawn({
+        let pool = pool.clone();
+        async move { audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("followed") }
+    });
+    until_waiting_or_ended(&pool, 1, &faster).await;
+    let slower = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            audited_blocks::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set or not");
+            safe_blocks::raise(&pool, CHAIN, &name(4)).await.expect("raised or not");
+        }
+    });
+    until_waiting_or_ended(&pool, 2, &slower).await;
+    orphans.rollback().await.expect("let go");
+    assert_eq!(faster.await.expect("no panic"), Outcome::Followed { events_invalidated: 0 });
+    slower.await.expect("no panic");
+    let heights: Vec<(Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT checkpoint_block, safe_block FROM event_log ORDER BY xid, seq")
+            .fetch_all(&pool)
+            .await
+            .expect("the log");
+    assert_eq!(heights, [(Some(2), None)]);
 }
 
 #[tokio::test]

@@ -92,7 +92,8 @@ impl Branch {
             self.asked(audited_blocks::finalize(pool, id, number, hash, is_guess)).await?;
         }
         if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
-            self.asked(safe_blocks::raise(&self.pool, self.settings.id, &safe)).await?;
+            let raising = Box::pin(safe_blocks::raise(&self.pool, self.settings.id, &safe));
+            self.asked(raising).await?;
         }
         self.asked(audited_blocks::trim(&self.pool, self.settings.id)).await
     }

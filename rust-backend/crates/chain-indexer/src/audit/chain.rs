@@ -158,7 +158,7 @@ impl AuditedChain {
     async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
         if self.checkpoint.as_ref() != Some(&tip) {
             let (pool, id) = (&self.pool, self.settings.id);
-            self.asked(audited_blocks::set_checkpoint(pool, id, &tip)).await?;
+            self.asked(Box::pin(audited_blocks::set_checkpoint(pool, id, &tip))).await?;
             measures::audited(id, tip.number);
             self.checkpoint = Some(tip);
         }
