@@ -7,7 +7,7 @@ use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{
     PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
-    finalized_blocks, new_events, safe_blocks,
+    finalized_blocks, indexed_chains, new_events, safe_blocks,
 };
 
 use crate::answer::Link;
@@ -30,6 +30,8 @@ pub(crate) struct Ancestry {
     tip: Tip,
     /// A block that is higher was never orphaned, so that it brings nothing back.
     highest_orphan: Option<i64>,
+    /// Whether it is stored that the chain is indexed.
+    has_begun: bool,
 }
 
 /// The highest stored block.
@@ -53,6 +55,7 @@ impl Ancestry {
             addresses: covered_addresses(settings),
             tip: Tip::Unread,
             highest_orphan: None,
+            has_begun: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Ancestry {
         match answered_at_length(self.commit(stretch)).await {
             Ok(Some(rows)) => {
                 self.tip = Tip::Block(stretch.tip.clone());
+                self.has_begun = true;
                 Ok(Some(rows))
             }
             Ok(None) => {
@@ -139,6 +143,9 @@ impl Ancestry {
                 return Ok(None);
             }
             covered_ranges::forget(&mut transaction, id).await?;
+        }
+        if !self.has_begun {
+            indexed_chains::begin(&mut transaction, id).await?;
         }
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;

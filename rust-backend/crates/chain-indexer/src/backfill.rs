@@ -6,8 +6,9 @@
 //! commit is a range that is covered; whoever begins again begins with the gaps that are left. The
 //! checkpoint stays where it is.
 //!
-//! Where no indexer has ever stored a block, which the missing checkpoint shows, all that is final
-//! is history. An indexer that begins meanwhile goes on above what it finds, and takes over.
+//! Where no indexer has ever stored a block (`indexed_chains`), all that is final is history: above
+//! what an earlier run has stored, too, and beside an indexer that waits for its first block. One
+//! that begins meanwhile goes on above what it finds, and takes over.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use event_store::covered_ranges::{self, CoveredRange};
 use event_store::new_events::{self, Writer};
 use event_store::reorgs::{self, Returning};
-use event_store::{PgPool, StoreError, answered, answered_at_length, chain_blocks, checkpoints};
+use event_store::{PgPool, StoreError, answered, answered_at_length, chain_blocks, indexed_chains};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -221,13 +222,8 @@ impl Filling {
             // What is covered is of an earlier life.
             return Ok((None, false, Vec::new()));
         };
-        // The checkpoint is our indexer's only where it owns the chain. Where it only inserts, any
-        // block may be its; where it does not index, none is.
-        let has_indexer = match self.settings.writer() {
-            _ if !self.settings.indexed => false,
-            Writer::Inserter => true,
-            Writer::Owner => checkpoints::all(&self.pool).await?.iter().any(|it| it.chain_id == id),
-        };
+        let has_indexer =
+            self.settings.indexed && indexed_chains::has_begun(&self.pool, id).await?;
         let ranges = covered_ranges::all(&self.pool, id).await?;
         Ok((Some(highest.number), has_indexer, ranges))
     }
@@ -246,6 +242,7 @@ impl Filling {
             }
             if highest.is_none() {
                 covered_ranges::forget(&mut transaction, id).await?;
+                indexed_chains::forget(&mut transaction, id).await?;
             }
         }
         let below = chain_blocks::at(&mut transaction, id, stretch.below.number).await?;
