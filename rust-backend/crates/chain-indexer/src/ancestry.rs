@@ -2,12 +2,13 @@
 //! blocks back.
 
 use event_engine::event::ChainId;
+use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{
     PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
-    finalized_blocks, indexed_chains, new_events, safe_blocks,
+    finalized_blocks, indexed_chains, new_events, orphaned_blocks, safe_blocks,
 };
 
 use crate::answer::Link;
@@ -64,7 +65,7 @@ impl Ancestry {
         if let Tip::Unread = self.tip {
             let latest = answered(chain_blocks::latest(&self.pool, self.id)).await;
             let latest = latest.map_err(|source| self.store_error(source))?;
-            let highest_orphan = answered(reorgs::highest_orphan(&self.pool, self.id)).await;
+            let highest_orphan = answered(orphaned_blocks::highest(&self.pool, self.id)).await;
             self.highest_orphan = highest_orphan.map_err(|source| self.store_error(source))?;
             self.say_where(latest.as_ref());
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
@@ -189,7 +190,8 @@ impl Ancestry {
     /// Remembers a finalized block for good, if it is stored.
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
-        let raising = finalized_blocks::raise(&self.pool, self.id, number, hash, block.is_guess);
+        let (pool, block, is_guess) = (&self.pool, (number, hash), block.is_guess);
+        let raising = finalized_blocks::raise(pool, self.id, Memory::Indexed, block, is_guess);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }

@@ -16,8 +16,10 @@ use std::sync::Arc;
 
 use event_store::covered_ranges::{self, CoveredRange};
 use event_store::new_events::{self, Writer};
-use event_store::reorgs::{self, Returning};
-use event_store::{PgPool, StoreError, answered, answered_at_length, chain_blocks, indexed_chains};
+use event_store::reorgs::Returning;
+use event_store::{
+    PgPool, StoreError, answered, answered_at_length, chain_blocks, indexed_chains, orphaned_blocks,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -232,7 +234,7 @@ impl Filling {
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
         let writer = self.settings.writer();
-        let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
+        let highest_orphan = orphaned_blocks::highest(&self.pool, id).await?;
         let orphans = highest_orphan.filter(|_| writer == Writer::Owner);
         let mut transaction = self.pool.begin().await?;
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;

@@ -35,6 +35,7 @@ mod leases;
 pub mod migrations;
 pub mod new_events;
 pub mod notification_settings;
+pub mod orphaned_blocks;
 pub mod overview;
 mod past;
 mod pool;

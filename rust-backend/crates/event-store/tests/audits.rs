@@ -9,7 +9,7 @@ use event_store::audit_suspects::{self, Proof, Settled};
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::{PgPool, audited_blocks, checkpoints, safe_blocks};
+use event_store::{PgPool, audited_blocks, checkpoints, finalized_blocks, safe_blocks};
 use private_servers::Postgres;
 use sqlx::PgTransaction;
 use tokio::task::JoinHandle;
@@ -89,7 +89,9 @@ async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_ba
 async fn below_a_finalized_block_nothing_is_taken_back() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
-    audited_blocks::finalize(&pool, CHAIN, 4, Some("0xa4"), false).await.expect("finalized");
+    let block = (4, Some("0xa4"));
+    let raised = finalized_blocks::raise(&pool, CHAIN, Memory::Audited, block, false).await;
+    raised.expect("finalized");
     let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
     assert_eq!(outcome, Outcome::BelowFinalized);
     assert_eq!(audited_blocks::latest(&pool, CHAIN).await.expect("a block"), Some(name(5)));

@@ -1,6 +1,7 @@
 //! Reorganisations and finalized blocks in a real PostgreSQL.
 
 use event_engine::event::ChainId;
+use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
@@ -89,7 +90,7 @@ async fn of_two_who_follow_one_reorg_one_does() {
 async fn nothing_below_a_finalized_block_is_taken_back() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
-    finalized_blocks::raise(&pool, CHAIN, 4, None, false).await.expect("raised");
+    raise(&pool, 4, None).await;
     let before = everything(&pool).await;
     let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
@@ -110,7 +111,7 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
         (10, None, Some(5)),
         (8, None, Some(8)),
     ] {
-        finalized_blocks::raise(&pool, CHAIN, number, hash, false).await.expect("raised or not");
+        raise(&pool, number, hash).await;
         let height = finalized_blocks::height(&pool, CHAIN).await.expect("a height");
         assert_eq!(height, expected, "{number} {hash:?}");
     }
@@ -128,6 +129,12 @@ async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() 
     let orphans = "SELECT format('%s %s %s', block_hash, replaced_by, fork_block)
                    FROM orphaned_blocks ORDER BY block_number";
     assert_eq!(lines(&pool, orphans).await, "0xa3 0xc3 2 0xa4 0xc4 2");
+}
+
+async fn raise(pool: &PgPool, number: i64, hash: Option<&str>) {
+    let (memory, block) = (Memory::Indexed, (number, hash));
+    let raised = finalized_blocks::raise(pool, CHAIN, memory, block, false).await;
+    raised.expect("raised or not");
 }
 
 async fn database() -> (Postgres, PgPool) {
