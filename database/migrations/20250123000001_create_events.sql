@@ -36,3 +36,9 @@ CREATE TABLE IF NOT EXISTS events (
     -- Until the year 2100: a block time in milliseconds is a mistake worth refusing.
     CONSTRAINT events_timestamp_range CHECK ("timestamp" BETWEEN 0 AND 4102444800)
 );
+
+-- A row's block hash as it is compared, everywhere: writers are free in their hex, our own tables
+-- of blocks hold lower case. Of what is too long to be a hash, the beginning.
+CREATE OR REPLACE FUNCTION comparable_hash(block_hash TEXT) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN lower(left(block_hash, 100));

@@ -48,7 +48,7 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     NEW.revision := OLD.revision;
-    IF NEW.block_hash <> OLD.block_hash THEN
+    IF comparable_hash(NEW.block_hash) <> comparable_hash(OLD.block_hash) THEN
         NEW.invalidated := NEW.invalidated AND NOT OLD.invalidated;
         NEW.revision := OLD.revision + 1;
     ELSIF NEW.invalidated <> OLD.invalidated THEN
@@ -90,7 +90,7 @@ BEGIN
     WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
     INSERT INTO replaced_events
     SELECT earlier.* FROM later JOIN earlier USING (id, "timestamp")
-    WHERE later.block_hash <> earlier.block_hash;
+    WHERE comparable_hash(later.block_hash) <> comparable_hash(earlier.block_hash);
     INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT later.chain_id, later.id, later."timestamp", later.revision, later.invalidated
     FROM later JOIN earlier USING (id, "timestamp")
@@ -139,12 +139,13 @@ BEGIN
     IF EXISTS (SELECT FROM later) THEN
         UPDATE events SET
             revision = earlier.revision + 1,
-            invalidated = later.invalidated
-                AND NOT (earlier.invalidated AND later.block_hash <> earlier.block_hash)
+            invalidated = later.invalidated AND NOT (earlier.invalidated
+                AND comparable_hash(later.block_hash) <> comparable_hash(earlier.block_hash))
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
             AND later.revision = earlier.revision
-            AND (later.block_hash, later.invalidated) <> (earlier.block_hash, earlier.invalidated);
+            AND (comparable_hash(later.block_hash), later.invalidated)
+                <> (comparable_hash(earlier.block_hash), earlier.invalidated);
     END IF;
     RETURN NULL;
 END

@@ -128,7 +128,7 @@ BEGIN
     UPDATE events SET invalidated = true FROM ponder_blocks b
     WHERE b.schema_name = of_schema AND b.block_number >= from_block
         AND events.chain_id = of_chain AND events.block_number = b.block_number
-        AND events."timestamp" >= earliest AND events.block_hash <> b.block_hash
+        AND events."timestamp" >= earliest AND comparable_hash(events.block_hash) <> b.block_hash
         AND events.id = of_chain || '-' || events.block_hash || '-' || events.log_index
         AND NOT events.invalidated;
 END
@@ -155,7 +155,7 @@ BEGIN
         UPDATE events SET invalidated = true FROM ponder_blocks b
         WHERE b.schema_name = of_schema AND b.block_number >= passed
             AND events.chain_id = of_chain AND events.block_number = b.block_number
-            AND events.block_hash = b.block_hash AND NOT events.invalidated;
+            AND comparable_hash(events.block_hash) = b.block_hash AND NOT events.invalidated;
     END IF;
     -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
     IF EXISTS (
@@ -287,8 +287,8 @@ BEGIN
     PERFORM ponder_contradict(new_schema, me.chain_id, 0);
     UPDATE events SET invalidated = false FROM ponder_blocks b
     WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
-        AND events.block_number = b.block_number AND events.block_hash = b.block_hash
-        AND events.invalidated;
+        AND events.block_number = b.block_number
+        AND comparable_hash(events.block_hash) = b.block_hash AND events.invalidated;
     INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
     SELECT me.chain_id, block_number, block_hash, now() FROM ponder_blocks
     WHERE schema_name = new_schema ORDER BY block_number DESC LIMIT 1

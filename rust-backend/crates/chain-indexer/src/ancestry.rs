@@ -2,12 +2,13 @@
 //! blocks back.
 
 use event_engine::event::ChainId;
+use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName};
 use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{
     PgPool, StoreError, answered, answered_at_length, checkpoints, covered_ranges,
-    finalized_blocks, new_events, safe_blocks,
+    finalized_blocks, indexed_chains, new_events, orphaned_blocks, safe_blocks,
 };
 
 use crate::answer::Link;
@@ -30,6 +31,8 @@ pub(crate) struct Ancestry {
     tip: Tip,
     /// A block that is higher was never orphaned, so that it brings nothing back.
     highest_orphan: Option<i64>,
+    /// Whether it is stored that the chain is indexed.
+    has_begun: bool,
 }
 
 /// The highest stored block.
@@ -53,6 +56,7 @@ impl Ancestry {
             addresses: covered_addresses(settings),
             tip: Tip::Unread,
             highest_orphan: None,
+            has_begun: false,
         }
     }
 
@@ -61,7 +65,7 @@ impl Ancestry {
         if let Tip::Unread = self.tip {
             let latest = answered(chain_blocks::latest(&self.pool, self.id)).await;
             let latest = latest.map_err(|source| self.store_error(source))?;
-            let highest_orphan = answered(reorgs::highest_orphan(&self.pool, self.id)).await;
+            let highest_orphan = answered(orphaned_blocks::highest(&self.pool, self.id)).await;
             self.highest_orphan = highest_orphan.map_err(|source| self.store_error(source))?;
             self.say_where(latest.as_ref());
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
@@ -115,6 +119,7 @@ impl Ancestry {
         match answered_at_length(self.commit(stretch)).await {
             Ok(Some(rows)) => {
                 self.tip = Tip::Block(stretch.tip.clone());
+                self.has_begun = true;
                 Ok(Some(rows))
             }
             Ok(None) => {
@@ -130,24 +135,25 @@ impl Ancestry {
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let (id, tip) = (self.id, &stretch.tip);
+        let owns = self.writer == Writer::Owner;
         let mut transaction = self.pool.begin().await?;
+        let orphans = self.highest_orphan.filter(|_| owns);
+        let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if matches!(self.tip, Tip::Nothing) {
             if chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
                 return Ok(None);
             }
             covered_ranges::forget(&mut transaction, id).await?;
         }
+        if !self.has_begun {
+            indexed_chains::begin(&mut transaction, id).await?;
+        }
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;
         let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
-        if self.writer == Writer::Owner {
-            for row in &stretch.rows {
-                if Some(row.block_number) <= self.highest_orphan {
-                    let (number, hash) = (row.block_number, &row.block_hash);
-                    rows += reorgs::restore(&mut transaction, id, number, hash).await?;
-                }
-            }
+        rows += returning.restore(&mut transaction).await?;
+        if owns {
             checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
         }
         transaction.commit().await?;
@@ -184,7 +190,8 @@ impl Ancestry {
     /// Remembers a finalized block for good, if it is stored.
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
-        let raising = finalized_blocks::raise(&self.pool, self.id, number, hash, block.is_guess);
+        let (pool, block, is_guess) = (&self.pool, (number, hash), block.is_guess);
+        let raising = finalized_blocks::raise(pool, self.id, Memory::Indexed, block, is_guess);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }

@@ -6,8 +6,9 @@
 //! commit is a range that is covered; whoever begins again begins with the gaps that are left. The
 //! checkpoint stays where it is.
 //!
-//! Where no indexer has ever stored a block, which the missing checkpoint shows, all that is final
-//! is history. An indexer that begins meanwhile goes on above what it finds, and takes over.
+//! Where no indexer has ever stored a block (`indexed_chains`), all that is final is history: above
+//! what an earlier run has stored, too, and beside an indexer that waits for its first block. One
+//! that begins meanwhile goes on above what it finds, and takes over.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -15,8 +16,9 @@ use std::sync::Arc;
 
 use event_store::covered_ranges::{self, CoveredRange};
 use event_store::new_events::{self, Writer};
+use event_store::reorgs::Returning;
 use event_store::{
-    PgPool, StoreError, answered, answered_at_length, chain_blocks, checkpoints, reorgs,
+    PgPool, StoreError, answered, answered_at_length, chain_blocks, indexed_chains, orphaned_blocks,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -222,13 +224,8 @@ impl Filling {
             // What is covered is of an earlier life.
             return Ok((None, false, Vec::new()));
         };
-        // The checkpoint is our indexer's only where it owns the chain. Where it only inserts, any
-        // block may be its; where it does not index, none is.
-        let has_indexer = match self.settings.writer() {
-            _ if !self.settings.indexed => false,
-            Writer::Inserter => true,
-            Writer::Owner => checkpoints::all(&self.pool).await?.iter().any(|it| it.chain_id == id),
-        };
+        let has_indexer =
+            self.settings.indexed && indexed_chains::has_begun(&self.pool, id).await?;
         let ranges = covered_ranges::all(&self.pool, id).await?;
         Ok((Some(highest.number), has_indexer, ranges))
     }
@@ -236,14 +233,18 @@ impl Filling {
     /// Stores a stretch.
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
-        let highest_orphan = reorgs::highest_orphan(&self.pool, id).await?;
+        let writer = self.settings.writer();
+        let highest_orphan = orphaned_blocks::highest(&self.pool, id).await?;
+        let orphans = highest_orphan.filter(|_| writer == Writer::Owner);
         let mut transaction = self.pool.begin().await?;
+        let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let Others::Nobody { highest } = others {
             if chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
                 return Ok(Commit::Overtaken);
             }
             if highest.is_none() {
                 covered_ranges::forget(&mut transaction, id).await?;
+                indexed_chains::forget(&mut transaction, id).await?;
             }
         }
         let below = chain_blocks::at(&mut transaction, id, stretch.below.number).await?;
@@ -257,16 +258,8 @@ impl Filling {
         if let Some(other) = chain_blocks::insert_missing(&mut transaction, &stretch.rows).await? {
             return Ok(Commit::Contradicts(other));
         }
-        let writer = self.settings.writer();
         let mut rows = new_events::insert(&mut transaction, &stretch.events, writer).await?;
-        let may_be_back = stretch
-            .rows
-            .iter()
-            .filter(|row| writer == Writer::Owner && Some(row.block_number) <= highest_orphan);
-        for row in may_be_back {
-            let (number, hash) = (row.block_number, &row.block_hash);
-            rows += reorgs::restore(&mut transaction, id, number, hash).await?;
-        }
+        rows += returning.restore(&mut transaction).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         transaction.commit().await?;
         Ok(Commit::Done(rows))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event_store::reorgs::Reorg;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ancestry::Ancestry;
 use crate::answer::Link;
@@ -64,6 +65,9 @@ impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
+        let nodes = Arc::clone(&self.nodes);
+        let _verifying =
+            AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
         let mut heads = Heads::watch(&self.nodes);
         let mut poll_at = Instant::now();
         loop {

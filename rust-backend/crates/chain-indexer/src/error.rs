@@ -28,8 +28,8 @@ pub enum IndexerError {
         /// The id that the node says.
         found: u64,
     },
-    /// A node cannot be reached, or what it says makes no sense. At run time the indexer asks the
-    /// next node, and again; at start the caller refuses.
+    /// A node cannot be reached, or what it says makes no sense. The indexer asks the next node,
+    /// and again.
     #[error("chain {chain:?}: the node of {node}: {problem}")]
     Node {
         /// The chain.

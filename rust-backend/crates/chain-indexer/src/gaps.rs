@@ -111,10 +111,12 @@ impl GapCheck {
     /// The settings cannot work, the store fails, or the nodes do, again and again.
     pub async fn run(&self, progress: impl Fn(u64, u64)) -> Result<Option<GapReport>> {
         let Some(blocks) = self.blocks().await? else { return Ok(None) };
-        let mut report = self.find(&blocks, &progress).await?;
+        // For the whole run: what they are learnt to allow, and which of them fails.
+        let nodes = self.nodes()?;
+        let mut report = self.find(&nodes, &blocks, &progress).await?;
         if self.mend && !report.complete {
-            let events_mended = self.mended(&report.gaps, &progress).await?;
-            report = GapReport { events_mended, ..self.find(&blocks, &progress).await? };
+            let events_mended = self.mended(&nodes, &report.gaps, &progress).await?;
+            report = GapReport { events_mended, ..self.find(&nodes, &blocks, &progress).await? };
         }
         Ok(Some(report))
     }
@@ -143,6 +145,7 @@ impl GapCheck {
 
     async fn find(
         &self,
+        nodes: &Nodes,
         blocks: &RangeInclusive<i64>,
         progress: &impl Fn(u64, u64),
     ) -> Result<GapReport> {
@@ -168,7 +171,7 @@ impl GapCheck {
             found.gaps.extend(self.stored(agents)?.into_iter().map(Gap::Agents));
         }
         if self.against_chain {
-            self.compare(blocks, &mut found, progress).await?;
+            self.compare(nodes, blocks, &mut found, progress).await?;
         }
         found.complete = found.gaps.is_empty();
         found.gaps.truncate(GAPS_MAX);
@@ -176,17 +179,26 @@ impl GapCheck {
     }
 
     /// Fetches and stores what is missing. Returns how many events were.
-    async fn mended(&self, gaps: &[Gap], progress: &impl Fn(u64, u64)) -> Result<u64> {
+    async fn mended(
+        &self,
+        nodes: &Nodes,
+        gaps: &[Gap],
+        progress: &impl Fn(u64, u64),
+    ) -> Result<u64> {
         let mut events = 0;
         for gap in gaps {
             events += match gap {
-                Gap::Blocks { first, last } => self.mend_blocks(*first..=*last, progress).await?,
+                Gap::Blocks { first, last } => {
+                    self.mend_blocks(nodes, *first..=*last, progress).await?
+                }
                 Gap::Agents(AgentGap { from_block, to_block, .. }) => {
                     let first = from_block.unwrap_or(self.start_block());
                     let between = first.min(*to_block)..=first.max(*to_block);
-                    self.mend_events(between, progress).await?
+                    self.mend_events(nodes, between, progress).await?
                 }
-                Gap::Events { block, .. } => self.mend_events(*block..=*block, progress).await?,
+                Gap::Events { block, .. } => {
+                    self.mend_events(nodes, *block..=*block, progress).await?
+                }
                 // Which of the two is wrong is not for us to say.
                 Gap::Parent { .. } => 0,
             };

@@ -55,9 +55,9 @@
 //! - **Nothing final is taken back.** A branch that does so stops its chain with
 //!   [`IndexerError::BelowFinalized`], an operator's matter. So does a node of another chain. The
 //!   other chains go on.
-//! - **Everything else passes.** A node or a database that fails, and a node that talks nonsense,
-//!   is tried again with growing waits, for as long as it takes, and said once when it begins and
-//!   once when it ends.
+//! - **Everything else passes.** A node or a database that fails, from the start or later, and a
+//!   node that talks nonsense is tried again with growing waits, for as long as it takes, and said
+//!   once when it begins and once when it ends.
 //! - **URLs stay secret.** Their paths often are keys: errors and logs show key and host only.
 //!
 //! What is trusted: that a node's logs of a block or a range are all there. A node that leaves out
@@ -105,6 +105,6 @@ pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
 pub use gaps::{Gap, GapCheck, GapReport};
 pub use indexer::Indexer;
-pub use run::{HEARTBEAT_LIMIT, Reading, check_nodes, connections, main};
+pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
 pub use settings::{ChainSettings, Registries, Registry};
 pub use status::{ChainState, ChainStatus, StatusBoard};

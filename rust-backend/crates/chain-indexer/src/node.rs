@@ -4,6 +4,7 @@
 //! while, the longer the more often it fails; one that is asked too fast is waited for, if no other
 //! is free. JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alloy_primitives::{Address, B256, U64};
@@ -41,6 +42,9 @@ pub(crate) struct Nodes {
     chain: String,
     id: ChainId,
     endpoints: Vec<Endpoint>,
+    /// The first that was found to belong to another chain, by its place, and that chain's id: then
+    /// none of them is asked any more.
+    foreign: OnceLock<(usize, u64)>,
     pace: Pace,
 }
 
@@ -86,6 +90,7 @@ impl Nodes {
             chain: settings.name.clone(),
             id: settings.id,
             endpoints: endpoints.collect(),
+            foreign: OnceLock::new(),
             pace: Pace::new(settings.requests_per_second),
         })
     }
@@ -98,9 +103,32 @@ impl Nodes {
         by_patience.unwrap_or(Node { nodes: self, index: 0 })
     }
 
+    /// Asks those for their chain id that are asked only once the first fails: that one belongs to
+    /// another chain shall not show when it is needed.
+    pub(crate) async fn verify_others(&self) {
+        for verified in join_all(self.each().skip(1).map(Node::verify)).await {
+            match verified {
+                Err(error) if !error.stops_the_chain() => {
+                    tracing::warn!(%error, "A node does not answer; it is asked again if needed");
+                }
+                // Whoever asks next is told.
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
     /// Each of the nodes, in the order of the settings.
     pub(crate) fn each(&self) -> impl Iterator<Item = Node<'_>> {
         (0..self.endpoints.len()).map(|index| Node { nodes: self, index })
+    }
+
+    fn wrong_chain(&self, index: usize, found: u64) -> IndexerError {
+        IndexerError::WrongChain {
+            chain: self.chain.clone(),
+            node: self.endpoints[index].label.clone(),
+            expected: self.id,
+            found,
+        }
     }
 }
 
@@ -326,6 +354,9 @@ impl<'n> Node<'n> {
     /// the same URL may have become another chain.
     async fn verify(self) -> Result<()> {
         let endpoint = self.endpoint();
+        if let Some((index, found)) = self.nodes.foreign.get() {
+            return Err(self.nodes.wrong_chain(*index, *found));
+        }
         if endpoint.verified.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -341,12 +372,8 @@ impl<'n> Node<'n> {
             }
         };
         if i64::try_from(found) != Ok(self.nodes.id.0) {
-            return Err(IndexerError::WrongChain {
-                chain: self.nodes.chain.clone(),
-                node: endpoint.label.clone(),
-                expected: self.nodes.id,
-                found,
-            });
+            let (index, found) = *self.nodes.foreign.get_or_init(|| (self.index, found));
+            return Err(self.nodes.wrong_chain(index, found));
         }
         endpoint.verified.store(true, Ordering::Relaxed);
         Ok(())

@@ -11,7 +11,8 @@ use service::signals;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Auditor, ChainSettings, Indexer, Result, StatusBoard, check};
+use crate::node::Nodes;
+use crate::{Auditor, ChainSettings, Indexer, IndexerError, Result, StatusBoard};
 
 /// Connections an indexer uses at most. A transaction holds one for milliseconds, so that more
 /// chains share them.
@@ -27,7 +28,6 @@ pub async fn main() -> anyhow::Result<()> {
     tracing::info!("Starting Chain Indexer...");
     let chains = configured(&settings)?;
     let database_url = settings.database_url()?;
-    check_nodes(&chains).await?;
     let name = format!("chain-indexer-{}", std::process::id());
     let pool = event_store::open(database_url, &name, connections(&chains))
         .await
@@ -35,7 +35,11 @@ pub async fn main() -> anyhow::Result<()> {
     let health = Health::default();
     let reading = Reading::new(pool, &chains, &health);
     health::start(health, settings.listen, DefaultPort::CHAIN_INDEXER, shutdown.clone()).await?;
-    reading.run(shutdown).await?;
+    reading.run(shutdown).await.map_err(|error| match error {
+        // Trying again helps nothing.
+        IndexerError::WrongChain { .. } => anyhow::Error::new(Refused::new(error.to_string())),
+        error => error.into(),
+    })?;
     tracing::info!("Stopped");
     Ok(())
 }
@@ -109,20 +113,18 @@ fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
     if chains.is_empty() {
         return refuse("has no chain with indexed = true: others read all of them");
     }
+    refuse_unusable(&chains)?;
     Ok(chains)
 }
 
-/// Asks the nodes of all chains. A node that does not answer is worth a warning, as long as another
-/// one of its chain does.
+/// Refuses settings that cannot work. No node is asked: one that is away, or is another chain's, is
+/// its chain's trouble alone, and told while the others go on.
 ///
 /// # Errors
-/// The first chain whose settings or nodes are refused, by name and key.
-pub async fn check_nodes(chains: &[ChainSettings]) -> Result<(), Refused> {
-    for report in futures::future::join_all(chains.iter().map(check)).await {
-        let report = report.map_err(|error| Refused::new(error.to_string()))?;
-        for error in report.unreachable {
-            tracing::warn!(%error, "A node does not answer; the chain has another");
-        }
+/// The first chain whose settings are refused, by name and key.
+pub fn refuse_unusable(chains: &[ChainSettings]) -> Result<(), Refused> {
+    for chain in chains {
+        Nodes::new(chain).map_err(|error| Refused::new(error.to_string()))?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     if chains.is_empty() {
         tracing::warn!("No chain is ours to read; judging what others write to `events`");
     }
-    chain_indexer::check_nodes(&chains).await?;
+    chain_indexer::refuse_unusable(&chains)?;
     let health = Health::default();
     let parts = Parts::new(&settings, chains, &health).await?;
     health::start(health, settings.listen, DefaultPort::RUN, shutdown.clone()).await?;

@@ -44,11 +44,22 @@ pub async fn begin(pool: &PgPool, chain_id: ChainId, from_block: i64) -> Result<
     Ok(())
 }
 
+/// Holds the chain's cursor until the transaction ends, which has done nothing else yet. So do all
+/// who take events back by their blocks, or give them back: each sees what the one before has left,
+/// and its entries of the log stand behind that one's.
+pub(crate) async fn hold(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Blocks are about to be taken back, in this transaction, which has done nothing else yet. Whoever
 /// reads the log meanwhile compares it with blocks that are going.
 pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    hold(connection, chain_id).await?;
     sqlx::query!("UPDATE audit_cursors SET reorgs = reorgs + 1 WHERE chain_id = $1", chain_id.0)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
     Ok(())
 }
@@ -146,7 +157,7 @@ async fn suspects(
     let blocks = sqlx::query_as!(
         BlockName,
         r#"SELECT number AS "number!", hash AS "hash!"
-           FROM (SELECT DISTINCT e.block_number AS number, lower(left(e.block_hash, 100)) AS hash
+           FROM (SELECT DISTINCT e.block_number AS number, comparable_hash(e.block_hash) AS hash
                  FROM unnest($2::text[], $3::bigint[], $4::boolean[])
                       AS arrived (id, "timestamp", is_old)
                  CROSS JOIN LATERAL (

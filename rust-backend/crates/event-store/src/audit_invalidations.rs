@@ -18,8 +18,8 @@ pub(crate) async fn invalidate(
     let taken = sqlx::query!(
         r#"UPDATE events SET invalidated = true
            WHERE chain_id = $1 AND block_number BETWEEN $2 AND $3 AND NOT invalidated
-             AND lower(left(block_hash, 100)) = ANY($4)
-           RETURNING id, "timestamp", lower(left(block_hash, 100)) AS "hash!", revision"#,
+             AND comparable_hash(block_hash) = ANY($4)
+           RETURNING id, "timestamp", comparable_hash(block_hash) AS "hash!", revision"#,
         chain_id.0,
         heights.start(),
         heights.end(),

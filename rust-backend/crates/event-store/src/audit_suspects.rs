@@ -6,11 +6,10 @@ use event_engine::event::ChainId;
 use serde::Serialize;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
-use crate::Result;
-use crate::audit_cursors::Memory;
-use crate::audit_invalidations;
-use crate::chain_blocks::{BlockName, ChainBlock};
+use crate::audit_cursors::{self, Memory};
+use crate::chain_blocks::{BlockName, ChainBlock, Columns};
 use crate::pool::answered_at_length;
+use crate::{Result, audit_invalidations, orphaned_blocks};
 
 /// What proves that a suspect was replaced.
 #[derive(Clone, Debug)]
@@ -103,22 +102,6 @@ pub async fn wake(
     Ok(())
 }
 
-/// Whether it is remembered that the block was on the chain once and was replaced.
-pub async fn was_orphaned(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<bool> {
-    let was = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM orphaned_blocks
-               WHERE chain_id = $1 AND block_hash = $2 AND block_number = $3
-           ) AS "was!""#,
-        chain_id.0,
-        block.hash,
-        block.number,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(was)
-}
-
 /// The hash that is known to be on the chain at this height. In a transaction it stays so until
 /// that ends.
 pub async fn known_at(
@@ -162,6 +145,9 @@ pub async fn take_back(
 ) -> Result<Settled> {
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
+        // Whoever puts the block back on the chain has done so and is seen here, or comes later
+        // and sees what is taken back.
+        audit_cursors::hold(&mut transaction, chain_id).await?;
         let known = known_at(&mut *transaction, chain_id, memory, suspect.number).await?;
         if known.as_ref() == Some(&suspect.hash) {
             acquit(&mut *transaction, chain_id, suspect).await?;
@@ -169,7 +155,7 @@ pub async fn take_back(
             return Ok(Settled::OnTheChain);
         }
         if let Proof::Aside { branch, replaced_by } = proof {
-            record(&mut transaction, branch, replaced_by).await?;
+            orphaned_blocks::record_aside(&mut transaction, branch, replaced_by).await?;
         }
         let (heights, hashes) =
             (suspect.number..=suspect.number, std::slice::from_ref(&suspect.hash));
@@ -247,17 +233,15 @@ pub async fn unproved(pool: &PgPool) -> Result<Vec<Unproved>> {
 
 /// Blocks that came to the chain are suspects no more.
 pub(crate) async fn clear(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
-    let chains: Vec<i64> = blocks.iter().map(|block| block.chain_id.0).collect();
-    let numbers: Vec<i64> = blocks.iter().map(|block| block.block_number).collect();
-    let hashes: Vec<&str> = blocks.iter().map(|block| block.block_hash.as_str()).collect();
+    let columns = Columns::of(blocks);
     sqlx::query!(
         "DELETE FROM audit_suspects s
          USING unnest($1::bigint[], $2::bigint[], $3::text[]) AS came (chain, number, hash)
          WHERE s.chain_id = came.chain AND s.block_number = came.number
            AND s.block_hash = came.hash",
-        &chains,
-        &numbers,
-        &hashes as &[&str],
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
     )
     .execute(connection)
     .await?;
@@ -279,34 +263,5 @@ pub async fn acquit(
     )
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Remembers a branch aside from the chain, its highest block first.
-async fn record(
-    connection: &mut PgConnection,
-    branch: &[ChainBlock],
-    replaced_by: &str,
-) -> Result<()> {
-    let Some(lowest) = branch.last() else { return Ok(()) };
-    for (place, block) in branch.iter().enumerate() {
-        let replaced_by = (place == 0).then_some(replaced_by);
-        sqlx::query!(
-            r#"INSERT INTO orphaned_blocks (
-                   chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-                   fork_block)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)
-               ON CONFLICT (chain_id, block_hash) DO NOTHING"#,
-            block.chain_id.0,
-            block.block_hash,
-            block.block_number,
-            block.parent_hash,
-            block.timestamp,
-            replaced_by,
-            lowest.block_number - 1,
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
     Ok(())
 }

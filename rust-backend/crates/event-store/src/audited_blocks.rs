@@ -3,10 +3,13 @@
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
-use crate::chain_blocks::{BlockName, ChainBlock};
+use crate::chain_blocks::{BlockName, ChainBlock, Columns};
 use crate::pool::answered_at_length;
 use crate::reorgs::{Outcome, Reorg};
-use crate::{Result, audit_cursors, audit_invalidations, audit_suspects, safe_blocks};
+use crate::{
+    Result, audit_cursors, audit_invalidations, audit_suspects, checkpoints, finalized_blocks,
+    orphaned_blocks, safe_blocks,
+};
 
 /// Rows that are dropped together: below the finalized block the nodes remember them.
 const DROPPED_TOGETHER_MAX: i64 = 1_000;
@@ -47,9 +50,7 @@ pub async fn append(
 ) -> Result<Option<u64>> {
     let mut transaction = pool.begin().await?;
     // A second auditor waits here, and then finds the chain otherwise.
-    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
-        .execute(&mut *transaction)
-        .await?;
+    audit_cursors::hold(&mut transaction, chain_id).await?;
     if !is_tip(&mut transaction, chain_id, below).await? {
         return Ok(None);
     }
@@ -75,53 +76,46 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
         if !is_tip(&mut transaction, reorg.chain_id, Some(&reorg.tip)).await? {
             return Ok(Outcome::TipMoved);
         }
-        let hashes = record(&mut transaction, reorg).await?;
-        let events_invalidated = audit_invalidations::invalidate(
-            &mut transaction,
-            reorg.chain_id,
-            reorg.fork.number + 1..=i64::MAX,
-            &hashes,
-        )
-        .await?;
+        let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
+        let blocks = cut_off(&mut transaction, chain_id, fork.number).await?;
         // Once the blocks are gone: until then somebody else could have had one finalized.
-        if cut_off(&mut transaction, reorg).await? {
+        if finalized_blocks::is_above(&mut transaction, chain_id, fork.number).await? {
             return Ok(Outcome::BelowFinalized);
         }
+        orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
+        let heights = fork.number + 1..=i64::MAX;
+        let hashes: Vec<String> = blocks.into_iter().map(|block| block.block_hash).collect();
+        let events_invalidated =
+            audit_invalidations::invalidate(&mut transaction, chain_id, heights, &hashes).await?;
+        checkpoints::cut_off(&mut transaction, chain_id, fork).await?;
+        safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
         transaction.commit().await?;
         Ok(Outcome::Followed { events_invalidated })
     })
     .await
 }
 
-/// Moves the chain's finalized block up to `number`; never down. Only an audited block can be one:
-/// with `hash` given, the one that bears it.
-pub async fn finalize(
-    pool: &PgPool,
+/// The block that can be final at this height: with `hash` given, the one that bears it. It stays
+/// until the transaction has ended: a reorganisation under way either takes it away first, or sees
+/// that it is final.
+pub(crate) async fn final_at(
+    connection: &mut PgConnection,
     chain_id: ChainId,
     number: i64,
     hash: Option<&str>,
-    is_guess: bool,
-) -> Result<()> {
-    // The lock: a reorganisation under way either takes the block away first, or sees this.
-    sqlx::query!(
-        "INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
-         SELECT chain_id, block_number, block_hash, $4 FROM audited_blocks
+) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM audited_blocks
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = coalesce($3, block_hash)
-         FOR SHARE
-         ON CONFLICT (chain_id) DO UPDATE SET
-             block_number = EXCLUDED.block_number,
-             block_hash = EXCLUDED.block_hash,
-             is_guess = EXCLUDED.is_guess,
-             updated_at = now()
-         WHERE finalized_blocks.block_number < EXCLUDED.block_number",
+         FOR SHARE",
         chain_id.0,
         number,
         hash,
-        is_guess,
     )
-    .execute(pool)
+    .fetch_optional(connection)
     .await?;
-    Ok(())
+    Ok(block)
 }
 
 /// Drops some of the blocks below the finalized one.
@@ -141,13 +135,15 @@ pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
 }
 
 /// Sets the chain's checkpoint to this block, if it is audited. One that is audited and higher
-/// stays: another auditor was faster.
+/// stays: another auditor was faster. Nor does one of a branch that another is just taking back
+/// come behind that in the log.
 pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    audit_cursors::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
         "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at)
          SELECT chain_id, block_number, block_hash, now() FROM audited_blocks
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3
-         FOR SHARE
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
@@ -160,8 +156,9 @@ pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName)
         block.number,
         block.hash,
     )
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -183,80 +180,42 @@ async fn is_tip(
 }
 
 async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
-    let chains: Vec<i64> = blocks.iter().map(|block| block.chain_id.0).collect();
-    let numbers: Vec<i64> = blocks.iter().map(|block| block.block_number).collect();
-    let hashes: Vec<&str> = blocks.iter().map(|block| block.block_hash.as_str()).collect();
-    let parents: Vec<&str> = blocks.iter().map(|block| block.parent_hash.as_str()).collect();
-    let times: Vec<i64> = blocks.iter().map(|block| block.timestamp).collect();
+    let columns = Columns::of(blocks);
     sqlx::query!(
         r#"INSERT INTO audited_blocks (
                chain_id, block_number, block_hash, parent_hash, "timestamp")
            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])"#,
-        &chains,
-        &numbers,
-        &hashes as &[&str],
-        &parents as &[&str],
-        &times,
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+        &columns.parent_hashes as &[&str],
+        &columns.timestamps,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Remembers the blocks above the fork as orphaned. Returns their hashes.
-async fn record(connection: &mut PgConnection, reorg: &Reorg) -> Result<Vec<String>> {
-    let hashes = sqlx::query_scalar!(
-        r#"INSERT INTO orphaned_blocks (
-               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-               fork_block)
-           SELECT b.chain_id, b.block_hash, b.block_number, b.parent_hash, b."timestamp",
-                  new.hash, $2
-           FROM audited_blocks b
-           LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS new (hash, place)
-                ON b.block_number = $2 + new.place
-           WHERE b.chain_id = $1 AND b.block_number > $2
-           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-               replaced_by = EXCLUDED.replaced_by,
-               fork_block = EXCLUDED.fork_block,
-               orphaned_at = EXCLUDED.orphaned_at
-           RETURNING block_hash"#,
-        reorg.chain_id.0,
-        reorg.fork.number,
-        &reorg.branch,
+/// Takes the blocks above this height out. Returns them.
+async fn cut_off(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    height: i64,
+) -> Result<Vec<ChainBlock>> {
+    let rows = sqlx::query!(
+        r#"DELETE FROM audited_blocks WHERE chain_id = $1 AND block_number > $2
+           RETURNING block_number, block_hash, parent_hash, "timestamp""#,
+        chain_id.0,
+        height,
     )
     .fetch_all(connection)
     .await?;
-    Ok(hashes)
-}
-
-/// Whether a block above the fork is final.
-async fn cut_off(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
-    let (chain, fork) = (reorg.chain_id.0, &reorg.fork);
-    sqlx::query!(
-        "DELETE FROM audited_blocks WHERE chain_id = $1 AND block_number > $2",
-        chain,
-        fork.number,
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!(
-        "UPDATE checkpoints SET block_number = $2, block_hash = $3, updated_at = now()
-         WHERE chain_id = $1 AND block_number > $2",
-        chain,
-        fork.number,
-        fork.hash,
-    )
-    .execute(&mut *connection)
-    .await?;
-    safe_blocks::cut_off(connection, reorg.chain_id, fork).await?;
-    let is_below = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
-           ) AS "is_below!""#,
-        chain,
-        fork.number,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(is_below)
+    let blocks = rows.into_iter().map(|row| ChainBlock {
+        chain_id,
+        block_number: row.block_number,
+        block_hash: row.block_hash,
+        parent_hash: row.parent_hash,
+        timestamp: row.timestamp,
+    });
+    Ok(blocks.collect())
 }

@@ -29,6 +29,13 @@ pub struct ChainBlock {
     pub timestamp: i64,
 }
 
+impl ChainBlock {
+    /// Its height and hash.
+    pub fn name(&self) -> BlockName {
+        BlockName { number: self.block_number, hash: self.block_hash.clone() }
+    }
+}
+
 /// The highest stored block of the chain; `None` before the first.
 pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
     Ok(downwards(pool, chain_id, i64::MAX, 1).await?.pop())
@@ -164,16 +171,67 @@ pub async fn insert_missing(
     Ok(other)
 }
 
-struct Columns<'b> {
-    chain_ids: Vec<i64>,
-    numbers: Vec<i64>,
-    hashes: Vec<&'b str>,
-    parent_hashes: Vec<&'b str>,
-    timestamps: Vec<i64>,
+/// Takes the blocks above this height out. Returns them.
+pub(crate) async fn cut_off(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    height: i64,
+) -> Result<Vec<ChainBlock>> {
+    let rows = sqlx::query!(
+        r#"DELETE FROM chain_blocks WHERE chain_id = $1 AND block_number > $2
+           RETURNING block_number, block_hash, parent_hash, "timestamp""#,
+        chain_id.0,
+        height,
+    )
+    .fetch_all(connection)
+    .await?;
+    let blocks = rows.into_iter().map(|row| ChainBlock {
+        chain_id,
+        block_number: row.block_number,
+        block_hash: row.block_hash,
+        parent_hash: row.parent_hash,
+        timestamp: row.timestamp,
+    });
+    Ok(blocks.collect())
+}
+
+/// The block that can be final at this height: with `hash` given, the one that bears it, else the
+/// highest up to there, if the stored chain is that high. It stays until the transaction has ended:
+/// a reorganisation under way either takes it away first, or sees that it is final.
+pub(crate) async fn final_at(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    number: i64,
+    hash: Option<&str>,
+) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
+         WHERE chain_id = $1 AND block_number <= $2
+           AND ($3::text IS NULL OR (block_number = $2 AND block_hash = $3))
+           AND EXISTS (SELECT FROM chain_blocks WHERE chain_id = $1 AND block_number >= $2)
+         ORDER BY block_number DESC LIMIT 1
+         FOR SHARE",
+        chain_id.0,
+        number,
+        hash,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(block)
+}
+
+/// Blocks as a statement takes them.
+pub(crate) struct Columns<'b> {
+    pub(crate) chain_ids: Vec<i64>,
+    pub(crate) numbers: Vec<i64>,
+    pub(crate) hashes: Vec<&'b str>,
+    pub(crate) parent_hashes: Vec<&'b str>,
+    pub(crate) timestamps: Vec<i64>,
 }
 
 impl<'b> Columns<'b> {
-    fn of(blocks: &'b [ChainBlock]) -> Self {
+    pub(crate) fn of(blocks: &'b [ChainBlock]) -> Self {
         Self {
             chain_ids: blocks.iter().map(|block| block.chain_id.0).collect(),
             numbers: blocks.iter().map(|block| block.block_number).collect(),

@@ -1,30 +1,34 @@
 //! The table `finalized_blocks`: below which block no reorganisation of a chain is followed.
 
 use event_engine::event::ChainId;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use crate::Result;
-use crate::chain_blocks::BlockName;
+use crate::audit_cursors::Memory;
+use crate::chain_blocks::{self, BlockName};
+use crate::{Result, audited_blocks};
 
-/// Moves the chain's finalized block up to `number`; never down. Only a block of `chain_blocks`
-/// can be one: with `hash` given, the one that bears it, else the highest up to `number`, if the
-/// stored chain is that high. Anything else changes nothing. A guess is told no trigger.
+/// Moves the chain's finalized block up to `number`; never down. Only a block that is known to be
+/// on the chain can be one: with `hash` given, the one that bears it. Of our indexer's, which have
+/// gaps, without a hash the highest up to `number`. Anything else changes nothing. A guess is told
+/// no trigger.
 pub async fn raise(
     pool: &PgPool,
     chain_id: ChainId,
-    number: i64,
-    hash: Option<&str>,
+    memory: Memory,
+    (number, hash): (i64, Option<&str>),
     is_guess: bool,
 ) -> Result<()> {
-    // The lock: a reorganisation under way either takes the block away first, or sees this.
+    let mut transaction = pool.begin().await?;
+    let found = match memory {
+        Memory::Indexed => chain_blocks::final_at(&mut transaction, chain_id, number, hash).await?,
+        Memory::Audited => {
+            audited_blocks::final_at(&mut transaction, chain_id, number, hash).await?
+        }
+    };
+    let Some(block) = found else { return Ok(()) };
     sqlx::query!(
         "INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
-         SELECT chain_id, block_number, block_hash, $4 FROM chain_blocks
-         WHERE chain_id = $1 AND block_number <= $2
-           AND ($3::text IS NULL OR (block_number = $2 AND block_hash = $3))
-           AND EXISTS (SELECT FROM chain_blocks WHERE chain_id = $1 AND block_number >= $2)
-         ORDER BY block_number DESC LIMIT 1
-         FOR SHARE
+         VALUES ($1, $2, $3, $4)
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
@@ -32,13 +36,32 @@ pub async fn raise(
              updated_at = now()
          WHERE finalized_blocks.block_number < EXCLUDED.block_number",
         chain_id.0,
-        number,
-        hash,
+        block.number,
+        block.hash,
         is_guess,
     )
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(())
+}
+
+/// Whether a block above this height is final.
+pub(crate) async fn is_above(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    height: i64,
+) -> Result<bool> {
+    let is_above = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
+           ) AS "is_above!""#,
+        chain_id.0,
+        height,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(is_above)
 }
 
 /// Height of the chain's finalized block; `None` where none is known.

@@ -78,7 +78,7 @@ pub async fn stored(
 ) -> Result<Vec<StoredLog>> {
     let logs = sqlx::query_as!(
         StoredLog,
-        r#"SELECT block_number, lower(left(block_hash, 100)) AS "block_hash!", log_index,
+        r#"SELECT block_number, comparable_hash(block_hash) AS "block_hash!", log_index,
                   invalidated
            FROM events WHERE chain_id = $1 AND block_number BETWEEN $2 AND $3"#,
         chain_id.0,

@@ -5,7 +5,8 @@
 //! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
 //! ask: a job is leased here, and what came of it is told here. [`triggers`] changes the set of
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
-//! [`new_events`], [`chain_blocks`], [`covered_ranges`], [`checkpoints`], [`reorgs`] and
+//! [`new_events`], [`chain_blocks`], [`covered_ranges`], [`indexed_chains`], [`checkpoints`],
+//! [`reorgs`] and
 //! [`finalized_blocks`] are what our own indexer writes; [`audited_blocks`], [`audit_cursors`] and
 //! [`audit_suspects`] what the auditor knows of what others wrote. Others insert into `events` and
 //! need nothing of ours.
@@ -27,12 +28,14 @@ pub mod events;
 pub mod finalized_blocks;
 pub mod gaps;
 pub mod gate;
+pub mod indexed_chains;
 pub mod job_history;
 pub mod jobs;
 mod leases;
 pub mod migrations;
 pub mod new_events;
 pub mod notification_settings;
+pub mod orphaned_blocks;
 pub mod overview;
 mod past;
 mod pool;

@@ -4,10 +4,13 @@
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
-use crate::chain_blocks::BlockName;
+use crate::chain_blocks::{self, BlockName, ChainBlock, Columns};
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
-use crate::{Result, audit_cursors, checkpoints, covered_ranges, safe_blocks};
+use crate::{
+    Result, audit_cursors, checkpoints, covered_ranges, finalized_blocks, orphaned_blocks,
+    safe_blocks,
+};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +52,20 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
         if !is_tip(&mut transaction, reorg).await? {
             return Ok(Outcome::TipMoved);
         }
-        record(&mut transaction, reorg).await?;
-        let owns = writer == Writer::Owner;
-        let events_invalidated = if owns { invalidate(&mut transaction, reorg).await? } else { 0 };
-        cut_off(&mut transaction, reorg).await?;
-        // Once the blocks are locked: until then somebody else could have had one finalized.
-        if is_below_finalized(&mut transaction, reorg).await? {
+        let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
+        let blocks = chain_blocks::cut_off(&mut transaction, chain_id, fork.number).await?;
+        // Once the blocks are gone: until then somebody else could have had one finalized.
+        if finalized_blocks::is_above(&mut transaction, chain_id, fork.number).await? {
             return Ok(Outcome::BelowFinalized);
         }
-        let fork = &reorg.fork;
-        covered_ranges::cut_off(&mut transaction, reorg.chain_id, fork).await?;
-        safe_blocks::cut_off(&mut transaction, reorg.chain_id, fork).await?;
+        orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
+        let owns = writer == Writer::Owner;
+        let events_invalidated =
+            if owns { invalidate(&mut transaction, reorg, &blocks).await? } else { 0 };
+        covered_ranges::cut_off(&mut transaction, chain_id, fork).await?;
+        safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
         if owns {
-            checkpoints::set(&mut transaction, reorg.chain_id, fork.number, &fork.hash).await?;
+            checkpoints::set(&mut transaction, chain_id, fork.number, &fork.hash).await?;
         }
         transaction.commit().await?;
         Ok(Outcome::Followed { events_invalidated })
@@ -69,48 +73,58 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
     .await
 }
 
-/// Makes the events of a block valid again that was orphaned and is back, whoever wrote them.
-/// Belongs into the transaction that stores the block. Returns how many there were.
-pub async fn restore(
-    connection: &mut PgConnection,
+/// Blocks that are about to be stored and may have been orphaned before.
+#[derive(Debug)]
+pub struct Returning {
     chain_id: ChainId,
-    block_number: i64,
-    block_hash: &str,
-) -> Result<u64> {
-    // A statement of its own: TimescaleDB does not plan an UPDATE that asks this by the way.
-    let was_orphaned = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM orphaned_blocks WHERE chain_id = $1 AND block_hash = $2
-           ) AS "was_orphaned!""#,
-        chain_id.0,
-        block_hash,
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if !was_orphaned {
-        return Ok(0);
-    }
-    let done = sqlx::query!(
-        "UPDATE events SET invalidated = false
-         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND invalidated",
-        chain_id.0,
-        block_number,
-        block_hash,
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+    blocks: Vec<BlockName>,
 }
 
-/// The height above which no block of the chain was ever orphaned; `None` where none was.
-pub async fn highest_orphan(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
-    let height = sqlx::query_scalar!(
-        "SELECT max(block_number) FROM orphaned_blocks WHERE chain_id = $1",
-        chain_id.0,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(height)
+impl Returning {
+    /// Of these blocks, those that may be back. Begins the transaction that stores them: where
+    /// there are any, the auditor, which may be about to take back a late row of one, has either
+    /// done so, or waits until the blocks are there for it to see.
+    pub async fn of(
+        connection: &mut PgConnection,
+        chain_id: ChainId,
+        blocks: &[ChainBlock],
+        highest_orphan: Option<i64>,
+    ) -> Result<Self> {
+        let may_be_back = blocks.iter().filter(|block| Some(block.block_number) <= highest_orphan);
+        let blocks: Vec<_> = may_be_back.map(ChainBlock::name).collect();
+        if !blocks.is_empty() {
+            audit_cursors::hold(connection, chain_id).await?;
+        }
+        Ok(Self { chain_id, blocks })
+    }
+
+    /// Makes the events of those that are back valid again, whoever wrote them. Returns how many
+    /// there were.
+    pub async fn restore(&self, connection: &mut PgConnection) -> Result<u64> {
+        let mut events = 0;
+        for block in &self.blocks {
+            if orphaned_blocks::has(&mut *connection, self.chain_id, block).await? {
+                events += self.restore_block(connection, block).await?;
+            }
+        }
+        Ok(events)
+    }
+
+    // A statement of its own: TimescaleDB does not plan an UPDATE that asks by the way whether the
+    // block was orphaned.
+    async fn restore_block(&self, connection: &mut PgConnection, block: &BlockName) -> Result<u64> {
+        let done = sqlx::query!(
+            "UPDATE events SET invalidated = false
+             WHERE chain_id = $1 AND block_number = $2 AND comparable_hash(block_hash) = $3
+               AND invalidated",
+            self.chain_id.0,
+            block.number,
+            block.hash,
+        )
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected())
+    }
 }
 
 /// Whether the chain still ends where it did. A second one that follows it waits here, and then
@@ -128,64 +142,21 @@ async fn is_tip(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
     Ok(is_tip.unwrap_or(false))
 }
 
-async fn record(connection: &mut PgConnection, reorg: &Reorg) -> Result<()> {
-    sqlx::query!(
-        r#"INSERT INTO orphaned_blocks (
-               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-               fork_block)
-           SELECT b.chain_id, b.block_hash, b.block_number, b.parent_hash, b."timestamp",
-                  new.hash, $2
-           FROM chain_blocks b
-           LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS new (hash, place)
-                ON b.block_number = $2 + new.place
-           WHERE b.chain_id = $1 AND b.block_number > $2
-           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-               replaced_by = EXCLUDED.replaced_by,
-               fork_block = EXCLUDED.fork_block,
-               orphaned_at = EXCLUDED.orphaned_at"#,
-        reorg.chain_id.0,
-        reorg.fork.number,
-        &reorg.branch,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn invalidate(connection: &mut PgConnection, reorg: &Reorg) -> Result<u64> {
+async fn invalidate(
+    connection: &mut PgConnection,
+    reorg: &Reorg,
+    blocks: &[ChainBlock],
+) -> Result<u64> {
+    let hashes = Columns::of(blocks).hashes;
     let done = sqlx::query!(
         "UPDATE events SET invalidated = true
          WHERE chain_id = $1 AND block_number > $2 AND NOT invalidated
-           AND block_hash IN (
-               SELECT block_hash FROM chain_blocks WHERE chain_id = $1 AND block_number > $2)",
+           AND comparable_hash(block_hash) = ANY($3)",
         reorg.chain_id.0,
         reorg.fork.number,
+        &hashes as &[&str],
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
-}
-
-async fn cut_off(connection: &mut PgConnection, reorg: &Reorg) -> Result<()> {
-    sqlx::query!(
-        "DELETE FROM chain_blocks WHERE chain_id = $1 AND block_number > $2",
-        reorg.chain_id.0,
-        reorg.fork.number,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn is_below_finalized(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
-    let is_below = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
-           ) AS "is_below!""#,
-        reorg.chain_id.0,
-        reorg.fork.number,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(is_below)
 }

@@ -54,7 +54,8 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                ) AS earlier ON true
                LEFT JOIN orphaned_blocks o
                     ON o.chain_id = j.chain_id
-                   AND o.block_hash = coalesce(earlier.block_hash, e.block_hash)
+                   AND o.block_hash
+                       = comparable_hash(coalesce(earlier.block_hash, e.block_hash))
                WHERE e.invalidated OR e.revision > j.event_revision
                ON CONFLICT (id) DO NOTHING
                RETURNING retracts

@@ -3,12 +3,15 @@
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
-use crate::Result;
 use crate::chain_blocks::BlockName;
+use crate::{Result, audit_cursors};
 
 /// Moves the chain's safe block up to this one; never down. Only a block that is stored, or was
-/// audited, can be one; anything else changes nothing.
+/// audited, can be one; anything else changes nothing. A reorganisation under way is waited for, so
+/// that no block of it comes behind it in the log.
 pub async fn raise(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    audit_cursors::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
         "INSERT INTO safe_blocks (chain_id, block_number)
          SELECT $1, $2
@@ -24,8 +27,9 @@ pub async fn raise(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Resul
         block.number,
         block.hash,
     )
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(())
 }
 

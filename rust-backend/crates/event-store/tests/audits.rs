@@ -1,12 +1,18 @@
 //! What the auditor keeps, in a real PostgreSQL: against itself, against another auditor, and
 //! against whoever changes the same events.
 
+use std::time::Duration;
+
 use event_engine::event::ChainId;
 use event_store::audit_cursors::{self, Memory};
-use event_store::chain_blocks::{BlockName, ChainBlock};
-use event_store::reorgs::{Outcome, Reorg};
-use event_store::{PgPool, audit_suspects, audited_blocks, checkpoints};
+use event_store::audit_suspects::{self, Proof, Settled};
+use event_store::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::new_events::Writer;
+use event_store::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::{PgPool, audited_blocks, checkpoints, finalized_blocks, safe_blocks};
 use private_servers::Postgres;
+use sqlx::PgTransaction;
+use tokio::task::JoinHandle;
 
 const CHAIN: ChainId = ChainId(31_337);
 
@@ -48,10 +54,44 @@ async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_
 }
 
 #[tokio::test]
+async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_back() {
+    let (_postgres, pool) = database().await;
+    audited_blocks::set_checkpoint(&pool, CHAIN, &name(2)).await.expect("set");
+    // The faster one has begun to follow the chain to another branch, and comes no further.
+    let mut orphans = pool.begin().await.expect("a transaction");
+    let held = sqlx::query("LOCK TABLE orphaned_blocks IN SHARE MODE").execute(&mut *orphans).await;
+    held.expect("held");
+    let faster = tokio::spawn({
+        let pool = pool.clone();
+        async move { audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("followed") }
+    });
+    until_waiting_or_ended(&pool, 1, &faster).await;
+    let slower = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            audited_blocks::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set or not");
+            safe_blocks::raise(&pool, CHAIN, &name(4)).await.expect("raised or not");
+        }
+    });
+    until_waiting_or_ended(&pool, 2, &slower).await;
+    orphans.rollback().await.expect("let go");
+    assert_eq!(faster.await.expect("no panic"), Outcome::Followed { events_invalidated: 0 });
+    slower.await.expect("no panic");
+    let heights: Vec<(Option<i64>, Option<i64>)> =
+        sqlx::query_as("SELECT checkpoint_block, safe_block FROM event_log ORDER BY xid, seq")
+            .fetch_all(&pool)
+            .await
+            .expect("the log");
+    assert_eq!(heights, [(Some(2), None)]);
+}
+
+#[tokio::test]
 async fn below_a_finalized_block_nothing_is_taken_back() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
-    audited_blocks::finalize(&pool, CHAIN, 4, Some("0xa4"), false).await.expect("finalized");
+    let block = (4, Some("0xa4"));
+    let raised = finalized_blocks::raise(&pool, CHAIN, Memory::Audited, block, false).await;
+    raised.expect("finalized");
     let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
     assert_eq!(outcome, Outcome::BelowFinalized);
     assert_eq!(audited_blocks::latest(&pool, CHAIN).await.expect("a block"), Some(name(5)));
@@ -115,10 +155,82 @@ async fn a_log_that_was_renumbered_is_read_again_from_its_beginning() {
     assert_eq!(suspects, [BlockName { number: 4, hash: "0xdead".to_owned() }]);
 }
 
+/// A late row of block 5, which our indexer has orphaned, and about to be taken back.
+async fn late_row(pool: &PgPool) {
+    let mut connection = pool.acquire().await.expect("a connection");
+    let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
+    chain_blocks::insert(&mut connection, &blocks).await.expect("blocks");
+    reorgs::follow(pool, &reorg(5, 3), Writer::Owner).await.expect("followed");
+    event(pool, "0xA5", 5).await;
+    run(pool, "INSERT INTO audit_suspects VALUES (31337, 5, '0xa5')").await;
+}
+
+async fn take_back(pool: PgPool) -> Settled {
+    let proof = Proof::Remembered;
+    let settled = audit_suspects::take_back(&pool, CHAIN, Memory::Indexed, &name(5), &proof).await;
+    settled.expect("settled")
+}
+
+/// The indexer's transaction that puts blocks 4 and 5 back on the chain, about to be committed.
+async fn restoring(pool: &PgPool) -> PgTransaction<'static> {
+    let blocks = [block(4), block(5)];
+    let mut transaction = pool.begin().await.expect("a transaction");
+    let returning = Returning::of(&mut transaction, CHAIN, &blocks, Some(5)).await.expect("held");
+    chain_blocks::insert(&mut transaction, &blocks).await.expect("blocks");
+    returning.restore(&mut transaction).await.expect("restored");
+    transaction
+}
+
+#[tokio::test]
+async fn a_block_that_is_coming_back_is_waited_for_before_a_late_row_of_it_is_taken_back() {
+    let (_postgres, pool) = database().await;
+    late_row(&pool).await;
+    let restoring = restoring(&pool).await;
+    let auditor = tokio::spawn(take_back(pool.clone()));
+    until_waiting_or_ended(&pool, 1, &auditor).await;
+    restoring.commit().await.expect("committed");
+    assert_eq!(auditor.await.expect("no panic"), Settled::OnTheChain);
+    assert_eq!(revision(&pool).await, (false, 0));
+}
+
+#[tokio::test]
+async fn a_late_row_that_is_being_taken_back_is_waited_for_and_comes_back_with_its_block() {
+    let (_postgres, pool) = database().await;
+    late_row(&pool).await;
+    // The auditor comes as far as its last statement.
+    let mut suspects = pool.begin().await.expect("a transaction");
+    let held = sqlx::query("SELECT FROM audit_suspects FOR UPDATE").execute(&mut *suspects).await;
+    held.expect("held");
+    let auditor = tokio::spawn(take_back(pool.clone()));
+    until_waiting_or_ended(&pool, 1, &auditor).await;
+    let indexer = tokio::spawn({
+        let pool = pool.clone();
+        async move { restoring(&pool).await.commit().await.expect("committed") }
+    });
+    until_waiting_or_ended(&pool, 2, &indexer).await;
+    suspects.rollback().await.expect("let go");
+    assert_eq!(auditor.await.expect("no panic"), Settled::TakenBack(1));
+    indexer.await.expect("no panic");
+    assert_eq!(revision(&pool).await, (false, 2));
+}
+
+/// Waits until so many sessions wait for a lock, or the task has ended without.
+async fn until_waiting_or_ended<T>(pool: &PgPool, sessions: i64, task: &JoinHandle<T>) {
+    let waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+    for _ in 0..6_000 {
+        let found: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await.expect("the locks");
+        if found >= sessions || task.is_finished() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("nobody waits, and nothing ends");
+}
+
 /// With blocks 1 to 5 of branch a, audited.
 async fn database() -> (Postgres, PgPool) {
     let server = Postgres::for_test().expect("a private PostgreSQL");
-    let pool = event_store::open(&server.url(), "test", 4).await.expect("a schema");
+    let pool = event_store::open(&server.url(), "test", 6).await.expect("a schema");
     audit_cursors::begin(&pool, CHAIN, 1).await.expect("begun");
     let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
     audited_blocks::append(&pool, CHAIN, None, &blocks).await.expect("blocks");

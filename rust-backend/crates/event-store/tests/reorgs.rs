@@ -1,9 +1,10 @@
 //! Reorganisations and finalized blocks in a real PostgreSQL.
 
 use event_engine::event::ChainId;
+use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg};
+use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{PgPool, finalized_blocks};
 use private_servers::Postgres;
 
@@ -39,6 +40,27 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
+    let (_postgres, pool) = database().await;
+    store(&pool, 1..=5, "a").await;
+    event(&pool, "second", CHAIN.0, 5, "0xA5").await;
+    let reorg = reorg("0xa5", 4, &["0xb5"]);
+    let outcome = reorgs::follow(&pool, &reorg, Writer::Owner).await.expect("an outcome");
+    assert_eq!(outcome, Outcome::Followed { events_invalidated: 2 });
+    let mut transaction = pool.begin().await.expect("a transaction");
+    let back = [block(5, "a")];
+    let returning = Returning::of(&mut transaction, CHAIN, &back, Some(5)).await.expect("held");
+    assert_eq!(returning.restore(&mut transaction).await.expect("restored"), 2);
+    transaction.commit().await.expect("committed");
+    // An upsert in another case takes nobody's name over.
+    let upsert = "UPDATE events SET block_hash = '0xA5' WHERE id = 'a5'";
+    sqlx::query(upsert).execute(&pool).await.expect("updated");
+    let revisions = "SELECT format('%s@%s', id, revision) FROM events WHERE block_number = 5
+                     ORDER BY id";
+    assert_eq!(lines(&pool, revisions).await, "a5@2 second@2");
+}
+
+#[tokio::test]
 async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
@@ -68,7 +90,7 @@ async fn of_two_who_follow_one_reorg_one_does() {
 async fn nothing_below_a_finalized_block_is_taken_back() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
-    finalized_blocks::raise(&pool, CHAIN, 4, None, false).await.expect("raised");
+    raise(&pool, 4, None).await;
     let before = everything(&pool).await;
     let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
@@ -89,7 +111,7 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
         (10, None, Some(5)),
         (8, None, Some(8)),
     ] {
-        finalized_blocks::raise(&pool, CHAIN, number, hash, false).await.expect("raised or not");
+        raise(&pool, number, hash).await;
         let height = finalized_blocks::height(&pool, CHAIN).await.expect("a height");
         assert_eq!(height, expected, "{number} {hash:?}");
     }
@@ -109,6 +131,12 @@ async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() 
     assert_eq!(lines(&pool, orphans).await, "0xa3 0xc3 2 0xa4 0xc4 2");
 }
 
+async fn raise(pool: &PgPool, number: i64, hash: Option<&str>) {
+    let (memory, block) = (Memory::Indexed, (number, hash));
+    let raised = finalized_blocks::raise(pool, CHAIN, memory, block, false).await;
+    raised.expect("raised or not");
+}
+
 async fn database() -> (Postgres, PgPool) {
     let server = Postgres::for_test().expect("a private PostgreSQL");
     let pool = event_store::open(&server.url(), "test", 4).await.expect("a schema");
@@ -118,16 +146,20 @@ async fn database() -> (Postgres, PgPool) {
 /// Stores these blocks of `branch`, each with one event of that name.
 async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &str) {
     for number in numbers {
-        let block = ChainBlock {
-            chain_id: CHAIN,
-            block_number: number,
-            block_hash: format!("0x{branch}{number}"),
-            parent_hash: format!("0x{branch}{}", number - 1),
-            timestamp: 1_760_000_000 + number,
-        };
+        let block = block(number, branch);
         let mut connection = pool.acquire().await.expect("a connection");
         chain_blocks::insert(&mut connection, std::slice::from_ref(&block)).await.expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
+    }
+}
+
+fn block(number: i64, branch: &str) -> ChainBlock {
+    ChainBlock {
+        chain_id: CHAIN,
+        block_number: number,
+        block_hash: format!("0x{branch}{number}"),
+        parent_hash: format!("0x{branch}{}", number - 1),
+        timestamp: 1_760_000_000 + number,
     }
 }
 

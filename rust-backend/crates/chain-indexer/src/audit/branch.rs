@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{BlockName, ChainBlock};
 use event_store::reorgs::{Outcome, Reorg};
 use event_store::{
@@ -88,11 +89,13 @@ impl Branch {
         let looked = self.finality.look(self.nodes.current(), &tip).await?;
         if let Some(Finalized { number, hash, is_guess }) = looked {
             let (pool, id) = (&self.pool, self.settings.id);
-            let hash = hash.as_deref();
-            self.asked(audited_blocks::finalize(pool, id, number, hash, is_guess)).await?;
+            let block = (number, hash.as_deref());
+            let raising = finalized_blocks::raise(pool, id, Memory::Audited, block, is_guess);
+            self.asked(Box::pin(raising)).await?;
         }
         if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
-            self.asked(safe_blocks::raise(&self.pool, self.settings.id, &safe)).await?;
+            let raising = Box::pin(safe_blocks::raise(&self.pool, self.settings.id, &safe));
+            self.asked(raising).await?;
         }
         self.asked(audited_blocks::trim(&self.pool, self.settings.id)).await
     }

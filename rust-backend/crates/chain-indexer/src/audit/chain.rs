@@ -8,6 +8,7 @@ use event_store::chain_blocks::{self, BlockName};
 use event_store::{PgPool, StoreError, answered, audit_suspects, audited_blocks, finalized_blocks};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::backoff::Backoff;
@@ -71,7 +72,9 @@ impl AuditedChain {
     ///
     /// The shutdown may cut a round short anywhere, as a crash may.
     pub(super) async fn run(mut self) -> Result<()> {
-        let shutdown = self.shutdown.clone();
+        let (shutdown, nodes) = (self.shutdown.clone(), Arc::clone(&self.nodes));
+        let _verifying =
+            AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
         let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
         let ended = ended.unwrap_or(Ok(()));
         self.pulse.send_replace(None);
@@ -158,7 +161,7 @@ impl AuditedChain {
     async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
         if self.checkpoint.as_ref() != Some(&tip) {
             let (pool, id) = (&self.pool, self.settings.id);
-            self.asked(audited_blocks::set_checkpoint(pool, id, &tip)).await?;
+            self.asked(Box::pin(audited_blocks::set_checkpoint(pool, id, &tip))).await?;
             measures::audited(id, tip.number);
             self.checkpoint = Some(tip);
         }

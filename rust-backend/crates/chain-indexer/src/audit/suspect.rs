@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 use event_store::audit_suspects::{self, Proof};
 use event_store::chain_blocks::{BlockName, ChainBlock};
+use event_store::orphaned_blocks;
 
 use super::branch::row;
 use super::chain::AuditedChain;
@@ -46,7 +47,7 @@ impl Suspicion<'_> {
             return Ok(Verdict::OnTheChain);
         }
         let (pool, id) = (&self.chain.pool, self.chain.settings.id);
-        if self.chain.asked(audit_suspects::was_orphaned(pool, id, suspect)).await? {
+        if self.chain.asked(orphaned_blocks::has(pool, id, suspect)).await? {
             return Ok(Verdict::Replaced(Proof::Remembered));
         }
         let Ok(hash) = suspect.hash.parse::<B256>() else { return Ok(Verdict::Unknown) };

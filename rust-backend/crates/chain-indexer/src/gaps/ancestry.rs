@@ -11,6 +11,7 @@ use futures::{StreamExt, stream};
 use super::{BLOCKS_AHEAD_MAX, GAPS_MAX, Gap, GapCheck};
 use crate::Result;
 use crate::block::Block;
+use crate::node::Nodes;
 use crate::stretch::covered_addresses;
 
 /// Blocks that are read at once.
@@ -69,15 +70,15 @@ impl GapCheck {
     /// where the node has another one. Returns how many events were missing.
     pub(super) async fn mend_blocks(
         &self,
+        nodes: &Nodes,
         missing: RangeInclusive<i64>,
         progress: &impl Fn(u64, u64),
     ) -> Result<u64> {
         let (first, last) = missing.into_inner();
         let Some(mut expected) = self.stored(self.parent_of(last + 1).await)? else { return Ok(0) };
         let last_hash = expected.clone();
-        let nodes = self.nodes()?;
         let mut fetched = stream::iter((first..=last).rev())
-            .map(|number| self.block(&nodes, number))
+            .map(|number| self.block(nodes, number))
             .buffered(BLOCKS_AHEAD_MAX);
         let (mut events, mut done, mut lowest) = (0, 0, last + 1);
         while let Some(block) = fetched.next().await {

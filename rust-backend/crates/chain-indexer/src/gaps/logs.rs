@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 
 use super::{BLOCKS_AHEAD_MAX, GAPS_MAX, Gap, GapCheck, GapReport};
 use crate::Result;
+use crate::node::Nodes;
 
 /// Blocks whose events are read at once.
 const BLOCKS_TOGETHER: i64 = 256;
@@ -27,13 +28,14 @@ impl GapCheck {
     /// Compares these blocks with the node's, and adds to the report.
     pub(super) async fn compare(
         &self,
+        nodes: &Nodes,
         blocks: &RangeInclusive<i64>,
         found: &mut GapReport,
         progress: &impl Fn(u64, u64),
     ) -> Result<()> {
         let all = blocks.end().abs_diff(*blocks.start()) + 1;
         for heights in pages(blocks) {
-            let difference = self.difference(heights.clone()).await?;
+            let difference = self.difference(nodes, heights.clone()).await?;
             found.taken_back += difference.taken_back;
             found.not_on_chain += difference.not_on_chain;
             for event in difference.missing {
@@ -59,13 +61,14 @@ impl GapCheck {
     /// Stores what is missing of these blocks. Returns how many events that was.
     pub(super) async fn mend_events(
         &self,
+        nodes: &Nodes,
         blocks: RangeInclusive<i64>,
         progress: &impl Fn(u64, u64),
     ) -> Result<u64> {
         let all = blocks.end().abs_diff(*blocks.start()) + 1;
         let mut events = 0;
         for heights in pages(&blocks) {
-            let difference = self.difference(heights.clone()).await?;
+            let difference = self.difference(nodes, heights.clone()).await?;
             let inserted = self.insert(&difference.missing).await;
             events += self.stored(inserted)?;
             progress(heights.end().abs_diff(*blocks.start()) + 1, all);
@@ -81,10 +84,9 @@ impl GapCheck {
         Ok(events)
     }
 
-    async fn difference(&self, heights: RangeInclusive<i64>) -> Result<Difference> {
-        let nodes = self.nodes()?;
+    async fn difference(&self, nodes: &Nodes, heights: RangeInclusive<i64>) -> Result<Difference> {
         let mut fetched = stream::iter(heights.clone())
-            .map(|number| self.block(&nodes, number))
+            .map(|number| self.block(nodes, number))
             .buffered(BLOCKS_AHEAD_MAX);
         let mut on_chain: Vec<NewEvent> = Vec::new();
         while let Some(block) = fetched.next().await {

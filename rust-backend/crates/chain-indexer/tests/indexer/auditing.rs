@@ -5,7 +5,7 @@ use serde_json::Value;
 use service::config::{Endpoint, Owner};
 
 use crate::branches::world;
-use crate::world::{Auditing, Database, Indexing, ScriptedNode, StoredEvent};
+use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit};
 
 /// As [`world`], of a chain that the auditor owns.
 async fn audited_world(blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
@@ -74,7 +74,7 @@ async fn events_of_replaced_blocks_are_taken_back_and_come_back_with_their_branc
     node.script().finalize(3);
     let first = node.script().headers.clone();
     insert(&database, &named(&first, 1..=19)).await;
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     assert!(database.events().await.iter().all(|event| event.revision == 0));
 
@@ -113,7 +113,7 @@ async fn events_of_replaced_blocks_are_taken_back_and_come_back_with_their_branc
 async fn a_row_of_an_orphaned_block_is_taken_back_however_late_it_comes() {
     let (database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     let orphaned = named(&node.script().headers, 10..=10).remove(0);
     let branch = node.script().branched(8, 1, 80);
@@ -155,7 +155,7 @@ async fn a_block_that_stands_aside_at_a_node_proves_itself_replaced() {
     // The auditor begins when all is over.
     let aside = node.script().branched(10, 1, 14);
     node.script().others = aside[11..].to_vec();
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     let replaced = named(&aside, 13..=13).remove(0);
     insert(&database, std::slice::from_ref(&replaced)).await;
@@ -173,7 +173,7 @@ async fn a_block_that_stands_aside_at_a_node_proves_itself_replaced() {
 async fn a_block_that_nobody_knows_is_told_once_and_left_alone() {
     let (database, node, chain) = audited_world(30).await;
     node.script().finalize(20);
-    let auditing = Auditing::start(&database.pool, vec![chain.clone()]);
+    let auditing = audit(&database.pool, vec![chain.clone()]);
     until_audited(&database, &node).await;
     let long = "x".repeat(5_000);
     let canonical = named(&node.script().headers, 5..=5).remove(0).1;
@@ -204,7 +204,7 @@ async fn a_block_that_nobody_knows_is_told_once_and_left_alone() {
 async fn a_row_above_the_head_waits_for_the_chain_and_is_then_compared() {
     let (database, node, chain) = audited_world(10).await;
     node.script().finalize(3);
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     let (ours, aside) = {
         let script = node.script();
@@ -236,7 +236,7 @@ async fn of_two_nodes_one_alone_takes_nothing_back() {
     chain.rpc_urls.push(Endpoint::parse(&other.url).expect("a URL"));
     let written = named(&node.script().headers, 1..=19);
     insert(&database, &written).await;
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     let branch = node.script().branched(14, 1, 21);
     node.script().headers.clone_from(&branch);
@@ -259,7 +259,7 @@ async fn a_head_that_falls_back_on_its_own_branch_takes_nothing_back() {
     node.script().finalize(3);
     let headers = node.script().headers.clone();
     insert(&database, &named(&headers, 1..=19)).await;
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     node.script().headers.truncate(12);
     let asked = |node: &ScriptedNode| node.script().times_asked("latest");
@@ -276,7 +276,7 @@ async fn a_branch_that_replaces_a_finalized_block_stops_the_audit_and_takes_noth
     node.script().finalize(12);
     let written = named(&node.script().headers, 1..=19);
     insert(&database, &written).await;
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     database.until("12 is final", async || database.finalized(31_337).await == Some(12)).await;
     let branch = node.script().branched(11, 1, 25);
@@ -305,7 +305,7 @@ async fn answers_that_jump_between_heads_end_with_the_events_of_the_branch_that_
         script.headers.clone_from(&jumping[view]);
         answers_left = answers_left.saturating_sub(1);
     }));
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     let last = named(&views[3], 15..=15).remove(0);
     database
         .until("it stays at the last branch", async || {
@@ -321,7 +321,7 @@ async fn two_auditors_that_crash_again_and_again_take_back_each_event_once() {
     let (mut database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
     let pool = database.pool.clone();
-    let start = || Auditing::start(&pool, vec![chain.clone()]);
+    let start = || audit(&pool, vec![chain.clone()]);
     let mut auditors = [start(), start()];
     let mut orphaned = Vec::new();
     let written = named(&node.script().headers, 1..=19);
@@ -376,7 +376,7 @@ async fn beside_our_indexer_a_second_writers_late_row_is_taken_back_too() {
     let branch = node.script().branched(12, 1, 22);
     node.script().headers.clone_from(&branch);
     indexing.until("devnet", |status| status.last_block == Some(22)).await;
-    let auditing = Auditing::start(&database.pool, vec![chain]);
+    let auditing = audit(&database.pool, vec![chain]);
     let second = |id: &'static str, (number, hash): (i64, String)| {
         sqlx::query(
             r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,

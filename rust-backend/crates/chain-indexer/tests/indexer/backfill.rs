@@ -1,7 +1,8 @@
 //! History, filled in beside the indexer or without one.
 
-use chain_indexer::{Backfill, BackfillProgress, ChainSettings, IndexerError};
+use chain_indexer::{Backfill, BackfillProgress, ChainSettings, ChainState, IndexerError};
 use serde_json::json;
+use service::config::Owner;
 use tokio_util::sync::CancellationToken;
 
 use crate::branches::{assert_follows, indexed, until_head, world};
@@ -76,6 +77,32 @@ async fn where_nothing_is_stored_it_begins_and_the_indexer_goes_on_above() {
     assert_eq!(database.covered(31_337).await, [(1, 399)]);
     let asked = node.script().times_asked("eth_getBlockByNumber") - asked;
     assert!(asked < 100, "{asked}: it began again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_an_indexer_that_only_inserts_has_stored_a_block_all_that_is_final_is_filled() {
+    let (database, node, mut chain) = world(400).await;
+    chain.owner = Owner::Ponder;
+    // A checkpoint is the owner's, and says nothing of our indexer.
+    database.execute("INSERT INTO checkpoints VALUES (31337, 399, '0xff')").await;
+    let filled = fill(&database, &chain, (None, Some(200))).await.expect("filled");
+    assert_eq!((filled.range, filled.blocks_done), (Some(1..=200), 200));
+    // An indexer runs, and its node is away.
+    let nobody = settings(&["http://127.0.0.1:9/"], chain.registries, 1);
+    let waiting = ChainSettings { owner: chain.owner, ..nobody };
+    let waiting = Indexing::start(&database.pool, vec![waiting]);
+    waiting.until("devnet", |chain| matches!(chain.state, ChainState::Failing { .. })).await;
+    let filled = fill(&database, &chain, (None, None)).await.expect("filled");
+    assert_eq!((filled.range, filled.blocks_done), (Some(1..=335), 135));
+    waiting.stop().await;
+    indexed(&database, &node, &chain).await.stop().await;
+    assert_eq!(database.covered(31_337).await, [(1, 399)]);
+    assert_eq!(database.valid_blocks().await, node.script().blocks(1));
+    // Now what is above is the indexer's.
+    node.mine();
+    node.script().finalize(400);
+    let filled = fill(&database, &chain, (None, None)).await.expect("filled");
+    assert_eq!((filled.range, filled.blocks_missing), (Some(1..=399), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,11 @@
 
 use chain_indexer::{ChainSettings, Gap, GapCheck, GapReport};
 use event_store::gaps::AgentGap;
+use service::config::Endpoint;
 
+use crate::branches::{self, indexed};
 use crate::every_log::expected_rows;
-use crate::world::{Database, Devnet, Indexing, settings};
+use crate::world::{Database, Devnet, Indexing, Said, ScriptedNode, settings};
 
 async fn world(seed: u32) -> (Database, Devnet, ChainSettings) {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
@@ -176,4 +178,18 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
     assert_eq!(taken_back.map(|event| &event.id).collect::<Vec<_>>(), [&all[3].id]);
     let logs = expected_rows(&devnet).await.len();
     assert_eq!(logs, all.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_fails_is_avoided_for_the_whole_run_and_not_for_some_blocks() {
+    let (database, node, mut chain) = branches::world(1_000).await;
+    indexed(&database, &node, &chain).await.stop().await;
+    let broken = ScriptedNode::start(1_000).await;
+    broken.script().instead = Some(Box::new(|_, _| Some(Said::Http(502, None, ""))));
+    chain.rpc_urls.push(Endpoint::parse(&broken.url).expect("a URL"));
+    let report = run(&GapCheck { against_chain: true, ..check(&database, &chain) }).await;
+    assert!(report.complete && report.to - report.from > 900, "{report:?}");
+    // The blocks that are asked for at once.
+    let asked = broken.script().times_asked("eth_chainId");
+    assert!((1..=16).contains(&asked), "{asked}");
 }

@@ -5,7 +5,7 @@ use event_store::PgPool;
 use service::config::Owner;
 
 use crate::every_log::expected_rows;
-use crate::world::{Auditing, Database, Devnet, Indexing, StoredEvent, settings};
+use crate::world::{Database, Devnet, Indexing, StoredEvent, audit, settings};
 
 /// The same chain for the one who does not own it.
 fn inserting(chain: &ChainSettings) -> ChainSettings {
@@ -66,7 +66,7 @@ async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reor
     let mut chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
     chain.owner = Owner::Auditor;
     let index = || Indexing::start(&database.pool, vec![chain.clone()]);
-    let audit = || Auditing::start(&database.pool, vec![chain.clone()]);
+    let audit = || audit(&database.pool, vec![chain.clone()]);
     let (mut indexing, mut auditing) = (index(), audit());
     for round in 0..6_u32 {
         until_head(&indexing, &devnet, 0).await;

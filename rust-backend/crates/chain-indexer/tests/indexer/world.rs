@@ -6,9 +6,10 @@ mod devnet;
 mod gate;
 mod indexing;
 mod node_client;
+mod running;
 mod scripted_node;
 
-pub(crate) use auditing::Auditing;
+pub(crate) use auditing::audit;
 pub(crate) use database::{Database, StoredEvent};
 pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;

@@ -72,6 +72,31 @@ async fn every_series_is_documented_and_says_what_happened() {
     assert_eq!(unknown, Vec::<&&str>::new(), "emitted and not documented");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_whose_node_is_away_is_shown_and_no_other_event_waits_for_it() {
+    let (bed, receiver, address) = (Bed::start().await, Receiver::start().await, free_address());
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agentauri.toml");
+    let chain = "[[chains]]\nname = \"away\"\nid = 10\nrpc_urls = [\"http://127.0.0.1:1/a-key\"]\n\
+                 registries = { identity = \"0x8004A818BFB912233c491871b3d84c89A494BD9e\" }\n";
+    std::fs::write(&file, chain).expect("written");
+    let mut command = Process::command("agentauri", &bed);
+    command.arg("run").env("AGENTAURI_CONFIG", &file).env("AGENTAURI_LISTEN", &address);
+    let mut process = Process::spawn(command);
+    Row::new("elsewhere").insert(&bed.pool).await.expect("inserted");
+    eventually("it is delivered", async || !receiver.messages().is_empty()).await;
+    eventually("the chain is shown", async || {
+        let series = scrape(&address).await;
+        series.get("agentauri_chain_failing{chain_id=\"10\"}").is_some_and(|value| value == "1")
+    })
+    .await;
+    assert!(process.said("127.0.0.1:1"), "{:?}", process.lines());
+    assert!(!process.said("a-key"), "{:?}", process.lines());
+    process.signal("TERM");
+    assert_eq!(process.ended().await, 0, "{:?}", process.lines());
+}
+
 /// Every sample by its name and labels.
 async fn scrape(address: &str) -> BTreeMap<String, String> {
     let url = format!("http://{address}/metrics");

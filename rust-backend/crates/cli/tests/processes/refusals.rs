@@ -43,7 +43,8 @@ async fn a_bad_configuration_is_refused_with_its_place() {
         ("[[chains]]\nnam = 1", "agentauri.toml:2:1"),
         (&format!("{CHAIN}finality_depth = -3\n"), "finality_depth"),
         (&CHAIN.replace("31337", "\"x\""), "agentauri.toml:3:6"),
-        (CHAIN, "devnet"),
+        (&CHAIN.replace("http:", "ftp:"), "agentauri.toml:4:"),
+        (&CHAIN.replace("rpc_urls", "rpc_url"), "agentauri.toml:4:1"),
     ];
     for (text, expected) in table {
         std::fs::write(folder.path().join("agentauri.toml"), text).expect("written");

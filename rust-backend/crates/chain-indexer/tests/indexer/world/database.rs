@@ -41,6 +41,10 @@ impl Database {
         Self { pool, server }
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
     /// Connections of a second writer: what our indexer keeps for itself is its own, events and
     /// checkpoints are the same.
     pub(crate) async fn second_writer(&self) -> PgPool {

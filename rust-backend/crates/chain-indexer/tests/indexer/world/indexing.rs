@@ -7,16 +7,12 @@ use event_engine::event::ChainId;
 use event_store::PgPool;
 use service::config::{Endpoint, Owner};
 use service::health::Health;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-/// Longer than anything here takes, on a machine that does many other things.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::running::{PATIENCE, Running};
 
 pub(crate) struct Indexing {
     board: StatusBoard,
-    shutdown: CancellationToken,
-    task: JoinHandle<Result<(), IndexerError>>,
+    running: Running,
 }
 
 /// A chain as anvil makes it.
@@ -37,11 +33,11 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
 
 impl Indexing {
     pub(crate) fn start(pool: &PgPool, chains: Vec<ChainSettings>) -> Self {
-        let (board, shutdown) = (StatusBoard::new(&chains), CancellationToken::new());
+        let board = StatusBoard::new(&chains);
         let heartbeat = Health::new().register("test", PATIENCE);
         let indexer = Indexer { pool: pool.clone(), chains, board: board.clone(), heartbeat };
-        let task = tokio::spawn(indexer.run(shutdown.clone()));
-        Self { board, shutdown, task }
+        let running = Running::start(|shutdown| indexer.run(shutdown));
+        Self { board, running }
     }
 
     /// The status of `chain`.
@@ -65,22 +61,15 @@ impl Indexing {
         self.until("devnet", |status| status.last_block >= Some(block)).await;
     }
 
-    /// Ends it as a signal does.
     pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
-        self.ended().await.expect("an orderly end");
+        self.running.stop().await;
     }
 
-    /// Waits until it has ended by itself.
     pub(crate) async fn ended(self) -> Result<(), IndexerError> {
-        let ended = tokio::time::timeout(PATIENCE, self.task).await;
-        ended.expect("an end").expect("no panic")
+        self.running.ended().await
     }
 
-    /// Ends it wherever it stands, as a crash does.
     pub(crate) async fn crash(self) {
-        self.task.abort();
-        // Cancelled, or it had ended.
-        let _ = self.task.await;
+        self.running.crash().await;
     }
 }
