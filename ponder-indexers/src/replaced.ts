@@ -7,7 +7,9 @@ import { isWebsocket } from "./chain.ts";
 /** There: a node has it. Replaced: one has another. Absent: their chains are shorter. */
 export type Place = "there" | "replaced" | "absent" | "nobody answered";
 
+/** Before the first look; twice that before the next one, and so on. */
 const LOOK_AFTER_MS = 250;
+const LOOK_AFTER_MS_MAX = 2_000;
 const LOOK_MS_MAX = 2_000;
 /** So long a node that is behind may not have a block yet that another one has announced. */
 const BEHIND_MS_MAX = 2_000;
@@ -24,8 +26,8 @@ export async function untilReplaced(
   signal: AbortSignal,
 ): Promise<void> {
   let absentSince: number | undefined;
-  for (;;) {
-    await delay(LOOK_AFTER_MS, undefined, { signal });
+  for (let wait = LOOK_AFTER_MS; ; wait = Math.min(2 * wait, LOOK_AFTER_MS_MAX)) {
+    await delay(wait, undefined, { signal });
     const place = await placeOf(urls, block);
     if (place === "replaced") return;
     absentSince = place === "absent" ? (absentSince ?? performance.now()) : undefined;

@@ -42,6 +42,28 @@ test("a block that is replaced while its logs are asked for is let go of", async
   });
 });
 
+test("a block is let go of, too, when the chain has become shorter than it", async () => {
+  await withPonder(async ({ proxy, ponder, store }) => {
+    const [asked, gone] = [gate(), gate()];
+    await nextBlock(proxy, ({ hash }) => {
+      proxy.answer = async question => {
+        if (!asksForLogsOf(question, hash)) return undefined;
+        asked.open();
+        await gone.opened;
+        return undefined;
+      };
+    });
+    await asked.opened;
+    await world.chain.anvil.rpc.ask("anvil_rollback", [1]);
+    gone.open();
+    // Which it can follow only once it has let go, and no block has taken the place.
+    await eventually("the reorg is followed", async () => ponder.output.includes("Reorged block"));
+    await world.mineOneEvent();
+    await untilHead(world, [() => store.checkpoint()], [ponder]);
+    assert.deepEqual(await store.validIds(), await world.canonicalIds());
+  });
+});
+
 test("events of a block let go of are there once the chain flips back to it", async () => {
   await withPonder(async ({ proxy, ponder, store, restart }) => {
     const passed = await store.checkpoint();
