@@ -10,6 +10,7 @@ import { type BlockOfLog, eventRow } from "./event-row.ts";
 import { rangeStart } from "./history.ts";
 import { type Ask, type Block, logsOfBlock, logsOfRange } from "./registry-logs.ts";
 import { placeOf, untilReplaced } from "./replaced.ts";
+import { say } from "./say.ts";
 import { fromText, toText } from "./unread.ts";
 
 /**
@@ -47,8 +48,16 @@ ponder.on("everyBlock:block", async ({ event: { block }, context }) => {
   let read = 0;
   for (const next of blocks) {
     const logs = await logsUnlessReplaced(next, asking(context), deadline - performance.now());
-    // The blocks above stand on it.
-    if (logs === undefined) break;
+    if (logs === undefined) {
+      // The blocks above stand on it.
+      const { number, hash } = next;
+      say("Let go of a block that was replaced", {
+        chain: chain.name,
+        number: Number(number),
+        hash,
+      });
+      break;
+    }
     // Writes the cursor, so that the trigger on it sees each of the blocks pass.
     if (read > 0) await context.db.sql.select().from(cursor);
     await store(context, next, logs, () => next);

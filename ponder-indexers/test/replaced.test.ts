@@ -39,6 +39,7 @@ test("a block that is replaced while its logs are asked for is let go of", async
     assert.deepEqual(await store.validIds(), await world.canonicalIds());
     const orphans = await store.rows("SELECT FROM events WHERE block_hash = $1", orphan.hash);
     assert.equal(orphans.length, 0, "it was never read");
+    assert.match(ponder.output, /Let go of a block.*"number":\d+/);
   });
 });
 
