@@ -28,3 +28,10 @@ export const cursor = onchainTable("cursor", t => ({
   parentHash: t.text().notNull(),
   timestamp: t.int8({ mode: "number" }).notNull(),
 }));
+
+/** Blocks that Ponder has handled, but whose logs are still to be read: at most one row. */
+export const unread = onchainTable("unread", t => ({
+  chainId: t.int8({ mode: "number" }).primaryKey(),
+  /** See src/unread.ts. */
+  blocks: t.text().notNull(),
+}));

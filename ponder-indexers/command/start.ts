@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Chain, chainFromEnvironment } from "../src/chain.ts";
 import { SETTLED_BELOW_HEAD } from "../src/history.ts";
+import { say } from "../src/say.ts";
 import { ROOT, schemaOf } from "./build.ts";
 import type { Options } from "./command.ts";
 import { Database } from "./database.ts";
@@ -79,9 +80,4 @@ async function dropRetired(database: Database, chain: Chain): Promise<void> {
     await database.unlock(old);
     say("Dropped a schema that was replaced", { chain: chain.name, schema: old });
   }
-}
-
-/** A line of JSON, like Ponder's. */
-function say(msg: string, fields: object): void {
-  process.stdout.write(`${JSON.stringify({ time: Date.now(), level: "info", msg, ...fields })}\n`);
 }

@@ -1,22 +1,29 @@
 // What Ponder does with each block: it stores the registries' logs, and then that it passed it.
 import { setTimeout as delay } from "node:timers/promises";
 import { type Context, ponder } from "ponder:registry";
-import { cursor, registryEvent } from "ponder:schema";
+import { cursor, registryEvent, unread } from "ponder:schema";
 import { sql } from "ponder";
 import type { Address, Hex, RpcLog } from "viem";
-import { chainFromEnvironment, liveFromEnvironment } from "./chain.ts";
+import { mayHaveLogsOf } from "./bloom.ts";
+import { chainFromEnvironment, isWebsocket, liveFromEnvironment } from "./chain.ts";
 import { type BlockOfLog, eventRow } from "./event-row.ts";
 import { rangeStart } from "./history.ts";
-import { type Ask, logsOfBlock, logsOfRange } from "./registry-logs.ts";
+import { type Ask, type Block, logsOfBlock, logsOfRange } from "./registry-logs.ts";
+import { placeOf, untilReplaced } from "./replaced.ts";
+import { say } from "./say.ts";
+import { fromText, toText } from "./unread.ts";
 
 /**
  * How long a block waits for its logs: its transaction is open, and until it ends nobody's newer
  * events are judged. Then the process ends, and is started again.
  */
 const ANSWER_MS_MAX = 15_000;
+const ASK_AGAIN_MS = 250;
 
 const chain = chainFromEnvironment(process.env);
 const addresses = chain.registries.map(({ address }) => address);
+const http = chain.rpcUrls.filter(url => !isWebsocket(url));
+const urls = http.length > 0 ? http : chain.rpcUrls;
 const registryAt = new Map(chain.registries.map(({ name, address }) => [address, name]));
 
 ponder.on("registries:setup", async ({ context }) => {
@@ -34,9 +41,62 @@ if (liveFromEnvironment(process.env) > chain.startBlock) {
 }
 
 ponder.on("everyBlock:block", async ({ event: { block }, context }) => {
-  const logs = await within(ANSWER_MS_MAX, logsOfBlock(addresses, block, asking(context)));
-  await store(context, block, logs, () => block);
+  const row = await context.db.find(unread, { chainId: chain.id });
+  const before = row === null ? [] : fromText(row.blocks);
+  const blocks = [...before, block];
+  const deadline = performance.now() + ANSWER_MS_MAX;
+  let read = 0;
+  for (const next of blocks) {
+    const logs = await logsUnlessReplaced(next, asking(context), deadline - performance.now());
+    if (logs === undefined) {
+      // The blocks above stand on it.
+      const { number, hash } = next;
+      say("Let go of a block that was replaced", {
+        chain: chain.name,
+        number: Number(number),
+        hash,
+      });
+      break;
+    }
+    // Writes the cursor, so that the trigger on it sees each of the blocks pass.
+    if (read > 0) await context.db.sql.select().from(cursor);
+    await store(context, next, logs, () => next);
+    read++;
+  }
+  if (before.length === 0 && read === blocks.length) return;
+  const left = { blocks: toText(blocks.slice(read)) };
+  await context.db
+    .insert(unread)
+    .values({ chainId: chain.id, ...left })
+    .onConflictDoUpdate(left);
 });
+
+/** Undefined where the nodes show that the block is not on their chain. */
+async function logsUnlessReplaced(
+  block: Block,
+  ask: Ask,
+  ms: number,
+): Promise<RpcLog[] | undefined> {
+  const ended = new AbortController();
+  const replaced = untilReplaced(urls, block, ended.signal).then(() => undefined);
+  // Ended by us, once there is an answer.
+  replaced.catch(() => undefined);
+  try {
+    return await within(ms, Promise.race([logsOnceThere(block, ask, ended.signal), replaced]));
+  } finally {
+    ended.abort();
+  }
+}
+
+/** Where its bloom filter promises logs, that there are none counts from a node that has it. */
+async function logsOnceThere(block: Block, ask: Ask, signal: AbortSignal): Promise<RpcLog[]> {
+  for (;;) {
+    const logs = await logsOfBlock(addresses, block, ask);
+    if (logs.length > 0 || !mayHaveLogsOf(addresses, block.logsBloom)) return logs;
+    if ((await placeOf(urls, block)) === "there") return logs;
+    await delay(ASK_AGAIN_MS, undefined, { signal });
+  }
+}
 
 async function store(
   context: Context,

@@ -29,8 +29,6 @@ export interface Head {
 }
 
 export class World {
-  /** The program of our own indexer. */
-  chainIndexer = CHAIN_INDEXER;
   readonly folder = mkdtempSync(join(tmpdir(), "agentauri-world-"));
   private readonly children = new Set<ChildProcess>();
 
@@ -100,7 +98,7 @@ export class World {
   /** Our own indexer. */
   indexer(config: string, database: string): Process {
     const environment = { AGENTAURI_CONFIG: config, DATABASE_URL: database };
-    return this.process("chain-indexer", [this.chainIndexer], {
+    return this.process("chain-indexer", [CHAIN_INDEXER], {
       ...environment,
       AGENTAURI_LISTEN: "off",
     });

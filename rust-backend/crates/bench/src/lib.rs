@@ -9,7 +9,7 @@
 //! - `load` makes the rows and inserts them. It is an **open loop** where latency is asked for: a
 //!   transaction is due by the clock whether the one before has ended or not, and time is counted
 //!   from then. `ledger` knows which jobs must come of it, and when each was seen in Redis.
-//! - `canned_node` is the node that history is filled in from.
+//! - `canned_node` is the node that history is filled in from; `anvil_chain` is one that mines.
 //! - `stand` is what is measured: the servers, the processes, and the eye on the queue.
 //! - `cpu` tells what each process spent, and what strangers spent meanwhile.
 //! - `report` collects figures and compares them with the `goals`; `audit` counts what was lost or
@@ -18,6 +18,7 @@
 //! Nothing here judges or acts: that is done by the binaries beside the running one. Whatever is
 //! started ends when its handle is dropped, so an interrupt is a future that is dropped.
 
+mod anvil_chain;
 mod audit;
 mod canned_node;
 mod cpu;
@@ -47,6 +48,7 @@ pub use self::scenario::Scenario;
 
 use self::options::Plan;
 use self::progress::Progress;
+use self::stand::Ponder;
 
 /// Runs the scenarios that are asked for, until they end or `shutdown`. What was measured until
 /// then is in the report; a scenario that failed is named in it, and the others go on.
@@ -58,6 +60,9 @@ pub async fn run(options: Options, quiet: bool, shutdown: &CancellationToken) ->
         let why = "this is a debug build, and its figures mean nothing: \
                    cargo run --release --bin agentauri -- bench (or --allow-debug)";
         return Err(Refused::new(why).into());
+    }
+    if let Some(folder) = &options.ponder {
+        Ponder::check(folder)?;
     }
     let plan = Plan::of(options);
     let progress = Progress::new(quiet);

@@ -48,7 +48,7 @@ pub struct Options {
           value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub rate: Vec<u32>,
     /// Events for `drain`, `scale`, `hypertable` and `backfill`, jobs for `delivery` ×10 [default:
-    /// 1000000; quick: 100000].
+    /// 1000000; quick: 100000]. On anvil a tenth, at most 20000.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub events: Option<u32>,
     /// Rows of the hypertable [default: 10000000; quick: 500000].
@@ -58,6 +58,9 @@ pub struct Options {
     /// 100000].
     #[arg(long, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
     pub triggers: Option<u32>,
+    /// Ponder's folder, for `chain` and `backfill` [default: ponder-indexers, from here upwards].
+    #[arg(long, value_name = "DIR")]
+    pub ponder: Option<PathBuf>,
     /// Also list the statements on which PostgreSQL spent most time. Costs some itself.
     #[arg(long)]
     pub statements: bool,
@@ -104,6 +107,8 @@ pub(crate) struct Plan {
     pub(crate) rows: u32,
     /// `None`: the scenario's own.
     pub(crate) triggers: Option<u32>,
+    /// Where Ponder is; `None`: to be looked for.
+    pub(crate) ponder: Option<PathBuf>,
     pub(crate) statements: bool,
     /// Starts of servers under way: whoever is interrupted waits for them, or they would be left.
     pub(crate) starts: TaskTracker,
@@ -135,6 +140,7 @@ impl Plan {
             events: or(options.events, 1_000_000, 100_000),
             rows: or(options.rows, 10_000_000, 500_000),
             triggers: options.triggers,
+            ponder: options.ponder,
             statements: options.statements,
             starts: TaskTracker::new(),
         }

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use crate::options::Plan;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::stand::Ponder;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,9 +38,11 @@ pub enum Scenario {
     Memory,
     /// What two and four processors do together, and how soon they take over from one that is gone.
     Scale,
-    /// How fast a chain's history is filled in, from a node whose answers are canned.
+    /// How fast a chain's history is filled in, from a node whose answers are canned, and from
+    /// anvil, beside Ponder.
     Backfill,
-    /// How long it takes from a mined block to its webhook: by websocket and by polling, on anvil.
+    /// How long it takes from a mined block to its webhook, by websocket and by polling, on anvil,
+    /// beside Ponder.
     Chain,
     /// Latency and drain on a hypertable of a hundred chunks.
     Hypertable,
@@ -126,6 +129,17 @@ impl Round<'_> {
             self.add(case, share(role), run.per_event_us(*spent));
         }
         self.add(case, "strangers_cores", run.spent.strangers_cores());
+    }
+
+    /// Ponder, where it is installed; else the report says that it was not measured, and why.
+    pub(crate) async fn ponder(&mut self) -> Option<Ponder> {
+        let found = Ponder::find(self.plan.ponder.as_deref()).await;
+        if let Err(missing) = &found
+            && self.number == 1
+        {
+            self.report.note(format!("{}: Ponder was not measured: {missing}", self.scenario));
+        }
+        found.ok()
     }
 
     /// Keeps the books of a case.

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod child;
+mod ponder;
 mod servers;
 mod statements;
 
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use event_store::triggers;
 
 pub(crate) use self::child::Child;
+pub(crate) use self::ponder::Ponder;
 pub(crate) use self::servers::Servers;
 use crate::audit::{self, Books};
 use crate::cpu::Watched;

@@ -1,4 +1,7 @@
 //! How fast history is filled in: from a node whose answers are canned, into an empty database.
+//! And from anvil, beside Ponder.
+
+mod on_anvil;
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +41,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
         drop(node);
         servers.pool.close().await;
     }
-    Ok(())
+    on_anvil::round(round).await
 }
 
 async fn measure(
@@ -78,23 +81,7 @@ async fn measure(
     if !said.contains("\"complete\": true") {
         bail!("the history is not complete{}", backfill.last_words());
     }
-    let rows: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&servers.pool).await?;
-    let rows = rows.unsigned_abs();
-    round.keep(
-        case,
-        Books {
-            scenario: "backfill",
-            case: String::new(),
-            ours: true,
-            events,
-            expected: events,
-            lost: events.saturating_sub(rows),
-            doubled: rows.saturating_sub(events),
-            unseen: 0,
-            pushed_again: 0,
-        },
-    );
+    round.keep(case, books(events, rows(servers).await?));
     #[expect(clippy::cast_precision_loss, reason = "events and memory fit")]
     let float = |number: u64| number as f64;
     round.add(case, "events_per_second", float(events) / elapsed);
@@ -107,6 +94,27 @@ async fn measure(
         round.add(case, "strangers_cores", spent.strangers_cores());
     }
     Ok(())
+}
+
+/// What had to be stored, and what is.
+fn books(events: u64, rows: u64) -> Books {
+    Books {
+        scenario: "backfill",
+        case: String::new(),
+        ours: true,
+        events,
+        expected: events,
+        lost: events.saturating_sub(rows),
+        doubled: rows.saturating_sub(events),
+        unseen: 0,
+        pushed_again: 0,
+    }
+}
+
+async fn rows(servers: &Servers) -> Result<u64> {
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&servers.pool).await?;
+    Ok(rows.unsigned_abs())
 }
 
 /// By the heights that are covered: counting the rows would cost what is measured.

@@ -1,6 +1,7 @@
-//! How long it takes from a block that is mined to the webhook that is received: anvil, all of
-//! `agentauri run`, a receiver.
+//! How long it takes from a block that is mined to the webhook that is received: all of
+//! `agentauri run`, or its processor and worker behind Ponder, on one anvil, and a receiver.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,147 +11,178 @@ use axum::routing::post;
 use axum::{Json, Router};
 use event_engine::trigger_file::{self, Context};
 use event_store::triggers;
-use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Round;
-use crate::canned_node::REGISTRY;
+use crate::anvil_chain::{self, AnvilChain};
 use crate::histogram::Latencies;
-use crate::stand::{Child, Servers};
+use crate::stand::{Child, Ponder, Servers};
 
-/// Between two blocks.
+/// Between a webhook and the next block: at random, or whoever polls would always look at the same
+/// time after a block.
+const PAUSE_MS: RangeInclusive<u64> = 50..=150;
+/// As many blocks as would be mined one after the other at this pace.
 const BLOCK_EVERY: Duration = Duration::from_millis(100);
 /// How long a webhook may take; then it is lost.
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 const START_MAX: Duration = Duration::from_secs(30);
+/// How long an indexer may take until it is at the head. Ponder takes 5 s of an idle machine.
+const CAUGHT_UP_MAX: Duration = Duration::from_mins(2);
+/// Between two blocks that are mined until an indexer has noticed one, and between looks at it.
+const UNTIL_NOTICED: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(20);
 /// Blocks before what is measured: connections and plans are warm then.
-const WARM_UP: u32 = 20;
-/// A contract that emits its input as a `MetadataUpdate(uint256)`.
-const EMITTER: &str = "0x366000600037\
-     7ff8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7\
-     366000a100";
+const WARM_UP: u64 = 20;
 /// The secret of a trial.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A way to learn of heads, and how the nodes are named for it.
-const CASES: [(&str, &str, u32); 2] =
-    [("websocket", "ws", 1_000), ("polling, 100 ms", "http", 100)];
+/// A way to learn of heads: what it is called, and how often the node is asked.
+const CASES: [(&str, bool, u32); 2] = [("websocket", true, 1_000), ("polling, 100 ms", false, 100)];
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
-    for (case, scheme, poll_interval_ms) in CASES {
-        round.progress.begin(&format!("{}: starting", round.title(case)), 1);
-        let servers = Servers::start(round.plan, round.plan.database).await?;
-        event_store::migrations::migrate(&servers.pool).await?;
-        let chain = Chain::start(round).await?;
-        let mut receiver = Receiver::start().await?;
-        let document = format!(
-            "version: 1\ntriggers:\n  - name: all\n    match_all: true\n    since: genesis\n    \
-             actions: [{{id: hook, type: webhook, url: \"{}\", secret: \"{SECRET}\"}}]\n",
-            receiver.url
-        );
-        let specs = trigger_file::parse(&document, &Context::default())?;
-        triggers::apply(&servers.pool, "default", &specs, false).await?;
-        let settings = format!(
-            "[[chains]]\nname = \"anvil\"\nid = 31337\nrpc_urls = [\"{}\"]\n\
-             poll_interval_ms = {poll_interval_ms}\nregistries = {{ identity = \"{REGISTRY}\" }}\n",
-            chain.url.replacen("http", scheme, 1),
-        );
-        std::fs::write(servers.folder().join("agentauri.toml"), settings)?;
-        let mut run = Child::start("agentauri", &["run"], &servers)?;
-        run.said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
-        let measured = measure(round, case, &chain, &mut receiver).await;
-        measured.with_context(|| run.last_words())?;
-        drop(run);
-        servers.pool.close().await;
+    let ponder = round.ponder().await;
+    let chain = AnvilChain::start(round).await?;
+    let mut next = 0;
+    for (case, by_socket, poll_ms) in CASES {
+        let indexer = Indexer { ponder: None, by_socket, poll_ms };
+        next = take_turn(round, case, &indexer, &chain, next).await?;
+    }
+    let Some(ponder) = &ponder else { return Ok(()) };
+    for (case, by_socket, poll_ms) in CASES {
+        let indexer = Indexer { ponder: Some(ponder), by_socket, poll_ms };
+        next = take_turn(round, &format!("Ponder, {case}"), &indexer, &chain, next).await?;
     }
     Ok(())
+}
+
+/// Who indexes, and how it learns of heads.
+struct Indexer<'a> {
+    /// `None`: ours.
+    ponder: Option<&'a Ponder>,
+    by_socket: bool,
+    poll_ms: u32,
+}
+
+impl Indexer<'_> {
+    /// Starts it with what judges and delivers, from a block on.
+    fn start(&self, chain: &AnvilChain, from: u64, servers: &Servers) -> Result<Vec<Child>> {
+        let Some(ponder) = self.ponder else {
+            let url = if self.by_socket { chain.websocket() } else { chain.http() };
+            let table = AnvilChain::table("chain-indexer", &[url], self.poll_ms, from);
+            std::fs::write(servers.folder().join("agentauri.toml"), table)?;
+            return Ok(vec![Child::start("agentauri", &["run"], servers)?]);
+        };
+        let mut urls = chain.urls_for_ponder();
+        if self.by_socket {
+            urls.push(chain.websocket());
+        }
+        // Where `agentauri run` does not find it.
+        let file = servers.folder().join("ponder.toml");
+        std::fs::write(&file, AnvilChain::table("ponder", &urls, self.poll_ms, from))?;
+        let run = Child::start("agentauri", &["run"], servers)?;
+        Ok(vec![run, ponder.start(anvil_chain::NAME, &file, servers)?])
+    }
+}
+
+/// Measures one case on servers of its own; gives the next number to be emitted.
+async fn take_turn(
+    round: &mut Round<'_>,
+    case: &str,
+    indexer: &Indexer<'_>,
+    chain: &AnvilChain,
+    next: u64,
+) -> Result<u64> {
+    round.progress.begin(&format!("{}: starting", round.title(case)), 1);
+    let servers = Servers::start(round.plan, round.plan.database).await?;
+    event_store::migrations::migrate(&servers.pool).await?;
+    let mut receiver = Receiver::start().await?;
+    let document = format!(
+        "version: 1\ntriggers:\n  - name: all\n    match_all: true\n    since: genesis\n    \
+         actions: [{{id: hook, type: webhook, url: \"{}\", secret: \"{SECRET}\"}}]\n",
+        receiver.url
+    );
+    let specs = trigger_file::parse(&document, &Context::default())?;
+    triggers::apply(&servers.pool, "default", &specs, false).await?;
+    let mut children = indexer.start(chain, chain.head().await?, &servers)?;
+    children[0].said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
+    let measured = async {
+        until_caught_up(chain, &servers, &mut children).await?;
+        measure(round, case, chain, &mut receiver, next).await
+    };
+    let next = measured
+        .await
+        .with_context(|| -> String { children.iter().map(Child::last_words).collect() })?;
+    drop(children);
+    servers.pool.close().await;
+    Ok(next)
+}
+
+/// Mines until the indexer has passed the head: by websocket Ponder begins with the next one.
+async fn until_caught_up(
+    chain: &AnvilChain,
+    servers: &Servers,
+    children: &mut [Child],
+) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < CAUGHT_UP_MAX {
+        chain.mine().await?;
+        let (head, mined) = (chain.head().await?, Instant::now());
+        while mined.elapsed() < UNTIL_NOTICED {
+            let query = "SELECT max(block_number) FROM checkpoints";
+            let passed: Option<i64> = sqlx::query_scalar(query).fetch_one(&servers.pool).await?;
+            if passed.is_some_and(|passed| passed.unsigned_abs() == head) {
+                return Ok(());
+            }
+            for child in &mut *children {
+                if !child.is_running()? {
+                    bail!("{} has ended", child.role());
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    bail!("the indexer was not at the head within {CAUGHT_UP_MAX:?}")
 }
 
 async fn measure(
     round: &mut Round<'_>,
     case: &str,
-    chain: &Chain,
+    chain: &AnvilChain,
     receiver: &mut Receiver,
-) -> Result<()> {
+    first: u64,
+) -> Result<u64> {
     let blocks = round.plan.measured.as_millis() / BLOCK_EVERY.as_millis();
-    let blocks = u32::try_from(blocks).unwrap_or(u32::MAX).max(10);
-    round.progress.begin(&round.title(case), blocks.into());
+    let blocks = u64::try_from(blocks).unwrap_or(u64::MAX).max(10);
+    round.progress.begin(&round.title(case), blocks);
     let (mut latencies, mut mining) = (Latencies::default(), Latencies::default());
-    let mut due = tokio::time::Instant::now();
-    for number in 0..WARM_UP + blocks {
-        due += BLOCK_EVERY;
-        tokio::time::sleep_until(due).await;
-        chain.send(number).await?;
+    for block in 0..WARM_UP + blocks {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(PAUSE_MS))).await;
+        chain.send([first + block]).await?;
         let began = Instant::now();
-        chain.ask("evm_mine", json!([])).await?;
+        chain.mine().await?;
         let mined = Instant::now();
-        let arrived = receiver.wait_for(number).await?;
-        if number >= WARM_UP {
+        let arrived = receiver.wait_for(first + block).await?;
+        if block >= WARM_UP {
             // From the question that mines it: a little before it is mined.
             latencies.record(arrived - began);
             mining.record(mined - began);
-            round.progress.done((number - WARM_UP).into());
+            round.progress.done(block - WARM_UP);
         }
-        due = due.max(tokio::time::Instant::now());
     }
     round.add(case, "p50_ms", latencies.quantile_ms(0.5));
     round.add(case, "p99_ms", latencies.quantile_ms(0.99));
     round.add(case, "max_ms", latencies.max_ms());
     round.add(case, "mining_p50_ms", mining.quantile_ms(0.5));
-    Ok(())
-}
-
-/// An anvil that mines when it is told to.
-struct Chain {
-    url: String,
-    client: reqwest::Client,
-    sender: Value,
-    _anvil: Anvil,
-}
-
-impl Chain {
-    async fn start(round: &Round<'_>) -> Result<Self> {
-        let started = round.plan.starts.spawn_blocking(|| {
-            let mut options = AnvilOptions::new(PrivateDirectory::temporary()?);
-            options.arguments = vec!["--no-mining".to_owned()];
-            Anvil::start(options)
-        });
-        let anvil = started.await.context("starting anvil")?.context(
-            "anvil, which `npm ci` in devnet/ installs; the bench looks for it from here upwards",
-        )?;
-        let client = service::http::client_builder().build()?;
-        let mut chain = Self { url: anvil.rpc_url(), client, sender: Value::Null, _anvil: anvil };
-        chain.sender = chain.ask("eth_accounts", json!([])).await?[0].clone();
-        chain.ask("anvil_setCode", json!([REGISTRY, EMITTER])).await?;
-        chain.ask("evm_mine", json!([])).await?;
-        Ok(chain)
-    }
-
-    /// Has the registry emit a number in the next block.
-    async fn send(&self, number: u32) -> Result<()> {
-        let data = format!("0x{number:064x}");
-        let call = json!({"from": self.sender, "to": REGISTRY, "data": data, "gas": "0x30d40"});
-        self.ask("eth_sendTransaction", json!([call])).await.map(drop)
-    }
-
-    async fn ask(&self, method: &str, params: Value) -> Result<Value> {
-        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let answer = self.client.post(&self.url).json(&question).send().await?;
-        let mut answer: Value = answer.json().await?;
-        if !answer["error"].is_null() {
-            bail!("{method}: {}", answer["error"]);
-        }
-        Ok(answer["result"].take())
-    }
+    Ok(first + WARM_UP + blocks)
 }
 
 /// Notes when each number arrives.
 struct Receiver {
     url: String,
-    arrivals: mpsc::UnboundedReceiver<(u32, Instant)>,
+    arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
     _serving: JoinSet<()>,
 }
 
@@ -168,7 +200,7 @@ impl Receiver {
         Ok(Self { url, arrivals, _serving: serving })
     }
 
-    async fn wait_for(&mut self, number: u32) -> Result<Instant> {
+    async fn wait_for(&mut self, number: u64) -> Result<Instant> {
         let arrived = async {
             loop {
                 match self.arrivals.recv().await {
@@ -186,7 +218,7 @@ impl Receiver {
 }
 
 async fn hook(
-    State(arrivals): State<mpsc::UnboundedSender<(u32, Instant)>>,
+    State(arrivals): State<mpsc::UnboundedSender<(u64, Instant)>>,
     Json(body): Json<Value>,
 ) -> StatusCode {
     let at = Instant::now();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use service::process::Refused;
+use tokio::process::Command;
 
 use super::servers::Servers;
 
@@ -29,15 +30,22 @@ impl Child {
         arguments: &[&str],
         servers: &Servers,
     ) -> Result<Self> {
-        let binary = binary(program)?;
+        let mut command = Command::new(binary(program)?);
+        // Away from a configuration that happens to lie here.
+        command.args(arguments).current_dir(servers.folder()).env_remove("AGENTAURI_CONFIG");
+        Self::run(program, command, servers)
+    }
+
+    /// Runs a command on these servers.
+    pub(super) fn run(
+        program: &'static str,
+        mut command: Command,
+        servers: &Servers,
+    ) -> Result<Self> {
         let log = servers.folder().join(format!("{program}-{:08x}.log", rand::random::<u32>()));
         let output = File::create(&log).with_context(|| log.display().to_string())?;
-        let process = tokio::process::Command::new(&binary)
-            .args(arguments)
-            // Away from a configuration that happens to lie here.
-            .current_dir(servers.folder())
+        let process = command
             .env_remove("RUST_LOG")
-            .env_remove("AGENTAURI_CONFIG")
             .env("DATABASE_URL", servers.database_url())
             .env("REDIS_URL", servers.redis_url())
             .env("AGENTAURI_LISTEN", "off")
@@ -49,7 +57,7 @@ impl Child {
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| binary.display().to_string())?;
+            .with_context(|| program.to_owned())?;
         Ok(Self { program, process, log })
     }
 

@@ -59,9 +59,36 @@ async fn the_bench_measures_a_chains_history_and_its_head() {
         ("backfill", "row", "resident_mb_max"),
         ("chain", "websocket", "p99_ms"),
         ("chain", "polling, 100 ms", "p50_ms"),
+        ("chain", "Ponder, websocket", "p99_ms"),
+        ("chain", "Ponder, polling, 100 ms", "p50_ms"),
+        ("backfill", "anvil, chain-indexer", "events_per_second"),
+        ("backfill", "anvil, Ponder", "events_per_second"),
     ];
     assert_measured(&report, &expected);
-    assert_balanced(&report, &["backfill row"]);
+    let balanced = ["row", "anvil, chain-indexer", "anvil, Ponder"];
+    assert_balanced(&report, &balanced.map(|case| format!("backfill {case}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_ponder_is_not_installed_the_bench_says_so_and_measures_ours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path");
+    let bed = Bed::start().await;
+    let refused = Process::command("agentauri", &bed)
+        .args(["bench", "chain", "--allow-debug", "--ponder", path])
+        .output()
+        .await
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("it has no ponder.config.ts"), "{said}");
+
+    std::fs::write(folder.path().join("ponder.config.ts"), "").expect("written");
+    let report = bench(&["chain", "--ponder", path]).await;
+    assert_measured(&report, &[("chain", "websocket", "p50_ms")]);
+    assert!(figure(&report, ("chain", "Ponder, websocket", "p50_ms")).is_none(), "{report}");
+    let note = format!("chain: Ponder was not measured: run `npm ci` in {path}");
+    assert_eq!(report["notes"], serde_json::json!([note]));
 }
 
 /// That no shard is judged by two, and that the jobs are those of one, is checked by the scenario.

@@ -29,27 +29,19 @@ async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
     for round in 0..rounds() {
         let depth = dice.random_range(1..=DEPTH_MAX);
         chain.traffic(round).await;
-        // It ends where a block that it is just reading is taken from under it; whoever runs it
-        // starts it again, as compose.yaml does.
-        let mut settled = async || {
-            if !processes[0].is_running() {
-                processes[0] = start(PONDER);
-            }
+        eventually("all is delivered", async || {
+            assert_runs(&mut processes[0]);
             is_settled(&bed, &chain).await
-        };
-        eventually("all is delivered", &mut settled).await;
+        })
+        .await;
         chain.ask("anvil_reorg", json!([depth, []])).await;
         let killed = round % programs.len();
-        if processes[killed].is_running() {
-            processes[killed].kill9().await;
-        }
+        processes[killed].kill9().await;
         processes[killed] = start(programs[killed]);
         // Before the chain is so much longer that Ponder finds the reorg's blocks final, and takes
         // them as a batch, without knowing what they replaced.
         eventually("all is retracted", async || {
-            if !processes[0].is_running() {
-                processes[0] = start(PONDER);
-            }
+            assert_runs(&mut processes[0]);
             is_settled(&bed, &chain).await
         })
         .await;
@@ -57,6 +49,15 @@ async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
     check(&chain, &receiver).await;
     drop(processes);
     replay(&bed).await;
+}
+
+/// Nobody but the test ends it.
+fn assert_runs(ponder: &mut Process) {
+    if ponder.is_running() {
+        return;
+    }
+    let lines = ponder.lines();
+    panic!("Ponder has ended by itself: {:#?}", &lines[lines.len().saturating_sub(20)..]);
 }
 
 /// The chain's file, with another owner.

@@ -1,0 +1,58 @@
+// Whether a block is still on the chain, by what the nodes themselves show at its height. They are
+// asked apart from Ponder, which keeps such answers and repeats a question for a minute.
+import { setTimeout as delay } from "node:timers/promises";
+import { type Hex, http, webSocket } from "viem";
+import { isWebsocket } from "./chain.ts";
+
+/** There: a node has it. Replaced: one has another. Absent: their chains are shorter. */
+export type Place = "there" | "replaced" | "absent" | "nobody answered";
+
+/** Before the first look; twice that before the next one, and so on. */
+const LOOK_AFTER_MS = 250;
+const LOOK_AFTER_MS_MAX = 2_000;
+const LOOK_MS_MAX = 2_000;
+/** So long a node that is behind may not have a block yet that another one has announced. */
+const BEHIND_MS_MAX = 2_000;
+
+interface Named {
+  number: bigint;
+  hash: Hex;
+}
+
+/** Resolves once the nodes show that the block is not on their chain; else never. */
+export async function untilReplaced(
+  urls: readonly string[],
+  block: Named,
+  signal: AbortSignal,
+): Promise<void> {
+  let absentSince: number | undefined;
+  for (let wait = LOOK_AFTER_MS; ; wait = Math.min(2 * wait, LOOK_AFTER_MS_MAX)) {
+    await delay(wait, undefined, { signal });
+    const place = await placeOf(urls, block);
+    if (place === "replaced") return;
+    absentSince = place === "absent" ? (absentSince ?? performance.now()) : undefined;
+    if (absentSince !== undefined && performance.now() - absentSince >= BEHIND_MS_MAX) return;
+  }
+}
+
+/** What the nodes that answer show at the block's height. */
+export async function placeOf(urls: readonly string[], block: Named): Promise<Place> {
+  const height = `0x${block.number.toString(16)}`;
+  const answers = await Promise.allSettled(
+    urls.map(async (url): Promise<Place> => {
+      const options = { retryCount: 0, timeout: LOOK_MS_MAX };
+      const node = isWebsocket(url) ? webSocket(url, options) : http(url, options);
+      const params = [height, false];
+      const found = await node({}).request({ method: "eth_getBlockByNumber", params } as never);
+      if (found === null) return "absent";
+      const { hash } = found as { hash?: unknown };
+      if (typeof hash !== "string") return "nobody answered";
+      return hash.toLowerCase() === block.hash.toLowerCase() ? "there" : "replaced";
+    }),
+  );
+  const places = answers.map(answer =>
+    answer.status === "fulfilled" ? answer.value : "nobody answered",
+  );
+  const strongest: Place[] = ["there", "replaced", "absent"];
+  return strongest.find(place => places.includes(place)) ?? "nobody answered";
+}
