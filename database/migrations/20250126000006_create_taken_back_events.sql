@@ -90,7 +90,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
     JOIN events e ON e.chain_id = gone.chain_id AND e.transaction_hash = gone.transaction_hash
          AND e.block_number BETWEEN gone.block_number - 64 AND gone.block_number + 64
          AND e."timestamp" BETWEEN $4 - 3600 AND $4 + 3600
-    WHERE NOT e.invalidated AND e.block_hash <> $5
+    WHERE NOT e.invalidated AND comparable_hash(e.block_hash) <> comparable_hash($5)
       AND ((e.id, e."timestamp") = ($3, $4)
            OR (e.registry, e.event_type, ordinal_in_transaction(e))
               = (gone.registry, gone.event_type, gone.ordinal))

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use event_store::chain_troubles::Trouble;
 use event_store::reorgs::Reorg;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::node::Nodes;
 use crate::reorg::Walk;
 use crate::status::{ChainState, ChainStatus, StatusBoard};
 use crate::stretch::Stretch;
+use crate::trouble::Telling;
 use crate::unknown_logs::UnknownLogs;
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -41,6 +43,7 @@ pub(crate) struct Chain {
     pub(crate) catching_up: bool,
     /// Whether the last round failed.
     pub(crate) failing: bool,
+    pub(crate) telling: Telling,
 }
 
 /// What a round leaves to do.
@@ -64,6 +67,15 @@ pub(crate) enum Run {
 impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
+        let ended = self.go_on().await;
+        match &ended {
+            Ok(()) => self.telling.well().await,
+            Err(error) => self.telling.ill(Trouble::Stopped, error).await,
+        }
+        ended
+    }
+
+    async fn go_on(&mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
         let nodes = Arc::clone(&self.nodes);
         let _verifying =
@@ -132,11 +144,13 @@ impl Chain {
         match self.round().await {
             Ok(next) => {
                 self.recovered();
+                self.telling.well().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
                 self.failed(&error);
+                self.telling.ill(Trouble::Failing, &error).await;
                 let wait = tokio::time::sleep(self.backoff.next_wait());
                 let waited = self.shutdown.run_until_cancelled(wait).await;
                 Ok(waited.map_or(Next::Wait, |()| Next::More))

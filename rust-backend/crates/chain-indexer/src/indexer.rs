@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_store::PgPool;
+use event_store::chain_troubles::Reader;
 use service::health::Heartbeat;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::interval;
@@ -16,6 +17,7 @@ use crate::chain::Chain;
 use crate::finality::Finality;
 use crate::node::Nodes;
 use crate::status::{ChainState, StatusBoard};
+use crate::trouble::Telling;
 use crate::unknown_logs::UnknownLogs;
 use crate::{ChainSettings, IndexerError, Result, measures};
 
@@ -76,6 +78,7 @@ impl Indexer {
             head: None,
             catching_up: false,
             failing: false,
+            telling: Telling::new(self.pool.clone(), settings.id, Reader::Indexer),
         })
     }
 

@@ -95,6 +95,7 @@ mod settings;
 mod status;
 mod stretch;
 mod transport;
+mod trouble;
 mod unknown_logs;
 mod width;
 mod ws;

@@ -2,9 +2,10 @@
 //! it is, what to do, and which section of docs/operations/conditions.md tells more.
 
 use anyhow::Result;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use event_store::PgPool;
 use event_store::audit_suspects::{self, Unproved};
+use event_store::chain_troubles::{self, Trouble, TroubledChain};
 use event_store::overview::{self, Status};
 use event_store::vitals::{self, OVERDUE_MAX, Vitals};
 use serde::Serialize;
@@ -21,6 +22,8 @@ const UNJUDGED_SECONDS_MAX: f64 = 5.0;
 const OVERDUE_SECONDS_MAX: f64 = 10.0;
 /// Clocks that are kept by a time service differ by milliseconds.
 const CLOCK_SECONDS_MAX: f64 = 1.0;
+/// A node that hiccups is asked again within a second or two.
+const FAILING_SECONDS_MAX: i64 = 5;
 
 /// One of them, in a bad way or not.
 #[derive(Debug, Serialize)]
@@ -63,6 +66,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
         queue(&status),
         overdue(&vitals),
         clock(clock_offset_seconds, vitals.clock_set_back_seconds),
+        troubled_chains(&chain_troubles::all(pool).await?, vitals.now),
         unknown_blocks(&unproved),
     ];
     let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;
@@ -155,6 +159,26 @@ fn clock(offset: f64, set_back: f64) -> Condition {
     };
     let remedy = "let a time service keep both; leases and retries go by the database's";
     condition("clock_offset", "Clocks", (ok, says), remedy, "clocks-differ")
+}
+
+fn troubled_chains(troubled: &[TroubledChain], now: DateTime<Utc>) -> Condition {
+    let lasts = |it: &&TroubledChain| {
+        it.state == Trouble::Stopped.as_str()
+            || (now - it.since).num_seconds() > FAILING_SECONDS_MAX
+    };
+    let says: Vec<String> = troubled
+        .iter()
+        .filter(lasts)
+        .map(|TroubledChain { chain_id, reader, state, problem, since }| {
+            let since = since.format("%F %T UTC");
+            format!("the {reader} of chain {chain_id} is {state} since {since}: {problem}")
+        })
+        .collect();
+    let ok = says.is_empty();
+    let says = if ok { "none is known to fail".to_owned() } else { says.join("; ") };
+    let remedy = "a failing chain is tried again by itself; one that has stopped wants its file or \
+                  its nodes mended, and a restart";
+    condition("chains_unread", "Chains not read", (ok, says), remedy, "a-chain-is-not-read")
 }
 
 fn unknown_blocks(unproved: &[Unproved]) -> Condition {

@@ -20,6 +20,7 @@ mod audit_invalidations;
 pub mod audit_suspects;
 pub mod audited_blocks;
 pub mod chain_blocks;
+pub mod chain_troubles;
 pub mod checkpoints;
 pub mod covered_ranges;
 mod error;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use event_store::audit_cursors::{self, Memory};
 use event_store::chain_blocks::{self, BlockName};
+use event_store::chain_troubles::{Reader, Trouble};
 use event_store::{PgPool, StoreError, answered, audit_suspects, audited_blocks, finalized_blocks};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::backoff::Backoff;
 use crate::node::Nodes;
+use crate::trouble::Telling;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// How often it is counted what nothing is proved of.
@@ -32,6 +34,7 @@ pub(super) struct AuditedChain {
     pulse: Arc<Pulse>,
     backoff: Backoff,
     failing: bool,
+    telling: Telling,
     /// The highest block that was there when suspects were last woken.
     woken_up_to: Option<i64>,
     counted_at: Option<Instant>,
@@ -55,6 +58,7 @@ impl AuditedChain {
         Self {
             branch: Branch::new(pool.clone(), settings.clone(), Arc::clone(&nodes)),
             memory: settings.memory(),
+            telling: Telling::new(pool.clone(), settings.id, Reader::Auditor),
             pool,
             settings,
             nodes,
@@ -79,6 +83,10 @@ impl AuditedChain {
         let ended = ended.unwrap_or(Ok(()));
         self.pulse.send_replace(None);
         measures::stopped(self.settings.id, ended.is_err());
+        match &ended {
+            Ok(()) => self.telling.well().await,
+            Err(error) => self.telling.ill(Trouble::Stopped, error).await,
+        }
         ended
     }
 
@@ -102,6 +110,7 @@ impl AuditedChain {
                     tracing::info!(chain = self.settings.name, "Auditing works again");
                 }
                 measures::failing(self.settings.id, false);
+                self.telling.well().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
@@ -111,6 +120,7 @@ impl AuditedChain {
                     tracing::warn!(chain, problem, "Auditing fails and is tried again");
                 }
                 measures::failing(self.settings.id, true);
+                self.telling.ill(Trouble::Failing, &error).await;
                 self.branch.unsure();
                 self.checkpoint = None;
                 tokio::time::sleep(self.backoff.next_wait()).await;

@@ -134,6 +134,20 @@ async fn events_of_blocks_that_nobody_knows_are_named() {
     assert_named(&bed, "blocks_unknown", says, "see who wrote them").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_not_read_any_more_is_named() {
+    let bed = Bed::start().await;
+    // As the indexer leaves it; its tests show that it does.
+    let stopped = "INSERT INTO chain_troubles (chain_id, reader, state, problem)
+                   VALUES (8453, 'indexer', 'stopped', 'it is another chain''s'),
+                          (1, 'auditor', 'failing', 'it hiccups')";
+    run(&bed, stopped).await;
+    let says = "the indexer of chain 8453 is stopped since";
+    assert_named(&bed, "chains_unread", says, "a restart").await;
+    let (said, _) = agentauri(&bed, &["status"]).await;
+    assert!(!said.contains("hiccups"), "a moment's failure is no condition: {said}");
+}
+
 /// `status` warns of it, `doctor` fails by it, both in text and in JSON.
 async fn assert_named(bed: &Bed, name: &str, says: &str, remedy: &str) {
     let (said, is_well) = agentauri(bed, &["status"]).await;

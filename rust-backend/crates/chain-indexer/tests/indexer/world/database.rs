@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_engine::event::ChainId;
-use event_store::PgPool;
+use event_store::{PgPool, chain_troubles};
 use private_servers::Postgres;
 use serde_json::Value;
 
@@ -109,6 +109,13 @@ impl Database {
     }
 
     /// Waits until a statement waits for a lock.
+    /// What operators are told of the chain, by its indexer.
+    pub(crate) async fn trouble(&self, chain: i64) -> Option<(String, String)> {
+        let troubled = chain_troubles::all(&self.pool).await.expect("troubles").into_iter();
+        let mut own = troubled.filter(|it| it.chain_id == chain && it.reader == "indexer");
+        own.next().map(|it| (it.state, it.problem))
+    }
+
     pub(crate) async fn until_somebody_waits_for_a_lock(&self) {
         let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
         for _ in 0..6_000 {
