@@ -4,12 +4,11 @@ use std::path::Path;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::json;
 use testbed::{Bed, Process, Receiver, eventually, trigger_file};
 use tokio::process::Command;
 
 use crate::nothing_committed_is_lost::replay;
-use crate::reorgs::{Chain, DEPTH_MAX, TRIGGERS, check, is_settled, rounds};
+use crate::reorgs::{Chain, DEPTH_MAX, TRIGGERS, check, check_links, is_settled, rounds};
 
 const PONDER: &str = "ponder";
 
@@ -34,7 +33,7 @@ async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
             is_settled(&bed, &chain).await
         })
         .await;
-        chain.ask("anvil_reorg", json!([depth, []])).await;
+        chain.reorg(depth, &mut dice).await;
         let killed = round % programs.len();
         processes[killed].kill9().await;
         processes[killed] = start(programs[killed]);
@@ -47,6 +46,7 @@ async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
         .await;
     }
     check(&chain, &receiver).await;
+    check_links(&bed, &receiver).await;
     drop(processes);
     replay(&bed).await;
 }
