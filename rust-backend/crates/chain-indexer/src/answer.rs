@@ -5,7 +5,8 @@ use event_store::chain_blocks::BlockName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Bits of a bloom filter's 2048 up to which it says something.
+/// Bits of a bloom filter's 2048 up to which it says much, and up to which it says something.
+const SPARSE_BITS_MAX: u32 = 512;
 const TELLING_BITS_MAX: u32 = 1_024;
 
 /// A block as `eth_getBlockByNumber` shows it.
@@ -76,9 +77,18 @@ impl NodeHeader {
     /// Whether its bloom filter is empty enough that chance seldom claims an address: an eighth of
     /// the time where half of it is full.
     pub(crate) fn is_telling(&self) -> bool {
+        self.has_bits_at_most(TELLING_BITS_MAX)
+    }
+
+    /// Whether it is so empty that chance hardly ever does: one time in 64 where a quarter is full.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.has_bits_at_most(SPARSE_BITS_MAX)
+    }
+
+    fn has_bits_at_most(&self, most: u32) -> bool {
         self.logs_bloom.as_ref().is_some_and(|bloom| {
             let ones: u32 = bloom.iter().map(|byte| byte.count_ones()).sum();
-            ones <= TELLING_BITS_MAX
+            ones <= most
         })
     }
 

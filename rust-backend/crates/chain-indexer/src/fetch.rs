@@ -42,7 +42,7 @@ pub(crate) async fn complete(
     let mut logs = Vec::new();
     if header.may_have_logs_of(&addresses) {
         logs = node.logs(header.hash, &addresses).await?;
-        if logs.is_empty() && may_leave_out(node, header, &addresses).await? {
+        if may_leave_out(node, header, &addresses, logs.iter()).await? {
             let problem = format!("it leaves out the logs of block {number}");
             return Err(node.distrust(&problem));
         }
@@ -50,25 +50,31 @@ pub(crate) async fn complete(
     block(settings, number, header, &logs).map_err(|problem| node.distrust(&problem))
 }
 
-/// Whether a node that gave no log of a block may have left some out: its bloom filter claims one,
-/// and neither all logs of the block nor another answer explain that as chance.
-pub(crate) async fn may_leave_out(
+/// Whether a node that gave these logs of a block may have left out all of some address: its bloom
+/// filter claims one, and neither all logs of the block nor another answer explain that as chance.
+/// Beside logs that it gave, only a sparse filter is worth a question.
+pub(crate) async fn may_leave_out<'l>(
     node: Node<'_>,
     header: &NodeHeader,
     addresses: &[Address],
+    given: impl Iterator<Item = &'l NodeLog>,
 ) -> Result<bool> {
-    if !header.claims_logs_of(addresses) {
+    let given: Vec<Address> = given.map(|log| log.address).collect();
+    let silent: Vec<Address> =
+        addresses.iter().copied().filter(|address| !given.contains(address)).collect();
+    let is_worth_it = given.is_empty() || header.is_sparse();
+    if !is_worth_it || !header.claims_logs_of(&silent) {
         return Ok(false);
     }
     if header.is_telling()
         && let Some(all) = node.all_logs(header.hash).await?
     {
-        let ours = |log: &NodeLog| addresses.contains(&log.address);
+        let ours = |log: &NodeLog| silent.contains(&log.address);
         return Ok(!header.is_made_of(&all) || all.iter().any(ours));
     }
     // A full filter claims everything: asked again, elsewhere if there is an elsewhere.
     let other = node.another().unwrap_or(node);
-    match other.logs(header.hash, addresses).await {
+    match other.logs(header.hash, &silent).await {
         Ok(logs) => Ok(!logs.is_empty()),
         // The other one does not know; its failure was noted.
         Err(error) if error.stops_the_chain() => Err(error),

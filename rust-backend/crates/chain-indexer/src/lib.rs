@@ -61,8 +61,9 @@
 //! - **URLs stay secret.** Their paths often are keys: errors and logs show key and host only.
 //!
 //! What is trusted: that a node's logs of a block or a range are all there. A node that leaves out
-//! some of several, or of a block whose header is not asked for, cannot be told from one that has
-//! no more. And that what several nodes behind one URL say of final blocks is of one chain.
+//! some of a registry's, or of a block whose header is not asked for, cannot be told from one that
+//! has no more; `doctor --against-chain` asks another. And that what several nodes behind one URL
+//! say of final blocks is of one chain.
 //!
 //! Here is no judging and no trigger: that begins with the rows.
 

@@ -161,7 +161,8 @@ impl Range<'_> {
         let mut blocks: Vec<Block> = Vec::with_capacity(headers.len());
         for (number, header) in headers {
             let logs = by_block.get(number).map_or(&[][..], Vec::as_slice);
-            if logs.is_empty() && may_leave_out(self.node, header, &addresses).await? {
+            let given = logs.iter().copied();
+            if may_leave_out(self.node, header, &addresses, given).await? {
                 let problem = format!("it leaves out the logs of block {number}");
                 return Err(self.node.distrust(&problem));
             }

@@ -136,6 +136,13 @@ fn bloom(logs: &[&Value]) -> Value {
     json!(bloom)
 }
 
+fn leaves_out(state: &ChainState) -> bool {
+    match state {
+        ChainState::Failing { problem } => problem.contains("leaves out the logs of block 3"),
+        _ => false,
+    }
+}
+
 /// It gives no logs of `BLOCK` to who asks for a registry's.
 fn leaving_out(node: &ScriptedNode) {
     let block = node.script().headers[3]["hash"].clone();
@@ -152,11 +159,7 @@ async fn logs_that_a_node_leaves_out_though_its_filter_has_them_are_asked_for_ag
     log_and_bloom(&node);
     leaving_out(&node);
     let indexing = Indexing::start(&database.pool, vec![chain]);
-    let says_so = |state: &ChainState| match state {
-        ChainState::Failing { problem } => problem.contains("leaves out the logs of block 3"),
-        _ => false,
-    };
-    indexing.until("devnet", |status| says_so(&status.state)).await;
+    indexing.until("devnet", |status| leaves_out(&status.state)).await;
     assert_eq!(database.events().await, []);
     node.script().instead = None;
     until_head(&indexing, &node, 0).await;
@@ -182,6 +185,34 @@ async fn logs_that_one_node_leaves_out_are_asked_of_the_other() {
         let indexing = indexed(&database, &honest, &chain).await;
         indexing.stop().await;
         assert_eq!(database.events().await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_one_registry_that_are_left_out_beside_anothers_are_noticed() {
+    const REPUTATION: &str = "0x8004b663056a597dffe9eccc1965a193b7388713";
+    // At the head, and in ranges.
+    for blocks in [10, 300] {
+        let (database, node, mut chain) = world(blocks).await;
+        chain.registries.reputation = Some(REPUTATION.parse().expect("an address"));
+        node.script().one_log_each = false;
+        let given = log_and_bloom(&node);
+        let mut left_out = given.clone();
+        (left_out["address"], left_out["logIndex"]) = (json!(REPUTATION), json!("0x1"));
+        node.script().headers[3]["logsBloom"] = bloom(&[&given, &left_out]);
+        let all = vec![given, left_out];
+        let everything = json!(all);
+        node.script().instead = Some(Box::new(move |asked, params| {
+            let of_all = asked == "eth_getLogs" && params[0]["address"].is_null();
+            of_all.then(|| Said::Result(everything.clone()))
+        }));
+        let indexing = Indexing::start(&database.pool, vec![chain]);
+        indexing.until("devnet", |status| leaves_out(&status.state)).await;
+        assert_eq!(database.events().await, []);
+        node.script().set_logs(BLOCK, all);
+        until_head(&indexing, &node, 0).await;
+        indexing.stop().await;
+        assert_eq!(database.events().await.len(), 2);
     }
 }
 
