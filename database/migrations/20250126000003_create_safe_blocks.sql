@@ -7,11 +7,13 @@ CREATE TABLE IF NOT EXISTS safe_blocks (
 );
 
 -- What becomes safe or finalized is an entry of its shard's log, as a checkpoint is: what waits for
--- it is released there.
+-- it is released there. A row that is deleted takes back what it said: -1.
 CREATE OR REPLACE FUNCTION log_safe_block() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO event_log (chain_id, safe_block) VALUES (OLD.chain_id, -1);
+    ELSIF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
         INSERT INTO event_log (chain_id, safe_block) VALUES (NEW.chain_id, NEW.block_number);
         PERFORM ring_for_waiting_events(NEW.chain_id);
     END IF;
@@ -22,7 +24,10 @@ $$;
 CREATE OR REPLACE FUNCTION log_finalized_block() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NOT NEW.is_guess AND (TG_OP = 'INSERT' OR OLD.is_guess
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO event_log (chain_id, finalized_block)
+        SELECT OLD.chain_id, -1 WHERE NOT OLD.is_guess;
+    ELSIF NOT NEW.is_guess AND (TG_OP = 'INSERT' OR OLD.is_guess
                              OR NEW.block_number <> OLD.block_number) THEN
         INSERT INTO event_log (chain_id, finalized_block) VALUES (NEW.chain_id, NEW.block_number);
         PERFORM ring_for_waiting_events(NEW.chain_id);
@@ -33,13 +38,13 @@ $$;
 
 DROP TRIGGER IF EXISTS trigger_log_safe_block ON safe_blocks;
 CREATE TRIGGER trigger_log_safe_block
-    AFTER INSERT OR UPDATE ON safe_blocks
+    AFTER INSERT OR UPDATE OR DELETE ON safe_blocks
     FOR EACH ROW
     EXECUTE FUNCTION log_safe_block();
 
 DROP TRIGGER IF EXISTS trigger_log_finalized_block ON finalized_blocks;
 CREATE TRIGGER trigger_log_finalized_block
-    AFTER INSERT OR UPDATE ON finalized_blocks
+    AFTER INSERT OR UPDATE OR DELETE ON finalized_blocks
     FOR EACH ROW
     EXECUTE FUNCTION log_finalized_block();
 

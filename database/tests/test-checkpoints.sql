@@ -1,6 +1,6 @@
 -- A checkpoint that moves is an entry of its chain's log; one that stays is not.
 \ir tap.sql
-SELECT pg_temp.plan(12);
+SELECT pg_temp.plan(13);
 
 INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 100, '0xaa');
 SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 100',
@@ -62,7 +62,11 @@ SELECT pg_temp.is(
                       '{00000000-0000-0000-0000-000000000000}')$$),
     '23514 waiting_events_finality',
     'nothing waits for an instant judgement');
+UPDATE finalized_blocks SET block_number = 8, is_guess = false WHERE chain_id = -2;
 DELETE FROM safe_blocks WHERE chain_id = -2;
 DELETE FROM finalized_blocks WHERE chain_id = -2;
+SELECT pg_temp.is(pg_temp.reported(),
+    'safe 10, finalized 5, safe 11, finalized 8, safe -1, finalized -1',
+    'a row that an operator deletes takes back what it said');
 
 CALL pg_temp.finish();

@@ -25,7 +25,7 @@ pub struct Plan {
     /// Jobs to add.
     pub jobs: Vec<NewJob>,
     /// Events whose earlier revisions are taken back: jobs of a revision below the number given.
-    pub withdrawals: Vec<(EventName, i32)>,
+    pub withdrawals: Vec<Withdrawal>,
     /// How far the chain is after it.
     pub heights: Heights,
     /// What becomes of observations.
@@ -37,6 +37,17 @@ pub struct Plan {
     pub is_unfinished: bool,
     /// What was seen.
     pub tally: Tally,
+}
+
+/// That an event is no longer what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The event.
+    pub event: EventName,
+    /// Jobs of revisions below this one are taken back.
+    pub below: i32,
+    /// Whether it was true until then and is not now; otherwise it is true, again or otherwise.
+    pub is_taken_back: bool,
 }
 
 /// Counts of what a plan has seen.
@@ -103,7 +114,11 @@ impl Judgement<'_> {
     /// An event comes, or is revised.
     fn take(&mut self, event: &Event) {
         if event.revision > 0 {
-            self.plan.withdrawals.push((event.name.clone(), event.revision));
+            self.plan.withdrawals.push(Withdrawal {
+                event: event.name.clone(),
+                below: event.revision,
+                is_taken_back: event.invalidated,
+            });
             self.plan.tally.late += self.state.withdraw(&event.name, event.revision, self.index);
         }
         self.state.waits.withdraw(&event.name);

@@ -89,11 +89,15 @@ pub struct Heights {
 }
 
 impl Heights {
-    /// What a report changes. A checkpoint moves both ways.
+    /// What a report changes. A checkpoint moves both ways. A height below zero takes back what was
+    /// reported: nobody says any more.
     pub fn report(&mut self, reported: Self) {
-        self.head = reported.head.or(self.head);
-        self.safe = reported.safe.or(self.safe);
-        self.finalized = reported.finalized.or(self.finalized);
+        let said = |before: Option<i64>, now: Option<i64>| {
+            now.map_or(before, |height| (height >= 0).then_some(height))
+        };
+        self.head = said(self.head, reported.head);
+        self.safe = said(self.safe, reported.safe);
+        self.finalized = said(self.finalized, reported.finalized);
     }
 
     /// Each the higher of both: what is reached at one of them.
@@ -117,15 +121,16 @@ impl Heights {
     }
 
     /// The highest block of the chain that is as deep as `finality` wants. A block counts as safe
-    /// or finalized by depth where nobody has ever reported one.
+    /// or finalized by depth where nobody reports one; none does that is above the checkpoint.
     pub fn reached(&self, finality: Finality, chain: ChainId) -> Option<i64> {
         let deep = |depth: u32| self.head.map(|head| head.saturating_sub(i64::from(depth)));
+        let reported = |height: Option<i64>| Some(height?.min(self.head?));
         let depths = Depths::of(chain);
         match finality {
             Finality::Instant => Some(i64::MAX),
             Finality::Confirmations(count) => deep(count),
-            Finality::Safe => self.safe.max(self.finalized).or_else(|| deep(depths.safe)),
-            Finality::Finalized => self.finalized.or_else(|| deep(depths.finalized)),
+            Finality::Safe => reported(self.safe.max(self.finalized)).or_else(|| deep(depths.safe)),
+            Finality::Finalized => reported(self.finalized).or_else(|| deep(depths.finalized)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The judgement, by examples and properties.
 
 use event_engine::condition::Condition;
-use event_engine::decide::{Plan, decide};
+use event_engine::decide::{Plan, Withdrawal, decide};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::index::{InForce, TriggerIndex};
@@ -47,7 +47,11 @@ fn an_invalidated_event_fires_nothing_and_withdraws_its_earlier_revisions() {
     let event = Event { invalidated: true, revision: 1, ..event("a") };
     let plan = judged(&[entry(1, 1, Some(event.clone()))], &index);
     assert_eq!(plan.jobs, []);
-    assert_eq!(plan.withdrawals, [(event.name, 1)]);
+    assert_eq!(plan.withdrawals, [withdrawn(event.name, 1, true)]);
+}
+
+fn withdrawn(event: EventName, below: i32, is_taken_back: bool) -> Withdrawal {
+    Withdrawal { event, below, is_taken_back }
 }
 
 #[test]
@@ -57,7 +61,7 @@ fn an_event_that_is_valid_again_fires_again_under_another_id() {
     let again = Event { revision: 2, ..event("a") };
     let second = judged(&[entry(9, 2, Some(again.clone()))], &index);
     assert_ne!(first.jobs[0].id, second.jobs[0].id);
-    assert_eq!(second.withdrawals, [(again.name, 2)]);
+    assert_eq!(second.withdrawals, [withdrawn(again.name, 2, false)]);
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn an_entry_that_a_higher_revision_stands_in_front_of_is_passed_over() {
     }
     let plan = judged(&entries, &index);
     assert_eq!(plan.jobs, []);
-    assert_eq!(plan.withdrawals, [(row.name, 1)]);
+    assert_eq!(plan.withdrawals, [withdrawn(row.name, 1, true)]);
     assert_eq!(plan.tally.superseded, 1);
 }
 

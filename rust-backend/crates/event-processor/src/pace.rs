@@ -11,6 +11,9 @@ const HELD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mil
 /// The shortest and the longest wait for a shard whose batches fail.
 const FAILING: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
+/// Between two lines that say so.
+const SAID_EVERY: Duration = Duration::from_mins(1);
+
 /// The pace of one shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
@@ -21,6 +24,8 @@ pub(crate) struct Pace {
     pub(crate) is_failing: bool,
     /// Which of all turns its latest was: whoever waits longest comes first.
     pub(crate) latest_turn: u64,
+    /// When it was last said that its batches fail.
+    said_at: Option<Instant>,
     rests_until: Option<Instant>,
     rest: Duration,
 }
@@ -31,6 +36,7 @@ impl Default for Pace {
             entries_max: BATCH_ENTRIES_MAX,
             is_failing: false,
             latest_turn: 0,
+            said_at: None,
             rests_until: None,
             rest: Duration::ZERO,
         }
@@ -58,6 +64,16 @@ impl Pace {
     /// Another processor has it, or there was nothing in it.
     pub(crate) fn held(&mut self, now: Instant) {
         self.rest_longer(now, HELD);
+    }
+
+    /// Whether that its batch failed is worth a line in the log: the first time, and each minute.
+    pub(crate) fn is_worth_a_line(&mut self, now: Instant) -> bool {
+        let is_due = self.said_at.is_none_or(|at| now >= at + SAID_EVERY);
+        let is_worth = !self.is_failing || is_due;
+        if is_worth {
+            self.said_at = Some(now);
+        }
+        is_worth
     }
 
     /// Its batch failed.

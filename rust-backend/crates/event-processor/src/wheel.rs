@@ -320,7 +320,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
                 }
                 Ok(_) => pace.held(now),
                 Err(problem) => {
-                    if !pace.is_failing {
+                    if pace.is_worth_a_line(now) {
                         tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
                     }
                     measures::failed(shard);

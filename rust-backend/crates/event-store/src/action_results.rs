@@ -1,6 +1,6 @@
 //! Table `action_results`: what came of each attempt.
 
-use event_engine::event::EventName;
+use event_engine::decide::Withdrawal;
 use sqlx::PgConnection;
 
 use crate::Result;
@@ -9,7 +9,7 @@ use crate::Result;
 /// retractions stay true.
 pub(crate) async fn invalidate(
     connection: &mut PgConnection,
-    withdrawals: &[&(EventName, i32)],
+    withdrawals: &[&Withdrawal],
 ) -> Result<()> {
     let (ids, times, below) = crate::jobs::withdrawn(withdrawals);
     sqlx::query!(

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use event_engine::event::{ChainId, EventName};
+use event_engine::decide::Withdrawal;
+use event_engine::event::ChainId;
 use event_engine::job::{JobId, NewJob};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -64,7 +65,7 @@ impl<'a> Columns<'a> {
 /// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
 pub(crate) async fn withdraw(
     connection: &mut PgConnection,
-    withdrawals: &[&(EventName, i32)],
+    withdrawals: &[&Withdrawal],
 ) -> Result<()> {
     let (ids, times, below) = withdrawn(withdrawals);
     let locked = sqlx::query!(
@@ -98,12 +99,10 @@ pub(crate) async fn withdraw(
 }
 
 /// Withdrawals as arrays for `unnest`.
-pub(crate) fn withdrawn<'a>(
-    withdrawals: &[&'a (EventName, i32)],
-) -> (Vec<&'a str>, Vec<i64>, Vec<i32>) {
-    let ids = withdrawals.iter().map(|(event, _)| event.id.as_str()).collect();
-    let times = withdrawals.iter().map(|(event, _)| event.timestamp).collect();
-    let below = withdrawals.iter().map(|(_, below)| *below).collect();
+pub(crate) fn withdrawn<'a>(withdrawals: &[&'a Withdrawal]) -> (Vec<&'a str>, Vec<i64>, Vec<i32>) {
+    let ids = withdrawals.iter().map(|gone| gone.event.id.as_str()).collect();
+    let times = withdrawals.iter().map(|gone| gone.event.timestamp).collect();
+    let below = withdrawals.iter().map(|gone| gone.below).collect();
     (ids, times, below)
 }
 

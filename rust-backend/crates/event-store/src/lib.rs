@@ -29,6 +29,7 @@ pub mod events;
 pub mod finalized_blocks;
 pub mod gaps;
 pub mod gate;
+mod inclusions;
 pub mod indexed_chains;
 pub mod job_history;
 pub mod jobs;

@@ -39,6 +39,8 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
         .application_name(application)
         .options([
             ("idle_in_transaction_session_timeout", STALLED_MS_MAX.to_string()),
+            // A call that we have given up on ends there, too, and lets go of what it holds.
+            ("client_connection_check_interval", "1s".to_owned()),
             ("tcp_keepalives_idle", "1".to_owned()),
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),

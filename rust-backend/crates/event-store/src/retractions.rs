@@ -4,8 +4,8 @@ use event_engine::job::JobId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::Result;
 use crate::jobs::reason;
+use crate::{Result, inclusions};
 
 /// Retracts those of these jobs of which an attempt has begun, none is under way, and whose event
 /// the chain has taken back. What is still pending of them is cancelled: no further attempt begins.
@@ -23,16 +23,14 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                INSERT INTO jobs (id, retracts, trigger_id, trigger_version, action_id,
                                  action_version, chain_id, event_id, event_timestamp,
                                  event_revision, triggers_revision, readings, reorg_old_hash,
-                                 reorg_new_hash, reorg_fork_block, reincluded)
+                                 reorg_new_hash, reorg_fork_block)
                SELECT named.id, j.id, j.trigger_id, j.trigger_version, j.action_id,
                       j.action_version, j.chain_id, j.event_id, j.event_timestamp,
                       j.event_revision, j.triggers_revision, j.readings,
                       coalesce(earlier.block_hash, e.block_hash),
                       coalesce(o.replaced_by,
                                CASE WHEN earlier.block_hash IS NOT NULL THEN e.block_hash END),
-                      o.fork_block,
-                      included_now(j.trigger_id, j.action_id, j.event_id, j.event_timestamp,
-                                   coalesce(earlier.block_hash, e.block_hash))
+                      o.fork_block
                FROM unnest($1::uuid[], $2::uuid[]) AS named (id, retracted)
                CROSS JOIN LATERAL (
                    SELECT * FROM jobs
@@ -67,7 +65,7 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
         jobs,
         reason::EVENT_INVALIDATED,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    inclusions::link_retractions(connection, &ids).await
 }

@@ -99,6 +99,8 @@ impl Columns {
 /// [`StoreError::ShardLost`]. A job is wanted again that was cancelled because its event had been
 /// deleted, which is there again, and one that nobody was told of before that.
 ///
+/// Gives whether some of the jobs are of transactions that were in a block that was taken back.
+///
 /// The commit will not wait for the disk. A crash undoes the batch as a whole, and it is judged
 /// again; a worker's lease waits, and makes all that stands before it in the same log last.
 #[expect(clippy::too_many_lines, reason = "one query")]
@@ -108,7 +110,7 @@ pub(crate) async fn advance(
     triggers_revision: i64,
     moves: &[Move<'_>],
     jobs: &jobs::Columns<'_>,
-) -> Result<()> {
+) -> Result<bool> {
     let columns = Columns::of(moves);
     if moves.iter().any(|it| it.portion.cursor == Position::default()) {
         introduce(connection, &columns.chains).await?;
@@ -117,21 +119,14 @@ pub(crate) async fn advance(
         r#"WITH decided AS (
                INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version,
                                  event_id, event_timestamp, event_revision, readings, chain_id,
-                                 triggers_revision, pushed_at, reincluded)
+                                 triggers_revision, pushed_at)
                SELECT new.id, new.trigger_id, new.trigger_version, new.action_id,
                       new.action_version, new.event_id, new.event_timestamp, new.event_revision,
-                      new.readings::jsonb, new.chain_id, $11, now(), (
-                          SELECT taken_back_before(new.trigger_id, new.action_id, new.event_id,
-                                                   new.event_timestamp)
-                          FROM taken_back_events t
-                          WHERE t.chain_id = new.chain_id
-                            AND t.transaction_hash = new.transaction_hash
-                          LIMIT 1)
+                      new.readings::jsonb, new.chain_id, $11, now()
                FROM unnest($12::uuid[], $13::uuid[], $14::integer[], $15::text[], $16::integer[],
-                           $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[],
-                           $27::text[])
+                           $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
                     AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
-                            event_timestamp, event_revision, readings, chain_id, transaction_hash)
+                            event_timestamp, event_revision, readings, chain_id)
                ON CONFLICT (id) DO UPDATE
                SET (state, finished_at, reason, due_at, pushed_at)
                    = ('pending', NULL, NULL, now(), now())
@@ -155,7 +150,12 @@ pub(crate) async fn advance(
                           head, safe, finalized)
            WHERE c.chain_id = moved.chain_id AND c.xid = moved.from_xid::xid8
              AND c.seq = moved.from_seq
-           RETURNING c.chain_id, set_config('synchronous_commit', 'off', true) AS commit"#,
+           RETURNING c.chain_id, set_config('synchronous_commit', 'off', true) AS commit, (
+               SELECT EXISTS (
+                   SELECT FROM unnest($21::bigint[], $27::text[]) AS new (chain_id, transaction)
+                   JOIN taken_back_events t
+                        ON t.chain_id = new.chain_id AND t.transaction_hash = new.transaction)
+           ) AS "comes_back!""#,
         &columns.chains,
         &columns.from_xids,
         &columns.from_seqs,
@@ -188,7 +188,10 @@ pub(crate) async fn advance(
     .await?;
     let has_moved = |chain| advanced.iter().any(|row| row.chain_id == chain);
     let lost = columns.chains.iter().find(|chain| !has_moved(**chain));
-    lost.map_or(Ok(()), |chain_id| Err(StoreError::ShardLost { chain_id: *chain_id }))
+    match lost {
+        Some(chain_id) => Err(StoreError::ShardLost { chain_id: *chain_id }),
+        None => Ok(advanced.iter().any(|row| row.comes_back)),
+    }
 }
 
 /// Makes rows for the chains that are judged for the first time.

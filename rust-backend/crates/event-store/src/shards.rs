@@ -17,8 +17,8 @@ use crate::pool::{answered, answered_at_length};
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::{
-    Result, StoreError, action_results, jobs, taken_back_events, trigger_observations, triggers,
-    waiting_events,
+    Result, StoreError, action_results, inclusions, jobs, taken_back_events, trigger_observations,
+    triggers, waiting_events,
 };
 
 /// The shards in PostgreSQL, for one processor.
@@ -137,9 +137,14 @@ impl PgClaim {
         }
         // Before the new jobs, which may be of the same transactions.
         if !withdrawals.is_empty() {
-            taken_back_events::add(connection, &withdrawals).await?;
+            let shards: Vec<i64> = moves.iter().map(|it| it.portion.shard.0).collect();
+            taken_back_events::add(connection, &shards, &withdrawals).await?;
         }
-        advance(connection, &self.holder, self.triggers_revision, &moves, &decided).await?;
+        let (holder, revision) = (&self.holder, self.triggers_revision);
+        if advance(connection, holder, revision, &moves, &decided).await? {
+            let jobs = moves.iter().flat_map(|it| &it.plan.jobs);
+            inclusions::link_matches(connection, &jobs.collect::<Vec<_>>()).await?;
+        }
         for (portion, plan) in self.portions.iter().zip(plans) {
             let (shard, block_time) = (portion.shard, plan.block_time);
             trigger_observations::change(connection, shard, &plan.state, block_time).await?;

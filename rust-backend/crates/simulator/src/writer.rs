@@ -96,6 +96,8 @@ enum Kind {
 fn heights(world: &World) -> Heights {
     let head = GENESIS + 2 * latest(world) - between(world, 40) + between(world, 40);
     match world.dice.between(0, 9) {
+        // Or nobody says so any more.
+        0 if world.dice.chance(0.2) => Heights { finalized: Some(-1), ..Heights::default() },
         0 => Heights { finalized: Some(head - between(world, 80)), ..Heights::default() },
         1 | 2 => Heights { safe: Some(head - between(world, 60)), ..Heights::default() },
         _ => Heights { head: Some(head), ..Heights::default() },

@@ -56,12 +56,96 @@ async fn what_is_true_again_names_what_was_taken_back_last() {
     take_back(&bed).await;
     second_block().insert(&bed.pool).await.expect("inserted");
     eventually("all is judged", async || judged(&bed).await == 3).await;
+    sqlx::query("UPDATE jobs SET attempts = 1").execute(&bed.pool).await.expect("begun");
     let flip = "UPDATE events SET invalidated = NOT invalidated";
     sqlx::query(flip).execute(&bed.pool).await.expect("back to the first branch");
     eventually("all is judged", async || judged(&bed).await == 5).await;
     let again = "SELECT count(*) FROM jobs WHERE event_id = 'first' AND event_revision = 2
                  AND reincluded->>'id' = 'second'";
     assert_eq!(bed.count(again).await, 1);
+}
+
+/// A reorganisation within the recovery of another: nobody was told of the block between.
+#[tokio::test]
+async fn what_nobody_was_told_of_is_passed_over_for_what_somebody_was() {
+    let (bed, _processor) = told_of_the_first_block().await;
+    take_back(&bed).await;
+    second_block().insert(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || jobs(&bed).await == 3).await;
+    let query = "UPDATE events SET invalidated = true WHERE id = 'second'";
+    sqlx::query(query).execute(&bed.pool).await.expect("taken back");
+    eventually("it is taken back", async || judged(&bed).await == 4).await;
+    let third = Row { block_hash: "0xcc".to_owned(), ..Row::new("third") };
+    third.insert(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || judged(&bed).await == 5).await;
+    let (id, _, told) = reincluded(&bed, "third", false).await.expect("a link");
+    assert_eq!((id.as_str(), told.is_some()), ("first", true));
+}
+
+#[tokio::test]
+async fn what_was_never_true_is_no_earlier_block() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let _processor = start(&bed).await;
+    Row::new("e").insert(&bed.pool).await.expect("inserted");
+    let invalid = "INSERT INTO events SELECT 'f', chain_id, block_number, block_hash,
+                          transaction_hash, 1, event_type, registry, \"timestamp\", now(), agent_id,
+                          data, address, topics, log_data, true, 0 FROM events";
+    sqlx::query(invalid).execute(&bed.pool).await.expect("as Ponder's rows come");
+    let query = "UPDATE events SET invalidated = false WHERE id = 'f'";
+    sqlx::query(query).execute(&bed.pool).await.expect("now it is true");
+    eventually("both are told", async || jobs(&bed).await == 2).await;
+    assert_eq!(reincluded(&bed, "f", false).await, None);
+}
+
+/// A hash that is no hash is linked to nothing, and holds nobody up.
+#[tokio::test]
+async fn a_transaction_hash_that_no_index_takes_is_judged_and_taken_back_as_any() {
+    let (bed, _processor) = told_of_the_first_block().await;
+    let long = "UPDATE events SET transaction_hash = (
+                    SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n)";
+    sqlx::query(long).execute(&bed.pool).await.expect("a long text");
+    take_back(&bed).await;
+    eventually("it is retracted", async || jobs(&bed).await == 2).await;
+    second_block().insert(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || jobs(&bed).await == 3).await;
+}
+
+/// Many logs of one transaction, before many triggers: each with the one of its place, and the
+/// batch ends well within the time that the database has to answer.
+#[tokio::test]
+async fn a_large_transaction_that_comes_back_is_linked_log_by_log_and_holds_nobody_up() {
+    const LOGS: i64 = 300;
+    const TRIGGERS: i64 = 30;
+    let bed = Bed::start().await;
+    let names: Vec<String> = (0..TRIGGERS).map(|number| format!("t{number}")).collect();
+    let all: Vec<_> = names.iter().map(|name| (name.as_str(), "match_all: true")).collect();
+    bed.apply(&trigger_file(NOWHERE, &all)).await;
+    let _processor = start(&bed).await;
+    let matches = LOGS * TRIGGERS;
+    include_many(&bed, "0xaa", 0, LOGS).await;
+    eventually("all is judged", async || jobs(&bed).await == matches).await;
+    sqlx::query("UPDATE jobs SET attempts = 1").execute(&bed.pool).await.expect("begun");
+    let reorg = "UPDATE events SET invalidated = true";
+    sqlx::query(reorg).execute(&bed.pool).await.expect("taken back");
+    include_many(&bed, "0xbb", 7, LOGS).await;
+    eventually("all is retracted and told", async || jobs(&bed).await == 3 * matches).await;
+    let linked = "SELECT count(*) FROM jobs
+                  WHERE event_id LIKE '0xbb-%' AND reincluded->>'webhook_id' IS NOT NULL
+                    AND reincluded->>'id' = replace(event_id, '0xbb', '0xaa')";
+    assert_eq!(bed.count(linked).await, matches);
+}
+
+/// A block with that many logs of one transaction, in one of our own transactions, after so many
+/// logs of others.
+async fn include_many(bed: &Bed, block_hash: &str, logs_before: i32, logs: i64) {
+    let insert = "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
+                                      log_index, event_type, registry, \"timestamp\")
+                  SELECT $1 || '-' || n, 1, 1000000, $1, '0xtx', $2 + n, 'Registered', 'identity',
+                         1750000000
+                  FROM generate_series(1, $3) AS n";
+    let inserted = sqlx::query(insert).bind(block_hash).bind(logs_before).bind(logs);
+    inserted.execute(&bed.pool).await.expect("inserted");
 }
 
 fn second_block() -> Row {

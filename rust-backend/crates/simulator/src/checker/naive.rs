@@ -141,7 +141,7 @@ impl Memory {
             (&mut heights.finalized, reported.finalized),
         ];
         for (height, reported) in parts.into_iter().filter(|(_, reported)| reported.is_some()) {
-            *height = reported;
+            *height = reported.filter(|height| *height >= 0);
         }
     }
 
@@ -156,10 +156,11 @@ impl Memory {
             Finality::Instant => true,
             Finality::Confirmations(count) => is_below(i64::from(count)),
             Finality::Safe if safe.is_none() && finalized.is_none() => is_below(for_safe),
-            Finality::Safe => [safe, finalized].iter().flatten().any(|height| block <= *height),
-            Finality::Finalized => {
-                finalized.map_or_else(|| is_below(for_finalized), |height| block <= height)
+            Finality::Safe => {
+                is_below(0) && [safe, finalized].iter().flatten().any(|height| block <= *height)
             }
+            Finality::Finalized => finalized
+                .map_or_else(|| is_below(for_finalized), |height| is_below(0) && block <= height),
         }
     }
 

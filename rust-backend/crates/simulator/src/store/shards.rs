@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_engine::decide::Plan;
+use event_engine::decide::{Plan, Withdrawal};
 use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::job::{JobId, NewJob};
@@ -241,12 +241,12 @@ impl Judged<'_> {
         let jobs = if outbox { &plan.jobs[..] } else { &[] };
         let judged = &mut database.judged;
         judged.jobs.add(shard, self.triggers_revision, jobs, now_ms);
-        for (event, below) in &plan.withdrawals {
+        for Withdrawal { event, below, .. } in &plan.withdrawals {
             judged.jobs.withdraw(event, *below);
         }
         let withdrawn = |job: &&Job| {
             let NewJob { event, revision, .. } = &job.decided;
-            plan.withdrawals.iter().any(|(name, below)| name == event && revision < below)
+            plan.withdrawals.iter().any(|gone| gone.event == *event && *revision < gone.below)
         };
         let withdrawn = judged.jobs.by_id.values().filter(withdrawn);
         let withdrawn: Vec<JobId> = withdrawn.map(|job| job.decided.id).collect();

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The soaks: traffic, random reorgs and kills for as many rounds as are asked for.
+set -euo pipefail
+
+usage() {
+    cat <<'HELP'
+scripts/soak.sh [TEST [ROUNDS]]
+
+Runs one of the soak tests of crates/cli/tests/processes for so many rounds (default 150: some ten
+minutes with our indexer). Each round is traffic, a reorg of 1 to 20 blocks and a kill -9; in the
+end valid events are the chain's logs, every message of an orphaned one is retracted under one id,
+and state is a replay. scripts/run-tests.sh runs three rounds of each.
+
+  reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks          our indexer
+  reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
+  ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well      about 15 s a round
+
+Example:
+  scripts/soak.sh ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well 45
+HELP
+}
+
+main() {
+    local test=${1:-reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks}
+    local rounds=${2:-150}
+    if [[ $test == -h || $test == --help ]]; then
+        usage
+        exit
+    fi
+    if ! [[ $rounds =~ ^[1-9][0-9]*$ ]]; then
+        usage >&2
+        exit 2
+    fi
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    # shellcheck source=scripts/setup.sh
+    source scripts/setup.sh
+    need_postgres
+    need_redis
+    need_npm devnet
+    need_npm ponder-indexers
+    cd rust-backend
+    cargo build --workspace --bins
+    # Not by nextest, which ends a test after five minutes.
+    AGENTAURI_TEST_SOAK_ROUNDS=$rounds \
+        cargo test -p cli --test processes -- --exact "$test" --nocapture
+}
+
+main "$@"
