@@ -61,7 +61,7 @@ pub struct GapReport {
     pub to: i64,
     /// Whether the blocks were compared with a node's.
     pub against_chain: bool,
-    /// Whether nothing is missing.
+    /// Whether nothing is missing or taken back that the chain has.
     pub complete: bool,
     /// What is missing, 1,000 entries at most.
     pub gaps: Vec<Gap>,
@@ -123,9 +123,10 @@ impl GapCheck {
 
     async fn blocks(&self) -> Result<Option<RangeInclusive<i64>>> {
         let (pool, id) = (&self.pool, self.settings.id);
-        let stored = match self.settings.owner {
-            Owner::Auditor if !self.settings.indexed => audited_blocks::latest(pool, id).await,
-            _ => chain_blocks::latest(pool, id).await,
+        let stored = if self.is_audited_alone() {
+            audited_blocks::latest(pool, id).await
+        } else {
+            chain_blocks::latest(pool, id).await
         };
         let Some(stored) = self.stored(stored)? else { return Ok(None) };
         let finalized = self.stored(finalized_blocks::height(pool, id).await)?;
@@ -141,6 +142,11 @@ impl GapCheck {
             return self.refuse("--to", "it is below the first block to check");
         }
         Ok(Some(from..=to))
+    }
+
+    /// Whether the auditor is the only one of us who knows its blocks.
+    fn is_audited_alone(&self) -> bool {
+        self.settings.owner == Owner::Auditor && !self.settings.indexed
     }
 
     async fn find(
@@ -173,7 +179,7 @@ impl GapCheck {
         if self.against_chain {
             self.compare(nodes, blocks, &mut found, progress).await?;
         }
-        found.complete = found.gaps.is_empty();
+        found.complete = found.gaps.is_empty() && found.taken_back == 0;
         found.gaps.truncate(GAPS_MAX);
         Ok(found)
     }

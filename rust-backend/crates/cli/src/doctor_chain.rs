@@ -50,7 +50,7 @@ pub(crate) async fn doctor(
         show(&report);
     }
     if !report.complete {
-        bail!("something of chain {name} is missing");
+        bail!("something of chain {name} is missing, or taken back");
     }
     Ok(())
 }
@@ -87,7 +87,11 @@ fn show(report: &GapReport) {
         output::line(format!("Missing: {}", what(gap)));
     }
     for (count, what) in [
-        (report.taken_back, "are on the chain and invalidated: by hand, or by mistake"),
+        (
+            report.taken_back,
+            "are on the chain and invalidated, by hand or by mistake: nobody is told of them until \
+             they are made valid (UPDATE events SET invalidated = false)",
+        ),
         (report.not_on_chain, "are valid and not on the chain"),
         (report.events_mended, "were missing and are stored now"),
     ] {

@@ -1,7 +1,8 @@
 //! What the commands print: a table for people, JSON for programs.
-#![expect(clippy::print_stdout, reason = "printing is what a command is for")]
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write as _};
+use std::process;
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -10,21 +11,31 @@ use service::escape::escape;
 /// Characters of a cell: on-chain text can be long.
 const CELL_CHARS_MAX: usize = 100;
 
-/// Prints a line.
+/// How a shell tells of a process that wrote to a closed pipe: 128 and SIGPIPE.
+const CLOSED_PIPE: i32 = 141;
+
+/// Prints a line. Where nobody reads any more (`| head`), the process ends quietly.
+///
+/// # Panics
+/// Standard output cannot be written for another reason.
 pub(crate) fn line(text: impl Display) {
-    println!("{text}");
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
+        Err(error) => panic!("standard output: {error}"),
+    }
 }
 
 /// Prints a value as JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    line(serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 /// Prints rows under their headings; `nothing` where there is no row.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>, nothing: &str) {
     if rows.is_empty() {
-        println!("{nothing}");
+        line(nothing);
         return;
     }
     let mut table = Table::new();
@@ -32,7 +43,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>,
     for row in rows {
         table.add_row(row.map(|cell| escape(&cell, CELL_CHARS_MAX).to_string()));
     }
-    println!("{table}");
+    line(table);
 }
 
 /// A value, or a dash where there is none.

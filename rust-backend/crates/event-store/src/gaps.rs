@@ -70,6 +70,41 @@ pub async fn ancestry(
     Ok(steps)
 }
 
+/// What is known of a chain's blocks at these heights, from the lowest up, and of the next above:
+/// by whoever owns it, our indexer or, where that is not there, the auditor.
+pub async fn anchors(
+    pool: &PgPool,
+    chain_id: ChainId,
+    heights: RangeInclusive<i64>,
+    audited: bool,
+) -> Result<Vec<Step>> {
+    let steps = sqlx::query_as!(
+        Step,
+        r#"SELECT block_number AS "number!", block_hash AS "hash!", parent_hash AS "parent_hash!"
+           FROM (SELECT block_number, block_hash, parent_hash FROM chain_blocks
+                 WHERE NOT $4 AND chain_id = $1 AND block_number BETWEEN $2 AND $3
+                 UNION ALL
+                 (SELECT block_number, block_hash, parent_hash FROM chain_blocks
+                  WHERE NOT $4 AND chain_id = $1 AND block_number > $3
+                  ORDER BY block_number LIMIT 1)
+                 UNION ALL
+                 SELECT block_number, block_hash, parent_hash FROM audited_blocks
+                 WHERE $4 AND chain_id = $1 AND block_number BETWEEN $2 AND $3
+                 UNION ALL
+                 (SELECT block_number, block_hash, parent_hash FROM audited_blocks
+                  WHERE $4 AND chain_id = $1 AND block_number > $3
+                  ORDER BY block_number LIMIT 1)) AS known
+           ORDER BY block_number"#,
+        chain_id.0,
+        heights.start(),
+        heights.end(),
+        audited,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(steps)
+}
+
 /// What is stored at these heights, whoever wrote it.
 pub async fn stored(
     pool: &PgPool,

@@ -169,7 +169,8 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
     assert_eq!((report.taken_back, report.not_on_chain), (1, 1));
 
     let report = run(&GapCheck { mend: true, ..against }).await;
-    assert!(report.complete && report.events_mended == 1, "{report:?}");
+    assert!(report.gaps.is_empty() && report.events_mended == 1, "{report:?}");
+    assert!(!report.complete, "one is taken back that the chain has: {report:?}");
     let mended = database.events().await;
     assert_eq!(mended.len(), all.len() + 1);
     assert!(mended.contains(lost));
@@ -189,4 +190,38 @@ async fn what_is_learnt_of_a_node_holds_for_the_whole_run_and_not_for_some_block
     // At most once for each of the blocks that are asked for at once.
     let asked = node.script().times_asked("eth_chainId") - before;
     assert!((1..=16).contains(&asked), "{asked}");
+}
+
+/// A node on another branch, which is believed in nothing: what it lacks may be on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_on_another_branch_says_is_missing_is_not_stored() {
+    let (database, node, chain) = branches::world(9).await;
+    indexed(&database, &node, &chain).await.stop().await;
+    let stored = database.events().await;
+    let lost = "DELETE FROM events WHERE block_number IN (3, 7)";
+    database.execute(lost).await;
+    let branch = node.script().branched(5, 1, 9);
+    node.script().headers = branch;
+    let against = GapCheck { against_chain: true, ..check(&database, &chain) };
+    let report = run(&GapCheck { mend: true, ..against }).await;
+    assert!(!report.complete && report.events_mended == 1, "{report:?}");
+    let kept = stored.into_iter().filter(|event| event.block_number != 7).collect::<Vec<_>>();
+    assert_eq!(database.events().await, kept, "what both branches have is mended, and no more");
+}
+
+/// What is not final yet may be taken back this moment, and is its indexer's to store.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_above_the_finalized_block_is_left_to_the_indexer() {
+    let (database, node, chain) = branches::world(9).await;
+    node.script().finalize(5);
+    let indexing = indexed(&database, &node, &chain).await;
+    indexing.until("devnet", |status| status.finalized == Some(5)).await;
+    indexing.stop().await;
+    let stored = database.events().await;
+    database.execute("DELETE FROM events WHERE block_number IN (3, 7)").await;
+    let whole = GapCheck { against_chain: true, to: Some(8), ..check(&database, &chain) };
+    let report = run(&GapCheck { mend: true, ..whole }).await;
+    assert!(!report.complete && report.events_mended == 1, "{report:?}");
+    let kept = stored.into_iter().filter(|event| event.block_number != 7).collect::<Vec<_>>();
+    assert_eq!(database.events().await, kept);
 }

@@ -78,6 +78,19 @@ async fn notifications_are_set_while_everything_runs_and_only_as_named() {
     }
 }
 
+/// As `agentauri status | head -0` has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_reads_what_it_prints_a_command_ends_quietly() {
+    let bed = Bed::start().await;
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = agentauri_command(&bed, &["status"]);
+    let child = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn();
+    let output = child.expect("it runs").wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
 async fn agentauri(bed: &Bed, arguments: &[&str]) -> String {
     let output = agentauri_command(bed, arguments).output().await.expect("it runs");
     let errors = String::from_utf8_lossy(&output.stderr);
