@@ -182,9 +182,9 @@ impl Ancestry {
     }
 
     /// Height of the highest block that is stored and finalized.
-    pub(crate) async fn finalized(&self) -> Result<Option<i64>> {
-        let height = answered(finalized_blocks::height(&self.pool, self.id)).await;
-        height.map_err(|source| self.store_error(source))
+    pub(crate) async fn finalized(&self) -> Result<Option<BlockName>> {
+        let block = answered(finalized_blocks::block(&self.pool, self.id)).await;
+        block.map_err(|source| self.store_error(source))
     }
 
     /// Remembers a finalized block for good, if it is stored.

@@ -217,7 +217,7 @@ impl Chain {
         if let Some(safe) = asked.transpose()?.flatten() {
             self.ancestry.raise_safe(&safe).await?;
         }
-        let finalized = self.ancestry.finalized().await?.map(i64::unsigned_abs);
+        let finalized = self.ancestry.finalized().await?.map(|block| block.number.unsigned_abs());
         self.show(|status| status.finalized = finalized);
         Ok(())
     }

@@ -28,12 +28,17 @@ impl Walk<'_> {
     /// Nothing is changed. It is given up where a finalized block would be replaced, and where the
     /// node does not have a parent: another one will, or the branch is gone.
     pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
-        let finalized = self.ancestry.finalized().await?;
+        let mut finalized = self.ancestry.finalized().await?;
         let mut stored_blocks = StoredBlocks { ancestry: self.ancestry, page: Vec::new() };
         let mut branch = Vec::new();
         let mut link = link;
         let fork = loop {
-            self.refuse_below_finalized(link, finalized)?;
+            if finalized.as_ref() == Some(&link.name()) {
+                // The branch has it: who else reads the chain followed it before, and what is
+                // stored here is below.
+                finalized = None;
+            }
+            self.refuse_below_finalized(link, finalized.as_ref().map(|block| block.number))?;
             branch.push(link.name().hash);
             let parent = link.parent();
             if parent.number < 0 {

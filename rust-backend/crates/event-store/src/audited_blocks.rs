@@ -79,7 +79,7 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
         let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
         let blocks = cut_off(&mut transaction, chain_id, fork.number).await?;
         // Once the blocks are gone: until then somebody else could have had one finalized.
-        if finalized_blocks::is_above(&mut transaction, chain_id, fork.number).await? {
+        if finalized_blocks::is_replaced(&mut transaction, reorg).await? {
             return Ok(Outcome::BelowFinalized);
         }
         orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;

@@ -5,6 +5,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::audit_cursors::Memory;
 use crate::chain_blocks::{self, BlockName};
+use crate::reorgs::Reorg;
 use crate::{Result, audited_blocks};
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block that is known to be
@@ -46,22 +47,21 @@ pub async fn raise(
     Ok(())
 }
 
-/// Whether a block above this height is final.
-pub(crate) async fn is_above(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    height: i64,
-) -> Result<bool> {
-    let is_above = sqlx::query_scalar!(
+/// Whether a block above the fork of this reorganisation is final that its new branch does not have.
+pub(crate) async fn is_replaced(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
+    let is_replaced = sqlx::query_scalar!(
         r#"SELECT EXISTS (
-               SELECT FROM finalized_blocks WHERE chain_id = $1 AND block_number > $2
-           ) AS "is_above!""#,
-        chain_id.0,
-        height,
+               SELECT FROM finalized_blocks
+               WHERE chain_id = $1 AND block_number > $2
+                 AND ($3::text[])[(block_number - $2)::integer] IS DISTINCT FROM block_hash
+           ) AS "is_replaced!""#,
+        reorg.chain_id.0,
+        reorg.fork.number,
+        &reorg.branch,
     )
     .fetch_one(connection)
     .await?;
-    Ok(is_above)
+    Ok(is_replaced)
 }
 
 /// Height of the chain's finalized block; `None` where none is known.

@@ -102,6 +102,27 @@ async fn a_reorg_that_was_finalized_while_the_process_was_down_is_followed() {
     assert_follows(&database, &node).await;
 }
 
+/// Somebody else reads the chain, too, and saw the reorganisation become final meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_has_the_finalized_block_is_followed_from_below_it() {
+    let (database, node, chain) = world(21).await;
+    node.script().finalize(10);
+    assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
+    let branch = node.script().branched(15, 1, 40);
+    node.script().headers = branch;
+    let (number, hash) = node.script().blocks(1).swap_remove(29);
+    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
+        .bind(number)
+        .bind(hash)
+        .execute(&database.pool)
+        .await
+        .expect("raised");
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    until_head(&indexing, &node, 1).await;
+    indexing.stop().await;
+    assert_follows(&database, &node).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operators_depth_holds_and_no_node_is_asked() {
     let (database, node, mut chain) = world(21).await;
