@@ -20,7 +20,7 @@ export async function blockAt(
   const params = [typeof at === "bigint" ? `0x${at.toString(16)}` : at, false];
   const found = await node({}).request({ method: "eth_getBlockByNumber", params } as never);
   if (found === null) return undefined;
-  const { number, hash } = found as { number?: unknown; hash?: unknown };
+  const { number = params[0], hash } = found as { number?: unknown; hash?: unknown };
   if (!isHex(number) || !isHex(hash) || !Number.isSafeInteger(Number(number))) {
     throw new Error(`a node sent a block without a number or a hash: ${params[0]}`);
   }
