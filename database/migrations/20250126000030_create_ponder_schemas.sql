@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
 );
 
 -- The last blocks that each schema has passed: a block passed again after a restart is not news,
--- and an event of another block of such a height is not true.
+-- an event of another block of such a height is not true, and only such a block is reported as safe
+-- or finalized.
 CREATE TABLE IF NOT EXISTS ponder_blocks (
     schema_name  TEXT   NOT NULL,
     block_number BIGINT NOT NULL,
@@ -152,6 +153,8 @@ BEGIN
             replaced_by = EXCLUDED.replaced_by,
             fork_block = EXCLUDED.fork_block,
             orphaned_at = EXCLUDED.orphaned_at;
+        UPDATE safe_blocks SET block_number = passed - 1, updated_at = now()
+        WHERE chain_id = of_chain AND block_number >= passed;
         UPDATE events SET invalidated = true FROM ponder_blocks b
         WHERE b.schema_name = of_schema AND b.block_number >= passed
             AND events.chain_id = of_chain AND events.block_number = b.block_number
@@ -175,6 +178,8 @@ LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     -- Deeper than any reorg that Ponder follows.
     blocks_remembered CONSTANT BIGINT := 1000;
+    -- Below them each 64th, as deep as a rollup finalizes: two hours of Arbitrum.
+    blocks_sampled CONSTANT BIGINT := 28800;
     -- As late as another writer may be.
     blocks_compared CONSTANT BIGINT := 64;
     me TEXT := TG_TABLE_SCHEMA;
@@ -198,7 +203,8 @@ BEGIN
     WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
     DELETE FROM ponder_blocks
     WHERE schema_name = me
-        AND (block_number < NEW.block_number - blocks_remembered
+        AND (block_number < NEW.block_number - blocks_remembered AND block_number % 64 <> 0
+            OR block_number < NEW.block_number - blocks_sampled
             -- In a batch of blocks only the last one is seen here.
             OR block_number > before AND block_number < NEW.block_number
             OR replaces AND block_number >= NEW.block_number);
@@ -217,6 +223,51 @@ BEGIN
             OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
     END IF;
     RETURN NULL;
+END
+$$;
+
+-- Raises the safe and the finalized block of the chain that the schema owns, to blocks that it has
+-- passed; anything else changes nothing. False: Ponder is writing, and it is to be said again.
+CREATE OR REPLACE FUNCTION ponder_report(
+    of_schema TEXT, safe_number BIGINT, safe_hash TEXT, final_number BIGINT, final_hash TEXT)
+RETURNS BOOLEAN
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    of_chain BIGINT;
+BEGIN
+    -- Waits for Ponder's transaction, and has the next one wait: see ponder_role().
+    SELECT chain_id INTO of_chain FROM ponder_schemas
+    WHERE schema_name = of_schema AND status = 'current' AND owns FOR UPDATE;
+    IF of_chain IS NULL THEN
+        RETURN true;
+    END IF;
+    -- A transaction that began to write before stands before this one in the log, and may be a
+    -- reorg that ends after it.
+    IF EXISTS (
+        SELECT FROM pg_locks l
+        JOIN pg_class c ON c.oid = l.relation
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND n.nspname = of_schema AND l.mode = 'RowExclusiveLock' AND l.granted) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO safe_blocks (chain_id, block_number)
+    SELECT of_chain, block_number FROM ponder_blocks
+    WHERE schema_name = of_schema AND block_number = safe_number AND block_hash = safe_hash
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number,
+        updated_at = now()
+    WHERE safe_blocks.block_number < EXCLUDED.block_number;
+    INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
+    SELECT of_chain, block_number, block_hash, false FROM ponder_blocks
+    WHERE schema_name = of_schema AND block_number = final_number AND block_hash = final_hash
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number,
+        block_hash = EXCLUDED.block_hash,
+        is_guess = false,
+        updated_at = now()
+    WHERE finalized_blocks.block_number < EXCLUDED.block_number;
+    RETURN true;
 END
 $$;
 

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(22);
+SELECT pg_temp.plan(28);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -108,6 +108,24 @@ SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3!',
     'what a batch of blocks did not bring again is taken back');
 SELECT pg_temp.is(pg_temp.checkpoint(), '5 0xc5', 'and the checkpoint is the batch''s last block');
 
+-- What the nodes call safe and final, of the blocks passed.
+CREATE FUNCTION pg_temp.final() RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', 'safe',
+        (SELECT block_number FROM safe_blocks WHERE chain_id = -1), 'finalized',
+        (SELECT block_number || ' ' || block_hash FROM finalized_blocks WHERE chain_id = -1));
+$$;
+SELECT ponder_report('tap_one', 5, '0xq5', 4, '0xa4') \g /dev/null
+SELECT pg_temp.is(pg_temp.final(), 'safe finalized', 'a block of another branch is not reported');
+SELECT ponder_report('tap_one', 5, '0xc5', 1, '0xa1') \g /dev/null
+SELECT ponder_report('tap_one', 1, '0xa1', NULL, NULL) \g /dev/null
+SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 1 0xa1',
+    'what is safe and final is reported, and only raised');
+BEGIN;
+UPDATE tap_one.cursor SET block_number = 6, block_hash = '0xc6';
+SELECT pg_temp.is(ponder_report('tap_one', NULL, NULL, 5, '0xc5')::text || ' ' || pg_temp.final(),
+    'false safe 5 finalized 1 0xa1', 'nothing is reported while Ponder writes');
+ROLLBACK;
+
 -- Our own indexer beside it, which only inserts, and follows other branches.
 CALL pg_temp.block('tap_one', 6, 'c');
 INSERT INTO events SELECT * FROM pg_temp.event('-1-0xq6-0', '0xq6', block_number => 6);
@@ -117,8 +135,11 @@ INSERT INTO events SELECT * FROM pg_temp.event('typed by hand', '0xh6', block_nu
 CALL pg_temp.block('tap_one', 7, 'c');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6 h6 q6! c7 c7',
     'what another writer says of a block that Ponder knows to be another is taken back');
+SELECT ponder_report('tap_one', 7, '0xc7', 5, '0xc5') \g /dev/null
 CALL pg_temp.revert('tap_one', 5, 'c');
 CALL pg_temp.block('tap_one', 6, 'd');
+SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 5 0xc5',
+    'a reorg sets the safe block back to its fork');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
     'and what it says of the blocks that a reorg replaced');
 DELETE FROM events WHERE chain_id = -1 AND block_number > 5;
@@ -138,6 +159,8 @@ CALL pg_temp.block('tap_two', 5, 'c');
 CALL pg_temp.block('tap_two', 6, 'c');
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2! a3! c5 x5 c6! 6 0xd6', 'it takes nothing back, and sets no checkpoint');
+SELECT ponder_report('tap_two', 6, '0xc6', 6, '0xc6') \g /dev/null
+SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 5 0xc5', 'and reports nothing');
 SELECT ponder_take_over('tap_two') \g /dev/null
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'it takes over with its own idea of the last blocks');
@@ -158,7 +181,17 @@ CALL pg_temp.block('tap_two', 8, 'o');
 SELECT pg_temp.is((SELECT invalidated FROM events WHERE block_hash = '0xo8'), true,
     'a late event of a block that its owner took back is taken back, too');
 
+-- So many blocks later.
+UPDATE tap_two.cursor SET block_number = 64, block_hash = '0xo64';
+UPDATE tap_two.cursor SET block_number = 65, block_hash = '0xo65';
+UPDATE tap_two.cursor SET block_number = 2000, block_hash = '0xo2000';
+SELECT pg_temp.is(
+    (SELECT string_agg(block_number::text, ' ' ORDER BY block_number) FROM ponder_blocks
+     WHERE schema_name = 'tap_two'), '64 2000', 'far below, each 64th block is remembered');
+
 DROP SCHEMA tap_two CASCADE;
+DELETE FROM safe_blocks WHERE chain_id < 0;
+DELETE FROM finalized_blocks WHERE chain_id < 0;
 DELETE FROM orphaned_blocks WHERE chain_id < 0;
 DELETE FROM ponder_schemas WHERE chain_id < 0;
 DELETE FROM ponder_blocks WHERE schema_name LIKE 'tap\_%';

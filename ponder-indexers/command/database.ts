@@ -102,6 +102,28 @@ export class Database {
     return rows[0] && { number: Number(rows[0].block_number), hash: rows[0].block_hash };
   }
 
+  /** The highest block that the schema remembers, so deep below the last one. */
+  async deep(schema: string, depth: number): Promise<Cursor | undefined> {
+    const query = "SELECT max(block_number) FROM ponder_blocks WHERE schema_name = $1";
+    const last = await this.value<string | null>(query, schema);
+    return last === null ? undefined : this.remembered(schema, Number(last) - depth);
+  }
+
+  /** The highest block that the schema remembers, up to this height. */
+  async remembered(schema: string, upTo: number): Promise<Cursor | undefined> {
+    const query = `SELECT block_number, block_hash FROM ponder_blocks
+                   WHERE schema_name = $1 AND block_number <= $2
+                   ORDER BY block_number DESC LIMIT 1`;
+    const { rows } = await this.client.query(query, [schema, upTo]);
+    return rows[0] && { number: Number(rows[0].block_number), hash: rows[0].block_hash };
+  }
+
+  /** False: Ponder is writing, and it is to be said again. */
+  async report(schema: string, safe?: Cursor, finalized?: Cursor): Promise<boolean> {
+    const blocks = [safe?.number, safe?.hash, finalized?.number, finalized?.hash];
+    return this.value("SELECT ponder_report($1, $2, $3, $4, $5)", schema, ...blocks);
+  }
+
   /** The first column of the first row. */
   private async value<T>(text: string, ...values: unknown[]): Promise<T> {
     const { rows } = await this.client.query({ text, values, rowMode: "array" });

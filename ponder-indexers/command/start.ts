@@ -7,6 +7,7 @@ import { say } from "../src/say.ts";
 import { ROOT, schemaOf } from "./build.ts";
 import type { Options } from "./command.ts";
 import { Database } from "./database.ts";
+import { Finality } from "./finality.ts";
 import { headIfKnown, headOf } from "./head.ts";
 
 const LOOK_AFTER_MS = 1_000;
@@ -47,8 +48,12 @@ async function startPonder(schema: string, liveFrom: number, port: number): Prom
   await import(bin.href);
 }
 
-/** Takes over once caught up, drops what it replaced, and ends when it is replaced itself. */
+/**
+ * Takes over once caught up, drops what it replaced, reports what is final, and ends when it is
+ * replaced itself.
+ */
 async function lookAfter(database: Database, chain: Chain, schema: string): Promise<undefined> {
+  const finality = new Finality(database, chain, schema);
   for (;;) {
     await delay(LOOK_AFTER_MS);
     const status = await database.status(schema);
@@ -59,6 +64,7 @@ async function lookAfter(database: Database, chain: Chain, schema: string): Prom
       }
     } else if (status === "current") {
       await dropRetired(database, chain);
+      await finality.keep();
     } else {
       say("Another schema has taken over", { chain: chain.name, schema });
       process.kill(process.pid, "SIGTERM");

@@ -11,6 +11,8 @@ export interface Chain {
   registries: { name: RegistryName; address: Address }[];
   startBlock: number;
   pollIntervalMs: number;
+  /** Blocks that a reorg may take back; undefined: the nodes are asked what is final. */
+  finalityDepth: number | undefined;
   /** Whether Ponder owns the chain's checkpoint and invalidations, or only inserts. */
   owns: boolean;
 }
@@ -23,6 +25,7 @@ const OWNERS = ["chain-indexer", "ponder", "auditor"];
 const POLL_INTERVAL_MS_DEFAULT = 1_000;
 /** Ponder polls no more often. */
 const POLL_INTERVAL_MS_MIN = 100;
+const FINALITY_DEPTH_MAX = 1_000_000;
 
 export type Environment = Record<string, string | undefined>;
 
@@ -69,6 +72,9 @@ export function chainOf(text: string, name: string, file: string): Chain {
       found.integer("poll_interval_ms", POLL_INTERVAL_MS_DEFAULT),
       POLL_INTERVAL_MS_MIN,
     ),
+    finalityDepth: found.has("finality_depth")
+      ? found.integer("finality_depth", undefined, FINALITY_DEPTH_MAX)
+      : undefined,
     owns: found.choice("owner", OWNERS, "chain-indexer") === "ponder",
   };
 }
@@ -136,11 +142,13 @@ class Reader {
     return value;
   }
 
-  integer(key: string, otherwise?: number): number {
+  integer(key: string, otherwise?: number, max = Number.MAX_SAFE_INTEGER): number {
     if (otherwise !== undefined && !this.has(key)) return otherwise;
     const value = this.required(key);
-    const isRight = typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-    return isRight ? value : this.refuse(key, "has to be a whole number from 0 to 2^53 - 1");
+    const isWhole = typeof value === "number" && Number.isSafeInteger(value);
+    if (isWhole && value >= 0 && value <= max) return value;
+    const most = max === Number.MAX_SAFE_INTEGER ? "2^53 - 1" : max;
+    return this.refuse(key, `has to be a whole number from 0 to ${most}`);
   }
 
   list(key: string): TomlValue[] {

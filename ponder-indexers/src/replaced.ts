@@ -1,8 +1,7 @@
-// Whether a block is still on the chain, by what the nodes themselves show at its height. They are
-// asked apart from Ponder, which keeps such answers and repeats a question for a minute.
+// Whether a block is still on the chain, by what the nodes themselves show at its height.
 import { setTimeout as delay } from "node:timers/promises";
-import { type Hex, http, webSocket } from "viem";
-import { isWebsocket } from "./chain.ts";
+import type { Hex } from "viem";
+import { blockAt } from "./node.ts";
 
 /** There: a node has it. Replaced: one has another. Absent: their chains are shorter. */
 export type Place = "there" | "replaced" | "absent" | "nobody answered";
@@ -10,7 +9,6 @@ export type Place = "there" | "replaced" | "absent" | "nobody answered";
 /** Before the first look; twice that before the next one, and so on. */
 const LOOK_AFTER_MS = 250;
 const LOOK_AFTER_MS_MAX = 2_000;
-const LOOK_MS_MAX = 2_000;
 /** So long a node that is behind may not have a block yet that another one has announced. */
 const BEHIND_MS_MAX = 2_000;
 
@@ -37,17 +35,11 @@ export async function untilReplaced(
 
 /** What the nodes that answer show at the block's height. */
 export async function placeOf(urls: readonly string[], block: Named): Promise<Place> {
-  const height = `0x${block.number.toString(16)}`;
   const answers = await Promise.allSettled(
     urls.map(async (url): Promise<Place> => {
-      const options = { retryCount: 0, timeout: LOOK_MS_MAX };
-      const node = isWebsocket(url) ? webSocket(url, options) : http(url, options);
-      const params = [height, false];
-      const found = await node({}).request({ method: "eth_getBlockByNumber", params } as never);
-      if (found === null) return "absent";
-      const { hash } = found as { hash?: unknown };
-      if (typeof hash !== "string") return "nobody answered";
-      return hash.toLowerCase() === block.hash.toLowerCase() ? "there" : "replaced";
+      const found = await blockAt(url, block.number);
+      if (found === undefined) return "absent";
+      return found.hash === block.hash.toLowerCase() ? "there" : "replaced";
     }),
   );
   const places = answers.map(answer =>

@@ -22,11 +22,13 @@ test("a chain is read as the other processes read it", () => {
     registries: [{ name: "identity", address: ADDRESS.toLowerCase() }],
     startBlock: 0,
     pollIntervalMs: 1_000,
+    finalityDepth: undefined,
     owns: false,
   });
-  const more = 'owner = "ponder"\nstart_block = 7\npoll_interval_ms = 20\nid =';
+  const more = 'owner = "ponder"\nstart_block = 7\npoll_interval_ms = 20\nfinality_depth = 0\nid =';
   const other = chainOf(CHAIN.replace("id =", more), "one", "f.toml");
   assert.deepEqual([other.owns, other.startBlock, other.pollIntervalMs], [true, 7, 100]);
+  assert.equal(other.finalityDepth, 0);
 });
 
 test("what is wrong is refused with the file and the key", () => {
@@ -34,6 +36,11 @@ test("what is wrong is refused with the file and the key", () => {
     ["id = 11155111", "id = -1", "f.toml: chains[0].id: has to be a whole number"],
     ["id = 11155111", "", "f.toml: chains[0].id: is missing"],
     ["id =", 'owner = "nobody"\nid =', "f.toml: chains[0].owner: has to be one of chain-indexer,"],
+    [
+      "id =",
+      "finality_depth = 1000001\nid =",
+      "finality_depth: has to be a whole number from 0 to 1",
+    ],
     ["wss:", "ftp:", "f.toml: chains[0].rpc_urls[1]: is not an http"],
     [ADDRESS, "0x12", "f.toml: chains[0].registries.identity: is not an address"],
     ["identity =", `validation = "${ADDRESS}"\nidentity =`, "registries: has one address twice"],

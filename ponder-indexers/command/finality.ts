@@ -1,0 +1,89 @@
+// Reports which of the blocks that Ponder has passed are safe and final: as the nodes say, or as
+// deep as the operator says.
+import { type Chain, isWebsocket } from "../src/chain.ts";
+import { blockAt } from "../src/node.ts";
+import { say } from "../src/say.ts";
+import type { Cursor, Database } from "./database.ts";
+
+const LOOK_AFTER_MS = 5_000;
+/** Nodes that hang are waited for no longer: other work waits, too. */
+const ASK_MS_MAX = 5_000;
+
+interface Report {
+  safe?: Cursor | undefined;
+  finalized?: Cursor | undefined;
+}
+
+export class Finality {
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  /** What the database was too busy for. */
+  private pending: Report | undefined;
+  private failure: string | undefined;
+  private readonly urls: string[];
+
+  constructor(
+    private readonly database: Database,
+    private readonly chain: Chain,
+    private readonly schema: string,
+  ) {
+    const http = chain.rpcUrls.filter(url => !isWebsocket(url));
+    this.urls = http.length > 0 ? http : chain.rpcUrls;
+  }
+
+  /** Looks, where it is time to. That it fails is said once, and delays only. */
+  async keep(): Promise<void> {
+    if (!this.chain.owns) return;
+    try {
+      if (performance.now() - this.lookedAt >= LOOK_AFTER_MS) {
+        this.lookedAt = performance.now();
+        this.pending = await this.look();
+        this.failure = undefined;
+      }
+      if (this.pending === undefined) return;
+      const { safe, finalized } = this.pending;
+      if (await this.database.report(this.schema, safe, finalized)) this.pending = undefined;
+    } catch (error) {
+      const failure = (error as Error).message;
+      if (failure !== this.failure) {
+        say("Cannot report what is safe and final", { chain: this.chain.name, error: failure });
+      }
+      this.failure = failure;
+    }
+  }
+
+  private async look(): Promise<Report> {
+    const { finalityDepth } = this.chain;
+    if (finalityDepth !== undefined) {
+      return { finalized: await this.database.deep(this.schema, finalityDepth) };
+    }
+    const deadline = performance.now() + ASK_MS_MAX;
+    return {
+      finalized: await this.tagged("finalized", deadline),
+      safe: await this.tagged("safe", deadline),
+    };
+  }
+
+  /** The highest block passed that is not above the tag, by the first node that knows the tag. */
+  private async tagged(tag: "safe" | "finalized", deadline: number): Promise<Cursor | undefined> {
+    let refused: unknown;
+    for (const url of this.urls) {
+      if (performance.now() >= deadline) throw new Error(`no node has said in time what is ${tag}`);
+      try {
+        const top = await blockAt(url, tag);
+        if (top !== undefined) return await this.passedUpTo(top, url);
+      } catch (error) {
+        refused = error;
+      }
+    }
+    if (refused !== undefined) throw refused;
+    return undefined;
+  }
+
+  /** Where the block itself was passed within a batch, or not yet, one below stands for it. */
+  private async passedUpTo(top: Cursor, url: string): Promise<Cursor | undefined> {
+    const passed = await this.database.remembered(this.schema, top.number);
+    if (passed === undefined) return undefined;
+    const same = passed.number === top.number ? top : await blockAt(url, BigInt(passed.number));
+    return same?.hash === passed.hash.toLowerCase() ? passed : undefined;
+  }
+}
