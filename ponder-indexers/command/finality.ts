@@ -43,7 +43,9 @@ export class Finality {
       const { safe, finalized } = this.pending;
       if (await this.database.report(this.schema, safe, finalized)) this.pending = undefined;
     } catch (error) {
-      const failure = (error as Error).message;
+      // viem's message has the URL in it, and its path may be a key.
+      const { shortMessage, message } = error as Error & { shortMessage?: string };
+      const failure = shortMessage ?? message;
       if (failure !== this.failure) {
         say("Cannot report what is safe and final", { chain: this.chain.name, error: failure });
       }
