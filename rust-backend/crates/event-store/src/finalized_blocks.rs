@@ -47,7 +47,7 @@ pub async fn raise(
     Ok(())
 }
 
-/// Whether a block above the fork of this reorganisation is final that its new branch does not have.
+/// Whether a block above the fork of this reorganisation is final, and not of its new branch.
 pub(crate) async fn is_replaced(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
     let is_replaced = sqlx::query_scalar!(
         r#"SELECT EXISTS (
