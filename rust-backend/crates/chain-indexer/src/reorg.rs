@@ -29,13 +29,19 @@ impl Walk<'_> {
     /// node does not have a parent: another one will, or the branch is gone.
     pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
         let mut finalized = self.ancestry.finalized().await?;
+        // Who else reads the chain may have followed the branch before, and seen it become final:
+        // what is final then lies above all that is stored here, and the way goes down from it.
+        let beyond = finalized.as_ref().filter(|block| block.number > tip.number);
+        let link = match beyond {
+            Some(block) => self.header(block).await?.unwrap_or(link),
+            None => link,
+        };
         let mut stored_blocks = StoredBlocks { ancestry: self.ancestry, page: Vec::new() };
         let mut branch = Vec::new();
         let mut link = link;
         let fork = loop {
             if finalized.as_ref() == Some(&link.name()) {
-                // The branch has it: who else reads the chain followed it before, and what is
-                // stored here is below.
+                // The branch has it.
                 finalized = None;
             }
             self.refuse_below_finalized(link, finalized.as_ref().map(|block| block.number))?;
@@ -53,6 +59,14 @@ impl Walk<'_> {
         };
         branch.reverse();
         Ok(Reorg { chain_id: self.settings.id, tip: tip.clone(), fork, branch })
+    }
+
+    /// A block by its hash, where the node has it.
+    async fn header(&self, block: &BlockName) -> Result<Option<Link>> {
+        let Ok(hash) = block.hash.parse() else { return Ok(None) };
+        let Some(header) = self.node.header_of(hash).await? else { return Ok(None) };
+        let link = header.link().map_err(|problem| self.node.distrust(&problem))?;
+        Ok(Some(link).filter(|link| link.name() == *block))
     }
 
     /// The block that `link` stands on, from the node.
