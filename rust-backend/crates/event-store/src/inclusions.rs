@@ -7,7 +7,7 @@
 //! events of a batch together, and then the jobs, whose ids are functions of trigger, action and
 //! event.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use event_engine::event::EventName;
 use event_engine::job::{JobId, NewJob};
@@ -24,7 +24,18 @@ use crate::Result;
 const CANDIDATES_MAX: usize = 16;
 
 /// The other inclusions of events, the most fitting first.
-type Others = HashMap<EventName, Vec<OtherInclusion>>;
+type Others = BTreeMap<EventName, Vec<OtherInclusion>>;
+
+/// An event that was asked for, and another inclusion of it.
+struct Found {
+    named: String,
+    named_at: i64,
+    event_id: String,
+    event_timestamp: i64,
+    revision: i32,
+    block_number: i64,
+    block_hash: String,
+}
 
 /// A job whose event may have been elsewhere.
 struct Linked<'a> {
@@ -81,13 +92,12 @@ pub(crate) async fn link_retractions(
 /// Writes the links: to the first inclusion that the same action told of, or else to the first. A
 /// job of which an attempt has begun says what it said.
 async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Others) -> Result<()> {
-    let told_by = |job: &Linked<'_>, other: &OtherInclusion| {
-        let event = EventName { id: other.id.clone(), timestamp: other.timestamp };
-        JobId::of(job.trigger, job.action, &event, other.revision).0
+    let candidates = |job: &Linked<'_>| {
+        let others = others.get(job.event).into_iter().flatten();
+        others.map(|other| (message(job, other), other)).collect::<Vec<_>>()
     };
-    let candidates = |job: &Linked<'_>| others.get(job.event).into_iter().flatten();
-    let asked: Vec<Uuid> =
-        jobs.iter().flat_map(|job| candidates(job).map(|other| told_by(job, other))).collect();
+    let linked: Vec<_> = jobs.iter().map(|job| (job.id.0, candidates(job))).collect();
+    let asked: Vec<Uuid> = linked.iter().flat_map(|(_, all)| all).map(|(id, _)| *id).collect();
     if asked.is_empty() {
         return Ok(());
     }
@@ -98,13 +108,12 @@ async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Other
             .into_iter()
             .collect();
     let (mut ids, mut links) = (Vec::new(), Vec::new());
-    for job in jobs {
-        let was_told = |other: &&OtherInclusion| told.contains(&told_by(job, other));
-        let told = candidates(job).find(was_told);
-        let Some(other) = told.or_else(|| candidates(job).next()) else { continue };
-        let webhook_id = told.map(|other| told_by(job, other));
-        ids.push(job.id.0);
-        links.push(Json(OtherInclusion { webhook_id, ..other.clone() }));
+    for (job, candidates) in linked {
+        let was_told = candidates.iter().find(|(message, _)| told.contains(message));
+        let Some((_, other)) = was_told.or(candidates.first()) else { continue };
+        let webhook_id = was_told.map(|(message, _)| *message);
+        ids.push(job);
+        links.push(Json(OtherInclusion { webhook_id, ..(*other).clone() }));
     }
     sqlx::query!(
         "UPDATE jobs SET reincluded = linked.other
@@ -118,6 +127,12 @@ async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Other
     Ok(())
 }
 
+/// The message in which the job's action told of the other inclusion, if it did.
+fn message(job: &Linked<'_>, other: &OtherInclusion) -> Uuid {
+    let event = EventName { id: other.id.clone(), timestamp: other.timestamp };
+    JobId::of(job.trigger, job.action, &event, other.revision).0
+}
+
 /// What these events were in blocks that were taken back, the latest first.
 #[expect(clippy::too_many_lines, reason = "one query")]
 async fn taken_back(
@@ -128,7 +143,8 @@ async fn taken_back(
     let times: Vec<i64> = events.iter().map(|event| event.timestamp).collect();
     let (earliest, latest) = (times.iter().min().copied(), times.iter().max().copied());
     // Named, so that a hypertable looks into the chunks that it is about and no others.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         r#"WITH new AS MATERIALIZED (
                SELECT e.id, e."timestamp", e.chain_id, e.transaction_hash, e.registry,
                       e.event_type, e.block_number, e.block_hash
@@ -194,27 +210,15 @@ async fn taken_back(
     )
     .fetch_all(connection)
     .await?;
-    let mut others = Others::new();
-    for row in rows {
-        let candidates =
-            others.entry(EventName { id: row.named, timestamp: row.named_at }).or_default();
-        if candidates.len() < CANDIDATES_MAX {
-            candidates.push(OtherInclusion {
-                webhook_id: None,
-                id: row.event_id,
-                timestamp: row.event_timestamp,
-                revision: row.revision,
-                block_number: row.block_number,
-                block_hash: row.block_hash,
-            });
-        }
+    let mut others = by_event(rows);
+    for candidates in others.values_mut() {
+        candidates.truncate(CANDIDATES_MAX);
     }
     Ok(others)
 }
 
 /// What the transactions of these events, each in the block of that hash, include now: looked for
 /// in the blocks about them. What comes back later is linked by its own match.
-#[expect(clippy::too_many_lines, reason = "one query")]
 async fn standing(
     connection: &mut PgConnection,
     gone: &BTreeSet<(&EventName, &str)>,
@@ -224,7 +228,8 @@ async fn standing(
     let blocks: Vec<&str> = gone.iter().map(|(_, block)| *block).collect();
     let (earliest, latest) = (times.iter().min().copied(), times.iter().max().copied());
     // Read by spans of 64 blocks: those of the events, and one on each side.
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         r#"WITH gone AS MATERIALIZED (
                SELECT named.id, named."timestamp", was.*
                FROM unnest($1::text[], $2::bigint[], $3::text[])
@@ -285,6 +290,10 @@ async fn standing(
     )
     .fetch_all(connection)
     .await?;
+    Ok(by_event(rows))
+}
+
+fn by_event(rows: Vec<Found>) -> Others {
     let mut others = Others::new();
     for row in rows {
         let name = EventName { id: row.named, timestamp: row.named_at };
@@ -297,5 +306,5 @@ async fn standing(
             block_hash: row.block_hash,
         });
     }
-    Ok(others)
+    others
 }
