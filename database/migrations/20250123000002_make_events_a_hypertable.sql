@@ -1,13 +1,19 @@
 -- Where TimescaleDB is installed and loaded, `events` is partitioned by block time, a week a chunk.
 -- Elsewhere it stays a plain table; nothing else in the schema knows the difference.
+--
+-- A chunk has the grants of the hypertable and not its statement triggers: a row that is inserted
+-- straight into it would be in no log. So the chunks lie in a schema that nobody else may use,
+-- rather than in TimescaleDB's own, which is open to PUBLIC.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
        -- A setting of the loaded library: shared_preload_libraries is not for everybody to read.
        AND EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.disable_load') THEN
         CREATE EXTENSION IF NOT EXISTS timescaledb;
+        CREATE SCHEMA IF NOT EXISTS event_chunks;
         PERFORM create_hypertable(
-            'events', by_range('timestamp', 604800),
+            'events', 'timestamp', associated_schema_name => 'event_chunks',
+            chunk_time_interval => 604800::bigint,
             create_default_indexes => false, if_not_exists => true);
     END IF;
 END
