@@ -41,14 +41,14 @@ CREATE TABLE IF NOT EXISTS replaced_events (LIKE events, PRIMARY KEY (id, "times
 -- mind about the event (`invalidated`), or when an upsert lets another block take the name over,
 -- which takes the earlier one back and is valid unless the same statement says otherwise.
 CREATE OR REPLACE FUNCTION revise_event() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF (NEW.id, NEW."timestamp", NEW.chain_id) <> (OLD.id, OLD."timestamp", OLD.chain_id) THEN
         RAISE EXCEPTION 'events: id, timestamp and chain_id of an event do not change'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     NEW.revision := OLD.revision;
-    IF comparable_hash(NEW.block_hash) <> comparable_hash(OLD.block_hash) THEN
+    IF public.comparable_hash(NEW.block_hash) <> public.comparable_hash(OLD.block_hash) THEN
         NEW.invalidated := NEW.invalidated AND NOT OLD.invalidated;
         NEW.revision := OLD.revision + 1;
     ELSIF NEW.invalidated <> OLD.invalidated THEN
@@ -58,10 +58,16 @@ BEGIN
 END
 $$;
 
+-- It runs as the owner, so it serves its own table alone, as each such trigger function does: a
+-- stranger's table could bring types and casts of its own, and they would run as the owner, too.
 CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+    IF TG_RELID <> 'public.events'::regclass THEN
+        RAISE EXCEPTION 'log_inserted_events() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
+    INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT chain_id, id, "timestamp", revision, invalidated FROM inserted;
     RETURN NULL;
 END
@@ -69,13 +75,13 @@ $$;
 
 -- The log's own bell, in the mode that insertions ring in: `new_event` speaks of those only.
 CREATE OR REPLACE FUNCTION ring_event_log() RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pg_notification_queue_usage() <= 0.5 THEN
         PERFORM pg_notify('event_log', '')
-        WHERE CASE notification_mode()
+        WHERE CASE public.notification_mode()
             WHEN 'row' THEN true
-            WHEN 'gated' THEN somebody_sleeps()
+            WHEN 'gated' THEN public.somebody_sleeps()
             ELSE false
         END;
     END IF;
@@ -83,21 +89,25 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION log_revised_events() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_RELID <> 'public.events'::regclass THEN
+        RAISE EXCEPTION 'log_revised_events() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     -- Of an earlier life of the same name, where the event was deleted and came again.
-    DELETE FROM replaced_events r USING earlier
+    DELETE FROM public.replaced_events r USING earlier
     WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
-    INSERT INTO replaced_events
+    INSERT INTO public.replaced_events
     SELECT earlier.* FROM later JOIN earlier USING (id, "timestamp")
-    WHERE comparable_hash(later.block_hash) <> comparable_hash(earlier.block_hash);
-    INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+    WHERE public.comparable_hash(later.block_hash) <> public.comparable_hash(earlier.block_hash);
+    INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT later.chain_id, later.id, later."timestamp", later.revision, later.invalidated
     FROM later JOIN earlier USING (id, "timestamp")
     WHERE later.revision <> earlier.revision
     ORDER BY later.block_number, later.log_index;
     IF FOUND THEN
-        PERFORM ring_event_log();
+        PERFORM public.ring_event_log();
     END IF;
     RETURN NULL;
 END
@@ -133,19 +143,24 @@ SELECT enable_trigger_always('events', 'trigger_log_revised_events');
 -- what was not revised; its update is logged like any other. On a plain table it finds
 -- nothing to do.
 CREATE OR REPLACE FUNCTION revise_replicated_events() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_RELID <> 'public.events'::regclass THEN
+        RAISE EXCEPTION 'revise_replicated_events() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     -- An update of no rows fires this trigger again: without the test, for ever.
     IF EXISTS (SELECT FROM later) THEN
-        UPDATE events SET
+        UPDATE public.events SET
             revision = earlier.revision + 1,
             invalidated = later.invalidated AND NOT (earlier.invalidated
-                AND comparable_hash(later.block_hash) <> comparable_hash(earlier.block_hash))
+                AND public.comparable_hash(later.block_hash)
+                    <> public.comparable_hash(earlier.block_hash))
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
             AND later.revision = earlier.revision
-            AND (comparable_hash(later.block_hash), later.invalidated)
-                <> (comparable_hash(earlier.block_hash), earlier.invalidated);
+            AND (public.comparable_hash(later.block_hash), later.invalidated)
+                <> (public.comparable_hash(earlier.block_hash), earlier.invalidated);
     END IF;
     RETURN NULL;
 END

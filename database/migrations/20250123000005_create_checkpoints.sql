@@ -8,12 +8,17 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 
 -- A checkpoint that moves is an entry of its shard's log: what waits for a depth is released there.
 CREATE OR REPLACE FUNCTION log_checkpoint() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_RELID <> 'public.checkpoints'::regclass THEN
+        RAISE EXCEPTION 'log_checkpoint() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     IF TG_OP = 'INSERT'
        OR (NEW.block_number, NEW.block_hash) <> (OLD.block_number, OLD.block_hash) THEN
-        INSERT INTO event_log (chain_id, checkpoint_block) VALUES (NEW.chain_id, NEW.block_number);
-        PERFORM ring_for_waiting_events(NEW.chain_id);
+        INSERT INTO public.event_log (chain_id, checkpoint_block)
+        VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM public.ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END

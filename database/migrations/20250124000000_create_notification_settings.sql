@@ -18,22 +18,27 @@ CREATE TABLE IF NOT EXISTS notification_settings (
 -- costs nothing: the planner puts its value into the callers' plans, and makes these anew when it
 -- is replaced. STABLE, because an IMMUTABLE one would be put in for good.
 CREATE OR REPLACE FUNCTION put_notification_settings_in_force() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    settings notification_settings;
+    settings public.notification_settings;
     setting  record;
 BEGIN
-    SELECT * INTO settings FROM notification_settings;
+    IF TG_RELID <> 'public.notification_settings'::regclass THEN
+        RAISE EXCEPTION 'put_notification_settings_in_force() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
+    SELECT * INTO settings FROM public.notification_settings;
     FOR setting IN SELECT * FROM (VALUES
         ('notification_mode', 'text', coalesce(settings.mode, 'row')),
-        ('notification_registry_channels', 'boolean',
+        ('notification_registry_channels', 'bool',
             coalesce(settings.registry_channels, false)::text),
-        ('notification_chain_channels', 'boolean', coalesce(settings.chain_channels, false)::text),
-        ('notification_only_matching', 'boolean', coalesce(settings.only_matching, false)::text)
+        ('notification_chain_channels', 'bool', coalesce(settings.chain_channels, false)::text),
+        ('notification_only_matching', 'bool', coalesce(settings.only_matching, false)::text)
     ) AS all_of_them (name, type, value) LOOP
         EXECUTE format(
-            'CREATE OR REPLACE FUNCTION public.%I() RETURNS %s LANGUAGE sql STABLE AS %L',
-            setting.name, setting.type, format('SELECT %L::%s', setting.value, setting.type));
+            'CREATE OR REPLACE FUNCTION public.%1$I() RETURNS pg_catalog.%2$I
+             LANGUAGE sql STABLE RETURN %3$L::pg_catalog.%2$I',
+            setting.name, setting.type, setting.value);
     END LOOP;
     -- Whoever sleeps has to learn how the bell rings from now on.
     PERFORM pg_notify('notification_settings', '');

@@ -1,31 +1,33 @@
 -- The bell: wakes whoever sleeps. It is a hint and never the data; what is judged is read from the
 -- log, so a lost notification delays and loses nothing. It runs with the writer's rights, and sets
--- no search_path, which would cost a quarter of a ring.
+-- no search_path, which would cost a quarter of a ring: each name and operator says its schema
+-- instead, here and in all that a row runs, as the writer's path may lead to others of that name.
 CREATE OR REPLACE FUNCTION ring_new_event(
     event_id TEXT, chain_id BIGINT, block_number BIGINT, event_type TEXT, registry TEXT
 ) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    payload TEXT;
+    payload pg_catalog.text;
 BEGIN
     -- A full queue would fail the INSERT. Half full means that a listener is stuck.
-    IF pg_notification_queue_usage() > 0.5 THEN
+    IF pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.>) 0.5 THEN
         RETURN;
     END IF;
-    payload := json_build_object(
+    payload := pg_catalog.json_build_object(
         'event_id', event_id,
         'chain_id', chain_id,
         'block_number', block_number,
         'event_type', event_type,
         'registry', registry
     );
-    PERFORM pg_notify('new_event', payload);
+    PERFORM pg_catalog.pg_notify('new_event', payload);
     -- A channel's name has at most 63 bytes; a longer one would fail the INSERT.
-    IF public.notification_registry_channels() AND octet_length(registry) <= 53 THEN
-        PERFORM pg_notify('new_event_' || registry, payload);
+    IF public.notification_registry_channels()
+       AND pg_catalog.octet_length(registry) OPERATOR(pg_catalog.<=) 53 THEN
+        PERFORM pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) registry, payload);
     END IF;
     IF public.notification_chain_channels() THEN
-        PERFORM pg_notify('new_event_' || chain_id, payload);
+        PERFORM pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) chain_id, payload);
     END IF;
 END
 $$;
@@ -35,7 +37,7 @@ $$;
 CREATE OR REPLACE FUNCTION notify_new_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF public.notification_mode() = 'row' THEN
+    IF public.notification_mode() OPERATOR(pg_catalog.=) 'row' THEN
         IF public.is_worth_a_bell(NEW.chain_id, NEW.registry, NEW.event_type) THEN
             PERFORM public.ring_new_event(
                 NEW.id, NEW.chain_id, NEW.block_number, NEW.event_type, NEW.registry);
@@ -58,7 +60,7 @@ SELECT enable_trigger_always('events', 'trigger_notify_new_event');
 CREATE OR REPLACE FUNCTION notify_replicated_events() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF public.notification_mode() = 'row' THEN
+    IF public.notification_mode() OPERATOR(pg_catalog.=) 'row' THEN
         PERFORM public.ring_new_event(id, chain_id, block_number, event_type, registry)
         FROM inserted
         WHERE public.is_worth_a_bell(chain_id, registry, event_type);

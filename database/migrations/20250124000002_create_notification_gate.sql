@@ -13,10 +13,12 @@ CREATE OR REPLACE FUNCTION somebody_sleeps() RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN CASE
-        WHEN NOT pg_try_advisory_xact_lock_shared(hashtextextended('agentauri writers', 0)) THEN
-            true
-        WHEN pg_try_advisory_lock(hashtextextended('agentauri sleepers', 0)) THEN
-            NOT pg_advisory_unlock(hashtextextended('agentauri sleepers', 0))
+        WHEN NOT pg_catalog.pg_try_advisory_xact_lock_shared(
+            pg_catalog.hashtextextended('agentauri writers', 0)) THEN true
+        WHEN pg_catalog.pg_try_advisory_lock(
+            pg_catalog.hashtextextended('agentauri sleepers', 0)) THEN
+            NOT pg_catalog.pg_advisory_unlock(
+                pg_catalog.hashtextextended('agentauri sleepers', 0))
         ELSE true
     END;
 END
@@ -28,11 +30,13 @@ CREATE OR REPLACE FUNCTION shut_notification_gate() RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN CASE
-        WHEN NOT pg_try_advisory_lock_shared(hashtextextended('agentauri sleepers', 0)) THEN
-            false
-        WHEN pg_try_advisory_lock(hashtextextended('agentauri writers', 0)) THEN
-            pg_advisory_unlock(hashtextextended('agentauri writers', 0))
-        ELSE NOT pg_advisory_unlock_shared(hashtextextended('agentauri sleepers', 0))
+        WHEN NOT pg_catalog.pg_try_advisory_lock_shared(
+            pg_catalog.hashtextextended('agentauri sleepers', 0)) THEN false
+        WHEN pg_catalog.pg_try_advisory_lock(
+            pg_catalog.hashtextextended('agentauri writers', 0)) THEN
+            pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('agentauri writers', 0))
+        ELSE NOT pg_catalog.pg_advisory_unlock_shared(
+            pg_catalog.hashtextextended('agentauri sleepers', 0))
     END;
 END
 $$;
@@ -41,7 +45,8 @@ $$;
 CREATE OR REPLACE FUNCTION open_notification_gate() RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_unlock_shared(hashtextextended('agentauri sleepers', 0));
+    PERFORM pg_catalog.pg_advisory_unlock_shared(
+        pg_catalog.hashtextextended('agentauri sleepers', 0));
 END
 $$;
 
@@ -50,7 +55,7 @@ $$;
 CREATE OR REPLACE FUNCTION notify_sleepers() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF public.notification_mode() = 'gated' THEN
+    IF public.notification_mode() OPERATOR(pg_catalog.=) 'gated' THEN
         IF public.somebody_sleeps() THEN
             PERFORM public.ring_new_event(id, chain_id, block_number, event_type, registry)
             FROM (SELECT DISTINCT ON (chain_id, registry) * FROM inserted

@@ -33,8 +33,8 @@ INSERT INTO log_origin DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 -- A row's own transaction id is the lower half of what `xid` says in full.
 CREATE OR REPLACE FUNCTION log_is_restored() RETURNS BOOLEAN
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
-    SELECT xmin::text::bigint <> xid::text::bigint & 4294967295 FROM log_origin;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT xmin::text::bigint <> xid::text::bigint & 4294967295 FROM public.log_origin;
 $$;
 
 -- After a restore: gives the restored entries places in front of all that this cluster has written
@@ -44,36 +44,38 @@ $$;
 -- A dump brings its triggers behind its rows, so nothing is logged before all is restored, and
 -- whatever is not younger than the row of `log_origin` is of the dump.
 CREATE OR REPLACE FUNCTION renumber_restored_log() RETURNS BIGINT
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     restored_age INTEGER;
 BEGIN
-    LOCK TABLE log_origin, shard_cursors, event_log IN ACCESS EXCLUSIVE MODE;
-    IF NOT log_is_restored() THEN
+    LOCK TABLE public.log_origin, public.shard_cursors, public.event_log IN ACCESS EXCLUSIVE MODE;
+    IF NOT public.log_is_restored() THEN
         RAISE EXCEPTION 'the log and its cursors are of this cluster: nothing to renumber'
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    SELECT age(xmin) INTO restored_age FROM log_origin;
+    SELECT age(xmin) INTO restored_age FROM public.log_origin;
     WITH restored AS (
-        DELETE FROM event_log WHERE age(xmin) >= restored_age RETURNING *
+        DELETE FROM public.event_log WHERE age(xmin) >= restored_age RETURNING *
     ), renumbered AS (
         SELECT *, row_number() OVER (PARTITION BY chain_id ORDER BY xid, seq) AS place
         FROM restored
     ), moved AS (
-        UPDATE shard_cursors c
+        UPDATE public.shard_cursors c
         SET xid = '0',
             seq = (SELECT count(*) FROM renumbered r
                    WHERE r.chain_id = c.chain_id AND (r.xid, r.seq) <= (c.xid, c.seq))
         WHERE age(c.xmin) >= restored_age
     )
-    INSERT INTO event_log (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
-                           checkpoint_block, safe_block, finalized_block, logged_at)
+    INSERT INTO public.event_log (
+        chain_id, xid, seq, event_id, event_timestamp, revision, invalidated, checkpoint_block,
+        safe_block, finalized_block, logged_at)
     OVERRIDING SYSTEM VALUE
     SELECT chain_id, '0', place, event_id, event_timestamp, revision, invalidated,
            checkpoint_block, safe_block, finalized_block, logged_at
     FROM renumbered;
-    UPDATE log_origin SET xid = pg_current_xact_id();
-    RETURN (SELECT count(*) FROM event_log l LEFT JOIN shard_cursors c USING (chain_id)
+    UPDATE public.log_origin SET xid = pg_current_xact_id();
+    RETURN (SELECT count(*)
+            FROM public.event_log l LEFT JOIN public.shard_cursors c USING (chain_id)
             WHERE (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0)));
 END
 $$;

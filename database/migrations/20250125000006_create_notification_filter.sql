@@ -12,34 +12,35 @@ CREATE TABLE IF NOT EXISTS notification_filter (
 
 -- The texts of a selector, or '' where it names none or does not read: too wide is harmless.
 CREATE OR REPLACE FUNCTION selector_texts(selector JSONB) RETURNS SETOF TEXT
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
     SELECT '' WHERE coalesce(jsonb_typeof(selector) <> 'array' OR selector = '[]', true)
     UNION ALL
     SELECT coalesce(chosen, '')
     FROM jsonb_array_elements_text(
         CASE jsonb_typeof(selector) WHEN 'array' THEN selector END) AS chosen;
-$$;
+END;
 
 -- Reads each distinct combination of selectors once. Sorting them all, or compiling the query,
 -- would take longer than the rest. `AgentRegistered` also means `Registered`, as in the engine's
 -- index.
 CREATE OR REPLACE FUNCTION refresh_notification_filter() RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp SET enable_sort = off SET jit = off
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET jit = off
 AS $$
 BEGIN
-    DELETE FROM notification_filter;
-    INSERT INTO notification_filter (chain_id, registry, event_type)
+    DELETE FROM public.notification_filter;
+    INSERT INTO public.notification_filter (chain_id, registry, event_type)
     SELECT DISTINCT chain_id, coalesce(registry, ''), event_type
     FROM (
         SELECT DISTINCT (definition -> 'chains')::text, definition ->> 'registry',
             (definition -> 'events')::text
-        FROM triggers t
-        JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+        FROM public.triggers t
+        JOIN public.trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
         WHERE t.state = 'active'
     ) AS selectors (chains, registry, events)
-    CROSS JOIN LATERAL selector_texts(chains::jsonb) AS chain_id
+    CROSS JOIN LATERAL public.selector_texts(chains::jsonb) AS chain_id
     CROSS JOIN LATERAL (
-        SELECT selector_texts(events::jsonb)
+        SELECT public.selector_texts(events::jsonb)
         UNION ALL SELECT 'Registered' WHERE events::jsonb ? 'AgentRegistered'
     ) AS named (event_type);
 END
@@ -48,11 +49,16 @@ $$;
 -- Follows the set of triggers, and the setting. The lock lets each of the two see what the other
 -- did; it lets readers pass.
 CREATE OR REPLACE FUNCTION keep_notification_filter() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    LOCK TABLE notification_filter IN SHARE ROW EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM notification_settings WHERE only_matching) THEN
-        PERFORM refresh_notification_filter();
+    IF TG_RELID <> 'public.trigger_set'::regclass
+       AND TG_RELID <> 'public.notification_settings'::regclass THEN
+        RAISE EXCEPTION 'keep_notification_filter() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
+    LOCK TABLE public.notification_filter IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM public.notification_settings WHERE only_matching) THEN
+        PERFORM public.refresh_notification_filter();
     END IF;
     RETURN NULL;
 END
@@ -72,13 +78,15 @@ CREATE TRIGGER trigger_keep_notification_filter
     EXECUTE FUNCTION keep_notification_filter();
 ALTER TABLE notification_settings ENABLE ALWAYS TRIGGER trigger_keep_notification_filter;
 
+-- The one function that runs as the owner and that everybody may call: whoever inserts does, and
+-- may not read the filter. It says yes or no.
 CREATE OR REPLACE FUNCTION could_match(
     of_chain BIGINT, of_registry TEXT, of_event_type TEXT
 ) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN EXISTS (
-        SELECT FROM notification_filter
+        SELECT FROM public.notification_filter
         WHERE chain_id IN (of_chain::text, '')
             AND registry IN (of_registry, '')
             AND event_type IN (of_event_type, ''));

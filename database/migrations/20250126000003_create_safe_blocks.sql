@@ -9,28 +9,37 @@ CREATE TABLE IF NOT EXISTS safe_blocks (
 -- What becomes safe or finalized is an entry of its shard's log, as a checkpoint is: what waits for
 -- it is released there. A row that is deleted takes back what it said: -1.
 CREATE OR REPLACE FUNCTION log_safe_block() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_RELID <> 'public.safe_blocks'::regclass THEN
+        RAISE EXCEPTION 'log_safe_block() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     IF TG_OP = 'DELETE' THEN
-        INSERT INTO event_log (chain_id, safe_block) VALUES (OLD.chain_id, -1);
+        INSERT INTO public.event_log (chain_id, safe_block) VALUES (OLD.chain_id, -1);
     ELSIF TG_OP = 'INSERT' OR NEW.block_number <> OLD.block_number THEN
-        INSERT INTO event_log (chain_id, safe_block) VALUES (NEW.chain_id, NEW.block_number);
-        PERFORM ring_for_waiting_events(NEW.chain_id);
+        INSERT INTO public.event_log (chain_id, safe_block) VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM public.ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END
 $$;
 
 CREATE OR REPLACE FUNCTION log_finalized_block() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_RELID <> 'public.finalized_blocks'::regclass THEN
+        RAISE EXCEPTION 'log_finalized_block() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
     IF TG_OP = 'DELETE' THEN
-        INSERT INTO event_log (chain_id, finalized_block)
+        INSERT INTO public.event_log (chain_id, finalized_block)
         SELECT OLD.chain_id, -1 WHERE NOT OLD.is_guess;
     ELSIF NOT NEW.is_guess AND (TG_OP = 'INSERT' OR OLD.is_guess
                              OR NEW.block_number <> OLD.block_number) THEN
-        INSERT INTO event_log (chain_id, finalized_block) VALUES (NEW.chain_id, NEW.block_number);
-        PERFORM ring_for_waiting_events(NEW.chain_id);
+        INSERT INTO public.event_log (chain_id, finalized_block)
+        VALUES (NEW.chain_id, NEW.block_number);
+        PERFORM public.ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;
 END

@@ -24,10 +24,10 @@ CREATE INDEX IF NOT EXISTS waiting_events_turn
 
 -- What moves a chain's heights releases what waits on it: whoever sleeps is woken for that.
 CREATE OR REPLACE FUNCTION ring_for_waiting_events(chain BIGINT) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM waiting_events WHERE chain_id = chain) THEN
-        PERFORM ring_event_log();
+    IF EXISTS (SELECT FROM public.waiting_events WHERE chain_id = chain) THEN
+        PERFORM public.ring_event_log();
     END IF;
 END
 $$;

@@ -27,11 +27,11 @@ CREATE OR REPLACE FUNCTION claim_shards(
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
     log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT
 )
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     locked   BIGINT[];
-    entries  event_log[];
+    entries  public.event_log[];
     earliest BIGINT;
     latest   BIGINT;
 BEGIN
@@ -49,9 +49,9 @@ BEGIN
            max(l.event_timestamp)
     INTO entries, earliest, latest
     FROM unnest(locked) WITH ORDINALITY AS s (chain_id, place)
-    LEFT JOIN shard_cursors c ON c.chain_id = s.chain_id
+    LEFT JOIN public.shard_cursors c ON c.chain_id = s.chain_id
     CROSS JOIN LATERAL (
-        SELECT * FROM event_log e
+        SELECT * FROM public.event_log e
         WHERE e.chain_id = s.chain_id
           AND (e.xid, e.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
           AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -64,15 +64,15 @@ BEGIN
     RETURN QUERY
     SELECT s.chain_id, c.xid, c.seq, c.block_time, c.holder,
            c.head_block, c.safe_block, c.finalized_block,
-           EXISTS (SELECT FROM waiting_events w WHERE w.chain_id = s.chain_id),
-           (SELECT t.revision FROM trigger_set t),
+           EXISTS (SELECT FROM public.waiting_events w WHERE w.chain_id = s.chain_id),
+           (SELECT t.revision FROM public.trigger_set t),
            e.xid, e.seq, e.event_id, e.event_timestamp, e.revision, e.invalidated,
            (extract(epoch FROM e.logged_at) * 1000)::bigint,
            e.checkpoint_block, e.safe_block, e.finalized_block,
            e.row_revision, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
            e.event_type, e.registry, e.agent_id::text, e.address, e.data::text
     FROM unnest(locked) AS s (chain_id)
-    LEFT JOIN shard_cursors c ON c.chain_id = s.chain_id
+    LEFT JOIN public.shard_cursors c ON c.chain_id = s.chain_id
     LEFT JOIN (
         SELECT l.*, r.revision AS row_revision, r.block_number, r.block_hash, r.transaction_hash,
                r.log_index, r.event_type, r.registry, r.agent_id, r.address, r.data,
@@ -85,7 +85,7 @@ BEGIN
              AS l (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
                    checkpoint_block, safe_block, finalized_block, logged_at, place)
         LEFT JOIN LATERAL (
-            SELECT * FROM events v
+            SELECT * FROM public.events v
             WHERE v.id = l.event_id AND v."timestamp" = l.event_timestamp
               AND v."timestamp" BETWEEN earliest AND latest
             LIMIT 1

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS ponder_blocks (
 -- events; none: it is replaced, and its process is about to end. Until the transaction ends nobody
 -- can change that.
 CREATE OR REPLACE FUNCTION ponder_role(of_schema TEXT) RETURNS TEXT
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role TEXT;
 BEGIN
@@ -53,7 +53,7 @@ BEGIN
         WHEN status = 'retired' THEN 'none'
         WHEN status = 'current' AND owns THEN 'owner'
         ELSE 'writer'
-    END INTO role FROM ponder_schemas WHERE schema_name = of_schema FOR SHARE;
+    END INTO role FROM public.ponder_schemas WHERE schema_name = of_schema FOR SHARE;
     IF role IS NULL THEN
         RAISE EXCEPTION 'ponder_schemas: % is not there', of_schema
             USING HINT = 'Start Ponder by its start command, which registers the schema.';
@@ -64,14 +64,14 @@ $$;
 
 -- Rows that Ponder inserted are events.
 CREATE OR REPLACE FUNCTION ponder_copy_events() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    role TEXT := ponder_role(TG_TABLE_SCHEMA);
+    role TEXT := public.ponder_role(TG_TABLE_SCHEMA);
 BEGIN
-    DELETE FROM ponder_unconfirmed u USING changed
+    DELETE FROM public.ponder_unconfirmed u USING changed
     WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
     IF role = 'owner' THEN
-        INSERT INTO events (
+        INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data)
         SELECT
@@ -82,7 +82,7 @@ BEGIN
         ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false WHERE events.invalidated;
     ELSIF role = 'writer' THEN
         -- Ponder may be behind whoever owns the chain: what that one has taken back stays so.
-        INSERT INTO events (
+        INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data, invalidated)
         SELECT
@@ -90,10 +90,10 @@ BEGIN
             registry, "timestamp", agent_id::numeric, data::jsonb, address,
             string_to_array(topics, ' '), log_data,
             EXISTS (
-                SELECT FROM orphaned_blocks o
+                SELECT FROM public.orphaned_blocks o
                 WHERE (o.chain_id, o.block_hash) = (changed.chain_id, changed.block_hash))
             AND NOT EXISTS (
-                SELECT FROM chain_blocks b
+                SELECT FROM public.chain_blocks b
                 WHERE (b.chain_id, b.block_number, b.block_hash)
                     = (changed.chain_id, changed.block_number, changed.block_hash))
         FROM changed ORDER BY block_number, log_index
@@ -105,9 +105,9 @@ $$;
 
 -- Rows that Ponder deleted are in doubt.
 CREATE OR REPLACE FUNCTION ponder_doubt_events() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO ponder_unconfirmed (schema_name, id, "timestamp", block_number)
+    INSERT INTO public.ponder_unconfirmed (schema_name, id, "timestamp", block_number)
     SELECT TG_TABLE_SCHEMA, id, "timestamp", block_number FROM gone
     ON CONFLICT (schema_name, id) DO NOTHING;
     RETURN NULL;
@@ -119,17 +119,18 @@ $$;
 -- that the event is a log of that block.
 CREATE OR REPLACE FUNCTION ponder_contradict(of_schema TEXT, of_chain BIGINT, from_block BIGINT)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- So that few chunks are read. Blocks of two branches are hardly a day apart.
     earliest BIGINT := (
-        SELECT min("timestamp") - 86400 FROM ponder_blocks
+        SELECT min("timestamp") - 86400 FROM public.ponder_blocks
         WHERE schema_name = of_schema AND block_number >= from_block);
 BEGIN
-    UPDATE events SET invalidated = true FROM ponder_blocks b
+    UPDATE public.events SET invalidated = true FROM public.ponder_blocks b
     WHERE b.schema_name = of_schema AND b.block_number >= from_block
         AND events.chain_id = of_chain AND events.block_number = b.block_number
-        AND events."timestamp" >= earliest AND comparable_hash(events.block_hash) <> b.block_hash
+        AND events."timestamp" >= earliest
+        AND public.comparable_hash(events.block_hash) <> b.block_hash
         AND events.id = of_chain || '-' || events.block_hash || '-' || events.log_index
         AND NOT events.invalidated;
 END
@@ -140,31 +141,31 @@ $$;
 CREATE OR REPLACE FUNCTION ponder_take_back(
     of_schema TEXT, of_chain BIGINT, passed BIGINT, passed_hash TEXT, replaces BOOLEAN)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF replaces THEN
         -- What takes the place of the blocks above, Ponder does not know yet.
-        INSERT INTO orphaned_blocks (
+        INSERT INTO public.orphaned_blocks (
             chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
         SELECT of_chain, block_hash, block_number, parent_hash, "timestamp",
             CASE WHEN block_number = passed THEN passed_hash END, passed - 1
-        FROM ponder_blocks WHERE schema_name = of_schema AND block_number >= passed
+        FROM public.ponder_blocks WHERE schema_name = of_schema AND block_number >= passed
         ON CONFLICT (chain_id, block_hash) DO UPDATE SET
             replaced_by = EXCLUDED.replaced_by,
             fork_block = EXCLUDED.fork_block,
             orphaned_at = EXCLUDED.orphaned_at;
-        UPDATE safe_blocks SET block_number = passed - 1, updated_at = now()
+        UPDATE public.safe_blocks SET block_number = passed - 1, updated_at = now()
         WHERE chain_id = of_chain AND block_number >= passed;
-        UPDATE events SET invalidated = true FROM ponder_blocks b
+        UPDATE public.events SET invalidated = true FROM public.ponder_blocks b
         WHERE b.schema_name = of_schema AND b.block_number >= passed
             AND events.chain_id = of_chain AND events.block_number = b.block_number
-            AND comparable_hash(events.block_hash) = b.block_hash AND NOT events.invalidated;
+            AND public.comparable_hash(events.block_hash) = b.block_hash AND NOT events.invalidated;
     END IF;
     -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
     IF EXISTS (
-        SELECT FROM ponder_unconfirmed
+        SELECT FROM public.ponder_unconfirmed
         WHERE schema_name = of_schema AND (block_number <= passed OR replaces)) THEN
-        UPDATE events SET invalidated = true FROM ponder_unconfirmed u
+        UPDATE public.events SET invalidated = true FROM public.ponder_unconfirmed u
         WHERE u.schema_name = of_schema AND (u.block_number <= passed OR replaces)
             AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
     END IF;
@@ -174,7 +175,7 @@ $$;
 -- Ponder has passed a block. Runs at the commit, so after the rows of the block, whichever of its
 -- tables Ponder writes first.
 CREATE OR REPLACE FUNCTION ponder_pass_block() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Deeper than any reorg that Ponder follows.
     blocks_remembered CONSTANT BIGINT := 1000;
@@ -184,7 +185,7 @@ DECLARE
     blocks_compared CONSTANT BIGINT := 64;
     me TEXT := TG_TABLE_SCHEMA;
     before BIGINT := CASE WHEN TG_OP = 'UPDATE' THEN OLD.block_number ELSE -1 END;
-    role TEXT := ponder_role(me);
+    role TEXT := public.ponder_role(me);
     -- Another block was here: every block that was passed above it is gone, too.
     replaces BOOLEAN;
 BEGIN
@@ -193,27 +194,29 @@ BEGIN
         RETURN NULL;
     END IF;
     replaces := EXISTS (
-        SELECT FROM ponder_blocks
+        SELECT FROM public.ponder_blocks
         WHERE schema_name = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
     IF role = 'owner' THEN
-        PERFORM ponder_take_back(me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
+        PERFORM public.ponder_take_back(
+            me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
     END IF;
-    DELETE FROM ponder_unconfirmed
+    DELETE FROM public.ponder_unconfirmed
     WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
-    DELETE FROM ponder_blocks
+    DELETE FROM public.ponder_blocks
     WHERE schema_name = me
         AND (block_number < NEW.block_number - blocks_remembered AND block_number % 64 <> 0
             OR block_number < NEW.block_number - blocks_sampled
             -- In a batch of blocks only the last one is seen here.
             OR block_number > before AND block_number < NEW.block_number
             OR replaces AND block_number >= NEW.block_number);
-    INSERT INTO ponder_blocks (schema_name, block_number, block_hash, parent_hash, "timestamp")
+    INSERT INTO public.ponder_blocks (
+        schema_name, block_number, block_hash, parent_hash, "timestamp")
     VALUES (me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
     ON CONFLICT (schema_name, block_number) DO NOTHING;
     IF role = 'owner' THEN
-        PERFORM ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
-        INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
+        PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
+        INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
         VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
         ON CONFLICT (chain_id) DO UPDATE SET
             block_number = EXCLUDED.block_number,
@@ -231,12 +234,12 @@ $$;
 CREATE OR REPLACE FUNCTION ponder_report(
     of_schema TEXT, safe_number BIGINT, safe_hash TEXT, final_number BIGINT, final_hash TEXT)
 RETURNS BOOLEAN
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_chain BIGINT;
 BEGIN
     -- Waits for Ponder's transaction, and has the next one wait: see ponder_role().
-    SELECT chain_id INTO of_chain FROM ponder_schemas
+    SELECT chain_id INTO of_chain FROM public.ponder_schemas
     WHERE schema_name = of_schema AND status = 'current' AND owns FOR UPDATE;
     IF of_chain IS NULL THEN
         RETURN true;
@@ -251,15 +254,15 @@ BEGIN
             AND n.nspname = of_schema AND l.mode = 'RowExclusiveLock' AND l.granted) THEN
         RETURN false;
     END IF;
-    INSERT INTO safe_blocks (chain_id, block_number)
-    SELECT of_chain, block_number FROM ponder_blocks
+    INSERT INTO public.safe_blocks (chain_id, block_number)
+    SELECT of_chain, block_number FROM public.ponder_blocks
     WHERE schema_name = of_schema AND block_number = safe_number AND block_hash = safe_hash
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         updated_at = now()
     WHERE safe_blocks.block_number < EXCLUDED.block_number;
-    INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)
-    SELECT of_chain, block_number, block_hash, false FROM ponder_blocks
+    INSERT INTO public.finalized_blocks (chain_id, block_number, block_hash, is_guess)
+    SELECT of_chain, block_number, block_hash, false FROM public.ponder_blocks
     WHERE schema_name = of_schema AND block_number = final_number AND block_hash = final_hash
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
@@ -273,25 +276,25 @@ $$;
 
 -- Puts the triggers on a schema's tables, once Ponder has made them.
 CREATE OR REPLACE FUNCTION ponder_attach(to_schema TEXT) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER agentauri_copy_inserted AFTER INSERT ON %I.registry_event
              REFERENCING NEW TABLE AS changed
-             FOR EACH STATEMENT EXECUTE FUNCTION ponder_copy_events()', to_schema);
+             FOR EACH STATEMENT EXECUTE FUNCTION public.ponder_copy_events()', to_schema);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER agentauri_copy_updated AFTER UPDATE ON %I.registry_event
              REFERENCING NEW TABLE AS changed
-             FOR EACH STATEMENT EXECUTE FUNCTION ponder_copy_events()', to_schema);
+             FOR EACH STATEMENT EXECUTE FUNCTION public.ponder_copy_events()', to_schema);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER agentauri_doubt_deleted AFTER DELETE ON %I.registry_event
              REFERENCING OLD TABLE AS gone
-             FOR EACH STATEMENT EXECUTE FUNCTION ponder_doubt_events()', to_schema);
+             FOR EACH STATEMENT EXECUTE FUNCTION public.ponder_doubt_events()', to_schema);
     EXECUTE format('DROP TRIGGER IF EXISTS agentauri_pass_block ON %I.cursor', to_schema);
     EXECUTE format(
         'CREATE CONSTRAINT TRIGGER agentauri_pass_block AFTER INSERT OR UPDATE ON %I.cursor
              DEFERRABLE INITIALLY DEFERRED
-             FOR EACH ROW EXECUTE FUNCTION ponder_pass_block()', to_schema);
+             FOR EACH ROW EXECUTE FUNCTION public.ponder_pass_block()', to_schema);
 END
 $$;
 
@@ -299,14 +302,14 @@ $$;
 CREATE OR REPLACE FUNCTION ponder_start(
     new_schema TEXT, of_chain BIGINT, now_owns BOOLEAN, first_live_from BIGINT)
 RETURNS ponder_schemas
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    me ponder_schemas;
+    me public.ponder_schemas;
 BEGIN
-    INSERT INTO ponder_schemas AS s (schema_name, chain_id, status, owns, live_from)
+    INSERT INTO public.ponder_schemas AS s (schema_name, chain_id, status, owns, live_from)
     SELECT new_schema, of_chain,
         CASE WHEN EXISTS (
-            SELECT FROM ponder_schemas WHERE chain_id = of_chain AND status = 'current')
+            SELECT FROM public.ponder_schemas WHERE chain_id = of_chain AND status = 'current')
         THEN 'candidate' ELSE 'current' END,
         now_owns, first_live_from
     ON CONFLICT (schema_name) DO UPDATE SET
@@ -322,26 +325,26 @@ $$;
 -- Makes a candidate the chain's current schema and retires the others. Where Ponder owns the
 -- chain, the events of the blocks that the candidate remembers become what it says of them.
 CREATE OR REPLACE FUNCTION ponder_take_over(new_schema TEXT) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    me ponder_schemas;
+    me public.ponder_schemas;
 BEGIN
-    SELECT * INTO STRICT me FROM ponder_schemas WHERE schema_name = new_schema;
+    SELECT * INTO STRICT me FROM public.ponder_schemas WHERE schema_name = new_schema;
     -- Waits for the transactions of the chain's schemas: see ponder_role().
-    PERFORM FROM ponder_schemas WHERE chain_id = me.chain_id ORDER BY schema_name FOR UPDATE;
-    UPDATE ponder_schemas SET status = 'retired'
+    PERFORM FROM public.ponder_schemas WHERE chain_id = me.chain_id ORDER BY schema_name FOR UPDATE;
+    UPDATE public.ponder_schemas SET status = 'retired'
     WHERE chain_id = me.chain_id AND schema_name <> new_schema;
-    UPDATE ponder_schemas SET status = 'current' WHERE schema_name = new_schema;
+    UPDATE public.ponder_schemas SET status = 'current' WHERE schema_name = new_schema;
     IF NOT me.owns THEN
         RETURN;
     END IF;
-    PERFORM ponder_contradict(new_schema, me.chain_id, 0);
-    UPDATE events SET invalidated = false FROM ponder_blocks b
+    PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
+    UPDATE public.events SET invalidated = false FROM public.ponder_blocks b
     WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
         AND events.block_number = b.block_number
-        AND comparable_hash(events.block_hash) = b.block_hash AND events.invalidated;
-    INSERT INTO checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-    SELECT me.chain_id, block_number, block_hash, now() FROM ponder_blocks
+        AND public.comparable_hash(events.block_hash) = b.block_hash AND events.invalidated;
+    INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
+    SELECT me.chain_id, block_number, block_hash, now() FROM public.ponder_blocks
     WHERE schema_name = new_schema ORDER BY block_number DESC LIMIT 1
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
@@ -353,14 +356,14 @@ $$;
 
 -- Drops a retired schema and what is remembered of it. Its events stay.
 CREATE OR REPLACE FUNCTION ponder_forget(old_schema TEXT) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    DELETE FROM ponder_schemas WHERE schema_name = old_schema AND status = 'retired';
+    DELETE FROM public.ponder_schemas WHERE schema_name = old_schema AND status = 'retired';
     IF NOT FOUND THEN
         RAISE EXCEPTION 'ponder_schemas: % is not retired', old_schema;
     END IF;
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', old_schema);
-    DELETE FROM ponder_unconfirmed WHERE schema_name = old_schema;
-    DELETE FROM ponder_blocks WHERE schema_name = old_schema;
+    DELETE FROM public.ponder_unconfirmed WHERE schema_name = old_schema;
+    DELETE FROM public.ponder_blocks WHERE schema_name = old_schema;
 END
 $$;

@@ -187,6 +187,7 @@ $$;
 CREATE PROCEDURE pg_temp.clean() LANGUAGE plpgsql AS $$
 DECLARE
     connection text;
+    role name;
 BEGIN
     SET session_replication_role = origin;
     DELETE FROM events WHERE chain_id < 0;
@@ -213,10 +214,10 @@ BEGIN
         DROP EXTENSION IF EXISTS dblink;
         DROP SCHEMA tap_dblink;
     END IF;
-    IF to_regrole('tap_writer') IS NOT NULL THEN
-        DROP OWNED BY tap_writer;
-        DROP ROLE tap_writer;
-    END IF;
+    FOR role IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'tap\_%' LOOP
+        EXECUTE format('DROP OWNED BY %I', role);
+        EXECUTE format('DROP ROLE %I', role);
+    END LOOP;
 END
 $$;
 

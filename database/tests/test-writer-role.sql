@@ -1,6 +1,6 @@
 -- A writer needs INSERT on `events` and nothing else.
 \ir tap.sql
-SELECT pg_temp.plan(9);
+SELECT pg_temp.plan(8);
 CALL pg_temp.listen('new_event');
 CREATE ROLE tap_writer;
 GRANT INSERT ON events TO tap_writer;
@@ -35,12 +35,5 @@ SELECT pg_temp.is(pg_temp.outcome('DELETE FROM events'), '42501', 'it cannot del
 SELECT pg_temp.is(pg_temp.outcome('SET session_replication_role = replica'), '42501',
     'it cannot step around the triggers');
 RESET ROLE;
-
--- Otherwise a writer could put a table of its own in the log's place.
-SELECT pg_temp.is(
-    (SELECT count(*) FROM pg_proc
-     WHERE pronamespace = 'public'::regnamespace AND prosecdef
-        AND NOT coalesce(proconfig, '{}') @> '{"search_path=public, pg_temp"}'),
-    0, 'every function that runs with its owner''s rights has a fixed search_path');
 
 CALL pg_temp.finish();

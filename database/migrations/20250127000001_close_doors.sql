@@ -1,0 +1,32 @@
+-- PostgreSQL lets everybody execute each new function. What everybody may is what an INSERT or an
+-- UPDATE calls as its writer; the rest is the owner's. Firing a trigger asks for no privilege on its
+-- function, only attaching it does: a migration that adds a function adds its line here or there.
+-- This file can be run again by itself, in a database that was restored without privileges.
+REVOKE EXECUTE ON FUNCTION
+    -- Triggers.
+    public.revise_event, public.log_inserted_events, public.log_revised_events,
+    public.revise_replicated_events, public.log_checkpoint, public.log_safe_block,
+    public.log_finalized_block, public.put_notification_settings_in_force,
+    public.keep_notification_filter, public.notify_new_event, public.notify_sleepers,
+    public.notify_replicated_events,
+    -- What those call that run as the owner.
+    public.ring_event_log, public.ring_for_waiting_events, public.refresh_notification_filter,
+    public.selector_texts,
+    -- Our processes', Ponder's and the operator's.
+    public.enable_trigger_always, public.log_is_restored, public.renumber_restored_log,
+    public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
+    public.ponder_role, public.ponder_copy_events, public.ponder_doubt_events,
+    public.ponder_contradict, public.ponder_take_back, public.ponder_pass_block,
+    public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
+    public.ponder_forget
+FROM PUBLIC;
+
+-- Whatever the owner's default privileges say.
+GRANT EXECUTE ON FUNCTION
+    -- The bell's.
+    public.is_worth_a_bell, public.could_match, public.ring_new_event, public.somebody_sleeps,
+    public.notification_mode, public.notification_registry_channels,
+    public.notification_chain_channels, public.notification_only_matching,
+    -- An UPDATE's.
+    public.comparable_hash
+TO PUBLIC;
