@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS events (
     log_data         TEXT,
     -- True once the chain has taken the event back.
     invalidated      BOOLEAN     NOT NULL DEFAULT false,
-    -- Rises by one each time `invalidated` changes or another block takes the name over.
+    -- Rises each time `invalidated` or what the row says of the chain changes.
     revision         INTEGER     NOT NULL DEFAULT 0,
     PRIMARY KEY (id, "timestamp"),
     -- Keeps the notification below NOTIFY's 8,000 bytes even if every byte is escaped to six.

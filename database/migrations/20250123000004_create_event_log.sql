@@ -33,27 +33,60 @@ CREATE TABLE IF NOT EXISTS event_log (
 CREATE INDEX IF NOT EXISTS event_log_revised ON event_log (event_id, event_timestamp)
     WHERE revision > 0;
 
--- What a row said before another block took its name over: an entry is judged by the content of its
+-- What a row said before it came to say something else: an entry is judged by the content of its
 -- own revision. Columns as in `events`; `revision` is the last one that the content held for.
-CREATE TABLE IF NOT EXISTS replaced_events (LIKE events, PRIMARY KEY (id, "timestamp", revision));
+CREATE TABLE IF NOT EXISTS replaced_events (
+    LIKE events,
+    -- Whether what took its place speaks of the same block: then no reorg was the reason.
+    is_corrected BOOLEAN NOT NULL,
+    PRIMARY KEY (id, "timestamp", revision)
+);
 
--- An event's name and chain are for life. `revision` is ours: it rises when the chain changes its
--- mind about the event (`invalidated`), or when an upsert lets another block take the name over,
--- which takes the earlier one back and is valid unless the same statement says otherwise.
+-- Whether two rows of one name say different things of the chain. Hex is compared without regard to
+-- case; how the arrays of topics are nested is not. When a row was inserted is its writer's word.
+CREATE OR REPLACE FUNCTION says_otherwise(one events, other events) RETURNS BOOLEAN
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN
+    (one.chain_id, one.block_number, one.log_index, one.event_type, one.registry, one.agent_id,
+        one.data)
+        IS DISTINCT FROM (other.chain_id, other.block_number, other.log_index, other.event_type,
+            other.registry, other.agent_id, other.data)
+    OR lower(one.block_hash COLLATE "C") <> lower(other.block_hash COLLATE "C")
+    OR lower(one.transaction_hash COLLATE "C") <> lower(other.transaction_hash COLLATE "C")
+    OR lower(one.address COLLATE "C") IS DISTINCT FROM lower(other.address COLLATE "C")
+    OR lower(one.topics::text COLLATE "C") IS DISTINCT FROM lower(other.topics::text COLLATE "C")
+    OR lower(one.log_data COLLATE "C") IS DISTINCT FROM lower(other.log_data COLLATE "C");
+
+-- How many revisions a change of a row makes. One that goes to another chain is taken back in the
+-- one shard and comes in the other, whose entries have a revision each.
+CREATE OR REPLACE FUNCTION revisions_between(earlier events, later events) RETURNS INTEGER
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN later.chain_id <> earlier.chain_id THEN 2
+    WHEN later.invalidated <> earlier.invalidated OR says_otherwise(earlier, later) THEN 1
+    ELSE 0
+END;
+
+-- Whether a row is invalid after a change. What takes the name over from another block or chain is
+-- valid unless the same statement says otherwise.
+CREATE OR REPLACE FUNCTION is_invalid_now(earlier events, later events) RETURNS BOOLEAN
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN later.invalidated AND NOT (earlier.invalidated
+    AND (later.chain_id, comparable_hash(later.block_hash))
+        <> (earlier.chain_id, comparable_hash(earlier.block_hash)));
+
+-- An event's name is for life. `revision` is ours: it rises when the chain changes its mind about
+-- the event (`invalidated`), or when something else is said of it: by a block that takes the name
+-- over, or by the chain's writer, who takes over what somebody else stored under a log's name.
 CREATE OR REPLACE FUNCTION revise_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF (NEW.id, NEW."timestamp", NEW.chain_id) <> (OLD.id, OLD."timestamp", OLD.chain_id) THEN
-        RAISE EXCEPTION 'events: id, timestamp and chain_id of an event do not change'
+    IF (NEW.id, NEW."timestamp") <> (OLD.id, OLD."timestamp") THEN
+        RAISE EXCEPTION 'events: id and timestamp of an event do not change'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    NEW.revision := OLD.revision;
-    IF public.comparable_hash(NEW.block_hash) <> public.comparable_hash(OLD.block_hash) THEN
-        NEW.invalidated := NEW.invalidated AND NOT OLD.invalidated;
-        NEW.revision := OLD.revision + 1;
-    ELSIF NEW.invalidated <> OLD.invalidated THEN
-        NEW.revision := OLD.revision + 1;
-    END IF;
+    NEW.invalidated := public.is_invalid_now(OLD, NEW);
+    NEW.revision := OLD.revision + public.revisions_between(OLD, NEW);
     RETURN NEW;
 END
 $$;
@@ -99,13 +132,21 @@ BEGIN
     DELETE FROM public.replaced_events r USING earlier
     WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
     INSERT INTO public.replaced_events
-    SELECT earlier.* FROM later JOIN earlier USING (id, "timestamp")
-    WHERE public.comparable_hash(later.block_hash) <> public.comparable_hash(earlier.block_hash);
-    INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
-    SELECT later.chain_id, later.id, later."timestamp", later.revision, later.invalidated
+    SELECT earlier.*,
+        public.comparable_hash(later.block_hash) = public.comparable_hash(earlier.block_hash)
     FROM later JOIN earlier USING (id, "timestamp")
+    WHERE public.says_otherwise(earlier::public.events, later::public.events);
+    INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+    SELECT said.chain_id, later.id, later."timestamp", said.revision, said.invalidated
+    FROM later JOIN earlier USING (id, "timestamp")
+    CROSS JOIN LATERAL (
+        SELECT later.chain_id, later.revision, later.invalidated
+        UNION ALL
+        -- In the shard that it leaves.
+        SELECT earlier.chain_id, later.revision - 1, true WHERE later.chain_id <> earlier.chain_id
+    ) AS said
     WHERE later.revision <> earlier.revision
-    ORDER BY later.block_number, later.log_index;
+    ORDER BY later.block_number, later.log_index, said.revision;
     IF FOUND THEN
         PERFORM public.ring_event_log();
     END IF;
@@ -151,16 +192,26 @@ BEGIN
     END IF;
     -- An update of no rows fires this trigger again: without the test, for ever.
     IF EXISTS (SELECT FROM later) THEN
+        INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
+        SELECT earlier.chain_id, later.id, later."timestamp", earlier.revision + 1, true
+        FROM later JOIN earlier USING (id, "timestamp")
+        WHERE later.revision = earlier.revision AND later.chain_id <> earlier.chain_id;
         UPDATE public.events SET
-            revision = earlier.revision + 1,
-            invalidated = later.invalidated AND NOT (earlier.invalidated
-                AND public.comparable_hash(later.block_hash)
-                    <> public.comparable_hash(earlier.block_hash))
+            revision = earlier.revision
+                + public.revisions_between(earlier::public.events, later::public.events),
+            invalidated = public.is_invalid_now(earlier::public.events, later::public.events)
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
             AND later.revision = earlier.revision
-            AND (public.comparable_hash(later.block_hash), later.invalidated)
-                <> (public.comparable_hash(earlier.block_hash), earlier.invalidated);
+            AND public.revisions_between(earlier::public.events, later::public.events) > 0;
+        -- Once more: to the update, what the first one kept is of an earlier life.
+        INSERT INTO public.replaced_events
+        SELECT earlier.*,
+            public.comparable_hash(later.block_hash) = public.comparable_hash(earlier.block_hash)
+        FROM later JOIN earlier USING (id, "timestamp")
+        WHERE later.revision = earlier.revision
+            AND public.says_otherwise(earlier::public.events, later::public.events)
+        ON CONFLICT (id, "timestamp", revision) DO NOTHING;
     END IF;
     RETURN NULL;
 END

@@ -28,5 +28,5 @@ GRANT EXECUTE ON FUNCTION
     public.notification_mode, public.notification_registry_channels,
     public.notification_chain_channels, public.notification_only_matching,
     -- An UPDATE's.
-    public.comparable_hash
+    public.comparable_hash, public.says_otherwise, public.revisions_between, public.is_invalid_now
 TO PUBLIC;

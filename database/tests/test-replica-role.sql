@@ -1,7 +1,7 @@
 -- Rows that arrive in a session of the replica role (replication, bulk tools) are events like any
 -- other: ordinary triggers do not fire there, ours do.
 \ir tap.sql
-SELECT pg_temp.plan(18);
+SELECT pg_temp.plan(21);
 CALL pg_temp.listen('new_event', 'event_log');
 
 SELECT pg_temp.is(
@@ -42,7 +42,7 @@ SELECT pg_temp.is(
     'before@1, new week@1', 'invalidations are logged');
 SELECT pg_temp.is(pg_temp.heard_bells(), 1, 'and ring once');
 UPDATE events SET invalidated = true WHERE id IN ('before', 'new week');
-UPDATE events SET data = '{}' WHERE id IN ('before', 'new week');
+UPDATE events SET transaction_hash = upper(transaction_hash) WHERE id IN ('before', 'new week');
 SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'an update that changes nothing is not');
 SELECT pg_temp.is(pg_temp.heard_bells(), 0, 'and rings nothing');
 
@@ -55,6 +55,20 @@ SELECT pg_temp.is(
     pg_temp.logged() || (SELECT format(' %s', invalidated) FROM events WHERE id = 'before'),
     'before@3 t', 'or invalid, if the same statement says so');
 
+UPDATE events SET data = '{}' WHERE id = 'before';
+UPDATE events SET data = '{ }' WHERE id = 'before';
+SELECT pg_temp.is(pg_temp.logged(), 'before@4', 'what says something else is a revision');
+SELECT pg_temp.is(
+    (SELECT string_agg(format('%s %s %s', revision, block_hash, is_corrected), ', '
+        ORDER BY revision) FROM replaced_events WHERE id = 'before'),
+    '1 0xaa f, 2 0xcc f, 3 0xdd t', 'and what each row said before is kept');
+UPDATE events SET chain_id = -2 WHERE id = 'before';
+SELECT pg_temp.is(
+    (SELECT string_agg(format('%s@%s %s', chain_id, revision, invalidated), ', '
+        ORDER BY xid, seq) FROM event_log WHERE event_id = 'before'),
+    '-1@5 t, -2@6 f', 'it leaves the one chain and comes to the other');
+SELECT pg_temp.logged() \g /dev/null
+
 INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 7, '0xaa');
 SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 7', 'a checkpoint is logged');
 
@@ -63,7 +77,7 @@ UPDATE events SET invalidated = false WHERE id IN ('before', 'new week');
 SELECT pg_temp.is(
     (SELECT string_agg(format('%s %s', id, revision), ', ' ORDER BY id) FROM events
      WHERE id IN ('before', 'new week')),
-    'before 4, new week 2', 'afterwards the revisions go on from there');
+    'before 6, new week 2', 'afterwards the revisions go on from there');
 INSERT INTO events SELECT * FROM pg_temp.event('after', "timestamp" => 60000000);
 SELECT pg_temp.is(pg_temp.heard_ids(), 'after', 'and an ordinary insertion is heard once');
 
