@@ -13,6 +13,7 @@ source scripts/setup.sh
 need_rust
 need_postgres
 need_redis
+need_account
 need_npm devnet
 say 'building agentauri (release; some minutes the first time)'
 (cd rust-backend && cargo build --release --locked --package cli >&2)

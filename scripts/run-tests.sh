@@ -32,6 +32,7 @@ step_setup() {
     need_postgres
     need_redis
     need_timescaledb
+    need_account
     need_nextest
     need_npm devnet
     need_npm ponder-indexers

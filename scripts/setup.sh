@@ -19,6 +19,13 @@ TIMESCALEDB_POSTGRES=17
 : "${AGENTAURI_TIMESCALEDB_ROOT:=/var/cache/agentauri/timescaledb}"
 export AGENTAURI_TIMESCALEDB_ROOT
 
+# Root's private servers run as nobody else: whoever shared their account could open their data.
+SERVERS_ACCOUNT=agentauri-servers
+# How root starts one that ends with its starter.
+# shellcheck disable=SC2034 # for those who source this
+AS_SERVERS=(setpriv --reuid "$SERVERS_ACCOUNT" --regid "$SERVERS_ACCOUNT" --init-groups
+    --pdeathsig INT)
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 stop() {
@@ -69,6 +76,57 @@ postgres_bin() {
 # need_redis: the redis-server program.
 need_redis() {
     command -v redis-server >/dev/null || need_apt redis-server
+}
+
+# need_account: the account of root's private servers, here and in TimescaleDB's root, under one
+# number: in both it is nobody else's. Others than root run servers as themselves.
+need_account() {
+    ((EUID == 0)) || return 0
+    local lock=/var/cache/agentauri/account.lock
+    ! has_account / || lacks_account "$AGENTAURI_TIMESCALEDB_ROOT" || return 0
+    mkdir -p "$(dirname "$lock")"
+    # Whoever comes second waits, and finds it made.
+    (
+        flock 9
+        make_account
+    ) 9>"$lock"
+}
+
+# has_account ROOT: whether the account is there, under the number that it has here.
+has_account() {
+    local id
+    id=$(account_id /) && [[ $(account_id "$1") == "$id" ]]
+}
+
+# lacks_account ROOT: whether it is a root without the account.
+lacks_account() { [[ -e $1/etc/passwd ]] && ! has_account "$1"; }
+
+# account_id ROOT: its number there; fails where it is not.
+account_id() { sed -n "s/^$SERVERS_ACCOUNT:[^:]*:\([0-9]*\):.*/\1/p" "$1/etc/passwd" | grep .; }
+
+make_account() {
+    local root=$AGENTAURI_TIMESCALEDB_ROOT id
+    id=$(account_id / || account_id "$root" 2>/dev/null || free_id "$root")
+    has_account / || add_account / "$id"
+    [[ ! -e $root/etc/passwd ]] || has_account "$root" || add_account "$root" "$id"
+}
+
+# add_account ROOT ID
+add_account() {
+    say "making the account $SERVERS_ACCOUNT ($2) in $1"
+    useradd --root "$1" --system --user-group --uid "$2" --no-create-home \
+        --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVERS_ACCOUNT" \
+        || stop "cannot make the account $SERVERS_ACCOUNT with the number $2 in $1"
+}
+
+# free_id ROOT: a number that no user and no group has, here and there.
+free_id() {
+    local id taken
+    taken=$(cut -d : -f 3 /etc/passwd /etc/group "$1"/etc/{passwd,group} 2>/dev/null || true)
+    for ((id = 999; id >= 500; id--)); do
+        grep -qx "$id" <<<"$taken" || { echo "$id"; return; }
+    done
+    stop 'no number is free for a system account'
 }
 
 # need_npm DIR: the packages of DIR's lock file.
@@ -194,7 +252,7 @@ at_least() {
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
-    (($#)) || set -- rust nextest postgres redis timescaledb
+    (($#)) || set -- rust nextest postgres redis timescaledb account
     for part in "$@"; do
         declare -F "need_$part" >/dev/null || stop "unknown: $part"
         [[ $part != npm && $part != apt ]] || stop "need_$part wants arguments: source this file"

@@ -29,6 +29,7 @@ main() {
     need_rust
     need_postgres
     need_redis
+    need_account
     PATH=$(postgres_bin):$PATH
     trap clean_up EXIT
     trap 'exit 130' INT
@@ -55,6 +56,7 @@ main() {
     check 'the printed load loop works' run_printed 'load_test_'
     check 'its last event is processed' processed_last
     check 'the three monitoring queries run' run_queries
+    check 'nothing that a superuser migrated belongs to one' no_superuser_owns
     echo "$PASSED passed, 0 failed"
 }
 
@@ -148,12 +150,20 @@ run_queries() {
     done
 }
 
+no_superuser_owns() {
+    local owned
+    owned=$(psql -X -q -v ON_ERROR_STOP=1 -d "$DATABASE_URL" -At \
+        -f database/tests/superuser_owned.sql)
+    echo "$owned"
+    [[ -z $owned ]]
+}
+
 start_postgres() {
     local port as=(setpriv --pdeathsig INT)
     port=$(free_port)
     if ((EUID == 0)); then
-        as=(setpriv --reuid postgres --regid postgres --init-groups --pdeathsig INT)
-        chown postgres: "$FOLDER"
+        as=("${AS_SERVERS[@]}")
+        chown "$SERVERS_ACCOUNT:" "$FOLDER"
     fi
     echo postgres >"$FOLDER/password"
     chmod 644 "$FOLDER/password"

@@ -20,8 +20,9 @@ END
 $$;
 
 -- TimescaleDB refuses ALTER TABLE … ENABLE ALWAYS TRIGGER on a hypertable unless a restore is going
--- on, so this says that one is. Only a superuser may say so, and only a superuser can put a session
--- into the replica role, which is what ALWAYS is about.
+-- on, so this says that one is. Only a superuser may say so, or whom one let, as the owner role is
+-- (20250123000000). Any other is warned; only a superuser can put a session into the replica role,
+-- which is what ALWAYS is about.
 CREATE OR REPLACE FUNCTION enable_trigger_always(on_table REGCLASS, trigger_name NAME) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

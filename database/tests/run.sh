@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the SQL tests in this folder: on a private server of the kind asked for, which is migrated
-# twice and removed afterwards, or against a database that exists and is migrated.
+# Runs the SQL tests in this folder: on a private server of the kind asked for, which the owner role
+# migrates twice and which is removed afterwards, or against a database that exists and is migrated.
 set -euo pipefail
 
 usage() {
@@ -55,6 +55,7 @@ main() {
         export TEST_DATABASE=$url
     else
         "start_$kind"
+        become_private
         migrate
         migrate
     fi
@@ -72,21 +73,30 @@ run_one() {
     esac
 }
 
-migrate() {
-    local file
-    for file in ../migrations/*.sql; do
+# What compose.yaml has the superuser do, once: from here on the migrations need none.
+become_private() {
+    apply "$TEST_DATABASE" ../migrations/*_create_owner_role.sql ../owner_login.sql
+}
+
+migrate() { apply "$TEST_DATABASE user=agentauri_owner" ../migrations/*.sql; }
+
+# apply DATABASE FILE…
+apply() {
+    local database=$1 file
+    shift
+    for file in "$@"; do
         PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 \
-            --single-transaction -d "$TEST_DATABASE" -f "$file" >/dev/null
+            --single-transaction -d "$database" -f "$file" >/dev/null
     done
 }
 
-# An unprivileged user runs the server, as PostgreSQL refuses to be root.
+# An account of its own runs root's server, as PostgreSQL refuses to be root.
 start_plain() {
+    need_account
     FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/agentauri-sql.XXXXXX")
     if ((EUID == 0)); then
-        chown postgres: "$FOLDER"
-        start_server "$FOLDER" "$BIN" \
-            setpriv --reuid postgres --regid postgres --init-groups --pdeathsig INT
+        chown "$SERVERS_ACCOUNT:" "$FOLDER"
+        start_server "$FOLDER" "$BIN" "${AS_SERVERS[@]}"
     else
         start_server "$FOLDER" "$BIN" setpriv --pdeathsig INT
     fi
@@ -94,15 +104,16 @@ start_plain() {
 
 start_timescaledb() {
     need_timescaledb
+    need_account
     ((EUID == 0)) || stop 'only root can run servers in the root of TimescaleDB'
     local root=$AGENTAURI_TIMESCALEDB_ROOT
     FOLDER=$(mktemp -d "$root/tmp/agentauri-sql.XXXXXX")
-    chown --reference "$root/var/lib/postgresql" "$FOLDER"
+    chown "$SERVERS_ACCOUNT:" "$FOLDER"
     SETTINGS+=(-c shared_preload_libraries=timescaledb -c timescaledb.telemetry_level=off)
     # Small enough for a test to fill; PostgreSQL 17 has the setting.
     SETTINGS+=(-c max_notify_queue_pages=64)
     start_server "${FOLDER#"$root"}" "/usr/lib/postgresql/$TIMESCALEDB_POSTGRES/bin" \
-        chroot "$root" setpriv --reuid postgres --regid postgres --init-groups --pdeathsig INT
+        chroot "$root" "${AS_SERVERS[@]}"
 }
 
 # start_server FOLDER BIN PREFIX…: FOLDER and BIN as seen behind the PREFIX of the command.

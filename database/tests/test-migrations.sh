@@ -28,8 +28,8 @@ migrate_again() {
     done
 }
 
-# TimescaleDB lets only a superuser enable a hypertable's triggers for the replica role; the warning
-# says so.
+# On TimescaleDB a role whom no superuser let cannot enable a hypertable's triggers for the replica
+# role; the warning says so.
 migrate_as_owner() {
     {
         echo "\\c $SCRATCH"
