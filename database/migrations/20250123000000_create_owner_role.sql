@@ -75,6 +75,10 @@ BEGIN
             WHERE typnamespace = 'public'::regnamespace AND (
                 typtype IN ('d', 'e', 'r')
                 OR typtype = 'c' AND 'c' = (SELECT relkind FROM pg_class WHERE oid = typrelid))
+            UNION ALL
+            -- Where a hypertable's owner makes chunks.
+            SELECT 'SCHEMA', quote_ident(nspname), nspowner, tableoid, oid
+            FROM pg_namespace WHERE nspname = 'event_chunks'
         ) AS ours (kind, name, owner, catalog, id)
         JOIN pg_roles r ON r.oid = ours.owner AND r.rolsuper
         WHERE NOT EXISTS (

@@ -13,7 +13,8 @@ REVOKE EXECUTE ON FUNCTION
     public.ring_event_log, public.ring_for_waiting_events, public.refresh_notification_filter,
     public.selector_texts,
     -- Our processes', Ponder's and the operator's.
-    public.enable_trigger_always, public.log_is_restored, public.renumber_restored_log,
+    public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
+    public.renumber_restored_log,
     public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
     public.ponder_role, public.ponder_copy_events, public.ponder_doubt_events,
     public.ponder_contradict, public.ponder_take_back, public.ponder_pass_block,

@@ -194,6 +194,7 @@ BEGIN
     DELETE FROM checkpoints WHERE chain_id < 0;
     DELETE FROM jobs WHERE chain_id < 0;
     DELETE FROM event_log WHERE chain_id < 0;
+    DELETE FROM replaced_events WHERE chain_id < 0;
     IF EXISTS (SELECT FROM triggers WHERE owner = 'tap') THEN
         DELETE FROM trigger_versions USING triggers WHERE trigger_id = id AND owner = 'tap';
         DELETE FROM triggers WHERE owner = 'tap';
