@@ -23,7 +23,7 @@ use self::finding::Finding;
 use crate::repository;
 use crate::tree::Tree;
 
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 11] = [
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
     arrows::check,
     purity::check,
     clippy_settings::check,
@@ -35,6 +35,7 @@ const CHECKS: [fn(&Tree) -> Vec<Finding>; 11] = [
     migrations::check,
     machine::check,
     query_data::check,
+    supply::check,
 ];
 
 /// Prints each finding, or one line where there is none.
