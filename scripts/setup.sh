@@ -10,6 +10,8 @@ set -euo pipefail
 RUST_VERSION_MIN=1.95
 NODE_VERSION_MIN=20
 POSTGRES_VERSION_MIN=15
+# The version that is installed where there is none, or an older one.
+NEXTEST_VERSION=0.9.143
 # The Debian release that packages TimescaleDB, and its major version of PostgreSQL.
 TIMESCALEDB_SUITE=trixie
 TIMESCALEDB_POSTGRES=17
@@ -154,9 +156,12 @@ need_rust() {
 # need_nextest: the runner of the Rust tests.
 need_nextest() {
     need_rust
-    cargo nextest --version >/dev/null 2>&1 && return
-    say "installing cargo-nextest (compiled here, a few minutes)"
-    cargo install cargo-nextest --locked >&2
+    local version
+    version=$({ cargo nextest --version 2>/dev/null || true; } \
+        | sed -n '1s/^cargo-nextest \([0-9.]*\).*/\1/p')
+    [[ -z $version ]] || ! at_least "$version" "$NEXTEST_VERSION" || return 0
+    say "installing cargo-nextest $NEXTEST_VERSION (compiled here, a few minutes)"
+    cargo install cargo-nextest --locked --version "$NEXTEST_VERSION" >&2
 }
 
 # need_timescaledb: a Debian root with PostgreSQL and TimescaleDB in it, as Debian 12 has no package

@@ -89,8 +89,9 @@ test("SIGTERM and SIGINT end traffic early, with a summary of what was sent", as
       stop(signal);
     });
     assert.equal(code, 0, stderr);
-    const { transactions, firstBlock } = onlyLine(stdout);
-    assert.ok(Number(transactions) >= 1 && Number(transactions) < 1_000);
+    const { logs, firstBlock } = onlyLine(stdout);
+    // All of it would take more than eight minutes.
+    assert.ok(Number(logs) >= 1 && Number(logs) < 100_000);
     assert.equal(firstBlock, Number(blocks) + 1);
   }
 });

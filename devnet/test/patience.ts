@@ -1,13 +1,14 @@
-// Waiting for something outside the process, never for ever.
+// Waiting for something outside the process, on machines that are busy; never for ever.
 import { setTimeout as delay } from "node:timers/promises";
 
-const TRIES_MAX = 400;
+const WAIT_MS_MAX = 120_000;
 const BETWEEN_TRIES_MS = 50;
 
 /** Asks until the answer is yes; an error is a no, and the last one is thrown in the end. */
 export async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + WAIT_MS_MAX;
   let cause: unknown;
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
+  while (Date.now() < deadline) {
     try {
       if (await ask()) return;
     } catch (error) {

@@ -121,7 +121,7 @@ async function beside(owner: string, lines: string[]): Promise<void> {
 
 test("a log of any shape is the same row", async () => {
   const [ours, theirs] = [await world.database("our-hostile"), await world.database("hostile")];
-  const count = await emitHostileLogs(world.chain, 3);
+  const { length: count } = await emitHostileLogs(world.chain, 3);
   const config = world.configOf(HOSTILE, "hostile.toml");
   const processes = [world.indexer(config, ours.url), world.ponder(config, theirs.url)];
   await untilHead(world, [() => ours.store.checkpoint(), () => theirs.store.cursor()], processes);

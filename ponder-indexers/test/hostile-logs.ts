@@ -1,15 +1,14 @@
 // Logs that no honest contract emits: events of the registries with words, topics and lengths that
 // are wrong, and some that are right.
-import type { AbiEvent, Address, Hex } from "viem";
+import assert from "node:assert/strict";
+import type { AbiEvent, Address, Hash, Hex } from "viem";
 import { encodeAbiParameters, encodeEventTopics, numberToHex } from "viem";
 import { Random } from "../../devnet/src/random.ts";
-import type { PrivateChain } from "../../devnet/test/private-chain.ts";
+import { awaitReceipt } from "../../devnet/src/receipt.ts";
+import type { PrivateChain, RawLog } from "../../devnet/test/private-chain.ts";
 import { EVENTS, REGISTRY_NAMES, type RegistryName } from "../src/registries.ts";
 
-interface Log {
-  topics: Hex[];
-  data: Hex;
-}
+type Log = Omit<RawLog, "address">;
 
 /** Addresses without a contract: what emits a log there is put there for it alone. */
 export const HOSTILE: Record<RegistryName, Address> = {
@@ -18,20 +17,37 @@ export const HOSTILE: Record<RegistryName, Address> = {
   validation: `0x${"e3".repeat(20)}`,
 };
 
-/** Emits one log a block, several for each event of each registry. */
-export async function emitHostileLogs(chain: PrivateChain, seed: number): Promise<number> {
-  const random = new Random(seed);
-  let count = 0;
+/** Emits one log a block, several for each event of each registry, and returns them. */
+export async function emitHostileLogs(chain: PrivateChain, seed: number): Promise<RawLog[]> {
+  const logs = [...hostileLogs(new Random(seed))];
+  for (const log of logs) await emit(chain, log);
+  return logs;
+}
+
+/**
+ * Puts a contract at the log's address that emits it, and calls it. Returns once the call is
+ * mined: a node that mines at once does so after its answer, with whatever code is there by then.
+ */
+export async function emit(chain: PrivateChain, log: RawLog): Promise<void> {
+  await chain.anvil.rpc.ask("anvil_setCode", [log.address, emitter(log)]);
+  const [from] = chain.accounts;
+  const call = { from, to: log.address, gas: numberToHex(20_000_000) };
+  const hash = await chain.anvil.rpc.ask<Hash>("eth_sendTransaction", [call]);
+  const { logs } = await awaitReceipt(chain.node, hash);
+  assert.deepEqual(
+    logs.map(({ address, topics, data }) => ({ address, topics, data })),
+    [log],
+  );
+}
+
+function* hostileLogs(random: Random): Generator<RawLog> {
   for (const registry of REGISTRY_NAMES) {
+    const address = HOSTILE[registry];
     for (const event of EVENTS[registry].values()) {
-      for (const log of variants(event, random)) {
-        await emit(chain, HOSTILE[registry], log);
-        count++;
-      }
+      for (const log of variants(event, random)) yield { address, ...log };
     }
-    await emit(chain, HOSTILE[registry], { topics: [], data: "0x00" });
+    yield { address, topics: [], data: "0x00" };
   }
-  return count + REGISTRY_NAMES.length;
 }
 
 function* variants(event: AbiEvent, random: Random): Generator<Log> {
@@ -78,13 +94,6 @@ function value(type: string, random: Random): unknown {
 /** Anything, or what looks like an offset or a small number. */
 function word(random: Random): Hex {
   return random.below(2) === 0 ? random.bytes(32) : numberToHex(random.below(400), { size: 32 });
-}
-
-async function emit(chain: PrivateChain, to: Address, log: Log): Promise<void> {
-  await chain.anvil.rpc.ask("anvil_setCode", [to, emitter(log)]);
-  const [from] = chain.accounts;
-  const call = { from, to, gas: numberToHex(20_000_000) };
-  await chain.anvil.rpc.ask("eth_sendTransaction", [call]);
 }
 
 /** The program CODECOPY(0, end, length); LOGn(0, length, …topics); STOP; data. */

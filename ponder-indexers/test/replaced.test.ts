@@ -191,9 +191,10 @@ async function withPonder(play: (scene: Scene) => Promise<void>): Promise<void> 
 /** Mines a block with an event. Nobody hears of it until `prepare` has set the scene for it. */
 async function nextBlock(proxy: NodeProxy, prepare: (head: Head) => void): Promise<Head> {
   const prepared = gate();
-  proxy.answer = async () => {
+  proxy.answer = async question => {
     await prepared.opened;
-    return undefined;
+    // By the scene that is set now: a question from before it may be about the new block, too.
+    return proxy.answer(question);
   };
   await world.mineOneEvent();
   const head = await world.head();

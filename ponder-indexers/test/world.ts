@@ -131,8 +131,10 @@ export class World {
     const [from] = chain.accounts;
     if (from === undefined) throw new Error("the node has no account");
     const call = chain.registries.identity.call(from, "register", ["ipfs://agent"], 4);
-    await chain.node.send({ ...call, nonce: await chain.node.nextNonce(from) });
+    const hash = await chain.node.send({ ...call, nonce: await chain.node.nextNonce(from) });
     await chain.node.mine();
+    const [receipt] = await chain.node.receipts([hash]);
+    assert.equal(receipt?.logs.length, call.logs, "it is in the block");
   }
 
   /** Replaces the highest blocks by empty ones. */

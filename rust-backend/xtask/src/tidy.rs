@@ -2,18 +2,17 @@
 
 mod arrows;
 mod clippy_settings;
+mod documents;
 mod finding;
 mod front_page;
-mod licences;
-mod links;
 mod machine;
 mod manifest;
 mod migrations;
-mod prose;
 mod purity;
 mod query_data;
 mod sizes;
 mod sleeps;
+mod supply;
 mod unfinished;
 
 use std::process::ExitCode;
@@ -30,27 +29,27 @@ const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
     clippy_settings::check,
     sizes::check,
     front_page::check,
-    prose::check,
     unfinished::check,
     sleeps::check,
-    links::check,
+    documents::check,
     migrations::check,
     machine::check,
     query_data::check,
+    supply::check,
 ];
 
 /// Prints each finding, or one line where there is none.
 pub(crate) fn run() -> Result<ExitCode> {
     let root = repository::root()?;
     let tree = Tree::of_repository(&root)?;
-    let packages = licences::packages(&root)?;
+    let (packages, of_licences) = supply::check_licences(&root)?;
     let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
-    findings.extend(licences::check(&packages));
+    findings.extend(of_licences);
     for finding in &findings {
         eprintln!("{finding}");
     }
     if findings.is_empty() {
-        println!("tidy: {} files and {} packages, all in order", tree.len(), packages.len());
+        println!("tidy: {} files and {packages} packages, all in order", tree.len());
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("tidy: {} to mend", findings.len());

@@ -1,6 +1,6 @@
 //! How much prose there may be, as nobody reads more.
 
-use super::finding::Finding;
+use crate::tidy::finding::Finding;
 use crate::tree::Tree;
 
 const CODE: [&str; 6] = [".rs", ".sql", ".sh", ".ts", ".tsx", ".sol"];

@@ -1,6 +1,6 @@
 //! The relative links of Markdown lead to files of the repository.
 
-use super::finding::Finding;
+use crate::tidy::finding::Finding;
 use crate::tree::{Tree, lines};
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use self::expression::is_satisfied;
-use super::finding::Finding;
+use crate::tidy::finding::Finding;
 use crate::{cargo, repository};
 
 /// As in deny.toml.

@@ -1,0 +1,14 @@
+//! What Markdown says is so: its links lead somewhere, the tests that it names are there, and it is
+//! short.
+
+mod links;
+mod named_tests;
+mod prose;
+
+use super::finding::Finding;
+use crate::tree::Tree;
+
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let checks = [links::check, named_tests::check, prose::check];
+    checks.iter().flat_map(|check| check(tree)).collect()
+}
