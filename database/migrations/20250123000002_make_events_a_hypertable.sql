@@ -19,6 +19,32 @@ BEGIN
 END
 $$;
 
+-- TimescaleDB makes a chunk as the table's owner, and finds the operators of its bounds by the path
+-- of whoever inserts: somebody's own would run from then on as each that inserts there. So where a
+-- transaction has made constraints, which a counter of its session says at no cost, those of its
+-- chunks are looked at. What belongs to PostgreSQL has no entry in pg_depend.
+CREATE OR REPLACE FUNCTION refuse_foreign_bounds() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    chunk REGCLASS;
+BEGIN
+    SELECT inhrelid INTO chunk
+    FROM pg_inherits
+    JOIN pg_constraint c ON conrelid = inhrelid
+    JOIN pg_depend ON (classid, objid) = ('pg_constraint'::regclass, c.oid)
+    -- Not older than this transaction: one of before keeps nobody from inserting.
+    WHERE inhparent = 'public.events'::regclass AND age(c.xmin) <= 0
+        AND refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'events: the bounds of a new chunk would call what is not PostgreSQL''s own'
+            USING ERRCODE = 'insufficient_privilege',
+                DETAIL = format('search_path led %s to it.', chunk),
+                HINT = 'SET search_path = public';
+    END IF;
+END
+$$;
+
 -- TimescaleDB refuses ALTER TABLE … ENABLE ALWAYS TRIGGER on a hypertable unless a restore is going
 -- on, so this says that one is. Only a superuser may say so, or whom one let, as the owner role is
 -- (20250123000000). Any other is warned; only a superuser can put a session into the replica role,

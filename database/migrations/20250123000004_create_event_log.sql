@@ -100,6 +100,9 @@ BEGIN
         RAISE EXCEPTION 'log_inserted_events() does not serve %', TG_RELID::regclass
             USING ERRCODE = 'wrong_object_type';
     END IF;
+    IF pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0 THEN
+        PERFORM public.refuse_foreign_bounds();
+    END IF;
     INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT chain_id, id, "timestamp", revision, invalidated FROM inserted;
     RETURN NULL;

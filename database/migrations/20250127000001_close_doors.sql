@@ -11,7 +11,7 @@ REVOKE EXECUTE ON FUNCTION
     public.notify_replicated_events,
     -- What those call that run as the owner.
     public.ring_event_log, public.ring_for_waiting_events, public.refresh_notification_filter,
-    public.selector_texts,
+    public.selector_texts, public.refuse_foreign_bounds,
     -- Our processes', Ponder's and the operator's.
     public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
     public.renumber_restored_log,
