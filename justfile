@@ -3,7 +3,7 @@
 # So that "$@" keeps quoted arguments whole.
 set positional-arguments
 
-database_url := env("DATABASE_URL", "postgres://postgres:postgres@localhost:5432/agentauri_backend")
+database_url := env("DATABASE_URL", "postgres://agentauri_owner:agentauri@localhost:5432/agentauri_backend")
 
 # What there is
 default:

@@ -8,8 +8,11 @@ import { join } from "node:path";
 import pg from "pg";
 import { eventually } from "./patience.ts";
 
+/** Whom migrations give everything to, where a superuser runs them. */
+const OWNER = "agentauri_owner";
+
 export interface PrivatePostgres {
-  /** Makes a database and returns its URL. */
+  /** Makes a database whose owner is no superuser, and returns its URL as that one. */
   create(name: string): Promise<string>;
   end(): Promise<void>;
 }
@@ -32,9 +35,10 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   process.once("exit", removeAll);
-  const url = (name: string) => `postgres://postgres@localhost/${name}?host=${folder}`;
+  const url = (role: string, name: string) =>
+    `postgres://${role}@localhost/${name}?host=${folder}`;
   const execute = async (text: string) => {
-    const client = new pg.Client({ connectionString: url("postgres") });
+    const client = new pg.Client({ connectionString: url("postgres", "postgres") });
     await client.connect();
     await client.query(text).finally(() => client.end());
   };
@@ -42,10 +46,11 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     await execute("SELECT 1");
     return true;
   });
+  await execute(`CREATE ROLE ${OWNER} LOGIN`);
   return {
     async create(name) {
-      await execute(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
-      return url(name);
+      await execute(`CREATE DATABASE ${pg.escapeIdentifier(name)} OWNER ${OWNER}`);
+      return url(OWNER, name);
     },
     async end() {
       const exited = once(server, "exit");
@@ -57,10 +62,10 @@ export async function startPostgres(): Promise<PrivatePostgres> {
   };
 }
 
-/** PostgreSQL refuses to run as root. */
+/** PostgreSQL refuses to run as root; scripts/setup.sh makes the account. */
 function unprivileged(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const id = (option: string) => Number(execFileSync("id", [option, "postgres"]));
+  const id = (option: string) => Number(execFileSync("id", [option, "agentauri-servers"]));
   return { uid: id("-u"), gid: id("-g") };
 }
 

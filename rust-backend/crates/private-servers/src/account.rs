@@ -1,9 +1,17 @@
 //! Whom servers run as: PostgreSQL refuses to run as root, and nothing here needs root's rights.
+//!
+//! Root's servers have an account of their own. Who runs as `postgres` or `nobody`, a database
+//! server of the machine's or whatever else, could open their sockets and data. A number without
+//! an account would not do, as initdb looks its user's name up; and making an account is for
+//! `scripts/setup.sh`, not for a program that is merely run.
 
 use std::fs;
 use std::path::Path;
 
 use crate::Error;
+
+/// Nobody logs in as it, and nothing else runs as it.
+pub(crate) const NAME: &str = "agentauri-servers";
 
 /// A user and its main group, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,17 +21,21 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whom servers run as if not as ourselves: nobody else unless we are root, then the user
-    /// `postgres` if there is one, else `nobody`.
+    /// Whom servers run as if not as ourselves: nobody else unless we are root, then [`NAME`].
     pub(crate) fn for_servers() -> Result<Option<Self>, Error> {
         if current_uid() != 0 {
             return Ok(None);
         }
-        let passwd = Path::new("/etc/passwd");
-        match Self::named(passwd, "postgres")?.or(Self::named(passwd, "nobody")?) {
-            Some(account) => Ok(Some(account)),
-            None => Err(Error::unusable(passwd, "has neither a user postgres nor nobody")),
-        }
+        Self::in_root(Path::new("/")).map(Some)
+    }
+
+    /// The account as a root directory's passwd file knows it.
+    pub(crate) fn in_root(root: &Path) -> Result<Self, Error> {
+        let passwd = root.join("etc/passwd");
+        Self::named(&passwd, NAME)?.ok_or_else(|| Error::Missing {
+            program: format!("the account {NAME}, which root's private servers run as,"),
+            hint: format!("not in {}; scripts/setup.sh account makes it", passwd.display()),
+        })
     }
 
     /// Looks a user up in a passwd file; `None` if it is not there.
@@ -80,6 +92,20 @@ mod tests {
         assert_eq!(parse(line, "postgres"), Some(Account { uid: 101, gid: 104 }));
         assert_eq!(parse(line, "post"), None);
         assert_eq!(parse("postgres:x:many:104", "postgres"), None);
+    }
+
+    #[test]
+    fn an_account_that_was_not_made_is_named_with_what_makes_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::create_dir(root.path().join("etc")).expect("a folder");
+        // Whom servers ran as before, and a name that only begins so.
+        let others = "postgres:x:101:104\nnobody:x:65534:65534\nagentauri-servers2:x:7:7\n";
+        fs::write(root.path().join("etc/passwd"), others).expect("written");
+        let error = Account::in_root(root.path()).expect_err("missing").to_string();
+        let expected = "the account agentauri-servers, which root's private servers run as, \
+                        is not installed: not in ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(error.ends_with("; scripts/setup.sh account makes it"), "{error}");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! A private Ethereum node for development: anvil.
 
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::account::Account;
 use crate::guarded::Guarded;
 use crate::launch::Launch;
 use crate::processes::Ending;
@@ -68,6 +70,8 @@ pub struct Anvil {
     server: Option<Guarded>,
     program: PathBuf,
     folder: PathBuf,
+    /// Where it begins; its user's own.
+    home: PathBuf,
     log: PathBuf,
     port: u16,
     options: AnvilOptions,
@@ -81,8 +85,10 @@ impl Anvil {
             None => installed_program()?,
         };
         let folder = options.directory.server_folder(&format!("anvil-{}", options.chain_id))?;
+        let home = options.directory.folder_for_server(&folder, "home")?;
+        let program = startable(program, &folder, options.directory.account())?;
         let log = folder.join("server.log");
-        let mut anvil = Self { server: None, program, folder, log, port: 0, options };
+        let mut anvil = Self { server: None, program, folder, home, log, port: 0, options };
         let mut tries = 1;
         loop {
             anvil.port = free_port::choose()?;
@@ -138,8 +144,7 @@ impl Anvil {
 
     fn launch(&mut self) -> Result<(), Error> {
         let log = server_log::begin(&self.log)?;
-        // As ourselves: another user could not reach a program below somebody's home.
-        let mut launch = Launch::new(&self.program, None, &self.folder);
+        let mut launch = Launch::new(&self.program, self.options.directory.account(), &self.home);
         for (name, value) in
             [("--port", u64::from(self.port)), ("--chain-id", self.options.chain_id)]
         {
@@ -178,6 +183,20 @@ impl Anvil {
         let expected = format!("\"result\":\"{:#x}\"", self.options.chain_id);
         ask_chain_id(self.port).is_ok_and(|answer| answer.contains(&expected))
     }
+}
+
+/// `program` where `account` can start it: below a home that is closed to it lies nothing that it
+/// reaches, so a copy in `folder` is taken.
+fn startable(program: PathBuf, folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
+    let program = program.canonicalize().map_err(Error::io(&program))?;
+    let above = program.parent().unwrap_or(Path::new("/"));
+    if account.is_none_or(|account| account.may_enter(above)) {
+        return Ok(program);
+    }
+    let copy = folder.join("anvil");
+    fs::copy(&program, &copy).map_err(Error::io(&program))?;
+    fs::set_permissions(&copy, Permissions::from_mode(0o755)).map_err(Error::io(&copy))?;
+    Ok(copy)
 }
 
 /// Asks for the chain's id and returns the whole answer.

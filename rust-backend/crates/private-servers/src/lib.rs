@@ -18,7 +18,9 @@
 //!
 //! - **Nobody else gets in.** Servers listen on Unix sockets in a folder that only their user may
 //!   enter, or, when TCP is asked for, on loopback with a random password (anvil has none). When
-//!   we are root, PostgreSQL and Redis run as `postgres` or else `nobody`.
+//!   we are root, they run as `agentauri-servers`, which nothing else runs as.
+//! - **Nobody is a superuser.** The database belongs to a role that is none, as which
+//!   [`Postgres::url`] connects.
 //! - **Nothing is left behind.** A server ends when its handle is stopped or dropped, and also
 //!   when this process dies by SIGKILL: a watchdog waits for exactly that. A server that was left
 //!   behind nevertheless is ended by the next one on the same data.

@@ -21,8 +21,12 @@ use crate::{Error, free_port, password, percent, server_log, wait};
 /// The database that every cluster has.
 pub(crate) const DATABASE: &str = "agentauri_backend";
 
-/// The superuser as whom everybody connects.
-pub(crate) const USER: &str = "postgres";
+/// Who owns it and everything in it, and is no superuser: whom everybody connects as. The role is
+/// also what migrations make where a superuser runs them (20250123000000).
+pub(crate) const OWNER: &str = "agentauri_owner";
+
+/// The cluster's superuser: for making a cluster, and for whoever asks for it by name.
+pub(crate) const SUPERUSER: &str = "postgres";
 
 /// The port that is part of the socket's name, when none is listened on.
 const SOCKET_PORT: u16 = 5432;
@@ -45,9 +49,16 @@ pub struct Postgres {
     sockets: PathBuf,
     log: PathBuf,
     port: u16,
-    password: String,
+    passwords: Passwords,
     programs: Programs,
     options: PostgresOptions,
+}
+
+/// Of the two roles; empty where no port is listened on.
+#[derive(Debug, Default)]
+struct Passwords {
+    owner: String,
+    superuser: String,
 }
 
 impl Postgres {
@@ -58,6 +69,7 @@ impl Postgres {
     pub fn start(options: PostgresOptions) -> Result<Self, Error> {
         let folder = options.directory.server_folder("postgres")?;
         let data = folder.join("data");
+        cluster::refuse_other_layouts(&data, options.directory.path())?;
         let programs = Programs::find(&options.installation, cluster::major(&data))?;
         if programs.account != options.directory.account() {
             let reason = "is not for this installation's user; use its temporary_directory";
@@ -72,7 +84,7 @@ impl Postgres {
             sockets,
             log: folder.join("server.log"),
             port: SOCKET_PORT,
-            password: String::new(),
+            passwords: Passwords::default(),
             programs,
             options,
         };
@@ -94,23 +106,32 @@ impl Postgres {
         Self::start(PostgresOptions { installation, ..PostgresOptions::fast(directory) })
     }
 
-    /// The URL of the database `agentauri_backend`, for sqlx, psql and libpq.
+    /// The URL of the database `agentauri_backend` as its owner, for sqlx, psql and libpq.
     ///
     /// It holds the password when TCP was asked for: do not log it.
     pub fn url(&self) -> String {
-        self.url_of(DATABASE)
+        self.url_as(OWNER, &self.passwords.owner, DATABASE)
     }
 
-    /// The URL of another database of the same server.
+    /// The URL of another database of the same server, as the same role.
     pub fn url_of(&self, database: &str) -> String {
+        self.url_as(OWNER, &self.passwords.owner, database)
+    }
+
+    /// As [`Self::url`], as the cluster's superuser: for what no process of ours may do.
+    pub fn superuser_url(&self) -> String {
+        self.url_as(SUPERUSER, &self.passwords.superuser, DATABASE)
+    }
+
+    fn url_as(&self, role: &str, password: &str, database: &str) -> String {
         let (port, database) = (self.port, percent::encoded(database.as_bytes()));
         if self.options.tcp {
-            return format!("postgres://{USER}:{}@127.0.0.1:{port}/{database}", self.password);
+            return format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}");
         }
         // The host before the path is a placeholder that the parameter overrides. Encryption is
         // not offered through a socket; saying so spares each connection a question.
         let folder = percent::encoded(self.sockets.as_os_str().as_encoded_bytes());
-        format!("postgres://{USER}@localhost:{port}/{database}?host={folder}&sslmode=disable")
+        format!("postgres://{role}@localhost:{port}/{database}?host={folder}&sslmode=disable")
     }
 
     /// The folder of its Unix socket, for `psql -h`. Always there, TCP or not.
@@ -118,12 +139,12 @@ impl Postgres {
         &self.sockets
     }
 
-    /// The environment for psql and other programs of libpq, through the socket.
+    /// The environment for psql and other programs of libpq, through the socket, as the owner.
     pub fn psql_env(&self) -> [(&'static str, String); 4] {
         [
             ("PGHOST", self.sockets.display().to_string()),
             ("PGPORT", self.port.to_string()),
-            ("PGUSER", USER.to_owned()),
+            ("PGUSER", OWNER.to_owned()),
             ("PGDATABASE", DATABASE.to_owned()),
         ]
     }
@@ -175,11 +196,12 @@ impl Postgres {
     }
 
     fn start_on_free_port(&mut self) -> Result<(), Error> {
-        self.password = password::random();
+        self.passwords = Passwords { owner: password::random(), superuser: password::random() };
+        let Passwords { owner, superuser } = &self.passwords;
         let kind = if self.options.durable { "scram-sha-256" } else { "md5" };
         let sql = format!(
-            "SET password_encryption = '{kind}'\nALTER ROLE {USER} PASSWORD '{}'\n",
-            self.password
+            "SET password_encryption = '{kind}'\nALTER ROLE {OWNER} PASSWORD '{owner}'\n\
+             ALTER ROLE {SUPERUSER} PASSWORD '{superuser}'\n"
         );
         cluster::run_single(&self.programs, &self.data, &sql)?;
         let mut tries = 1;

@@ -11,6 +11,8 @@ use anyhow::{Result, bail, ensure};
 
 use crate::repository::output;
 
+/// What root's server runs as; `scripts/setup.sh` makes it.
+const ACCOUNT: &str = "agentauri-servers";
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
 
@@ -58,7 +60,7 @@ impl Server {
 
     fn initialize(&self) -> Result<()> {
         if is_root() {
-            output(Command::new("chown").arg("postgres:").arg(&self.folder))?;
+            output(Command::new("chown").arg(format!("{ACCOUNT}:")).arg(&self.folder))?;
         }
         output(
             self.unprivileged("initdb")
@@ -108,7 +110,8 @@ impl Server {
     fn unprivileged(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         if is_root() {
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+            command.arg(format!("--reuid={ACCOUNT}")).arg(format!("--regid={ACCOUNT}"));
+            command.arg("--init-groups");
         }
         // Where that user may not look, it would complain about the working directory.
         command.args(["--pdeathsig=INT", "--"]).arg(self.programs.join(program)).current_dir("/");
@@ -129,7 +132,7 @@ impl Drop for Server {
 
 /// The folder of PostgreSQL's programs; which one is `scripts/setup.sh`'s to say.
 fn programs(root: &Path) -> Result<PathBuf> {
-    let script = "source scripts/setup.sh && need_postgres && postgres_bin";
+    let script = "source scripts/setup.sh && need_postgres && need_account && postgres_bin";
     let folder = output(Command::new("bash").args(["-c", script]).current_dir(root))?;
     Ok(PathBuf::from(folder.trim_end()))
 }

@@ -8,10 +8,25 @@ use crate::Error;
 use crate::account::current_uid;
 use crate::folder::{make_for, make_owned};
 use crate::postgres::installation::Programs;
-use crate::postgres::{DATABASE, USER};
+use crate::postgres::{DATABASE, OWNER, SUPERUSER};
 
-/// Changes with anything below that shapes a template.
-const TEMPLATE_LAYOUT: u32 = 2;
+/// Changes with anything below that shapes a cluster.
+const LAYOUT: u32 = 3;
+
+/// The file in a data directory that names its layout, none before the third.
+const LAYOUT_FILE: &str = "agentauri-layout";
+
+/// Refuses a cluster that an earlier version made in `directory`: its database belongs to a
+/// superuser and has a schema that is not carried over, and root's to another account.
+pub(crate) fn refuse_other_layouts(data: &Path, directory: &Path) -> Result<(), Error> {
+    let layout = fs::read_to_string(data.join(LAYOUT_FILE)).unwrap_or_default();
+    if major(data).is_none() || layout.trim() == LAYOUT.to_string() {
+        return Ok(());
+    }
+    let reason = "holds a database of another version of this program, which is not carried over; \
+                  move it away or remove it, and chains are indexed again from their start_block";
+    Err(Error::unusable(directory, reason))
+}
 
 /// Makes sure that there is a cluster at `data`, whose parent folder exists.
 pub(crate) fn ensure(programs: &Programs, data: &Path, durable: bool) -> Result<(), Error> {
@@ -55,7 +70,7 @@ fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
     make_for(data, programs.account)?;
     let folder = data.parent().unwrap_or(Path::new("/"));
     let mut launch = programs.launch("initdb", folder)?;
-    for word in ["--username", USER, "--locale=C.UTF-8", "--encoding=UTF8"] {
+    for word in ["--username", SUPERUSER, "--locale=C.UTF-8", "--encoding=UTF8"] {
         launch.add(word);
     }
     // The socket's folder is closed to everybody else; through TCP a password is asked for.
@@ -68,7 +83,19 @@ fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
     launch.add("-D");
     launch.add(programs.inner(data)?);
     launch.run("initdb", b"")?;
-    run_single(programs, data, &format!("CREATE DATABASE {DATABASE}\n"))
+    run_single(programs, data, &owned_database(programs.has_timescaledb()))?;
+    let layout = data.join(LAYOUT_FILE);
+    fs::write(&layout, format!("{LAYOUT}\n")).map_err(Error::io(&layout))
+}
+
+/// What a superuser does once, so that nothing of ours needs one; where a superuser migrates, the
+/// migration 20250123000000 says the same.
+fn owned_database(with_timescaledb: bool) -> String {
+    let mut sql = format!("CREATE ROLE {OWNER} LOGIN\nGRANT pg_read_all_stats TO {OWNER}\n");
+    if with_timescaledb {
+        sql += &format!("GRANT SET ON PARAMETER timescaledb.restoring TO {OWNER}\n");
+    }
+    sql + &format!("CREATE DATABASE {DATABASE} OWNER {OWNER}\n")
 }
 
 /// The data directory from which tests are copied, made by whoever comes first.
@@ -77,7 +104,7 @@ fn template(programs: &Programs) -> Result<PathBuf, Error> {
     let base = programs.template_base()?.join(format!("agentauri-templates-{}", current_uid()));
     make_owned(&base, current_uid(), if programs.account.is_some() { 0o711 } else { 0o700 })?;
     let version = programs.version()?;
-    let name = format!("postgres-{version}-user-{owner}-layout-{TEMPLATE_LAYOUT}");
+    let name = format!("postgres-{version}-user-{owner}-layout-{LAYOUT}");
     let finished = base.join(&name);
     if is_cluster(&finished) {
         return Ok(finished);

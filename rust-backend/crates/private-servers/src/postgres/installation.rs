@@ -140,11 +140,10 @@ fn timescaledb_account(root: &Path) -> Result<Account, Error> {
         program: "PostgreSQL 17 with TimescaleDB".to_owned(),
         hint: format!("not in {}; scripts/setup.sh need_timescaledb makes it", root.display()),
     };
-    let passwd = root.join("etc/passwd");
-    if !passwd.exists() {
+    if !root.join("etc/passwd").exists() {
         return Err(missing());
     }
-    Account::named(&passwd, "postgres")?.ok_or_else(missing)
+    Account::in_root(root)
 }
 
 fn newest_bin(major: Option<u32>) -> Result<PathBuf, Error> {

@@ -1,7 +1,9 @@
 //! A private anvil, asked over HTTP. Needs `npm ci` in devnet/, as `scripts/setup.sh` does it.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::support::{eventually, is_alive};
@@ -54,6 +56,18 @@ fn a_wrong_argument_is_shown_in_anvils_own_words() {
     let text = Anvil::start(options).expect_err("refused").to_string();
     assert!(text.starts_with("anvil did not start; the end of its log:\n"), "{text}");
     assert!(text.contains("--no-such-argument"), "{text}");
+}
+
+#[test]
+fn a_node_whose_program_lies_in_a_closed_home_runs_all_the_same() {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("closed");
+    let program = home.path().join("anvil");
+    let installed = start(|_| {});
+    let running = format!("/proc/{}/exe", installed.pid().expect("running"));
+    fs::copy(running, &program).expect("copied");
+    let anvil = start(|options| options.program = Some(program));
+    assert!(ask(&anvil, "eth_chainId", "").contains("\"0x7a69\""));
 }
 
 fn start(change: impl FnOnce(&mut AnvilOptions)) -> Anvil {

@@ -1,5 +1,6 @@
 //! The private servers, each started for real.
 
+mod account;
 mod anvil;
 mod postgres;
 mod redis;

@@ -1,10 +1,10 @@
 //! A private PostgreSQL, asked by psql.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 
-use crate::support::{is_alive, psql, query};
+use crate::support::{answer, is_alive, psql, query};
 use private_servers::{Installation, Postgres, PostgresOptions, PrivateDirectory};
 
 #[test]
@@ -37,8 +37,59 @@ fn nobody_else_can_reach_the_socket() {
     let postgres = Postgres::for_test().expect("a server");
     let sockets = postgres.socket_dir().metadata().expect("a folder");
     assert_eq!(sockets.permissions().mode() & 0o777, 0o700);
-    if rustix::process::geteuid().is_root() {
-        assert_ne!(sockets.uid(), 0, "as root, the server runs as somebody else");
+}
+
+#[test]
+fn whom_a_test_connects_as_owns_the_database_and_is_no_superuser() {
+    let postgres = Postgres::for_test().expect("a server");
+    let role = "SELECT concat_ws(' ', current_user, datdba::regrole, rolsuper, rolcreaterole,
+                    rolcreatedb, rolreplication, rolbypassrls)
+                FROM pg_database, pg_roles
+                WHERE datname = current_database() AND rolname = session_user";
+    assert_eq!(query(&postgres, role), "agentauri_owner agentauri_owner f f f f f");
+    // What judging's delay is explained by, and what a superuser is needed for elsewhere.
+    assert_eq!(query(&postgres, "SELECT pg_has_role('pg_read_all_stats', 'USAGE')"), "t");
+    for forbidden in [
+        "CREATE ROLE another",
+        "ALTER ROLE agentauri_owner SUPERUSER",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "SELECT pg_read_file('PG_VERSION')",
+        "CREATE EXTENSION dblink",
+        "SET session_replication_role = replica",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "GRANT pg_execute_server_program TO agentauri_owner",
+    ] {
+        assert!(!psql(&postgres, forbidden).status.success(), "{forbidden}");
+    }
+}
+
+#[test]
+fn a_superuser_is_there_for_whoever_asks_for_it_by_name() {
+    let postgres = Postgres::for_test().expect("a server");
+    let superuser = "SELECT rolsuper FROM pg_roles WHERE rolname = session_user";
+    assert_eq!(answer(&postgres.superuser_url(), superuser), "t");
+}
+
+#[test]
+fn what_an_earlier_version_made_is_refused_with_what_to_do() {
+    let parent = PrivateDirectory::temporary().expect("a folder");
+    let directory = || PrivateDirectory::at(&parent.path().join("kept")).expect("ours");
+    let start = || Postgres::start(PostgresOptions::fast(directory()));
+    let data = start().expect("a server").socket_dir().with_file_name("data");
+    drop(start().expect("again"));
+    for other in [Some("2\n"), Some(""), None] {
+        let layout = data.join("agentauri-layout");
+        match other {
+            Some(text) => std::fs::write(layout, text).expect("written"),
+            None => std::fs::remove_file(layout).expect("removed"),
+        }
+        let error = start().expect_err("refused").to_string();
+        let expected = "kept: holds a database of another version of this program, which is not \
+                        carried over; move it away or remove it, and chains are indexed again \
+                        from their start_block";
+        assert!(error.ends_with(expected), "{other:?}: {error}");
     }
 }
 
@@ -50,7 +101,7 @@ fn psql_finds_it_by_its_environment() {
         .envs(postgres.psql_env())
         .output()
         .expect("psql");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "postgres");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "agentauri_owner");
 }
 
 #[test]
@@ -110,9 +161,15 @@ fn through_tcp_a_password_is_asked_for() {
     assert_eq!(query(&postgres, "SELECT inet_server_addr()"), "127.0.0.1");
 
     let (_, address) = postgres.url().rsplit_once('@').map(owned).expect("an address");
-    let stranger = format!("postgres://postgres:guess@{address}");
-    let output = Command::new("psql").args(["-XAtqc", "SELECT 1", &stranger]).output();
-    assert!(!output.expect("psql").status.success());
+    // The superuser's is another: the owner's does for it as little as a guess.
+    let (start, _) = postgres.url().rsplit_once('@').map(owned).expect("a password");
+    let (_, password) = start.rsplit_once(':').map(owned).expect("a password");
+    for role in ["postgres:guess", "agentauri_owner:guess", &format!("postgres:{password}")] {
+        let stranger = format!("postgres://{role}@{address}");
+        let output = Command::new("psql").args(["-XAtqc", "SELECT 1", &stranger]).output();
+        assert!(!output.expect("psql").status.success(), "{role}");
+    }
+    assert_eq!(answer(&postgres.superuser_url(), "SELECT 1"), "1");
 
     let url = postgres.url();
     postgres.restart().expect("started again");

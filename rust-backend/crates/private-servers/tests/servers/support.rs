@@ -12,7 +12,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs one statement by psql through the server's URL and returns the bare answer.
 pub(crate) fn query(postgres: &Postgres, sql: &str) -> String {
-    let output = psql(postgres, sql);
+    answer(&postgres.url(), sql)
+}
+
+/// The same through any URL.
+pub(crate) fn answer(url: &str, sql: &str) -> String {
+    let output = psql_at(url, sql);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{sql}: {error}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -20,8 +25,12 @@ pub(crate) fn query(postgres: &Postgres, sql: &str) -> String {
 
 /// Runs one statement by psql, whatever comes of it.
 pub(crate) fn psql(postgres: &Postgres, sql: &str) -> Output {
+    psql_at(&postgres.url(), sql)
+}
+
+fn psql_at(url: &str, sql: &str) -> Output {
     Command::new("psql")
-        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &postgres.url()])
+        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url])
         .output()
         .expect("psql is installed with PostgreSQL")
 }
