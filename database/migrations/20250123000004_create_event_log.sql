@@ -42,20 +42,35 @@ CREATE TABLE IF NOT EXISTS replaced_events (
     PRIMARY KEY (id, "timestamp", revision)
 );
 
--- Whether two rows of one name say different things of the chain. Hex is compared without regard to
--- case; how the arrays of topics are nested is not. When a row was inserted is its writer's word.
+-- The columns in which two rows of one name say different things of the chain. Hex is compared
+-- without regard to case; topics with how their array is nested. When a row was inserted, and
+-- whether it stands, is said of the row, not of the chain.
+CREATE OR REPLACE FUNCTION differing_columns(one events, other events) RETURNS TEXT[]
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN array_remove(ARRAY[
+    CASE WHEN one.chain_id <> other.chain_id THEN 'chain_id' END,
+    CASE WHEN one.block_number <> other.block_number THEN 'block_number' END,
+    CASE WHEN lower(one.block_hash COLLATE "C") <> lower(other.block_hash COLLATE "C")
+        THEN 'block_hash' END,
+    CASE WHEN lower(one.transaction_hash COLLATE "C") <> lower(other.transaction_hash COLLATE "C")
+        THEN 'transaction_hash' END,
+    CASE WHEN one.log_index <> other.log_index THEN 'log_index' END,
+    CASE WHEN one.event_type <> other.event_type THEN 'event_type' END,
+    CASE WHEN one.registry <> other.registry THEN 'registry' END,
+    CASE WHEN one.agent_id IS DISTINCT FROM other.agent_id THEN 'agent_id' END,
+    CASE WHEN one.data IS DISTINCT FROM other.data THEN 'data' END,
+    CASE WHEN lower(one.address COLLATE "C") IS DISTINCT FROM lower(other.address COLLATE "C")
+        THEN 'address' END,
+    CASE WHEN lower(one.topics::text COLLATE "C")
+            IS DISTINCT FROM lower(other.topics::text COLLATE "C")
+        THEN 'topics' END,
+    CASE WHEN lower(one.log_data COLLATE "C") IS DISTINCT FROM lower(other.log_data COLLATE "C")
+        THEN 'log_data' END
+], NULL);
+
 CREATE OR REPLACE FUNCTION says_otherwise(one events, other events) RETURNS BOOLEAN
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN
-    (one.chain_id, one.block_number, one.log_index, one.event_type, one.registry, one.agent_id,
-        one.data)
-        IS DISTINCT FROM (other.chain_id, other.block_number, other.log_index, other.event_type,
-            other.registry, other.agent_id, other.data)
-    OR lower(one.block_hash COLLATE "C") <> lower(other.block_hash COLLATE "C")
-    OR lower(one.transaction_hash COLLATE "C") <> lower(other.transaction_hash COLLATE "C")
-    OR lower(one.address COLLATE "C") IS DISTINCT FROM lower(other.address COLLATE "C")
-    OR lower(one.topics::text COLLATE "C") IS DISTINCT FROM lower(other.topics::text COLLATE "C")
-    OR lower(one.log_data COLLATE "C") IS DISTINCT FROM lower(other.log_data COLLATE "C");
+RETURN differing_columns(one, other) <> '{}';
 
 -- How many revisions a change of a row makes. One that goes to another chain is taken back in the
 -- one shard and comes in the other, whose entries have a revision each.

@@ -6,5 +6,8 @@ CREATE TABLE IF NOT EXISTS chain_blocks (
     parent_hash  TEXT   NOT NULL,
     -- Block time, unix seconds.
     "timestamp"  BIGINT NOT NULL,
+    -- When its logs were stored, as their entries of the log say it: one of another time came from
+    -- somebody else, or in a later reading of the block.
+    stored_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (chain_id, block_number)
 );

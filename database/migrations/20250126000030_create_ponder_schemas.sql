@@ -12,7 +12,11 @@ CREATE TABLE IF NOT EXISTS ponder_schemas (
     -- The first block that is asked for by itself; those below it were settled at the first start,
     -- and are asked for in ranges.
     live_from   BIGINT      NOT NULL,
-    started_at  TIMESTAMPTZ NOT NULL DEFAULT now()
+    started_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
+    -- The names and contracts of the registries that it reads, lower-case 0x hex: what claims to be
+    -- theirs is the schema's to judge where it owns the chain.
+    registries  TEXT[]      NOT NULL DEFAULT '{}',
+    addresses   TEXT[]      NOT NULL DEFAULT '{}'
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS ponder_schemas_current ON ponder_schemas (chain_id)
@@ -79,7 +83,15 @@ BEGIN
             registry, "timestamp", agent_id::numeric, data::jsonb, address,
             string_to_array(topics, ' '), log_data
         FROM changed ORDER BY block_number, log_index
-        ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false WHERE events.invalidated;
+        -- What somebody else has stored under a log's name is taken over.
+        ON CONFLICT (id, "timestamp") DO UPDATE SET
+            chain_id = EXCLUDED.chain_id, block_number = EXCLUDED.block_number,
+            block_hash = EXCLUDED.block_hash, transaction_hash = EXCLUDED.transaction_hash,
+            log_index = EXCLUDED.log_index, event_type = EXCLUDED.event_type,
+            registry = EXCLUDED.registry, agent_id = EXCLUDED.agent_id, data = EXCLUDED.data,
+            address = EXCLUDED.address, topics = EXCLUDED.topics, log_data = EXCLUDED.log_data,
+            invalidated = false
+        WHERE events.invalidated OR public.says_otherwise(events, EXCLUDED);
     ELSIF role = 'writer' THEN
         -- Ponder may be behind whoever owns the chain: what that one has taken back stays so.
         INSERT INTO public.events (
@@ -133,6 +145,43 @@ BEGIN
         AND public.comparable_hash(events.block_hash) <> b.block_hash
         AND events.id = of_chain || '-' || events.block_hash || '-' || events.log_index
         AND NOT events.invalidated;
+END
+$$;
+
+-- Takes back what claims to be a log of the registries that the schema reads, in blocks that it has
+-- read whole, and is none of its rows: by the registry's name or the contract, and by the block's
+-- hash in the row or in the id. Of a block that was passed in a batch, whose hash nobody remembers,
+-- the hash is what the row says. Without `from_block`, from the schema's first row up: what lies
+-- below, nobody has read.
+CREATE OR REPLACE FUNCTION ponder_take_back_forged(
+    of_schema TEXT, of_chain BIGINT, from_block BIGINT, to_block BIGINT)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    claims public.ponder_schemas := (
+        SELECT s FROM public.ponder_schemas s WHERE s.schema_name = of_schema);
+    forged RECORD;
+BEGIN
+    IF from_block IS NULL THEN
+        EXECUTE format('SELECT coalesce(min(block_number), $1) FROM %I.registry_event', of_schema)
+        INTO from_block USING to_block;
+    END IF;
+    FOR forged IN EXECUTE format(
+        'SELECT e.id, e."timestamp" FROM public.events e
+         LEFT JOIN public.ponder_blocks b ON b.schema_name = $1 AND b.block_number = e.block_number
+         WHERE e.chain_id = $2 AND e.block_number BETWEEN $3 AND $4 AND NOT e.invalidated
+             AND (e.registry = ANY ($5) OR lower(e.address) = ANY ($6))
+             AND (public.comparable_hash(e.block_hash)
+                     = coalesce(b.block_hash, public.comparable_hash(e.block_hash))
+                 OR starts_with(lower(e.id), $2 || ''-'' || b.block_hash || ''-''))
+             -- Looked up by its key, whatever the planner believes of the table.
+             AND (SELECT r.id FROM %I.registry_event r
+                  WHERE r.id = e.id AND r."timestamp" = e."timestamp") IS NULL', of_schema)
+        USING of_schema, of_chain, from_block, to_block, claims.registries, claims.addresses
+    LOOP
+        UPDATE public.events SET invalidated = true
+        WHERE id = forged.id AND "timestamp" = forged."timestamp" AND NOT invalidated;
+    END LOOP;
 END
 $$;
 
@@ -216,6 +265,11 @@ BEGIN
     ON CONFLICT (schema_name, block_number) DO NOTHING;
     IF role = 'owner' THEN
         PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
+        PERFORM public.ponder_take_back_forged(
+            me, NEW.chain_id,
+            CASE WHEN before >= 0
+                THEN least(before + 1, NEW.block_number - blocks_compared + 1) END,
+            NEW.block_number);
         INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
         VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
         ON CONFLICT (chain_id) DO UPDATE SET
@@ -300,20 +354,24 @@ $$;
 
 -- Registers a schema whose process starts. The chain's first one is current at once.
 CREATE OR REPLACE FUNCTION ponder_start(
-    new_schema TEXT, of_chain BIGINT, now_owns BOOLEAN, first_live_from BIGINT)
+    new_schema TEXT, of_chain BIGINT, now_owns BOOLEAN, first_live_from BIGINT,
+    its_registries TEXT[] DEFAULT '{}', its_addresses TEXT[] DEFAULT '{}')
 RETURNS ponder_schemas
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     me public.ponder_schemas;
 BEGIN
-    INSERT INTO public.ponder_schemas AS s (schema_name, chain_id, status, owns, live_from)
+    INSERT INTO public.ponder_schemas AS s (
+        schema_name, chain_id, status, owns, live_from, registries, addresses)
     SELECT new_schema, of_chain,
         CASE WHEN EXISTS (
             SELECT FROM public.ponder_schemas WHERE chain_id = of_chain AND status = 'current')
         THEN 'candidate' ELSE 'current' END,
-        now_owns, first_live_from
+        now_owns, first_live_from, its_registries, its_addresses
     ON CONFLICT (schema_name) DO UPDATE SET
         owns = EXCLUDED.owns,
+        registries = EXCLUDED.registries,
+        addresses = EXCLUDED.addresses,
         started_at = now(),
         -- A build that was given up and is wanted again.
         status = CASE WHEN s.status = 'retired' THEN 'candidate' ELSE s.status END
@@ -339,6 +397,9 @@ BEGIN
         RETURN;
     END IF;
     PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
+    PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest)
+    FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest FROM public.ponder_blocks
+          WHERE schema_name = new_schema) AS remembered;
     UPDATE public.events SET invalidated = false FROM public.ponder_blocks b
     WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
         AND events.block_number = b.block_number

@@ -17,8 +17,8 @@ REVOKE EXECUTE ON FUNCTION
     public.renumber_restored_log,
     public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
     public.ponder_role, public.ponder_copy_events, public.ponder_doubt_events,
-    public.ponder_contradict, public.ponder_take_back, public.ponder_pass_block,
-    public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
+    public.ponder_contradict, public.ponder_take_back_forged, public.ponder_take_back,
+    public.ponder_pass_block, public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
     public.ponder_forget
 FROM PUBLIC;
 
@@ -29,5 +29,6 @@ GRANT EXECUTE ON FUNCTION
     public.notification_mode, public.notification_registry_channels,
     public.notification_chain_channels, public.notification_only_matching,
     -- An UPDATE's.
-    public.comparable_hash, public.says_otherwise, public.revisions_between, public.is_invalid_now
+    public.comparable_hash, public.differing_columns, public.says_otherwise, public.revisions_between,
+    public.is_invalid_now
 TO PUBLIC;

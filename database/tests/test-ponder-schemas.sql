@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(28);
+SELECT pg_temp.plan(36);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -189,7 +189,86 @@ SELECT pg_temp.is(
     (SELECT string_agg(block_number::text, ' ' ORDER BY block_number) FROM ponder_blocks
      WHERE schema_name = 'tap_two'), '64 2000', 'far below, each 64th block is remembered');
 
+-- What somebody else has stored under a log's name, or as a log that a block does not have.
+CALL pg_temp.tables_of('tap_three');
+SELECT ponder_start('tap_three', -3, true, 0, '{identity}', '{0xdd}') \g /dev/null
+CREATE PROCEDURE pg_temp.forge(id text, branch text, forged jsonb DEFAULT '{}') LANGUAGE sql AS $$
+    INSERT INTO events SELECT (jsonb_populate_record(
+        pg_temp.event(id, '0x' || branch, event_type => 'unknown', registry => 'identity',
+            block_number => substr(branch, 2)::bigint, chain_id => -3),
+        '{"transaction_hash": "0xcc", "address": "0xdd", "topics": [], "log_data": "0x"}'
+            || forged)).*;
+$$;
+CREATE PROCEDURE pg_temp.pass(block_number BIGINT, branch TEXT) LANGUAGE plpgsql AS $$
+DECLARE
+    hash TEXT := '0x' || branch || block_number;
+BEGIN
+    INSERT INTO tap_three.registry_event VALUES ('-3-' || hash || '-0', -3, block_number, hash,
+        '0xcc', 0, 'unknown', 'identity', 31536000, NULL, NULL, '0xdd', '', '0x');
+    INSERT INTO tap_three.cursor VALUES (-3, block_number, hash, '0x', 31536000)
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash;
+END
+$$;
+CREATE FUNCTION pg_temp.told() RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(format('%s@%s%s', id, revision,
+        CASE WHEN invalidated THEN '!' ELSE '' END), ' ' ORDER BY id, "timestamp"), 'nothing')
+    FROM events WHERE chain_id = -3;
+$$;
+CALL pg_temp.forge('-3-0xa1-0', 'a1', '{"agent_id": 7, "data": {"a": 1}}');
+CALL pg_temp.forge('-3-0xa2-0', 'a2', '{"address": "0xDD", "block_hash": "0xA2"}');
+CALL pg_temp.pass(1, 'a');
+CALL pg_temp.pass(2, 'a');
+SELECT pg_temp.is(pg_temp.told(), '-3-0xa1-0@1 -3-0xa2-0@0',
+    'a row that says something else than the log is taken over, and no other');
+SELECT pg_temp.is(
+    (SELECT format('%s %s', agent_id, data) FROM events WHERE id = '-3-0xa1-0'), ' ',
+    'it says what the log says');
+DELETE FROM events WHERE chain_id = -3;
+
+CALL pg_temp.forge('-3-0xa3-0', 'a3', '{"timestamp": 31536001}');
+CALL pg_temp.forge('-3-0xa3-5', 'a3');
+CALL pg_temp.forge('-3-0xA3-0', 'a3', '{"block_hash": "0xA3"}');
+CALL pg_temp.forge('anything', 'a3', '{"registry": "mine", "address": "0xDd"}');
+CALL pg_temp.forge('no contract', 'a3', '{"address": null}');
+CALL pg_temp.forge('-3-0xa3-7', 'a3', '{"registry": "mine", "address": null}');
+CALL pg_temp.forge('of another', 'a3', '{"registry": "validation", "address": "0xee"}');
+CALL pg_temp.forge('typed', 'a3', '{"block_hash": "0xb3"}');
+CALL pg_temp.pass(3, 'a');
+SELECT pg_temp.is(
+    (SELECT string_agg(id || ' ' || "timestamp" % 10, ', ' ORDER BY id COLLATE "C")
+     FROM events WHERE chain_id = -3 AND NOT invalidated),
+    '-3-0xa3-0 0, -3-0xa3-7 0, of another 0, typed 0',
+    'rows that claim to be logs of a block and are none are taken back as it passes');
+SELECT pg_temp.is((SELECT count(*) FROM events WHERE chain_id = -3), 9, 'and others are not');
+CALL pg_temp.forge('late', 'a3');
+CALL pg_temp.forge('-3-0xa4-3', 'a4');
+UPDATE tap_three.cursor SET block_number = 6, block_hash = '0xa6';
+SELECT pg_temp.is(
+    (SELECT string_agg(id, ' ') FROM events
+     WHERE chain_id = -3 AND id IN ('late', '-3-0xa4-3') AND NOT invalidated),
+    NULL, 'so is one that comes late, and one of a block that was passed in a batch');
+DELETE FROM events WHERE chain_id = -3;
+
+-- A schema that does not own the chain leaves what is stored as it is.
+SELECT ponder_start('tap_three', -3, false, 0, '{identity}', '{0xdd}') \g /dev/null
+CALL pg_temp.forge('-3-0xa7-0', 'a7', '{"agent_id": 7}');
+CALL pg_temp.forge('-3-0xa7-4', 'a7');
+CALL pg_temp.pass(7, 'a');
+SELECT pg_temp.is(pg_temp.told(), '-3-0xa7-0@0 -3-0xa7-4@0',
+    'one that only inserts takes nothing over and nothing back');
+SELECT ponder_start('tap_three', -3, true, 0, '{identity}', '{0xdd}') \g /dev/null
+CALL pg_temp.forge('-3-0xa8-0', 'a8', '{"chain_id": -4}');
+CALL pg_temp.pass(8, 'a');
+SELECT pg_temp.is(pg_temp.told(), '-3-0xa7-0@0 -3-0xa7-4@1! -3-0xa8-0@2',
+    'the owner takes a row over that claims to be of another chain');
+SELECT pg_temp.is(
+    (SELECT format('%s %s', chain_id, revision) FROM replaced_events WHERE id = '-3-0xa8-0'),
+    '-4 0', 'and what it said is kept');
+
+DROP SCHEMA tap_three CASCADE;
 DROP SCHEMA tap_two CASCADE;
+DELETE FROM replaced_events WHERE chain_id < 0;
 DELETE FROM safe_blocks WHERE chain_id < 0;
 DELETE FROM finalized_blocks WHERE chain_id < 0;
 DELETE FROM orphaned_blocks WHERE chain_id < 0;

@@ -60,11 +60,14 @@ export class Database {
   /** Registers the schema. Its first block of the present is the one of its first start. */
   async start(
     schema: string,
-    { id, owns }: Chain,
+    { id, owns, registries }: Chain,
     liveFrom: number,
   ): Promise<{ status: Status; liveFrom: number }> {
-    const query = "SELECT (ponder_start($1, $2, $3, $4)).*";
-    const { rows } = await this.client.query(query, [schema, id, owns, liveFrom]);
+    const query = "SELECT (ponder_start($1, $2, $3, $4, $5, $6)).*";
+    const names = registries.map(({ name }) => name);
+    const addresses = registries.map(({ address }) => address.toLowerCase());
+    const values = [schema, id, owns, liveFrom, names, addresses];
+    const { rows } = await this.client.query(query, values);
     return { status: rows[0].status, liveFrom: Number(rows[0].live_from) };
   }
 
