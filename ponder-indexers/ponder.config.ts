@@ -1,6 +1,7 @@
 // One chain of agentauri.toml, chosen by AGENTAURI_PONDER_CHAIN.
 import { createConfig } from "ponder";
 import { chainFromEnvironment, isWebsocket, liveFromEnvironment } from "./src/chain.ts";
+import { databaseUrl } from "./src/database-url.ts";
 import { firstRangeEnd, RANGE_BLOCKS } from "./src/history.ts";
 
 const chain = chainFromEnvironment(process.env);
@@ -11,7 +12,7 @@ const ws = chain.rpcUrls.find(isWebsocket);
 export default createConfig({
   database: {
     kind: "postgres",
-    connectionString: process.env.DATABASE_URL as string,
+    connectionString: databaseUrl(process.env),
     poolConfig: { max: 8 },
   },
   chains: {

@@ -1,7 +1,8 @@
 // The event store's side of a deployment; its functions are in
 // database/migrations/20250126000030_create_ponder_schemas.sql.
 import pg from "pg";
-import { type Chain, ConfigError, type Environment } from "../src/chain.ts";
+import type { Chain, Environment } from "../src/chain.ts";
+import { databaseUrl } from "../src/database-url.ts";
 
 export type Status = "candidate" | "current" | "retired";
 
@@ -15,9 +16,7 @@ export class Database {
 
   /** One session. Losing it ends the process: a lock that it held is gone. */
   static async open(environment: Environment): Promise<Database> {
-    const url = environment.DATABASE_URL;
-    if (!url) throw new ConfigError("DATABASE_URL: is not set");
-    const client = new pg.Client({ connectionString: url, keepAlive: true });
+    const client = new pg.Client({ connectionString: databaseUrl(environment), keepAlive: true });
     await client.connect();
     const database = new Database(client);
     if (!(await database.value("SELECT to_regclass('public.ponder_schemas') IS NOT NULL"))) {

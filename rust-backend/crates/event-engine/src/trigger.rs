@@ -97,8 +97,10 @@ fn is_instant(finality: &Finality) -> bool {
 }
 
 /// A definition as it is written down: flat. It reads in one pass; `flatten` would read it twice,
-/// and a processor reads every definition there is.
+/// and a processor reads every definition there is. A key that a later program has written is
+/// refused: without it the trigger would match more than its owner said.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StoredDefinition {
     #[serde(default)]
     chains: Vec<i64>,

@@ -3,7 +3,10 @@
 //! Whatever is wrong is refused as a whole, with the line, the column and the key.
 
 mod check;
+#[cfg(test)]
+mod drawn_tests;
 mod form;
+mod plain;
 
 use std::collections::BTreeMap;
 
@@ -55,6 +58,12 @@ pub fn parse(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, 
             problem: format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes"),
         });
     }
+    plain::require(document)?;
+    read(document, context)
+}
+
+/// Reads a document of which every node is known to mean what stands there.
+fn read(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError> {
     let options = serde_saphyr::options! {
         budget: None,
         with_snippet: false,

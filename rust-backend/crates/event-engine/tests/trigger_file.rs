@@ -211,6 +211,107 @@ fn nonsense_is_refused_and_never_a_panic() {
     }
 }
 
+#[test]
+fn a_condition_without_quotes_is_refused_with_its_place() {
+    let action = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let table = [
+        ("when: !approved", "4:11: when: a tag begins", "quote all of it: when: '!approved'"),
+        (
+            "when: !approved && score < 60",
+            "4:11: when: a tag begins",
+            "quote all of it: when: '!approved && score < 60'",
+        ),
+        ("when: ! approved", "4:11: when: a tag", "when: '! approved'"),
+        ("when: !!str approved", "4:11: when: a tag", "when: '!!str approved'"),
+        ("when: !tag1 == 'x'", "4:11: when: a tag", "when: '!tag1 == ''x'''"),
+        ("when: &a score < 60", "4:11: when: an anchor", "when: '&a score < 60'"),
+        ("when: *a", "4:11: when: an alias", "when: '*a'"),
+        ("when: !approved\n    registry: x", "4:11: when: a tag", "when: '!approved'"),
+        ("agents: [!a '42']", "4:14: agents: a tag begins", "quote all of it, or"),
+        ("agents: !a ['42']", "4:13: agents: a tag begins", "quote all of it, or"),
+        ("agents: [&a '42', *a]", "4:14: agents: an anchor", "quote all of it, or"),
+        ("match_all: !a true", "4:16: match_all: a tag", "quote all of it, or"),
+        ("!a when: score < 60", "4:5: triggers: a tag", "quote all of it, or"),
+        ("&a when: score < 60", "4:5: triggers: an anchor", "quote all of it, or"),
+    ];
+    for (lines, place, remedy) in table {
+        let document = trigger(&format!("{lines}\n    {action}"));
+        let error = parse(&document).expect_err(lines).to_string();
+        assert!(error.starts_with(place) && error.contains(remedy), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn null_where_a_value_belongs_is_refused_in_every_key() {
+    let action = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let keys = ["chains", "registry", "events", "agents", "when", "since", "finality", "group_by"];
+    for key in keys.into_iter().chain(["cooldown", "match_all"]) {
+        for null in ["", " ~", " null", " Null", " NULL", " # all"] {
+            let lines = format!("{key}:{null}\n    {action}");
+            let error = parse(&trigger(&lines)).expect_err(&lines).to_string();
+            let told = error.starts_with("4:") || error.starts_with("5:");
+            let told = told && error.contains(&format!("{key}: nothing stands here"));
+            assert!(told, "{lines}: {error}");
+        }
+    }
+    for lines in [
+        "agents: [~]",
+        "events:\n      -\n      - X",
+        "? ~\n    : x",
+        "<<: ~",
+        "actions:",
+        "actions: [~]",
+        "actions: [{type: webhook, url: a, secret: }]",
+        "actions: [{type: webhook, url: a, secret: {file: s, env: ~}}]",
+        "actions: [{id: ~, type: webhook, url: a, secret: {file: s}}]",
+    ] {
+        let document = trigger(&format!("registry: x\n    {lines}\n    {action}"));
+        let error = parse(&document).expect_err(lines).to_string();
+        assert!(error.contains("nothing stands here"), "{lines}: {error}");
+    }
+    for document in ["", "---", "~", "version: 1\ntriggers:", "version: 1\ntriggers:\n  -\n"] {
+        parse(document).expect_err(document);
+    }
+}
+
+#[test]
+fn json_null_is_refused_as_in_yaml() {
+    let json = r#"{"version": 1, "triggers": [{"name": "t", "registry": "x", "when": null,
+        "actions": [{"type": "webhook", "url": "https://a.example", "secret": {"file": "s"}}]}]}"#;
+    let error = parse(json).expect_err("null").to_string();
+    assert!(error.starts_with("1:68: when: nothing stands here"), "{error}");
+}
+
+#[test]
+fn a_second_document_is_refused_where_it_begins() {
+    let one = trigger("match_all: true\n    actions: [{type: webhook, url: a, secret: {file: s}}]");
+    for more in ["---\nversion: 1\n", "...\n---\nversion: 1\n", "...\n{}\n"] {
+        let error = parse(&format!("{one}{more}")).expect_err(more).to_string();
+        assert!(error.contains("a second document begins here"), "{more}: {error}");
+    }
+}
+
+#[test]
+fn what_is_quoted_or_shared_as_a_whole_means_what_it_says() {
+    let document = trigger(
+        "when: '!approved'\n    actions: &hooks\n      \
+         - {type: webhook, url: 'https://a.example', secret: {file: s}}\n  \
+         - name: u\n    when: |\n      !approved &&\n      score < 60\n    actions: *hooks",
+    );
+    let triggers = parse(&document).expect("accepted");
+    assert_eq!(triggers[0].definition.when.as_deref(), Some("!approved"));
+    assert_eq!(triggers[0].actions, triggers[1].actions);
+    let both = triggers[1].definition.when.as_deref().map(str::trim_end);
+    assert_eq!(both, Some("!approved &&\nscore < 60"));
+}
+
+#[test]
+fn a_stored_definition_with_an_unknown_key_is_not_read_without_it() {
+    let stored = r#"{"registry":"x","wallets":["0x1"]}"#;
+    let error = serde_json::from_str::<Definition>(stored).expect_err("refused").to_string();
+    assert!(error.contains("unknown field `wallets`"), "{error}");
+}
+
 fn trigger(rest: &str) -> String {
     format!("version: 1\ntriggers:\n  - name: t\n    {rest}\n")
 }
