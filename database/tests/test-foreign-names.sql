@@ -95,7 +95,7 @@ BEGIN
 END
 $$;
 
-DROP SCHEMA IF EXISTS tap_hostile, tap_ponder CASCADE;
+DROP SCHEMA IF EXISTS tap_hostile, tap_ponder, tap_next CASCADE;
 -- On a hypertable, a chunk for each week written below: how one is made is looked at by itself.
 INSERT INTO events SELECT * FROM pg_temp.event('week 1');
 INSERT INTO events SELECT * FROM pg_temp.event('week 2', "timestamp" => 80000000);
@@ -151,11 +151,14 @@ INSERT INTO tap_deeds (deed) VALUES
 INSERT INTO tap_deeds (deed) VALUES
     ($$DO $do$ BEGIN PERFORM public.ring_event_log(), public.ring_for_waiting_events(-1),
            public.refresh_notification_filter(), public.refuse_foreign_bounds(); END $do$ $$),
-    ($$DO $do$ BEGIN PERFORM public.ponder_start('tap_ponder', -1, true, 0); END $do$ $$),
+    ($$DO $do$ BEGIN PERFORM public.ponder_start(
+           'tap_ponder', -1, true, 0, '{identity,reputation}', '{0xdd}'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_attach('tap_ponder'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_role('tap_ponder'),
            public.ponder_contradict('tap_ponder', -1, 0),
-           public.ponder_take_back('tap_ponder', -1, 0, '0x', true); END $do$ $$),
+           public.ponder_take_back('tap_ponder', -1, 0, '0x', true),
+           public.ponder_take_back_forged('tap_ponder', -1, NULL, 9); END $do$ $$),
+    ($$DO $do$ BEGIN PERFORM public.give_to_owner(); END $do$ $$),
     ($$INSERT INTO tap_ponder.cursor VALUES (-1, 1, '0xa1', '0x', 31536000)$$),
     ($$INSERT INTO tap_ponder.registry_event VALUES ('-1-0xa1-0', -1, 1, '0xa1', '0xcc', 0,
            'unknown', 'identity', 31536000, '7', '{}', '0xdd', '0x1 0x2', '0x')$$),
@@ -179,6 +182,8 @@ CREATE TABLE tap_ponder.registry_event (
 CREATE TABLE tap_ponder.cursor (
     chain_id BIGINT PRIMARY KEY, block_number BIGINT, block_hash TEXT, parent_hash TEXT,
     "timestamp" BIGINT);
+CREATE SCHEMA tap_next;
+CREATE TABLE tap_next.registry_event (LIKE tap_ponder.registry_event INCLUDING ALL);
 
 -- Does one deed, and says what went wrong.
 CREATE FUNCTION pg_temp.done(deed text) RETURNS text LANGUAGE plpgsql AS $$
@@ -336,5 +341,5 @@ SELECT pg_temp.is(regexp_count(:'usual_said', 'deed 1@0') || ' '
         || (regexp_count(:'usual_said', '"event_id" : "deed 1"') > 30),
     '24 true', 'which is an entry of the log and its bells each time');
 
-DROP SCHEMA tap_hostile, tap_ponder CASCADE;
+DROP SCHEMA tap_hostile, tap_ponder, tap_next CASCADE;
 CALL pg_temp.finish();

@@ -4,7 +4,7 @@
 # would run, or be written, in place of what is meant. Run by run.sh.
 set -euo pipefail
 
-FIRST=../migrations/20250123000000_close_schema_public.sql
+FIRST=../migrations/20250122000001_close_schema_public.sql
 SCRATCH=tap_planted
 STRANGER=tap_planting
 # What a stranger can make in `public`, each of a kind that is found by its name.
