@@ -19,6 +19,8 @@ export class Database {
     if (!url) throw new ConfigError("DATABASE_URL: is not set");
     const client = new pg.Client({ connectionString: url, keepAlive: true });
     await client.connect();
+    // Whatever the role's own settings say: another schema's tables would stand before ours.
+    await client.query("SET search_path = public, pg_temp");
     const database = new Database(client);
     if (!(await database.value("SELECT to_regclass('public.ponder_schemas') IS NOT NULL"))) {
       await client.end();
