@@ -5,6 +5,8 @@
 -- straight into it would be in no log. So the chunks lie in a schema that nobody else may use,
 -- rather than in TimescaleDB's own, which is open to PUBLIC.
 DO $$
+DECLARE
+    making REGPROCEDURE;
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
        -- A setting of the loaded library: shared_preload_libraries is not for everybody to read.
@@ -15,6 +17,16 @@ BEGIN
             'events', 'timestamp', associated_schema_name => 'event_chunks',
             chunk_time_interval => 604800::bigint,
             create_default_indexes => false, if_not_exists => true);
+        -- Whoever may insert may also have its community edition make a chunk, past our triggers.
+        -- Nobody needs to; only a superuser can take it from PUBLIC.
+        FOR making IN
+            SELECT oid FROM pg_proc
+            WHERE proname LIKE 'create\_chunk%'
+                AND pronamespace = to_regnamespace('_timescaledb_functions')
+                AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', making);
+        END LOOP;
     END IF;
 END
 $$;

@@ -82,7 +82,7 @@ CREATE FUNCTION pg_temp.foreign_bounds() RETURNS bigint LANGUAGE sql AS $$
     WHERE inhparent = 'public.events'::regclass
         AND refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass);
 $$;
-SELECT pg_temp.is(pg_temp.foreign_bounds(), 0, 'no chunk has bounds that are not PostgreSQL''s own');
+SELECT pg_temp.is(pg_temp.foreign_bounds(), 0, 'each chunk has bounds of PostgreSQL''s own');
 
 -- Without the look at new bounds.
 BEGIN;

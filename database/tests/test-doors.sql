@@ -72,8 +72,8 @@ BEGIN
              $turn$ BEGIN RAISE EXCEPTION ''run as %%'', current_user USING ERRCODE = ''HACKD'';
              END $turn$', target);
         EXECUTE format(
-            'CREATE CAST (pg_temp.anything AS %1$s) WITH FUNCTION pg_temp.turn_%1$s(pg_temp.anything)
-             AS ASSIGNMENT', target);
+            'CREATE CAST (pg_temp.anything AS %1$s)
+             WITH FUNCTION pg_temp.turn_%1$s(pg_temp.anything) AS ASSIGNMENT', target);
     END LOOP;
     CREATE TEMP TABLE bait (
         id pg_temp.anything, chain_id pg_temp.anything, block_number pg_temp.anything,
@@ -159,8 +159,8 @@ SELECT pg_temp.is(pg_temp.attached(true) LIKE '%log_checkpoint HACKD%', true,
     'one without that guard is found, by the cast that it runs');
 ROLLBACK;
 
--- All that a role may do with what is ours: relations, columns and sequences, in each schema that it
--- may look into; schemas and the database.
+-- All that a role may do with what is ours: relations, columns and sequences, in each schema that
+-- it may look into; schemas and the database.
 CREATE FUNCTION pg_temp.reached_by(who name) RETURNS text LANGUAGE sql AS $$
     WITH relations AS (
         SELECT c.oid, relkind, format('%s', c.oid::regclass) AS name FROM pg_class c

@@ -277,9 +277,9 @@ CREATE FUNCTION pg_temp.trusting(ours pg_proc) RETURNS text LANGUAGE sql AS $$
     SELECT CASE
         WHEN ours.proconfig::text LIKE '%search_path%' THEN
             regexp_replace(pg_get_functiondef(ours.oid), E'\n SET search_path [^\n]+', '')
-        ELSE replace(
-            regexp_replace(pg_get_functiondef(ours.oid), 'OPERATOR\(pg_catalog\.([^)]+)\)', '\1', 'g'),
-            'pg_catalog.', '')
+        ELSE regexp_replace(
+            regexp_replace(pg_get_functiondef(ours.oid), 'OPERATOR\(([^)]+)\)', '\1', 'g'),
+            'pg_catalog\.', '', 'g')
     END;
 $$;
 CREATE TEMP TABLE tap_mutants AS

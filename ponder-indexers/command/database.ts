@@ -18,6 +18,8 @@ export class Database {
   static async open(environment: Environment): Promise<Database> {
     const client = new pg.Client({ connectionString: databaseUrl(environment), keepAlive: true });
     await client.connect();
+    // Whatever the role's own settings say: another schema's tables would stand before ours.
+    await client.query("SET search_path = public, pg_temp");
     const database = new Database(client);
     if (!(await database.value("SELECT to_regclass('public.ponder_schemas') IS NOT NULL"))) {
       await client.end();
