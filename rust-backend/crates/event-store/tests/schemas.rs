@@ -64,7 +64,8 @@ async fn on_a_private_server_rows_of_the_replica_role_are_events_too() {
             .current_dir(TESTS)
             .output()
             .expect("psql");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        let said = said.concat();
         assert!(output.status.success() && !said.contains("not ok"), "{test}: {said}");
     }
 }
