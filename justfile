@@ -3,7 +3,9 @@
 # So that "$@" keeps quoted arguments whole.
 set positional-arguments
 
-database_url := env("DATABASE_URL", "postgres://agentauri_owner:agentauri@localhost:5432/agentauri_backend")
+# Of compose.yaml
+owner_url := "postgres://agentauri_owner:agentauri@localhost:5432/agentauri_backend"
+database_url := env("DATABASE_URL", owner_url)
 
 # What there is
 default:

@@ -19,7 +19,7 @@ SET statement_timeout = '60s';
 \if :{?listener}
 \else
 SELECT format('host=%L port=%s dbname=%L user=%L',
-    trim(split_part(current_setting('unix_socket_directories'), ',', 1)),
+    btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'),
     current_setting('port'), current_database(), session_user) AS listener
 \gset
 \endif

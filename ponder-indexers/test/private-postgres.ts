@@ -35,8 +35,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   process.once("exit", removeAll);
-  const url = (role: string, name: string) =>
-    `postgres://${role}@localhost/${name}?host=${folder}`;
+  const url = (role: string, name: string) => `postgres://${role}@localhost/${name}?host=${folder}`;
   const execute = async (text: string) => {
     const client = new pg.Client({ connectionString: url("postgres", "postgres") });
     await client.connect();

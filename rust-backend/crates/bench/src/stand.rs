@@ -86,7 +86,7 @@ impl Stand {
             }
         }
         if plan.statements {
-            sqlx::query("SELECT pg_stat_statements_reset()").execute(&servers.pool).await?;
+            sqlx::query("SELECT pg_stat_statements_reset()").execute(&servers.superuser).await?;
         }
         let ledger = Arc::default();
         Ok(Self {
@@ -163,7 +163,7 @@ impl Stand {
             load::store(pool, &self.load, ordinals, (rows, spread), (what, progress)).await?;
         self.ledger.expect_stored(&jobs, rows.into());
         // What storing left to be written is not the processor's.
-        sqlx::query("CHECKPOINT").execute(pool).await?;
+        sqlx::query("CHECKPOINT").execute(&self.servers.superuser).await?;
         Ok(())
     }
 

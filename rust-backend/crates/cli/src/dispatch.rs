@@ -1,7 +1,7 @@
 //! From a command to what does it.
 
 use anyhow::Result;
-use event_store::PgPool;
+use event_store::{PgPool, StoreError};
 use service::config::{ConfigError, Settings};
 use service::logs::{self, Destination};
 
@@ -32,7 +32,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         }
         Command::Migrate => {
             let pool = connect(&settings).await?;
-            event_store::migrations::migrate(&pool).await?;
+            event_store::migrations::migrate(&pool).await.map_err(unusable)?;
             output::line("The schema is up to date.");
             Ok(())
         }
@@ -58,10 +58,20 @@ async fn connect(settings: &Settings) -> Result<PgPool> {
     Ok(pool)
 }
 
+/// Another version's schema is no failure that passes: another database has to be named.
+fn unusable(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::OtherSchema { .. } => {
+            ConfigError::variable("DATABASE_URL", error.to_string()).into()
+        }
+        other => other.into(),
+    }
+}
+
 /// The database, if it has the schema: a command that looks changes nothing.
 pub(crate) async fn migrated(settings: &Settings) -> Result<PgPool> {
     let pool = connect(settings).await?;
-    let missing = event_store::migrations::missing(&pool).await?;
+    let missing = event_store::migrations::missing(&pool).await.map_err(unusable)?;
     if missing > 0 {
         let problem = format!("the database lacks {missing} migrations: agentauri migrate");
         return Err(ConfigError::variable("DATABASE_URL", problem).into());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -15,9 +17,21 @@ pub enum StoreError {
         /// How long it was waited for.
         limit: Duration,
     },
-    /// A migration failed or the schema is newer than this program. Stop.
+    /// A migration failed. Stop.
     #[error("migrating the schema: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[source] MigrateError),
+    /// Another version of this program made the schema, and nothing of it was changed. Stop: a
+    /// person has to choose between that version and a new database.
+    #[error(
+        "the database has the schema of another version of this program (migration {version} is \
+         not ours), which is not carried over: use that version, or let this one migrate a new \
+         database, point the writers there, and index the chains again from their start_block (\"A \
+         database of another version\" in docs/development/setup.md)"
+    )]
+    OtherSchema {
+        /// The first migration that this program does not know as it was applied.
+        version: i64,
+    },
     /// Somebody else judged the shard in the meantime. Drop the plan and claim again.
     #[error("shard {chain_id} was judged by another processor in the meantime")]
     ShardLost {
@@ -44,6 +58,17 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => {
+                Self::OtherSchema { version }
+            }
+            other => Self::Migration(other),
+        }
+    }
 }
 
 /// A result of the store.

@@ -3,17 +3,25 @@
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
-use crate::Result;
+use crate::{Result, StoreError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
 
 /// Brings the schema up to date. Safe to call from many processes at once and again at any time.
+///
+/// # Errors
+/// [`StoreError::OtherSchema`], and then nothing was changed; or a migration failed.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
+    // Asked first, as what is missing below another version's migration would be applied.
+    missing(pool).await?;
     MIGRATOR.run(pool).await?;
     Ok(())
 }
 
 /// How many migrations the database lacks.
+///
+/// # Errors
+/// [`StoreError::OtherSchema`] where those that it has are not ours.
 pub async fn missing(pool: &PgPool) -> Result<usize> {
     let known: bool =
         sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "known!""#)
@@ -23,9 +31,16 @@ pub async fn missing(pool: &PgPool) -> Result<usize> {
         return Ok(MIGRATOR.iter().count());
     }
     // Unchecked: the table is sqlx's, and not there yet where our queries are checked.
-    let applied: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
-            .fetch_all(pool)
-            .await?;
-    Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
+    let applied: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
+    )
+    .fetch_all(pool)
+    .await?;
+    for (version, checksum) in &applied {
+        let mut ours = MIGRATOR.iter().filter(|migration| migration.version == *version);
+        if !ours.any(|migration| migration.checksum[..] == checksum[..]) {
+            return Err(StoreError::OtherSchema { version: *version });
+        }
+    }
+    Ok(MIGRATOR.iter().count() - applied.len())
 }

@@ -47,6 +47,7 @@
 
 pub mod arguments;
 pub mod config;
+mod core_dumps;
 pub mod escape;
 pub mod health;
 pub mod http;

@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::runtime::Builder;
 
 use crate::config::ConfigError;
+use crate::core_dumps;
 
 /// Failed; trying again may help.
 const FAILED: u8 = 1;
@@ -56,15 +58,7 @@ fn run_on<F>(builder: &mut Builder, main: F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let result = match builder.enable_all().build() {
-        Ok(runtime) => {
-            let result = runtime.block_on(main);
-            runtime.shutdown_timeout(BLOCKED_MAX);
-            result
-        }
-        Err(error) => Err(anyhow::Error::from(error).context("cannot start the runtime")),
-    };
-    match result {
+    match started(builder, main) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to be told if standard error is closed.
@@ -72,6 +66,17 @@ where
             ExitCode::from(code(&error))
         }
     }
+}
+
+fn started<F>(builder: &mut Builder, main: F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    core_dumps::forbid().context("cannot forbid core dumps")?;
+    let runtime = builder.enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(main);
+    runtime.shutdown_timeout(BLOCKED_MAX);
+    result
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -97,7 +102,7 @@ fn chain(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::{Context as _, anyhow};
+    use anyhow::anyhow;
 
     use super::*;
 

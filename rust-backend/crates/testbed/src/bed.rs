@@ -9,7 +9,8 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::receiver::SECRET;
 
-/// Servers that belong to one test. Dropping them stops them.
+/// Servers that belong to one test, whose database belongs to a role that is no superuser.
+/// Dropping them stops them.
 pub struct Bed {
     /// The database server.
     pub postgres: Postgres,
@@ -43,6 +44,15 @@ impl Bed {
         let directory = PrivateDirectory::temporary().expect("a directory");
         let redis = Redis::start(RedisOptions { directory, durable: false, tcp: true });
         Self::on(postgres.expect("a private PostgreSQL"), redis.expect("a private Redis")).await
+    }
+
+    /// Connections as the cluster's superuser, for what no process of ours may do.
+    ///
+    /// # Panics
+    /// They are refused.
+    pub async fn superuser(&self) -> PgPool {
+        let options = PgPoolOptions::new().max_connections(2);
+        options.connect(&self.postgres.superuser_url()).await.expect("connections")
     }
 
     async fn on(postgres: Postgres, redis: Redis) -> Self {

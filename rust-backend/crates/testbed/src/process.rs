@@ -69,6 +69,14 @@ impl Process {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// It has ended before.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
     /// kill -9.
     ///
     /// # Panics
@@ -83,7 +91,7 @@ impl Process {
     /// # Panics
     /// It has ended before.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("still running").to_string();
+        let pid = self.pid().to_string();
         let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("kill").success());
     }

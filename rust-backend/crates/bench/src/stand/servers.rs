@@ -20,6 +20,8 @@ const CONNECTIONS: u32 = 48;
 pub(crate) struct Servers {
     /// Connections as a stranger makes them: none of our settings.
     pub(crate) pool: PgPool,
+    /// The cluster's superuser, for what is measured by and not measured.
+    pub(crate) superuser: PgPool,
     postgres: Postgres,
     redis: Redis,
     directory: PrivateDirectory,
@@ -38,10 +40,13 @@ impl Servers {
             .connect_with(options)
             .await
             .context("the private PostgreSQL")?;
+        let superuser = PgPoolOptions::new().max_connections(1);
+        let superuser = superuser.connect_lazy(&postgres.superuser_url())?;
         if statements {
-            sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").execute(&pool).await?;
+            let made = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
+            sqlx::query(made).execute(&superuser).await?;
         }
-        Ok(Self { pool, postgres, redis, directory })
+        Ok(Self { pool, superuser, postgres, redis, directory })
     }
 
     pub(crate) fn database_url(&self) -> String {

@@ -12,4 +12,5 @@ mod notifications;
 mod ponder;
 mod refusals;
 mod reorgs;
+mod rights;
 mod shutdown;

@@ -91,7 +91,8 @@ async fn a_bad_document_of_triggers_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_is_refused_or_only_looks_leaves_an_empty_database_empty() {
     let bed = Bed::start().await;
-    sqlx::query("CREATE DATABASE empty").execute(&bed.pool).await.expect("created");
+    let created = sqlx::query("CREATE DATABASE empty OWNER agentauri_owner");
+    created.execute(&bed.superuser().await).await.expect("created");
     let url = bed.postgres.url_of("empty");
     let folder = tempfile::tempdir().expect("a folder");
     let (good, bad) = (folder.path().join("good.yaml"), folder.path().join("bad.yaml"));
@@ -135,6 +136,42 @@ async fn wrong_usage_is_refused_and_help_has_examples() {
         let output = command.arg("--nonsense").output().await.expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{program}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_versions_schema_is_refused_with_how_to_index_it_again() {
+    let bed = Bed::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agentauri.toml");
+    std::fs::write(&file, CHAIN).expect("written");
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = 'x' WHERE version = 20250123000004")
+        .execute(&bed.pool)
+        .await
+        .expect("edited");
+    let sentence = "the database has the schema of another version of this program (migration \
+                    20250123000004 is not ours), which is not carried over: use that version, or \
+                    let this one migrate a new database, point the writers there, and index the \
+                    chains again from their start_block";
+    for (program, arguments) in [
+        ("agentauri", &["run"][..]),
+        ("agentauri", &["migrate"]),
+        ("agentauri", &["status"]),
+        ("agentauri", &["jobs", "list"]),
+        ("event-processor", &[]),
+        ("action-worker", &[]),
+        ("chain-indexer", &[]),
+    ] {
+        let mut command = Process::command(program, &bed);
+        let output = command.args(arguments).env("AGENTAURI_CONFIG", &file).output().await;
+        let output = output.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{program} {arguments:?}: {said}");
+        assert!(said.contains(sentence), "{program} {arguments:?}: {said}");
+    }
+    let mut doctor = Process::command("agentauri", &bed);
+    let output = doctor.arg("doctor").output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && said.contains(sentence), "{said}");
 }
 
 async fn refused(
