@@ -173,7 +173,7 @@ report() {
 # A server that a step started and did not stop is a failure, and is ended here.
 end_leftovers() {
     local begin=$SECONDS attempt left=''
-    for ((attempt = 0; attempt < 50; attempt++)); do
+    for ((attempt = 0; attempt < 300; attempt++)); do
         left=$(our_servers)
         [[ -n $left ]] || break
         sleep 0.1

@@ -204,7 +204,7 @@ free_port() {
 
 until_ready() {
     local attempt
-    for ((attempt = 0; attempt < 300; attempt++)); do
+    for ((attempt = 0; attempt < 1200; attempt++)); do
         ! "$@" >/dev/null 2>&1 || return 0
         sleep 0.1
     done

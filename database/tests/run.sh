@@ -127,7 +127,7 @@ start_server() {
         -c fsync=off -c synchronous_commit=off "${SETTINGS[@]}") >"$FOLDER/server.log" 2>&1 &
     SERVER=$!
     export TEST_DATABASE="host=$FOLDER user=postgres dbname=postgres"
-    for ((attempt = 0; attempt < 300; attempt++)); do
+    for ((attempt = 0; attempt < 1200; attempt++)); do
         ! pg_isready -q -d "$TEST_DATABASE" || return 0
         kill -0 "$SERVER" 2>/dev/null || break
         sleep 0.1

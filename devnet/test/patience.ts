@@ -1,7 +1,8 @@
 // Waiting for something outside the process, on machines that are busy; never for ever.
 import { setTimeout as delay } from "node:timers/promises";
 
-const WAIT_MS_MAX = 120_000;
+/** Only a failure waits so long. */
+const WAIT_MS_MAX = 600_000;
 const BETWEEN_TRIES_MS = 50;
 
 /** Asks until the answer is yes; an error is a no, and the last one is thrown in the end. */

@@ -17,7 +17,7 @@ use crate::processes::Ending;
 use crate::{Error, PrivateDirectory, free_port, programs, server_log, wait};
 
 /// How long a start may take.
-const START_MAX: Duration = Duration::from_secs(30);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// How long one question may take while it starts.
 const ANSWER_MAX: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use super::{ALL, NOWHERE, judged, start_with_tick};
 /// Whoever is woken only by this has lost a wake-up.
 const TICK: Duration = Duration::from_mins(1);
 /// More than a busy machine makes of some milliseconds, and far less than the tick.
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(20);
 /// Sessions that sleep behind the gate.
 const ASLEEP: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended('agentauri sleepers', 0)";

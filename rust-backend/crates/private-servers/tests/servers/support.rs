@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use private_servers::Postgres;
 
 /// How long anything is waited for: generous, as it is only reached by a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs one statement by psql through the server's URL and returns the bare answer.
 pub(crate) fn query(postgres: &Postgres, sql: &str) -> String {

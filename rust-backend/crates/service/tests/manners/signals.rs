@@ -11,7 +11,7 @@ use service::logs::{Destination, init};
 const ROLE: &str = "AGENTAURI_TEST_ROLE";
 
 /// How long a service stays if no signal comes: only a failed test lets it wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[test]
 fn the_first_signal_asks_and_the_process_ends_well() {
