@@ -66,7 +66,7 @@ fn unlogged_events(found: &Unlogged) -> Condition {
         Unlogged::Rows(0, _) => (true, "none".to_owned()),
         Unlogged::Rows(rows, id) => {
             let id = id.as_deref().unwrap_or_default().escape_default();
-            (false, format!("{rows} events have no entry in the log, one is {id}"))
+            (false, format!("without an entry in the log: {rows}, one is {id}"))
         }
         Unlogged::Unknown => (true, "unknown: not compared within 10 s".to_owned()),
     };

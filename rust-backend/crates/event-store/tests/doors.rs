@@ -56,7 +56,7 @@ async fn each_trigger_that_is_missing_or_does_not_fire_is_found() {
             (format!("ALTER TABLE {table} DISABLE TRIGGER {name}"), "is disabled"),
             (format!("DROP TRIGGER {name} ON {table}"), "is missing"),
         ] {
-            run(&pool, &statement).await;
+            alter(&postgres, &pool, &statement).await;
             let found = doors::failing_triggers(&pool).await.expect("an answer");
             let said = found.contains(&format!("{name} on {table} {fault}"));
             // A copy on a chunk never is.
@@ -135,18 +135,22 @@ async fn a_strangers_table_is_not_taken_for_the_migrators() {
 /// Writes of every kind, some of them past the log, as the bits of a seed say.
 #[tokio::test]
 async fn each_row_that_was_written_past_the_log_is_counted() {
-    let (_postgres, pool) = database().await;
+    let (postgres, pool) = database().await;
     let mut past = Vec::new();
     for seed in SEEDS {
         for (place, (trigger, statement)) in WRITES.into_iter().enumerate() {
             let id = format!("{seed} {place}");
             insert(&pool, &id, i64::from(seed)).await;
-            let is_past = (seed * 7 + 3) >> place & 1 == 1;
+            // A hypertable's row triggers fire on its chunks, whatever is said of itself.
+            let fires = postgres.has_timescaledb() && trigger == "trigger_revise_event";
+            let is_past = (seed * 7 + 3) >> place & 1 == 1 && !fires;
             if is_past {
-                run(&pool, &format!("ALTER TABLE events DISABLE TRIGGER {trigger}")).await;
+                let disabled = format!("ALTER TABLE events DISABLE TRIGGER {trigger}");
+                alter(&postgres, &pool, &disabled).await;
             }
             run(&pool, &statement.replace("ID", &id)).await;
-            run(&pool, &format!("ALTER TABLE events ENABLE TRIGGER {trigger}")).await;
+            let enabled = format!("ALTER TABLE events ENABLE TRIGGER {trigger}");
+            alter(&postgres, &pool, &enabled).await;
             past.extend(is_past.then_some(id));
             let expected =
                 Unlogged::Rows(past.len().try_into().expect("few"), past.iter().min().cloned());
@@ -199,6 +203,16 @@ async fn insert(pool: &PgPool, id: &str, week: i64) {
          VALUES ('{id}', 1, 1, '0xaa', '0xbb', 0, 'NewFeedback', 'reputation', {timestamp})"
     );
     run(pool, &statement).await;
+}
+
+/// Changes a trigger, which TimescaleDB lets only a restore do.
+async fn alter(postgres: &Postgres, pool: &PgPool, statement: &str) {
+    if postgres.has_timescaledb() {
+        let restoring = "SET timescaledb.restoring = on";
+        run(pool, &format!("{restoring}; {statement}; RESET timescaledb.restoring")).await;
+    } else {
+        run(pool, statement).await;
+    }
 }
 
 async fn run(pool: &PgPool, statements: &str) {
