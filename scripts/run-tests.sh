@@ -22,7 +22,8 @@ STEPS=(
 MEETS_HYPERTABLE='binary(judging) or binary(acting) or binary(processes) and not test(refus)
     or binary(promises) and test(/^real::/) and not test(queueing)
     or binary(schemas) or binary(servers) and test(/^account::|whom_a_test/)
-    or binary(reorgs) or binary(audits) or binary(indexer) and test(/^(auditing|reorgs)::/)
+    or binary(reorgs) or binary(audits) or binary(doors)
+    or binary(indexer) and test(/^(auditing|reorgs)::/)
     or binary(indexer) and test(/^(backfill::history_below|branches::.*back|gaps::ag)/)'
 : "${AGENTAURI_TIMESCALEDB_FILTER:=$MEETS_HYPERTABLE}"
 

@@ -199,7 +199,8 @@ fn unknown_blocks(unproved: &[Unproved]) -> Condition {
     condition("blocks_unknown", "Unknown blocks", (ok, says), remedy, section)
 }
 
-fn condition(
+/// One of them, as it was found: whether all is well, and what is said of it.
+pub(crate) fn condition(
     name: &'static str,
     what: &'static str,
     (ok, says): (bool, String),

@@ -11,7 +11,7 @@ use service::config::Settings;
 use sqlx::postgres::PgListener;
 
 use crate::conditions::{self, Condition};
-use crate::{output, parts};
+use crate::{doors, output, parts};
 
 /// A notification that takes longer is lost.
 const NOTIFICATION_MAX: Duration = Duration::from_secs(2);
@@ -88,7 +88,8 @@ async fn database(settings: &Settings) -> Vec<Finding> {
         finding("Schema", schema(&pool).await),
         finding("Notifications", notification(&pool).await),
     ];
-    findings.extend(bad_conditions(&pool).await);
+    findings.extend(bad_conditions("Conditions", conditions_of(&pool).await));
+    findings.extend(bad_conditions("Doors", doors::look(&pool).await));
     findings
 }
 
@@ -119,19 +120,7 @@ async fn schema(pool: &PgPool) -> Result<String> {
     if missing > 0 {
         bail!("{missing} migrations are missing: agentauri migrate");
     }
-    let enabled: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM pg_trigger
-         WHERE tgrelid = 'events'::regclass AND tgenabled <> 'D'
-           AND tgname IN ('trigger_notify_new_event', 'trigger_notify_sleepers',
-                          'trigger_log_inserted_events', 'trigger_log_revised_events',
-                          'trigger_revise_event')",
-    )
-    .fetch_one(pool)
-    .await?;
-    if enabled != 5 {
-        bail!("{} of the 5 triggers on `events` are missing or disabled", 5 - enabled);
-    }
-    Ok("up to date, triggers on `events` enabled".to_owned())
+    Ok("up to date".to_owned())
 }
 
 /// Listens and notifies through two connections, as the parts do.
@@ -147,15 +136,19 @@ async fn notification(pool: &PgPool) -> Result<String> {
     Ok(format!("arrive; mode {mode}"))
 }
 
-/// What holds judging or acting back, a line each.
-async fn bad_conditions(pool: &PgPool) -> Vec<Finding> {
+async fn conditions_of(pool: &PgPool) -> Result<Vec<Condition>> {
+    Ok(conditions::look(pool).await?.conditions)
+}
+
+/// What holds judging or acting back, or lets somebody in, a line each.
+fn bad_conditions(what: &str, looked: Result<Vec<Condition>>) -> Vec<Finding> {
     let found = |it: Condition| {
         let help = (!it.ok).then_some(Help { remedy: it.remedy, see: it.see });
         Finding { name: Some(it.name), what: it.what.to_owned(), ok: it.ok, says: it.says, help }
     };
-    match conditions::look(pool).await {
-        Ok(picture) => picture.conditions.into_iter().map(found).collect(),
-        Err(error) => vec![finding("Conditions", Err(error))],
+    match looked {
+        Ok(conditions) => conditions.into_iter().map(found).collect(),
+        Err(error) => vec![finding(what, Err(error))],
     }
 }
 

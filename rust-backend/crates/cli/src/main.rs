@@ -12,6 +12,7 @@ mod demo;
 mod dispatch;
 mod doctor;
 mod doctor_chain;
+mod doors;
 mod events;
 mod jobs;
 mod notifications;

@@ -23,6 +23,7 @@ pub mod chain_blocks;
 pub mod chain_troubles;
 pub mod checkpoints;
 pub mod covered_ranges;
+pub mod doors;
 mod error;
 mod event_log;
 pub mod events;
@@ -51,6 +52,7 @@ mod shards;
 mod taken_back_events;
 mod trigger_observations;
 pub mod triggers;
+pub mod unlogged_events;
 pub mod vitals;
 mod waiting_events;
 

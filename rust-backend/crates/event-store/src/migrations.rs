@@ -14,8 +14,32 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     // Asked first, as what is missing below another version's migration would be applied.
     missing(pool).await?;
+    if let Some(owner) = historian(pool).await? {
+        return Err(StoreError::Planted { owner });
+    }
     MIGRATOR.run(pool).await?;
     Ok(())
+}
+
+/// The stranger whose table would be taken for the migrator's own, before the first migration can
+/// look: one who is not trusted with the schema but may create in it, as everybody may in that of
+/// PostgreSQL 14. The table's triggers would run as whoever migrates.
+async fn historian(pool: &PgPool) -> Result<Option<String>> {
+    let owner = sqlx::query_scalar!(
+        r#"SELECT r.rolname::text AS "owner!" FROM pg_class c
+           JOIN pg_roles r ON r.oid = c.relowner
+           JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+           WHERE c.relname = '_sqlx_migrations' AND NOT r.rolsuper
+             AND r.rolname NOT IN (current_user, session_user)
+             AND r.oid NOT IN (n.nspowner, (SELECT datdba FROM pg_database
+                                            WHERE datname = current_database()))
+             AND NOT EXISTS (
+                 SELECT FROM aclexplode(n.nspacl) AS a
+                 WHERE a.grantee = r.oid AND a.privilege_type = 'CREATE')"#
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(owner)
 }
 
 /// How many migrations the database lacks.

@@ -45,6 +45,9 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
             ("tcp_user_timeout", STALLED_MS_MAX.to_string()),
+            // Whatever the role's own settings say: a schema that is named like the role, or a
+            // temporary table, would stand in front of our tables.
+            ("search_path", "public,pg_temp".to_owned()),
             // Our statements ask by key, and each has its index. The statistics of a table that
             // has just been filled say otherwise, and then a plan is kept that reads all of it.
             ("enable_seqscan", "off".to_owned()),

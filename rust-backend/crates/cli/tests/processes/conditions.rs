@@ -13,7 +13,8 @@ async fn where_all_is_well_nothing_warns_and_each_condition_has_its_section() {
     assert!(is_well && !said.contains("Warning"), "{said}");
     let (said, is_well) = agentauri(&bed, &["doctor"]).await;
     assert!(is_well && !said.contains("FAILED"), "{said}");
-    let sections: Vec<String> = PAGE
+    let (conditions, _doors) = PAGE.split_once("\n# Open doors").expect("two parts");
+    let sections: Vec<String> = conditions
         .lines()
         .filter_map(|line| line.strip_prefix("## "))
         .map(|heading| heading.to_lowercase().replace(' ', "-"))
@@ -103,11 +104,11 @@ async fn jobs_that_no_worker_takes_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumped_is_named() {
     let bed = Bed::start().await;
-    run(&bed, "CREATE SCHEMA shifted").await;
-    let an_hour_ahead = "CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql
-                         AS 'SELECT pg_catalog.clock_timestamp() + interval ''1 hour'''";
+    // No path leads ours to another: only a superuser can put one in its place.
+    run(&bed, "ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO clock_of_the_machine").await;
+    let an_hour_ahead = "CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz
+                         LANGUAGE sql AS 'SELECT clock_of_the_machine() + interval ''1 hour'''";
     run(&bed, an_hour_ahead).await;
-    run(&bed, "ALTER ROLE CURRENT_USER SET search_path = shifted, public, pg_catalog").await;
     let says = "s ahead of this machine's";
     assert_named(&bed, "clock_offset", says, "time service").await;
     let offset = json(&bed, "status").await["clock_offset_seconds"].as_f64();

@@ -6,6 +6,7 @@ use event_engine::event::ChainId;
 use event_store::{PgPool, chain_troubles};
 use private_servers::Postgres;
 use serde_json::Value;
+use sqlx::postgres::PgPoolOptions;
 
 pub(crate) struct Database {
     pub(crate) pool: PgPool,
@@ -56,9 +57,9 @@ impl Database {
         ] {
             self.execute(sql).await;
         }
-        let mut url: url::Url = self.server.url().parse().expect("a URL");
-        url.query_pairs_mut().append_pair("options", "-c search_path=second,public");
-        event_store::connect(url.as_str(), "second", 4).await.expect("a connection")
+        let options = self.pool.connect_options().as_ref().clone();
+        let options = options.options([("search_path", "second,public")]);
+        PgPoolOptions::new().max_connections(4).connect_with(options).await.expect("a connection")
     }
 
     /// All events in chain order.
