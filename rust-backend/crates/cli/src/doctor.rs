@@ -71,6 +71,9 @@ fn show(findings: &[Finding]) {
         [ok.to_owned(), finding.what.clone(), finding.says.clone()]
     });
     output::table(["", "WHAT", "SAYS"], rows.collect(), "");
+    for Finding { what, says, .. } in findings.iter().filter(|finding| !finding.ok) {
+        output::in_full(what, says);
+    }
     for (what, Help { remedy, see }) in
         findings.iter().filter_map(|finding| Some((&finding.what, finding.help.as_ref()?)))
     {

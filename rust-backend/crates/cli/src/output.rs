@@ -11,6 +11,9 @@ use service::escape::escape;
 /// Characters of a cell: on-chain text can be long.
 const CELL_CHARS_MAX: usize = 100;
 
+/// Characters of a sentence that says what to do.
+const SENTENCE_CHARS_MAX: usize = 1_000;
+
 /// How a shell tells of a process that wrote to a closed pipe: 128 and SIGPIPE.
 const CLOSED_PIPE: i32 = 141;
 
@@ -44,6 +47,13 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>,
         table.add_row(row.map(|cell| escape(&cell, CELL_CHARS_MAX).to_string()));
     }
     line(table);
+}
+
+/// Prints in a line of its own what is too long for a cell: it ends with what to do.
+pub(crate) fn in_full(what: &str, says: &str) {
+    if says.chars().count() > CELL_CHARS_MAX {
+        line(format!("{what}: {}.", escape(says, SENTENCE_CHARS_MAX)));
+    }
 }
 
 /// A value, or a dash where there is none.
