@@ -1,4 +1,5 @@
 // Where a database's password may go: as in rust-backend/crates/service/src/config/database.rs.
+import { isIPv4, isIPv6 } from "node:net";
 import { ConfigError, type Environment } from "./chain.ts";
 
 /**
@@ -29,7 +30,8 @@ function hostOf(url: URL, environment: Environment): string {
 
 function isHere(host: string): boolean {
   if (host.startsWith("/") || host.toLowerCase() === "localhost") return true;
-  const loopback =
-    /^\[?(::1|(::ffff:)?127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::ffff:7f[\da-f]{2}:[\da-f]{1,4})\]?$/i;
-  return loopback.test(host);
+  const address = host.replace(/^\[|\]$/g, "").toLowerCase();
+  if (isIPv4(address)) return address.startsWith("127.");
+  const mapped = /^::ffff:(127\.|7f[0-9a-f]{2}:)/;
+  return isIPv6(address) && (address === "::1" || mapped.test(address));
 }

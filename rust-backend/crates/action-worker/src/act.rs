@@ -6,6 +6,7 @@ use chrono::Utc;
 use event_engine::action::ActionConfig;
 use event_engine::lease::{self, Assignment, AttemptStatus, Lease};
 use event_engine::retry::{Next, RetrySchedule};
+use service::mask::Masker;
 use url::Url;
 
 use crate::attempt::{Attempt, Outcome, Told};
@@ -90,7 +91,8 @@ impl<P: Performer> Acting<P> {
     /// What is recorded of a lease whose rows do not read. Somebody may still correct them.
     pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> lease::Attempt {
         let retryable = Outcome::Retryable { retry_after: None };
-        let problem = response::line(&format!("what it is about does not read: {problem}"));
+        let problem = format!("what it is about does not read: {problem}");
+        let problem = response::line(&problem, &Masker::default());
         let (attempt, _) = unsent(retryable, problem);
         self.recorded(lease, "unknown".to_owned(), attempt)
     }

@@ -61,10 +61,17 @@ pub struct RefusedAddress(pub IpAddr);
 impl fmt::Display for RefusedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(address) = self;
-        match special(*address) {
-            Some(is) => write!(f, "{address} ({is})"),
-            None => write!(f, "{address}"),
+        if let Some(is) = special(*address) {
+            return write!(f, "{address} ({is})");
         }
+        write!(f, "{address}")?;
+        let IpAddr::V6(address) = address else { return Ok(()) };
+        for carried in embedded_v4(*address) {
+            if let Some(is) = special(carried.into()) {
+                return write!(f, ", which stands for {carried} ({is})");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -82,17 +89,18 @@ impl DestinationPolicy {
 
     /// Tells whether a webhook may be sent to the address.
     ///
-    /// An IPv6 address that stands for an IPv4 address (mapped, compatible, 6to4, NAT64) must be
-    /// listed in its IPv6 form, and its IPv4 address must be permitted besides: a network that
-    /// reaches the internet by NAT64 lists `64:ff9b::/96`, and 127.0.0.1 stays refused behind it.
+    /// An IPv6 address that stands for an IPv4 address (mapped, compatible, translated, 6to4,
+    /// Teredo, NAT64, ISATAP) must be permitted in its IPv6 form, and its IPv4 address besides: a
+    /// network that reaches the internet by NAT64 lists `64:ff9b::/96`, and 127.0.0.1 stays refused
+    /// behind it.
     pub fn permits(&self, address: IpAddr) -> bool {
         let listed = self.allowed.iter().any(|network| network.contains(&address));
-        let target = match address {
+        let carried = match address {
             IpAddr::V4(_) => None,
-            IpAddr::V6(address) => embedded_v4(address),
+            IpAddr::V6(address) => Some(embedded_v4(address)),
         };
         (listed || special(address).is_none())
-            && target.is_none_or(|target| self.permits(target.into()))
+            && carried.into_iter().flatten().all(|carried| self.permits(carried.into()))
     }
 
     /// Checks what can be checked of a URL without asking anybody: all but a name's addresses.
@@ -143,6 +151,9 @@ fn network(entry: &str, position: usize) -> Result<IpNet, AllowListError> {
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::StdRng;
+    use rand::{RngExt as _, SeedableRng as _};
+
     use super::*;
 
     fn allowing(list: &str) -> DestinationPolicy {
@@ -184,6 +195,9 @@ mod tests {
             "[fec0::1]",
             "[fd00:ec2::254]",
             "[ff02::1]",
+            "[2606:4700::5efe:10.0.0.1]",
+            "[2a00::200:5efe:169.254.169.254]",
+            "[2003::0:5efe:7f00:1]",
             "10.0.0.1",
             "172.31.255.255",
             "192.168.0.1",
@@ -269,6 +283,67 @@ mod tests {
         assert!(!permits(&everything_in_v6, "::ffff:10.0.0.1"));
         assert!(!permits(&everything_in_v6, "2002:a00:1::"));
         assert!(permits(&allowing("::/0,10.0.0.0/8"), "::ffff:10.0.0.1"));
+        assert!(!permits(&everything_in_v6, "2001::f5ff:fffe"), "Teredo's client is 10.0.0.1");
+        assert!(permits(&DestinationPolicy::default(), "2606:4700::5efe:8.8.8.8"));
+        let refused = check(&DestinationPolicy::default(), "http://[2a00::5efe:a00:1]/");
+        let told = refused.expect_err("ISATAP").to_string();
+        assert!(told.starts_with("2a00::5efe:a00:1, which stands for 10.0.0.1 (private"), "{told}");
+    }
+
+    /// An address that carries `v4` in the form of that number.
+    fn carrying(form: usize, v4: Ipv4Addr, noise: [u16; 4]) -> String {
+        let [a, b, c, d] = v4.octets();
+        let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let [p, q, r, s] = noise;
+        match form {
+            0 => format!("::ffff:{v4}"),
+            1 => format!("::ffff:0:{v4}"),
+            2 => format!("64:ff9b::{v4}"),
+            3 => format!("64:ff9b:1::{v4}"),
+            4 => format!("64:ff9b:1:{high:x}:{:x}:{:x}::", low >> 8, low << 8),
+            5 => format!("2002:{high:x}:{low:x}:{p:x}:{q:x}:{r:x}:{s:x}:1"),
+            6 => format!("2001::808:808:{p:x}:{q:x}:{:x}:{:x}", !high, !low),
+            7 => format!("2001:0:{high:x}:{low:x}:{p:x}:{q:x}:f7f7:f7f7"),
+            8 => format!("2a00:{p:x}:{q:x}:{r:x}::5efe:{v4}"),
+            _ => format!("2a00:{p:x}:{q:x}:{r:x}:200:5efe:{v4}"),
+        }
+    }
+
+    /// Draws addresses that carry others, and gives the first on which `permits` and the rule
+    /// differ: where all IPv6 is listed, such an address is permitted as what it carries is.
+    fn first_escape(permits: impl Fn(&DestinationPolicy, IpAddr) -> bool) -> Option<String> {
+        let mut random = StdRng::seed_from_u64(17);
+        let everything_in_v6 = allowing("::/0");
+        for _ in 0..20_000 {
+            let inside = ["10.0.0.0/8", "127.0.0.0/8", "169.254.169.254/32", "8.8.0.0/16"];
+            let inside: ipnet::Ipv4Net =
+                inside[random.random_range(0..inside.len())].parse().expect("a network");
+            let host = random.random::<u32>() & u32::from(inside.hostmask());
+            let v4 = Ipv4Addr::from_bits(u32::from(inside.network()) | host);
+            let text = carrying(random.random_range(0..10), v4, random.random());
+            let address = text.parse().expect("an address");
+            let expected = everything_in_v6.permits(v4.into());
+            if permits(&everything_in_v6, address) != expected {
+                return Some(format!("{text} carries {v4}"));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn no_form_that_carries_a_private_address_gets_through() {
+        assert_eq!(first_escape(DestinationPolicy::permits), None);
+    }
+
+    #[test]
+    fn a_policy_that_forgets_one_form_is_caught() {
+        for forgotten in ["5efe:", "2001:0:", "2001::", "64:ff9b:1:", "2002:"] {
+            let escape = first_escape(|policy, address| {
+                let text = address.to_string();
+                policy.permits(address) || text.contains(forgotten)
+            });
+            assert!(escape.is_some(), "{forgotten}");
+        }
     }
 
     #[test]

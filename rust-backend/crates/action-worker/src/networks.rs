@@ -99,20 +99,46 @@ impl Special {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for, where a translator or the kernel would go
-/// there: IPv4-mapped and -compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
-pub(crate) fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let low = |[.., a, b, c, d]: [u8; 16]| Ipv4Addr::new(a, b, c, d);
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+/// The IPv4 addresses that an IPv6 address stands for, where a translator, a tunnel or the kernel
+/// would go there: IPv4-mapped and -compatible (RFC 4291), IPv4-translated (RFC 2765), 6to4
+/// (RFC 3056), Teredo's server and client (RFC 4380), NAT64 (RFC 6052), and behind any prefix
+/// ISATAP (RFC 5214, section 6.1).
+pub(crate) fn embedded_v4(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let segments = address.segments();
+    let at = |first: usize| {
+        Ipv4Addr::from_bits(u32::from(segments[first]) << 16 | u32::from(segments[first + 1]))
+    };
+    let isatap = matches!(segments, [_, _, _, _, 0 | 0x200, 0x5efe, ..]).then(|| at(6));
+    let of_prefix: [Option<Ipv4Addr>; 4] = match segments {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None; 4],
         [0, 0, 0, 0, 0, 0 | 0xffff, ..]
         | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(low(address.octets())),
-        [0x2002, high, low, ..] => {
-            Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => [Some(at(6)), None, None, None],
+        [0x64, 0xff9b, 1, ..] => local_nat64(address),
+        [0x2001, 0, ..] => {
+            let client = Ipv4Addr::from_bits(!at(6).to_bits());
+            [Some(at(2)), Some(client), None, None]
         }
-        _ => None,
-    }
+        [0x2002, ..] => [Some(at(1)), None, None, None],
+        _ => [None; 4],
+    };
+    of_prefix.into_iter().chain([isatap]).flatten()
+}
+
+/// What an address of 64:ff9b:1::/48 may stand for. How long the translator's prefix is, is the
+/// network's own matter (RFC 6052, section 2.2), so each length counts that leaves zeros behind.
+fn local_nat64(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
+    let octets = address.octets();
+    // Without the octet that is always zero, at bits 64 to 71.
+    let all = [&octets[..8], &octets[9..]].concat();
+    let behind = |prefix: usize| {
+        let (carried, rest) = all[prefix..].split_at(4);
+        let possible = octets[8] == 0 && rest.iter().all(|octet| *octet == 0);
+        possible.then(|| Ipv4Addr::new(carried[0], carried[1], carried[2], carried[3]))
+    };
+    let [.., a, b, c, d] = octets;
+    let last = Ipv4Addr::new(a, b, c, d);
+    [behind(6), behind(7), behind(8), Some(last).filter(|last| !last.is_unspecified())]
 }
 
 #[cfg(test)]
@@ -202,12 +228,21 @@ mod tests {
             "::ffff:0:7f00:1",
             "64:ff9b::127.0.0.1",
             "2002:7f00:1::9",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1:7f00:0:100::",
+            "64:ff9b:1:7f:0:1::",
+            "64:ff9b:1:0:7f:0:100::",
+            "2001::80ff:fffe",
+            "2606:4700::5efe:127.0.0.1",
+            "2606:4700::200:5efe:127.0.0.1",
+            "fe80::5efe:7f00:1",
         ] {
-            let address = form.parse().expect("an IPv6 address");
-            assert_eq!(embedded_v4(address), Some(Ipv4Addr::LOCALHOST), "{form}");
+            let found: Vec<_> = embedded_v4(form.parse().expect("an IPv6 address")).collect();
+            assert!(found.contains(&Ipv4Addr::LOCALHOST), "{form}: {found:?}");
         }
-        for form in ["::", "::1", "2606:4700::1111", "fe80::7f00:1", "64:ff9b:1::7f00:1"] {
-            assert_eq!(embedded_v4(form.parse().expect("an IPv6 address")), None, "{form}");
+        for form in ["::", "::1", "2606:4700::1111", "fe80::7f00:1", "2606::100:5efe:7f00:1"] {
+            let found: Vec<_> = embedded_v4(form.parse().expect("an IPv6 address")).collect();
+            assert!(found.is_empty(), "{form}: {found:?}");
         }
     }
 }

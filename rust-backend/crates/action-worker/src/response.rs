@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use service::escape::escape;
+use service::mask::Masker;
 
 use crate::attempt::Outcome;
 
@@ -16,8 +17,8 @@ pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
 pub const RESPONSE_BYTES_MAX: usize = 1_024;
 /// As many characters of an error as are kept.
 pub const ERROR_CHARS_MAX: usize = 256;
-/// The longest form of a character in UTF-8.
-const CHARACTER_BYTES_MAX: usize = 4;
+/// As much of a body is looked at for what it repeats of our URL: escapes make text longer.
+const LOOKED_AT_BYTES_MAX: usize = 4 * 1024;
 
 /// What a status means (Standard Webhooks, "Operational considerations").
 ///
@@ -46,23 +47,23 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
 }
 
 /// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`], or until it breaks off, and returns
-/// its beginning as text. The status was said before: no fault of the body changes it.
-pub(crate) async fn beginning(mut response: Response) -> String {
-    let kept_max = RESPONSE_BYTES_MAX + CHARACTER_BYTES_MAX - 1;
+/// its beginning as text, without the secrets that it repeats of the URL it was sent to. The status
+/// was said before: no fault of the body changes it.
+pub(crate) async fn beginning(mut response: Response, masker: &Masker) -> String {
     let mut kept = Vec::new();
     let mut read_bytes = 0;
     while read_bytes < BODY_BYTES_READ_MAX {
         let Ok(Some(chunk)) = response.chunk().await else { break };
         read_bytes += chunk.len();
-        kept.extend(chunk.iter().take(kept_max - kept.len()));
+        kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - kept.len()));
     }
     let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
-    shortened(text, RESPONSE_BYTES_MAX)
+    shortened(masker.mask(&text), RESPONSE_BYTES_MAX)
 }
 
 /// One line for an error, its control characters escaped: certificates and addresses are hostile.
-pub(crate) fn line(text: &str) -> String {
-    escape(text, ERROR_CHARS_MAX).to_string()
+pub(crate) fn line(text: &str, masker: &Masker) -> String {
+    escape(&masker.mask(text), ERROR_CHARS_MAX).to_string()
 }
 
 fn shortened(mut text: String, bytes_max: usize) -> String {
@@ -116,8 +117,9 @@ mod tests {
 
     #[test]
     fn an_error_is_one_short_line() {
-        let told = line("a\r\nb\0c\u{202e}d");
+        let nothing = Masker::default();
+        let told = line("a\r\nb\0c\u{202e}d", &nothing);
         assert!(!told.contains(['\r', '\n', '\0', '\u{202e}']), "{told}");
-        assert_eq!(line(&"é".repeat(300)), format!("{}…", "é".repeat(256)));
+        assert_eq!(line(&"é".repeat(300), &nothing), format!("{}…", "é".repeat(256)));
     }
 }

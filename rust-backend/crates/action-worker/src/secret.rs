@@ -3,13 +3,15 @@
 //! Errors name the variable or the file, never what it holds, and never a name that breaks the
 //! rules for names: somebody may have pasted the secret itself there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use event_engine::action::SecretSource;
+use service::config::is_open_to_others;
 
 use crate::signer::{SecretFormatError, Signer};
 
@@ -23,6 +25,8 @@ pub const FILE_BYTES_MAX: u64 = 4_096;
 pub struct SecretContext {
     variables: BTreeMap<String, OsString>,
     directory: Option<PathBuf>,
+    /// Files that others may read, each of which is told of once.
+    open: Mutex<BTreeSet<String>>,
 }
 
 /// Why there is no secret. The operator provides it; a later attempt may find it.
@@ -80,7 +84,7 @@ impl SecretContext {
             .into_iter()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX));
-        Self { variables: variables.collect(), directory }
+        Self { variables: variables.collect(), directory, open: Mutex::default() }
     }
 
     /// Finds the secret. Reads a file anew each time, so that a rotated one is taken up.
@@ -111,12 +115,18 @@ impl SecretContext {
         }
         let directory = self.directory.as_deref();
         let directory = directory.ok_or_else(|| SecretError::NoDirectory(name.to_owned()))?;
-        let bytes = read(directory, name)?;
+        let (bytes, is_open) = read(directory, name)?;
+        // It may have come after the start, which tells of those that are there.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_open && open.insert(name.to_owned()) {
+            tracing::warn!(file = name, "A secret's file may be read by others than its owner");
+        }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
-fn read(directory: &Path, name: &str) -> Result<Vec<u8>, SecretError> {
+/// What is in it, and whether others may read that.
+fn read(directory: &Path, name: &str) -> Result<(Vec<u8>, bool), SecretError> {
     let file = || name.to_owned();
     let unreadable = |error| SecretError::FileUnreadable { file: file(), error };
     // Links inside the directory are how Kubernetes mounts secrets; links out of it are refused.
@@ -126,7 +136,8 @@ fn read(directory: &Path, name: &str) -> Result<Vec<u8>, SecretError> {
         return Err(SecretError::FileOutside(file()));
     }
     // Asked before it is opened: opening a pipe waits for its writer.
-    if !fs::metadata(&path).map_err(unreadable)?.is_file() {
+    let metadata = fs::metadata(&path).map_err(unreadable)?;
+    if !metadata.is_file() {
         return Err(SecretError::FileKind(file()));
     }
     let mut bytes = Vec::new();
@@ -135,7 +146,7 @@ fn read(directory: &Path, name: &str) -> Result<Vec<u8>, SecretError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(SecretError::FileSize(file()));
     }
-    Ok(bytes)
+    Ok((bytes, is_open_to_others(&metadata)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use event_engine::job::JobId;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, redirect};
 use service::http::client_builder;
+use service::mask::Masker;
 use url::Url;
 
 use crate::attempt::{Attempt, Outcome};
@@ -100,15 +101,21 @@ impl WebhookSender {
     /// refused addresses is retryable, because names change.
     pub async fn send(&self, request: &WebhookRequest<'_>, now: DateTime<Utc>) -> Attempt {
         let begun = Instant::now();
+        let masker = Masker::of([request.url]);
         let ended = match self.policy.check_url(request.url) {
-            Err(refusal) => Ended::unanswered(Outcome::Permanent, &refusal.to_string()),
-            Ok(()) => self.post(request, now).await,
+            Err(refusal) => Ended::unanswered(Outcome::Permanent, &refusal.to_string(), &masker),
+            Ok(()) => self.post(request, now, &masker).await,
         };
         let Ended { outcome, http_status, error, response } = ended;
         Attempt { outcome, http_status, duration: begun.elapsed(), error, response }
     }
 
-    async fn post(&self, request: &WebhookRequest<'_>, now: DateTime<Utc>) -> Ended {
+    async fn post(
+        &self,
+        request: &WebhookRequest<'_>,
+        now: DateTime<Utc>,
+        masker: &Masker,
+    ) -> Ended {
         let (id, timestamp, body) =
             (request.job.to_string(), now.timestamp(), request.body.as_str());
         let sent = self
@@ -123,11 +130,12 @@ impl WebhookSender {
             .await;
         let host = host(request.url);
         match sent {
-            Ok(answer) => Ended::answered(answer, &host, now).await,
+            Ok(answer) => Ended::answered(answer, &host, now, masker).await,
             Err(error) => {
                 let retry = Outcome::Retryable { retry_after: None };
                 let outcome = if error.is_builder() { Outcome::Permanent } else { retry };
-                Ended::unanswered(outcome, &failure::sentence(&error, &host, self.timeout))
+                let sentence = failure::sentence(&error, &host, self.timeout);
+                Ended::unanswered(outcome, &sentence, masker)
             }
         }
     }
@@ -142,19 +150,25 @@ struct Ended {
 }
 
 impl Ended {
-    fn unanswered(outcome: Outcome, error: &str) -> Self {
-        Self { outcome, http_status: None, error: Some(response::line(error)), response: None }
+    fn unanswered(outcome: Outcome, error: &str, masker: &Masker) -> Self {
+        let error = Some(response::line(error, masker));
+        Self { outcome, http_status: None, error, response: None }
     }
 
-    async fn answered(answer: reqwest::Response, host: &str, now: DateTime<Utc>) -> Self {
+    async fn answered(
+        answer: reqwest::Response,
+        host: &str,
+        now: DateTime<Utc>,
+        masker: &Masker,
+    ) -> Self {
         let status = answer.status();
         let outcome = response::outcome(status, answer.headers(), now);
         let error = (outcome != Outcome::Delivered).then(|| {
             let unfollowed =
                 if status.is_redirection() { "; redirects are not followed" } else { "" };
-            response::line(&format!("{host} answered {status}{unfollowed}"))
+            response::line(&format!("{host} answered {status}{unfollowed}"), masker)
         });
-        let response = Some(response::beginning(answer).await);
+        let response = Some(response::beginning(answer, masker).await);
         Self { outcome, http_status: Some(status.as_u16()), error, response }
     }
 }

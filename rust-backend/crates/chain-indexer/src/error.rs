@@ -36,7 +36,7 @@ pub enum IndexerError {
         chain: String,
         /// Key and host of the node.
         node: String,
-        /// What happened, escaped and shortened.
+        /// What happened, escaped and shortened, without the secrets of our URLs.
         problem: String,
     },
     /// A node shows a branch that would take back a finalized block. The chain stops and nothing is

@@ -92,6 +92,7 @@ mod ranges;
 mod reorg;
 mod rpc;
 mod run;
+mod said;
 mod settings;
 mod status;
 mod stretch;

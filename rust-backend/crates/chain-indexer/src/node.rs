@@ -13,13 +13,13 @@ use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use service::escape::escape;
 use tokio::time::Instant;
 
 use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::favour::Favour;
 use crate::pace::Pace;
-use crate::rpc::{Call, Failure, PROBLEM_CHARACTERS_MAX, Rpc, read};
+use crate::rpc::{Call, Failure, Rpc, read};
+use crate::said::Said;
 use crate::transport::Http;
 use crate::width::Width;
 use crate::ws::{Announcements, Ws};
@@ -42,6 +42,8 @@ pub(crate) struct Nodes {
     chain: String,
     id: ChainId,
     endpoints: Vec<Endpoint>,
+    /// What nodes say, without the secrets of the chain's URLs.
+    said: Said,
     /// The first that was found to belong to another chain, by its place, and that chain's id: then
     /// none of them is asked any more.
     foreign: OnceLock<(usize, u64)>,
@@ -65,16 +67,17 @@ impl Nodes {
     /// Takes a chain's nodes and asks them nothing yet.
     pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
         settings.validate()?;
+        let said = Said::of(settings.rpc_urls.iter().map(service::config::Endpoint::expose));
         let client =
             service::http::client_builder().build().map_err(|error| IndexerError::Node {
                 chain: settings.name.clone(),
                 node: "rpc_urls".to_owned(),
-                problem: escape(&error.to_string(), PROBLEM_CHARACTERS_MAX).to_string(),
+                problem: said.shown(&error.to_string()),
             })?;
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
             let exposed = url.expose().clone();
             let rpc = match exposed.scheme() {
-                "ws" | "wss" => Rpc::Ws(Ws::new(exposed)),
+                "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone())),
                 _ => Rpc::Http(Http::new(client.clone(), exposed)),
             };
             Endpoint {
@@ -90,6 +93,7 @@ impl Nodes {
             chain: settings.name.clone(),
             id: settings.id,
             endpoints: endpoints.collect(),
+            said,
             foreign: OnceLock::new(),
             pace: Pace::new(settings.requests_per_second),
         })
@@ -284,7 +288,12 @@ impl<'n> Node<'n> {
 
     /// Says that what the node answered makes no sense.
     pub(crate) fn distrust(self, problem: &str) -> IndexerError {
-        self.fault(escape(problem, PROBLEM_CHARACTERS_MAX).to_string())
+        self.fault(problem.to_owned())
+    }
+
+    /// What it said, fit to be shown.
+    pub(crate) fn shown(self, problem: &str) -> String {
+        self.nodes.said.shown(problem)
     }
 
     /// Its key in the settings, and the URL without its secrets.
@@ -393,7 +402,7 @@ impl<'n> Node<'n> {
 
     fn error(self, problem: String) -> IndexerError {
         let (chain, node) = (self.nodes.chain.clone(), self.endpoint().label.clone());
-        IndexerError::Node { chain, node, problem }
+        IndexerError::Node { chain, node, problem: self.shown(&problem) }
     }
 }
 

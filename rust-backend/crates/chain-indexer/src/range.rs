@@ -59,7 +59,7 @@ pub(crate) async fn fetch(
             };
             return Ok(Piece { last, stretches: vec![Stretch::of(block)] });
         }
-        let problem = refusal.into_problem();
+        let problem = node.shown(&refusal.into_problem());
         let chain = settings.name.as_str();
         tracing::debug!(chain, first, last, problem, "A range is refused; asking for half of it");
         node.width().refused(width);

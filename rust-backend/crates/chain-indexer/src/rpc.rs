@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use service::escape::escape;
 
 use crate::transport::Http;
 use crate::ws::Ws;
@@ -18,8 +17,6 @@ use crate::ws::Ws;
 /// A question that is not answered within this time has failed: longer than a node takes for the
 /// logs of one full block, shorter than an operator's patience.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Characters of a node's error that are passed on: it is somebody else's text.
-pub(crate) const PROBLEM_CHARACTERS_MAX: usize = 300;
 /// The longest that a node's `Retry-After` is believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
@@ -30,7 +27,8 @@ pub(crate) struct Call {
     pub(crate) params: Value,
 }
 
-/// Why a question has no answer. Texts are escaped and shortened.
+/// Why a question has no answer. Texts are somebody else's as they came, and may repeat our URL:
+/// only [`Said`](crate::said::Said) makes them fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// A node that works does not answer this: a JSON-RPC error, or an HTTP status 4xx.
@@ -54,7 +52,7 @@ impl Failure {
     }
 
     pub(crate) fn broken(problem: &str) -> Self {
-        Self::Broken(escape(problem, PROBLEM_CHARACTERS_MAX).to_string())
+        Self::Broken(problem.to_owned())
     }
 
     /// Of an HTTP status that is no success.
@@ -65,7 +63,7 @@ impl Failure {
             || String::from_utf8_lossy(body).into_owned(),
             |error| format!("{}: {}", error.code, error.message),
         );
-        let problem = format!("HTTP {status}: {}", escape(&text, PROBLEM_CHARACTERS_MAX));
+        let problem = format!("HTTP {status}: {text}");
         match status {
             429 => Self::Limited { problem, retry_after },
             503 if retry_after.is_some() => Self::Limited { problem, retry_after },
@@ -188,7 +186,6 @@ impl Reply {
 impl ErrorObject {
     fn failure(self) -> Failure {
         let problem = format!("error {}: {}", self.code, self.message);
-        let problem = escape(&problem, PROBLEM_CHARACTERS_MAX).to_string();
         if is_rate_limit(self.code, &self.message) {
             return Failure::Limited { problem, retry_after: None };
         }
@@ -267,8 +264,8 @@ mod tests {
         assert_eq!(answer.expect("an answer").get(), "null");
         assert!(matches!(failure(r#"{"id":1}"#), Failure::Broken(_)));
         assert!(matches!(failure("<html>"), Failure::Broken(_)));
-        let refused = failure(r#"{"id":1,"result":null,"error":{"code":-1,"message":"\u001b[m"}}"#);
-        assert!(matches!(refused, Failure::Refused(text) if !text.contains('\u{1b}')));
+        let refused = failure(r#"{"id":1,"result":null,"error":{"code":-1,"message":"no"}}"#);
+        assert!(matches!(refused, Failure::Refused(text) if text == "error -1: no"));
     }
 
     #[test]

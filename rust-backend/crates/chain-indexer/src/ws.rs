@@ -25,6 +25,7 @@ use url::Url;
 use crate::answer::NodeHeader;
 use crate::node::ANSWER_BYTES_MAX;
 use crate::rpc::{Call, Failure, Reply, Sent, read};
+use crate::said::Said;
 
 /// Between two pings. A load balancer closes what is idle for a minute or so.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -39,6 +40,7 @@ type Answer = Result<Box<RawValue>, Failure>;
 /// A node's endpoint.
 pub(crate) struct Ws {
     url: Url,
+    said: Said,
     /// The one that was made last; whether it still lives is seen by its channel.
     connection: Mutex<Option<Connection>>,
     ids: AtomicU64,
@@ -76,8 +78,8 @@ impl Announcements {
 }
 
 impl Ws {
-    pub(crate) fn new(url: Url) -> Self {
-        Self { url, connection: Mutex::new(None), ids: AtomicU64::new(1) }
+    pub(crate) fn new(url: Url, said: Said) -> Self {
+        Self { url, said, connection: Mutex::new(None), ids: AtomicU64::new(1) }
     }
 
     pub(crate) async fn ask(&self, call: &Call, bytes_max: usize) -> Answer {
@@ -130,14 +132,15 @@ impl Ws {
             .map_err(|error| failure(&error))?;
         let (questions, asked) = mpsc::channel(WAITING_MAX);
         let (announce, heads) = watch::channel(None);
-        tokio::spawn(Serving { socket, asked, announce, waiting: HashMap::new() }.run());
+        let said = self.said.clone();
+        tokio::spawn(Serving { socket, asked, announce, waiting: HashMap::new() }.run(said));
         let made = Connection { questions, heads };
         *connection = Some(made.clone());
         Ok(made)
     }
 }
 
-/// The errors of a handshake that are answers; they do not show the URL.
+/// The errors of a handshake that are answers.
 fn failure(error: &tungstenite::Error) -> Failure {
     match error {
         tungstenite::Error::Http(response) => {
@@ -168,8 +171,9 @@ struct Serving {
 }
 
 impl Serving {
-    async fn run(mut self) {
+    async fn run(mut self, said: Said) {
         if let Err(problem) = self.serve().await {
+            let problem = said.shown(&problem);
             tracing::debug!(problem, "A websocket ends");
         }
         // Whoever waits for an answer sees its channel closed.

@@ -2,8 +2,8 @@
 //!
 //! | Variable | Meaning |
 //! |---|---|
-//! | `DATABASE_URL` | PostgreSQL: `postgres://…` |
-//! | `REDIS_URL` | Redis: `redis://…` or `redis+unix:///…` |
+//! | `DATABASE_URL` | PostgreSQL: `postgres://…`; elsewhere verified, unless `sslmode` is said |
+//! | `REDIS_URL` | Redis: `redis://…`, `rediss://…` or `redis+unix:///…` |
 //! | `RUST_LOG` | what is logged, see [`crate::logs`] |
 //! | `NO_COLOR` | no colours in logs |
 //! | `AGENTAURI_CONFIG` | the TOML file; else `agentauri.toml` here, if it exists |
@@ -14,13 +14,19 @@
 //! | `AGENTAURI_SHUTDOWN_SECONDS` | how long work under way may take to end: 0 to 3600 |
 //!
 //! An empty variable counts as not set. A name that begins with `AGENTAURI_` and is not known is
-//! refused, as a mistyped one would be ignored silently.
+//! refused, as a mistyped one would be ignored silently; what Kubernetes makes of a Service of that
+//! name is passed over.
 
 mod chain;
+mod database;
 mod document;
 mod endpoint;
 mod environment;
 mod error;
+mod exposure;
+mod locality;
+mod redis;
+mod service_links;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +42,8 @@ use self::document::Source;
 pub use self::endpoint::Endpoint;
 use self::environment::Environment;
 pub use self::error::ConfigError;
+pub use self::exposure::is_open_to_others;
+use crate::mask::Masker;
 
 /// The file that is read when none is named.
 const FILE: &str = "agentauri.toml";
@@ -78,6 +86,9 @@ pub struct Settings {
     pub shutdown_max: Duration,
     /// The chains of the file, in its order.
     pub chains: Vec<Chain>,
+    /// What is not refused and better were otherwise, a sentence each, without secrets.
+    /// [`crate::logs`] says them when it begins.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -103,18 +114,29 @@ impl Settings {
         variables: impl Iterator<Item = (String, String)>,
         working_directory: &Path,
     ) -> Result<Self, ConfigError> {
-        let environment = Environment::new(variables)?;
+        let mut warnings = Vec::new();
+        let environment = Environment::new(variables, &mut warnings)?;
+        let database = environment.database(&mut warnings)?;
+        let redis = environment.redis(&mut warnings)?;
+        let allow_private_destinations = environment.allow_private_destinations()?;
+        warnings.extend(exposure::networks(&allow_private_destinations));
+        let secrets_dir = environment.secrets_dir()?;
+        warnings.extend(secrets_dir.as_deref().and_then(exposure::secrets));
+        let named = environment.text("AGENTAURI_CONFIG");
+        let chains = chains(named, working_directory, &mut warnings)?;
+        warnings.extend(exposure::nodes(&chains));
         Ok(Self {
-            database: environment.database()?,
-            redis: environment.redis()?,
+            database,
+            redis,
             rust_log: environment.text("RUST_LOG").map(str::to_owned),
             no_color: environment.text("NO_COLOR").is_some(),
-            allow_private_destinations: environment.allow_private_destinations()?,
-            secrets_dir: environment.secrets_dir()?,
+            allow_private_destinations,
+            secrets_dir,
             retry_schedule: environment.retry_schedule()?,
             listen: environment.listen()?,
             shutdown_max: environment.shutdown()?,
-            chains: chains(environment.text("AGENTAURI_CONFIG"), working_directory)?,
+            chains,
+            warnings,
         })
     }
 
@@ -126,6 +148,12 @@ impl Settings {
     /// The ids of the chains by their names.
     pub fn chain_ids(&self) -> BTreeMap<String, i64> {
         self.chains.iter().map(|chain| (chain.name.clone(), chain.id)).collect()
+    }
+
+    /// Knows the secrets of all URLs that are configured.
+    pub fn masker(&self) -> Masker {
+        let nodes = self.chains.iter().flat_map(|chain| &chain.rpc_urls);
+        Masker::of(nodes.chain(&self.database).chain(&self.redis).map(Endpoint::expose))
     }
 
     /// The database's URL, password included. Fails, naming `DATABASE_URL`, if there is none.
@@ -147,24 +175,36 @@ fn required<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a str, C
 
 fn is_read_here(name: &str) -> bool {
     let ours = name.starts_with("AGENTAURI_") && !name.starts_with("AGENTAURI_SECRET_");
-    ours || ["DATABASE_URL", "REDIS_URL", "RUST_LOG"].contains(&name)
+    let others = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "PGHOST", "PGHOSTADDR", "PGSSLMODE"];
+    ours || others.contains(&name)
 }
 
 /// Reads the file's chains. That the usual file is missing is no mistake; that a named one is, is.
-fn chains(named: Option<&str>, working_directory: &Path) -> Result<Vec<Chain>, ConfigError> {
+fn chains(
+    named: Option<&str>,
+    working_directory: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Chain>, ConfigError> {
     let file = named.unwrap_or(FILE);
     let unreadable = |reason: String| match named {
         Some(_) => ConfigError::variable("AGENTAURI_CONFIG", format!("{file}: {reason}")),
         None => ConfigError::File { file: file.to_owned(), reason },
     };
     let mut text = String::new();
-    let read = File::open(working_directory.join(file))
-        .and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    let read = File::open(working_directory.join(file)).and_then(|opened| {
+        let metadata = opened.metadata()?;
+        let length = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+        Ok((length, metadata))
+    });
     match read {
-        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= FILE_BYTES_MAX) => {
-            chain::read(Source { file, text: &text })
+        Ok((length, metadata)) => {
+            if !u64::try_from(length).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+                return Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes")));
+            }
+            let chains = chain::read(Source { file, text: &text })?;
+            warnings.extend(exposure::keys(file, &metadata, &chains));
+            Ok(chains)
         }
-        Ok(_) => Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes"))),
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(unreadable(error.to_string())),
     }

@@ -37,6 +37,7 @@
 //! - [`config`]: the only reader of the environment and of `agentauri.toml`. What is wrong is said
 //!   at start, with the variable's name or the file, line, column and key.
 //! - [`logs`] and [`mod@escape`]: sentences on standard output; hostile text made harmless.
+//! - [`mask`]: the secrets of our URLs, taken out of text of others.
 //! - [`signals`]: the first SIGTERM or SIGINT asks to end, the second one ends.
 //! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
 //! - [`metrics`]: `/metrics` beside them, for Prometheus.
@@ -52,6 +53,7 @@ pub mod escape;
 pub mod health;
 pub mod http;
 pub mod logs;
+pub mod mask;
 pub mod metrics;
 pub mod name;
 pub mod process;

@@ -37,7 +37,8 @@ pub enum Destination {
 /// Begins to log. `RUST_LOG` decides what (`event_processor=trace,warn`); unset, our own crates at
 /// DEBUG and the rest at WARN. Colours only on a terminal, and not if `NO_COLOR` is set.
 ///
-/// Fails if `RUST_LOG` cannot be parsed. A second call changes nothing.
+/// Begins with what the configuration warns of. Fails if `RUST_LOG` cannot be parsed. A second call
+/// changes nothing.
 pub fn init(destination: Destination, settings: &Settings) -> Result<(), ConfigError> {
     begin(destination, settings, filter(settings.rust_log.as_deref())?);
     Ok(())
@@ -61,7 +62,11 @@ fn begin(destination: Destination, settings: &Settings, filter: EnvFilter) {
     };
     let subscriber = subscriber(filter, writer, terminal && !settings.no_color);
     // It fails if there is one already: then that one goes on.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
 }
 
 fn subscriber<W>(filter: EnvFilter, writer: W, colours: bool) -> impl tracing::Subscriber

@@ -5,8 +5,8 @@ use std::fmt::{self, Debug, Display, Formatter};
 use url::Url;
 
 /// A URL that may hold a password or a key. Debug and Display show it without: no password, no
-/// values of parameters that could be one, and of HTTP's paths nothing, as many nodes have their
-/// key there.
+/// values of parameters that could be one, and of HTTP's paths and users nothing, as many nodes
+/// have their key there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
@@ -14,6 +14,12 @@ impl Endpoint {
     /// Parses a URL. The error says what is wrong without quoting the URL.
     pub fn parse(text: &str) -> Result<Self, url::ParseError> {
         Url::parse(text).map(Self)
+    }
+
+    /// The same with another query, or none where it is empty.
+    pub(super) fn with_query(mut self, query: &str) -> Self {
+        self.0.set_query(Some(query).filter(|query| !query.is_empty()));
+        self
     }
 
     /// The URL, secrets included: for connecting only.
@@ -26,8 +32,9 @@ impl Display for Endpoint {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let url = &self.0;
         write!(formatter, "{}://", url.scheme())?;
+        let web = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
         if !url.username().is_empty() {
-            formatter.write_str(url.username())?;
+            formatter.write_str(if web { "***" } else { url.username() })?;
         }
         if url.password().is_some() {
             formatter.write_str(":***")?;
@@ -39,15 +46,18 @@ impl Display for Endpoint {
         if let Some(port) = url.port() {
             write!(formatter, ":{port}")?;
         }
-        let secret_path = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
         match url.path() {
-            path if !secret_path => formatter.write_str(path)?,
+            path if !web => formatter.write_str(path)?,
             "" | "/" => formatter.write_str("/")?,
             _ => formatter.write_str("/…")?,
         }
         for (at, (name, value)) in url.query_pairs().enumerate() {
+            let right = |byte: u8| byte.is_ascii_alphanumeric() || b"_-[].".contains(&byte);
+            // A name without a value may be a key, too.
+            let is_name = !value.is_empty() && name.bytes().all(right);
             // The only parameter of a database's URL that helps to find a mistake.
             let value = if name == "host" { value.as_ref() } else { "***" };
+            let name = if is_name { name.as_ref() } else { "***" };
             write!(formatter, "{}{name}={value}", if at == 0 { '?' } else { '&' })?;
         }
         Ok(())
@@ -75,6 +85,9 @@ mod tests {
             "redis://:hunter2@127.0.0.1:6379/1",
             "https://mainnet.example.org/v3/hunter2?key=hunter2#hunter2",
             "redis+unix:///run/redis.sock?pass=hunter2",
+            "https://hunter2@rpc.example.org/",
+            "wss://rpc.example.org/?hunter2",
+            "postgres://me:1?hunter2@db/x",
         ] {
             assert!(!shown(text).contains("hunter2"), "{}", shown(text));
         }

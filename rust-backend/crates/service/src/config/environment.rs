@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{ConfigError, Endpoint, Listen};
+use super::{ConfigError, Endpoint, Listen, database, redis, service_links};
 
 /// Every variable of ours that is read here.
-const KNOWN: [&str; 6] = [
+pub(super) const KNOWN: [&str; 6] = [
     "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS",
     "AGENTAURI_CONFIG",
     "AGENTAURI_LISTEN",
@@ -28,8 +28,8 @@ const TYPOS_MAX: usize = 6;
 /// Schemes of a database's URL.
 const POSTGRES: &[&str] = &["postgres", "postgresql"];
 
-/// Schemes of a Redis's URL. `rediss` is missing as TLS is not built in.
-const REDIS: &[&str] = &["redis", "redis+unix", "unix"];
+/// Schemes of a Redis's URL.
+const REDIS: &[&str] = &["redis", "rediss", "redis+unix", "unix"];
 
 /// Attempts of a retry schedule, and the longest pause between two.
 const ATTEMPTS_MAX: usize = 50;
@@ -45,15 +45,30 @@ pub(super) struct Environment(BTreeMap<String, String>);
 type Result<T> = std::result::Result<T, ConfigError>;
 
 impl Environment {
-    /// Refuses variables that look like ours and are not known.
-    pub(super) fn new(variables: impl Iterator<Item = (String, String)>) -> Result<Self> {
+    /// Refuses variables that look like ours and are not known, but for those that Kubernetes
+    /// makes of a Service.
+    pub(super) fn new(
+        variables: impl Iterator<Item = (String, String)>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
         let variables: BTreeMap<_, _> =
             variables.filter(|(_, value)| !value.trim().is_empty()).collect();
-        for name in variables.keys().filter(|name| name.starts_with("AGENTAURI_")) {
+        let mut passed_over = Vec::new();
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("AGENTAURI_")) {
             let known = KNOWN.contains(&name.as_str());
-            if !known && !OTHERS.iter().any(|other| name.starts_with(other)) {
+            if known || OTHERS.iter().any(|other| name.starts_with(other)) {
+                continue;
+            }
+            if !service_links::is_one(name, value) {
                 return Err(ConfigError::variable(name, unknown(name)));
             }
+            passed_over.push(name.as_str());
+        }
+        if let Some(first) = passed_over.first() {
+            warnings.push(format!(
+                "{} variables are a Kubernetes Service's and are passed over, {first} among them",
+                passed_over.len()
+            ));
         }
         Ok(Self(variables))
     }
@@ -62,16 +77,14 @@ impl Environment {
         self.0.get(name).map(|value| value.trim())
     }
 
-    pub(super) fn database(&self) -> Result<Option<Endpoint>> {
-        self.endpoint("DATABASE_URL", POSTGRES)
+    pub(super) fn database(&self, warnings: &mut Vec<String>) -> Result<Option<Endpoint>> {
+        let endpoint = self.endpoint("DATABASE_URL", POSTGRES)?;
+        endpoint.map(|endpoint| database::read(endpoint, self, warnings)).transpose()
     }
 
-    pub(super) fn redis(&self) -> Result<Option<Endpoint>> {
-        if self.text("REDIS_URL").is_some_and(|url| url.starts_with("rediss:")) {
-            let reason = "rediss (TLS) is known, but not built yet; use redis or redis+unix";
-            return Err(ConfigError::variable("REDIS_URL", reason));
-        }
-        self.endpoint("REDIS_URL", REDIS)
+    pub(super) fn redis(&self, warnings: &mut Vec<String>) -> Result<Option<Endpoint>> {
+        let endpoint = self.endpoint("REDIS_URL", REDIS)?;
+        endpoint.map(|endpoint| redis::read(endpoint, warnings)).transpose()
     }
 
     fn endpoint(&self, name: &str, schemes: &[&str]) -> Result<Option<Endpoint>> {

@@ -1,3 +1,6 @@
+mod encryption;
+mod exposure;
+
 use std::fs;
 
 use super::*;
@@ -94,8 +97,10 @@ fn a_mistyped_variable_is_refused_with_the_one_that_was_meant() {
 fn a_wrong_value_is_refused_by_the_variables_name() {
     for (name, value, reason) in [
         ("DATABASE_URL", "mysql://h/db", "has to begin with postgres:// or postgresql://"),
-        ("REDIS_URL", "rediss://h", "not built yet"),
-        ("REDIS_URL", "http://h", "has to begin with redis:// or redis+unix:// or unix://"),
+        ("REDIS_URL", "rediss://h#insecure", "must not have a fragment"),
+        ("REDIS_URL", "redis://h?protocol=hunter2", "protocol has to be resp2 or resp3"),
+        ("REDIS_URL", "http://h", "has to begin with redis:// or rediss:// or redis+unix://"),
+        ("DATABASE_URL", "postgres://h/x?sslmode=hunter2", "sslmode has to be one of disable,"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.1/8", "; write 10.0.0.0/8"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,127.0.0.1", "; write 127.0.0.1/32"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,,", "\"\" is not a network"),
@@ -110,6 +115,13 @@ fn a_wrong_value_is_refused_by_the_variables_name() {
         let error = refused(name, value);
         assert!(error.starts_with(&format!("{name}: ")) && error.contains(reason), "{error}");
     }
+}
+
+#[test]
+fn a_mode_of_libpq_that_the_driver_would_ignore_is_refused() {
+    let variables = [("DATABASE_URL", "postgres://db/x"), ("PGSSLMODE", "always")];
+    let error = from(&variables).expect_err("refused").to_string();
+    assert!(error.starts_with("PGSSLMODE: has to be one of disable,"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,41 @@
+//! What nodes say, made fit to be shown and kept.
+
+use service::escape::escape;
+use service::mask::Masker;
+use url::Url;
+
+/// Characters of a node's error that are passed on: it is somebody else's text.
+const CHARACTERS_MAX: usize = 300;
+
+/// Makes the text of a chain's nodes harmless. Every [`IndexerError`](crate::IndexerError) of a
+/// node goes through it, so that log, table, `status` and `doctor` have the same.
+#[derive(Clone)]
+pub(crate) struct Said(Masker);
+
+impl Said {
+    /// Knows the chain's URLs, of each of which another node may be told, too.
+    pub(crate) fn of<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
+        Self(Masker::of(urls))
+    }
+
+    /// The text without the URLs' secrets, escaped, and then shortened: a secret that is cut or
+    /// escaped first is not found any more.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        escape(&self.0.mask(text), CHARACTERS_MAX).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_node_says_is_masked_before_it_is_cut_and_escaped() {
+        let url = Url::parse("https://a.example/v3/abcdef0123456789").expect("a URL");
+        let said = Said::of([&url]);
+        let long = format!("{}\u{1b}/abcdef\\u00301234567890", "x".repeat(290));
+        assert_eq!(said.shown(&long), format!("{}\\u{{1b}}…", "x".repeat(290)));
+        let shown = said.shown(&format!("{}/abcdef0123456789", "x".repeat(294)));
+        assert_eq!(shown, format!("{}/***", "x".repeat(294)));
+    }
+}
