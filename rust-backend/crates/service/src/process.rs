@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 use crate::config::ConfigError;
+use crate::open_files;
 
 /// Failed; trying again may help.
 const FAILED: u8 = 1;
@@ -56,6 +57,7 @@ fn run_on<F>(builder: &mut Builder, main: F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
+    open_files::raise_limit();
     let result = match builder.enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(main);

@@ -41,6 +41,32 @@ impl Process {
         command
     }
 
+    /// The same command with limits of open files: the soft and the hard one.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn limited(program: &str, bed: &Bed, (soft, hard): (u32, u32)) -> Command {
+        let whole = Self::command(program, bed);
+        let whole = whole.as_std();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(whole.get_program());
+        for (name, value) in whole.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    /// Its id among the system's processes.
+    ///
+    /// # Panics
+    /// It has ended before.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
     /// Starts a command, and keeps what it says.
     ///
     /// # Panics
@@ -83,7 +109,7 @@ impl Process {
     /// # Panics
     /// It has ended before.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("still running").to_string();
+        let pid = self.id().to_string();
         let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("kill").success());
     }
