@@ -7,20 +7,31 @@ use event_engine::action::ActionConfig;
 use event_engine::lease::{self, Assignment, AttemptStatus, Lease};
 use event_engine::retry::{Next, RetrySchedule};
 use service::mask::Masker;
+use tokio::time::Instant;
 use url::Url;
 
-use crate::attempt::{Attempt, Outcome, Told};
+use crate::attempt::{Attempt, NotBegun, Outcome, Told};
 use crate::body::{Body, EventRow, Message, TriggerName};
 use crate::jitter::Jitter;
+use crate::lack::Lack;
+use crate::measures;
+use crate::recorder::Ended;
 use crate::response;
 use crate::secret::SecretContext;
+use crate::shortage::Shortage;
 use crate::webhook::{WebhookRequest, WebhookSender};
 
 /// Makes attempts: all that leaves the house goes through it.
 pub trait Performer: Send + Sync + 'static {
     /// Makes one attempt, and says what came of it and what it told of its destination. It ends
     /// within half a minute, whatever the receiver does.
-    fn perform(&self, assignment: &Assignment) -> impl Future<Output = (Attempt, Told)> + Send;
+    ///
+    /// # Errors
+    /// Nothing was sent, for want of something of this machine: it is no attempt.
+    fn perform(
+        &self,
+        assignment: &Assignment,
+    ) -> impl Future<Output = Result<(Attempt, Told), NotBegun>> + Send;
 }
 
 /// Performs webhooks.
@@ -32,14 +43,12 @@ pub struct Webhooks {
 }
 
 impl Performer for Webhooks {
-    async fn perform(&self, assignment: &Assignment) -> (Attempt, Told) {
+    async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
         let (url, secret) = match &assignment.action {
             Ok(ActionConfig::Webhook { url, secret }) => (url, secret),
             Err(problem) => {
-                return unsent(
-                    Outcome::Permanent,
-                    format!("its configuration does not read: {problem}"),
-                );
+                let problem = format!("its configuration does not read: {problem}");
+                return Ok(unsent(Outcome::Permanent, problem));
             }
         };
         match (Url::parse(url), self.secrets.resolve(secret)) {
@@ -47,17 +56,20 @@ impl Performer for Webhooks {
                 let body = body(assignment);
                 let job = assignment.lease.id;
                 let request = WebhookRequest { url: &url, job, body: &body, signer: &signer };
-                let attempt = self.sender.send(&request, Utc::now()).await;
+                let attempt = self.sender.send(&request, Utc::now()).await?;
                 let told = match (attempt.outcome, attempt.http_status) {
                     (Outcome::Delivered, _) => Told::Success,
                     (_, None) => Told::Silence,
                     (_, Some(_)) => Told::Nothing,
                 };
-                (attempt, told)
+                Ok((attempt, told))
             }
-            (Err(error), _) => unsent(Outcome::Permanent, format!("url: {error}")),
-            // The operator may still provide it.
-            (_, Err(error)) => unsent(Outcome::Retryable { retry_after: None }, error.to_string()),
+            (Err(error), _) => Ok(unsent(Outcome::Permanent, format!("url: {error}"))),
+            (_, Err(error)) => match Lack::of(&error) {
+                Some(lack) => Err(NotBegun { lack, problem: response::line(&error.to_string()) }),
+                // The operator may still provide it.
+                None => Ok(unsent(Outcome::Retryable { retry_after: None }, error.to_string())),
+            },
         }
     }
 }
@@ -79,13 +91,27 @@ impl Retries {
 pub(crate) struct Acting<P> {
     pub(crate) performer: P,
     pub(crate) retries: Retries,
+    pub(crate) shortage: Shortage,
 }
 
 impl<P: Performer> Acting<P> {
-    /// Makes the attempt, and says what is recorded of it and what it told of its destination.
-    pub(crate) async fn act(&self, assignment: Assignment) -> (lease::Attempt, Told) {
-        let (attempt, told) = self.performer.perform(&assignment).await;
-        (self.recorded(assignment.lease, assignment.action_type, attempt), told)
+    /// Makes the attempt, and says what is recorded of it and what it told of its destination; or
+    /// for how long its lease is given back.
+    pub(crate) async fn act(&self, assignment: Assignment) -> (Ended, Told) {
+        match self.performer.perform(&assignment).await {
+            Ok((attempt, told)) => {
+                self.shortage.passed(Instant::now());
+                let attempt = self.recorded(assignment.lease, assignment.action_type, attempt);
+                (Ended::Made(attempt), told)
+            }
+            Err(not_begun) => {
+                measures::not_begun(not_begun.lack);
+                let wait = self.shortage.felt(&not_begun, Instant::now());
+                // Not all at once: together they would lack it again.
+                let wait = wait.mul_f64(1.0 + self.retries.jitter.draw());
+                (Ended::NotBegun(assignment.lease, wait), Told::Nothing)
+            }
+        }
     }
 
     /// What is recorded of a lease whose rows do not read. Somebody may still correct them.

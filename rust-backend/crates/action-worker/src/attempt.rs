@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::lack::Lack;
+
 /// One attempt, as `action_results` records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -33,6 +35,16 @@ pub enum Outcome {
     },
     /// It failed, and no later attempt will differ.
     Permanent,
+}
+
+/// No attempt, though one was meant to be: nothing left the house, for want of something that this
+/// machine should have had. It does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotBegun {
+    /// What was lacking.
+    pub lack: Lack,
+    /// What the system said of it; as [`Attempt::error`].
+    pub problem: String,
 }
 
 /// What an attempt told of its destination.

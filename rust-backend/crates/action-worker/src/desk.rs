@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use event_engine::action::ActionConfig;
 use event_engine::job::JobId;
-use event_engine::lease::{Assignment, Attempt, Lease, Loaded};
+use event_engine::lease::{Assignment, Lease, Loaded};
 use event_engine::port::{Inbox, Leases};
 use service::health::Heartbeat;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -18,6 +18,7 @@ use url::Url;
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
+use crate::recorder::Ended;
 
 /// Jobs leased together at least: as many as one destination has places.
 const LEASED_TOGETHER_MIN: usize = 64;
@@ -40,7 +41,7 @@ pub(crate) struct Desk<L, P> {
     places: Arc<Semaphore>,
     /// Attempts that have begun and are not with the recorder yet.
     pub(crate) under_way: TaskTracker,
-    ended: mpsc::Sender<Attempt>,
+    ended: mpsc::Sender<Ended>,
 }
 
 impl<L: Leases, P: Performer> Desk<L, P> {
@@ -49,7 +50,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         leases: L,
         holder: String,
         acting: Acting<P>,
-        ended: mpsc::Sender<Attempt>,
+        ended: mpsc::Sender<Ended>,
     ) -> Self {
         Self {
             leases,
@@ -137,9 +138,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         let loaded = match self.leases.load(&leases).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                // Where this fails too, the leases run out.
-                let back: Vec<_> = leases.into_iter().map(|lease| (lease, AGAIN)).collect();
-                let _ = self.leases.give_back(&self.holder, &back).await;
+                self.leave(leases.into_iter().map(|lease| (lease, AGAIN))).await;
                 return Err(error);
             }
         };
@@ -147,7 +146,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             changed_since(leases, &loaded).into_iter().map(|lease| (lease, AGAIN)).collect();
         for (lease, problem) in loaded.unreadable {
             tracing::warn!(job = %lease.id, problem, "A job is about something that does not read");
-            self.end(self.acting.unreadable(lease, &problem)).await;
+            self.end(Ended::Made(self.acting.unreadable(lease, &problem))).await;
         }
         for assignment in loaded.assignments {
             let entered = self.destinations.enter(&destination(&assignment), Instant::now());
@@ -156,11 +155,11 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                     let desk = self.clone();
                     self.under_way.spawn(async move {
                         measures::under_way(1);
-                        let (attempt, told) = desk.acting.act(assignment).await;
+                        let (ended, told) = desk.acting.act(assignment).await;
                         measures::under_way(-1);
                         at.leave(told);
                         drop(place);
-                        desk.end(attempt).await;
+                        desk.end(ended).await;
                     });
                 }
                 (Err(wait), _) => back.push((assignment.lease, wait)),
@@ -168,15 +167,27 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             }
         }
         measures::leased(taken, back.len());
-        if !back.is_empty() {
-            self.leases.give_back(&self.holder, &back).await?;
+        let given_back = back.len();
+        if given_back > 0
+            && let Err(error) = self.leases.give_back(&self.holder, &back).await
+        {
+            self.leave(back.into_iter()).await;
+            return Err(error);
         }
-        Ok(back.len())
+        Ok(given_back)
     }
 
-    async fn end(&self, attempt: Attempt) {
+    /// Leaves leases with the recorder, which gives them back when the store can be reached: if
+    /// they ran out, attempts would count that nobody made.
+    async fn leave(&self, back: impl Iterator<Item = (Lease, Duration)>) {
+        for (lease, wait) in back {
+            self.end(Ended::NotBegun(lease, wait)).await;
+        }
+    }
+
+    async fn end(&self, ended: Ended) {
         // The recorder outlives every attempt.
-        let _ = self.ended.send(attempt).await;
+        let _ = self.ended.send(ended).await;
     }
 }
 

@@ -18,6 +18,7 @@ mod destinations;
 
 mod failure;
 mod jitter;
+mod lack;
 mod measures;
 mod networks;
 mod recorder;
@@ -25,11 +26,13 @@ pub mod resolver;
 pub mod response;
 mod run;
 pub mod secret;
+mod shortage;
 pub mod signer;
 mod sweep;
 pub mod webhook;
 mod worker;
 
 pub use jitter::Jitter;
+pub use lack::Lack;
 pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, RealWorker, main};
 pub use worker::Worker;

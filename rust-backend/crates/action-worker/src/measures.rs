@@ -7,12 +7,15 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
+use crate::lack::Lack;
+
 /// Says what the series are.
 pub(crate) fn describe() {
     let counters = [
         ("agentauri_leases_taken_total", "Jobs leased"),
         ("agentauri_leases_given_back_total", "Leases given back before their attempt began"),
         ("agentauri_attempts_total", "Attempts ended, by kind of action and status"),
+        ("agentauri_attempts_not_begun_total", "Attempts that lacked something of this machine"),
         ("agentauri_jobs_dead_total", "Jobs that will not be tried again"),
         ("agentauri_jobs_pushed_again_total", "Due jobs that the sweep handed to the queue"),
     ];
@@ -31,6 +34,11 @@ pub(crate) fn describe() {
 pub(crate) fn leased(taken: usize, given_back: usize) {
     counter!("agentauri_leases_taken_total").increment(taken as u64);
     counter!("agentauri_leases_given_back_total").increment(given_back as u64);
+}
+
+/// An attempt did not begin, and does not count.
+pub(crate) fn not_begun(lack: Lack) {
+    counter!("agentauri_attempts_not_begun_total", "lack" => lack.as_str()).increment(1);
 }
 
 /// An attempt began (1) or ended (-1).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::lease::Attempt;
+use event_engine::lease::{Attempt, Lease};
 use event_engine::port::Leases;
 use tokio::sync::mpsc;
 
@@ -10,25 +10,57 @@ use crate::measures;
 
 /// Attempts in one transaction.
 const BATCH_MAX: usize = 256;
-/// The longest wait between two tries while PostgreSQL is away.
+/// The first wait between two tries while PostgreSQL is away, and the longest.
+const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// What became of a lease.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// An attempt was made.
+    Made(Attempt),
+    /// None was; the lease is given back until this time has passed, and nothing is counted.
+    NotBegun(Lease, Duration),
+}
 
 /// Records what comes in until the last sender is gone. Does not give an attempt up: its lease may
 /// run out meanwhile, and then the receiver sees the same id twice.
-pub(crate) async fn record<L: Leases>(
-    leases: L,
-    holder: String,
-    mut ended: mpsc::Receiver<Attempt>,
-) {
+pub(crate) async fn record<L: Leases>(leases: L, holder: String, mut ended: mpsc::Receiver<Ended>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while ended.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let mut wait = Duration::from_millis(50);
-        while let Err(error) = leases.finish(&holder, &batch).await {
-            tracing::error!(%error, attempts = batch.len(), "Attempts not recorded; trying again");
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
+        let (mut made, mut back) = (Vec::new(), Vec::new());
+        for ended in batch.drain(..) {
+            match ended {
+                Ended::Made(attempt) => made.push(attempt),
+                Ended::NotBegun(lease, wait) => back.push((lease, wait)),
+            }
         }
-        measures::recorded(&batch);
-        batch.clear();
+        if !made.is_empty() {
+            let count = made.len();
+            persist(count, "Attempts not recorded; trying again", || leases.finish(&holder, &made))
+                .await;
+            measures::recorded(&made);
+        }
+        if !back.is_empty() {
+            let count = back.len();
+            persist(count, "Leases not given back; trying again", || {
+                leases.give_back(&holder, &back)
+            })
+            .await;
+        }
+    }
+}
+
+/// Asks until it is done.
+async fn persist<E, F>(count: usize, sentence: &str, mut ask: impl FnMut() -> F)
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<(), E>>,
+{
+    let mut wait = RETRY_MIN;
+    while let Err(error) = ask().await {
+        tracing::error!(%error, count, "{sentence}");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
     }
 }

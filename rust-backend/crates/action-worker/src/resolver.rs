@@ -6,26 +6,68 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::net::UdpSocket;
+use url::{Host, Url};
 
 use crate::destination::{DestinationPolicy, RefusedAddress};
+use crate::lack::{Lack, LookupLacked, RESOLVERS};
 
 /// More addresses of one name are neither tried nor listed in an error.
 const ADDRESSES_MAX: usize = 16;
+
+/// A port for a look at routes, which do not depend on it.
+const PROBED: u16 = 443;
 
 /// Looks the addresses of a host up; ports are 0.
 pub type Lookup =
     Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
-/// The system's own lookup (`getaddrinfo`).
+/// The system's own lookup (`getaddrinfo`), which says when it failed for want of something of this
+/// machine.
 pub fn system_lookup() -> Lookup {
     Arc::new(|host| {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) })
+        Box::pin(async move {
+            match tokio::net::lookup_host((host, 0)).await {
+                Ok(found) => Ok(found.collect()),
+                Err(source) => Err(match Lack::of_lookup(&source, Path::new(RESOLVERS)) {
+                    Some(lack) => io::Error::other(LookupLacked { lack, source }),
+                    None => source,
+                }),
+            }
+        })
     })
+}
+
+/// Whether this machine has an address from which each of the destination's could be reached. None
+/// of it is sent anything: a datagram's socket that is connected only looks at routes.
+pub(crate) async fn has_way_to(url: &Url, lookup: &Lookup) -> bool {
+    let addresses = match url.host() {
+        Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
+        Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
+        Some(Host::Domain(name)) => match lookup(name.to_owned()).await {
+            Ok(found) => found.iter().map(SocketAddr::ip).collect(),
+            Err(_) => return false,
+        },
+        None => return false,
+    };
+    for address in addresses {
+        let own: IpAddr = if address.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let connected = async { UdpSocket::bind((own, 0)).await?.connect((address, PROBED)).await };
+        if connected.await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// A resolver that knows permitted addresses only.

@@ -3,6 +3,7 @@
 //! A destination is judged before each attempt, and its name's addresses whenever they are looked
 //! up; redirects and proxies would lead around both, so neither is followed.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,11 @@ use service::http::client_builder;
 use service::mask::Masker;
 use url::Url;
 
-use crate::attempt::{Attempt, Outcome};
+use crate::attempt::{Attempt, NotBegun, Outcome};
 use crate::body::Body;
 use crate::destination::DestinationPolicy;
-use crate::resolver::{Lookup, PermittedResolver, system_lookup};
+use crate::lack::Lack;
+use crate::resolver::{Lookup, PermittedResolver, has_way_to, system_lookup};
 use crate::signer::Signer;
 use crate::{failure, response};
 
@@ -60,10 +62,11 @@ pub struct WebhookRequest<'a> {
 }
 
 /// Sends webhooks. Cheap to clone; clones share their connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebhookSender {
     client: Client,
     policy: Arc<DestinationPolicy>,
+    lookup: Lookup,
     timeout: Duration,
 }
 
@@ -82,14 +85,14 @@ impl WebhookSender {
         let client = client_builder()
             .timeout(options.timeout)
             .connect_timeout(options.connect_timeout)
-            .dns_resolver(PermittedResolver::new(Arc::clone(&policy), options.lookup))
+            .dns_resolver(PermittedResolver::new(Arc::clone(&policy), Arc::clone(&options.lookup)))
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX)
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
             .build()?;
-        Ok(Self { client, policy, timeout: options.timeout })
+        Ok(Self { client, policy, lookup: options.lookup, timeout: options.timeout })
     }
 
     /// Makes one attempt, which ends within the timeout whatever the receiver does.
@@ -99,15 +102,22 @@ impl WebhookSender {
     ///
     /// A destination that its URL alone rules out is a permanent failure; a name that leads to
     /// refused addresses is retryable, because names change.
-    pub async fn send(&self, request: &WebhookRequest<'_>, now: DateTime<Utc>) -> Attempt {
+    ///
+    /// # Errors
+    /// Nothing was sent, for want of something of this machine.
+    pub async fn send(
+        &self,
+        request: &WebhookRequest<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Attempt, NotBegun> {
         let begun = Instant::now();
         let masker = Masker::of([request.url]);
         let ended = match self.policy.check_url(request.url) {
             Err(refusal) => Ended::unanswered(Outcome::Permanent, &refusal.to_string(), &masker),
-            Ok(()) => self.post(request, now, &masker).await,
+            Ok(()) => self.post(request, now, &masker).await?,
         };
         let Ended { outcome, http_status, error, response } = ended;
-        Attempt { outcome, http_status, duration: begun.elapsed(), error, response }
+        Ok(Attempt { outcome, http_status, duration: begun.elapsed(), error, response })
     }
 
     async fn post(
@@ -115,7 +125,7 @@ impl WebhookSender {
         request: &WebhookRequest<'_>,
         now: DateTime<Utc>,
         masker: &Masker,
-    ) -> Ended {
+    ) -> Result<Ended, NotBegun> {
         let (id, timestamp, body) =
             (request.job.to_string(), now.timestamp(), request.body.as_str());
         let sent = self
@@ -130,14 +140,34 @@ impl WebhookSender {
             .await;
         let host = host(request.url);
         match sent {
-            Ok(answer) => Ended::answered(answer, &host, now, masker).await,
+            Ok(answer) => Ok(Ended::answered(answer, &host, now, masker).await),
             Err(error) => {
+                let sentence = failure::sentence(&error, &host, self.timeout);
+                if let Some(lack) = self.lack(&error, request.url).await {
+                    return Err(NotBegun { lack, problem: response::line(&sentence, masker) });
+                }
                 let retry = Outcome::Retryable { retry_after: None };
                 let outcome = if error.is_builder() { Outcome::Permanent } else { retry };
-                let sentence = failure::sentence(&error, &host, self.timeout);
-                Ended::unanswered(outcome, &sentence, masker)
+                Ok(Ended::unanswered(outcome, &sentence, masker))
             }
         }
+    }
+
+    /// What this machine lacked, if that is why nothing was sent. A failure that comes after the
+    /// connection is made is none: bytes may have left.
+    async fn lack(&self, error: &reqwest::Error, url: &Url) -> Option<Lack> {
+        let lack = if error.is_connect() { Lack::of(error) } else { None };
+        match lack {
+            // The same is said where this machine has no address of the receiver's family.
+            Some(Lack::Ports) if !has_way_to(url, &self.lookup).await => None,
+            lack => lack,
+        }
+    }
+}
+
+impl fmt::Debug for WebhookSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSender")
     }
 }
 

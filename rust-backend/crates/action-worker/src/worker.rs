@@ -14,6 +14,7 @@ use crate::destinations::PLACES;
 use crate::jitter::Jitter;
 use crate::measures;
 use crate::recorder;
+use crate::shortage::Shortage;
 use crate::sweep::Sweep;
 
 /// To take our name out of the queue at the end. If it stays, another worker removes it.
@@ -59,7 +60,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
         let (ended, to_record) = mpsc::channel(PLACES);
         let recorder =
             tokio::spawn(recorder::record(self.leases.clone(), self.name.clone(), to_record));
-        let acting = Acting { performer: self.performer, retries };
+        let acting = Acting { performer: self.performer, retries, shortage: Shortage::default() };
         let desk = Desk::new(self.leases, self.name, acting, ended);
         desk.work(&mut self.inbox, &self.heartbeat, &shutdown).await;
         // The sweep uses the same name; it ends with the shutdown.

@@ -5,6 +5,8 @@ use event_store::chain_blocks::BlockName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::shorten::MARK;
+
 /// Bits of a bloom filter's 2048 up to which it says much, and up to which it says something.
 const SPARSE_BITS_MAX: u32 = 512;
 const TELLING_BITS_MAX: u32 = 1_024;
@@ -44,6 +46,81 @@ pub(crate) struct NodeLog {
     pub(crate) log_index: U64,
     #[serde(default)]
     pub(crate) removed: bool,
+    /// Where its data is longer than an answer may be.
+    #[serde(skip)]
+    pub(crate) unread: Option<UnreadLog>,
+}
+
+/// A log of which only the place is known, and more where the node said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnreadLog {
+    /// Characters of its data in hex.
+    pub(crate) hex_bytes: Option<u64>,
+}
+
+/// A receipt as `eth_getTransactionReceipt` shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeReceipt {
+    pub(crate) block_hash: B256,
+    pub(crate) logs: Vec<NodeLog>,
+}
+
+/// The same as it comes, its logs' data as text: hex, or the length of what was left out.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RawReceipt {
+    block_hash: B256,
+    logs: Vec<RawLog>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawLog {
+    data: String,
+    address: Address,
+    topics: Vec<B256>,
+    block_number: U64,
+    block_hash: B256,
+    transaction_hash: B256,
+    log_index: U64,
+    #[serde(default)]
+    removed: bool,
+}
+
+impl RawReceipt {
+    /// Reads the data; the error says what is wrong with it.
+    pub(crate) fn read(self) -> Result<NodeReceipt, String> {
+        let logs: Result<Vec<NodeLog>, String> = self.logs.into_iter().map(RawLog::read).collect();
+        Ok(NodeReceipt { block_hash: self.block_hash, logs: logs? })
+    }
+}
+
+impl RawLog {
+    fn read(self) -> Result<NodeLog, String> {
+        let left_out = self.data.strip_prefix(MARK).and_then(|length| length.parse().ok());
+        let data = match left_out {
+            Some(_) => Bytes::new(),
+            None => self.data.parse().map_err(|_| "a log's data is not hex".to_owned())?,
+        };
+        Ok(NodeLog {
+            address: self.address,
+            topics: self.topics,
+            data,
+            block_number: self.block_number,
+            block_hash: self.block_hash,
+            transaction_hash: self.transaction_hash,
+            log_index: self.log_index,
+            removed: self.removed,
+            unread: left_out.map(|length| UnreadLog { hex_bytes: Some(length) }),
+        })
+    }
+}
+
+/// A block as `eth_getBlockByHash` shows it, for the sake of its transactions.
+#[derive(Deserialize)]
+pub(crate) struct NodeTransactions {
+    pub(crate) number: U64,
+    pub(crate) transactions: Vec<B256>,
 }
 
 impl NodeHeader {

@@ -6,8 +6,9 @@ use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
 use event_store::chain_blocks::ChainBlock;
 use event_store::new_events::NewEvent;
+use serde_json::json;
 
-use crate::answer::{Link, NodeHeader, NodeLog};
+use crate::answer::{Link, NodeHeader, NodeLog, UnreadLog};
 use crate::decode::{self, NotDecoded};
 use crate::{ChainSettings, Registry};
 
@@ -58,7 +59,11 @@ pub(crate) fn block(
         let log_index = log_index(log, log_index_before)?;
         log_index_before = Some(log_index);
         let mut event = raw_event(&row, log_index, registry, log);
-        match decode::decode(registry, &log.topics, &log.data) {
+        let decoded = match log.unread {
+            Some(_) => Err(NotDecoded::Unread),
+            None => decode::decode(registry, &log.topics, &log.data),
+        };
+        match decoded {
             Ok(decoded) => {
                 decoded.event_type.clone_into(&mut event.event_type);
                 event.agent_id = decoded.agent_id.map(|agent| agent.to_string());
@@ -67,6 +72,11 @@ pub(crate) fn block(
             Err(reason) => {
                 event.topics = Some(log.topics.iter().map(hex::encode_prefixed).collect());
                 event.log_data = Some(hex::encode_prefixed(&log.data));
+                if let Some(unread) = log.unread {
+                    event.data = Some(unread_mark(unread));
+                    event.topics = event.topics.filter(|topics| !topics.is_empty());
+                    event.log_data = None;
+                }
                 unknown.push(UnknownLog {
                     event_id: event.name.id.clone(),
                     registry,
@@ -80,6 +90,12 @@ pub(crate) fn block(
     let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
     let bytes = data_bytes + ROW_BYTES * events.len();
     Ok(Block { link, row, events, unknown, bytes })
+}
+
+/// What `data` says of a log that was not read.
+fn unread_mark(unread: UnreadLog) -> serde_json::Value {
+    let bytes = unread.hex_bytes.map(|hex| hex.saturating_sub(2) / 2);
+    json!({"unread": {"reason": "longer than an answer may be", "bytes": bytes}})
 }
 
 fn chain_block(

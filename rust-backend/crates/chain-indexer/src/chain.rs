@@ -12,7 +12,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::ancestry::Ancestry;
 use crate::answer::Link;
 use crate::backoff::Backoff;
+use crate::block::UnknownLog;
 use crate::catch_up::BLOCKS_AHEAD_MAX;
+use crate::decode::NotDecoded;
 use crate::fetch::complete;
 use crate::finality::Finality;
 use crate::heads::{Announced, Heads};
@@ -251,11 +253,14 @@ impl Chain {
         tracing::trace!(chain, number, rows, "Stored up to a block");
         self.unknown_logs.mention(chain, &stretch.unknown);
         self.backoff.reset();
+        let is_unread = |log: &&UnknownLog| log.reason == NotDecoded::Unread;
+        let unread = stretch.unknown.iter().filter(is_unread).count();
         self.show(|status| {
             status.last_block = Some(number);
             status.blocks_stored += stretch.blocks();
             status.events_stored += rows;
             status.logs_unknown += stretch.unknown.len() as u64;
+            status.logs_unread += unread as u64;
         });
     }
 

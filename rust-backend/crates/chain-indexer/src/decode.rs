@@ -52,6 +52,9 @@ pub(crate) enum NotDecoded {
     /// Its data is beyond [`DECODED_BYTES_MAX`].
     #[error("its data of {0} bytes is longer than {DECODED_BYTES_MAX}")]
     TooLong(usize),
+    /// Its data is longer than an answer may be, so that nobody has read it.
+    #[error("it is longer than an answer may be, and was not read")]
+    Unread,
     /// Topics or data are not what the event's signature promises.
     #[error("it does not fit the signature of {0}")]
     Malformed(&'static str),
@@ -73,6 +76,11 @@ pub(crate) fn decode(
         return Err(NotDecoded::TooLong(data.len()));
     }
     (decoder.read)(topics, data).ok_or(NotDecoded::Malformed(decoder.event_type))
+}
+
+/// The topics of the events that are known of a registry.
+pub(crate) fn topics(registry: Registry) -> impl Iterator<Item = B256> {
+    decoders(registry).iter().chain(common::DECODERS).map(|decoder| decoder.topic0)
 }
 
 fn decoders(registry: Registry) -> &'static [Decoder] {

@@ -5,6 +5,7 @@ use alloy_primitives::Address;
 
 use crate::answer::{NodeHeader, NodeLog};
 use crate::block::{Block, block};
+use crate::gather;
 use crate::node::{Node, Nodes};
 use crate::{ChainSettings, Result};
 
@@ -41,7 +42,7 @@ pub(crate) async fn complete(
     let addresses = settings.registries.addresses();
     let mut logs = Vec::new();
     if header.may_have_logs_of(&addresses) {
-        logs = node.logs(header.hash, &addresses).await?;
+        logs = gather::logs(node, settings, header.hash, &addresses).await?;
         if may_leave_out(node, header, &addresses, logs.iter()).await? {
             let problem = format!("it leaves out the logs of block {number}");
             return Err(node.distrust(&problem));

@@ -17,6 +17,8 @@
 //!    and headers only of those that have any (`range`); `width` finds how many a node gives.
 //! 4. `block` checks what the node answered and makes rows of it: `decode` reads what the log says.
 //!    A log that no decoder reads is stored as it came, as `unknown`.
+//!    A block whose logs no answer holds is asked for in parts (`gather`); one log that is longer
+//!    than an answer may be is stored in its place as unread (`shorten`).
 //! 5. `ancestry` puts a `stretch` of blocks on top of the stored ones if its parent hash is theirs,
 //!    and commits blocks, events, what is covered and the checkpoint in **one transaction**, in the
 //!    blocks' order: at the head one block, while catching up as many as are there.
@@ -82,6 +84,7 @@ mod favour;
 mod fetch;
 mod finality;
 mod gaps;
+mod gather;
 mod heads;
 mod indexer;
 mod measures;
@@ -94,6 +97,7 @@ mod rpc;
 mod run;
 mod said;
 mod settings;
+mod shorten;
 mod status;
 mod stretch;
 mod transport;
@@ -109,5 +113,5 @@ pub use error::{IndexerError, Result};
 pub use gaps::{Gap, GapCheck, GapReport};
 pub use indexer::Indexer;
 pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
-pub use settings::{ChainSettings, Registries, Registry};
+pub use settings::{ANSWER_BYTES_MAX, ChainSettings, Registries, Registry};
 pub use status::{ChainState, ChainStatus, StatusBoard};

@@ -13,9 +13,10 @@ use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::answer::{Link, NodeHeader, NodeLog};
+use crate::answer::{Link, NodeHeader, NodeLog, NodeReceipt, NodeTransactions, RawReceipt};
 use crate::favour::Favour;
 use crate::pace::Pace;
 use crate::rpc::{Call, Failure, Rpc, read};
@@ -25,10 +26,6 @@ use crate::width::Width;
 use crate::ws::{Announcements, Ws};
 use crate::{ChainSettings, IndexerError, Result};
 
-/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
-/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
-/// events. The blocks that are fetched ahead are each bounded by it.
-pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Questions in one batch, until a node wants fewer.
 const BATCH_MAX: usize = 32;
 /// Questions under way at once where a node takes no batches.
@@ -48,6 +45,9 @@ pub(crate) struct Nodes {
     /// none of them is asked any more.
     foreign: OnceLock<(usize, u64)>,
     pace: Pace,
+    answer_bytes_max: usize,
+    /// Blocks are gathered in parts one at a time, so that memory stays flat.
+    gathering: Mutex<()>,
 }
 
 struct Endpoint {
@@ -77,7 +77,9 @@ impl Nodes {
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
             let exposed = url.expose().clone();
             let rpc = match exposed.scheme() {
-                "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone())),
+                "ws" | "wss" => {
+                    Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max))
+                }
                 _ => Rpc::Http(Http::new(client.clone(), exposed)),
             };
             Endpoint {
@@ -96,6 +98,8 @@ impl Nodes {
             said,
             foreign: OnceLock::new(),
             pace: Pace::new(settings.requests_per_second),
+            answer_bytes_max: settings.answer_bytes_max,
+            gathering: Mutex::new(()),
         })
     }
 
@@ -176,7 +180,7 @@ impl<'n> Node<'n> {
     }
 
     async fn tagged(self, tag: &str) -> Result<Option<NodeHeader>> {
-        match self.try_to_ask(&header(BY_NUMBER, tag), ANSWER_BYTES_MAX).await? {
+        match self.try_to_ask(&header(BY_NUMBER, tag), self.answer_bytes_max()).await? {
             Ok(raw) => answer(self, &raw),
             Err(Failure::Refused(_)) => Ok(None),
             Err(failure) => Err(self.fault(failure.into_problem())),
@@ -188,10 +192,63 @@ impl<'n> Node<'n> {
         self.ask(&logs(&json!({"blockHash": block, "address": addresses}))).await
     }
 
+    /// The logs that `addresses` emitted in that block, or those of them with a topic0. The inner
+    /// failure is a refusal.
+    pub(crate) async fn some_logs(
+        self,
+        block: B256,
+        addresses: &[Address],
+        topic: Option<B256>,
+    ) -> Result<Result<Vec<NodeLog>, Failure>> {
+        let mut filter = json!({"blockHash": block, "address": addresses});
+        if let Some(topic) = topic {
+            filter["topics"] = json!([topic]);
+        }
+        match self.try_to_ask(&logs(&filter), self.answer_bytes_max()).await? {
+            Ok(raw) => answer(self, &raw).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// The transactions of the block with that hash.
+    pub(crate) async fn transactions(self, block: B256) -> Result<NodeTransactions> {
+        let found: Option<NodeTransactions> = self.ask(&header(BY_HASH, block)).await?;
+        found.ok_or_else(|| self.distrust(&format!("it does not have block {block} any more")))
+    }
+
+    /// The receipt of a transaction. The inner failure is a refusal.
+    pub(crate) async fn receipt(self, transaction: B256) -> Result<Result<NodeReceipt, Failure>> {
+        match self.try_to_ask(&receipt_call(transaction), self.answer_bytes_max()).await? {
+            Ok(raw) => self.read_receipt(transaction, answer(self, &raw)?).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// The same with the longest logs left out; `None` where it is not to be had even so.
+    pub(crate) async fn shortened_receipt(self, transaction: B256) -> Option<NodeReceipt> {
+        self.wait_for_its_turn(1).await;
+        let (call, bytes_max) = (receipt_call(transaction), self.answer_bytes_max());
+        match self.endpoint().rpc.ask_shortened(&call, bytes_max).await {
+            Ok(raw) => self.read_receipt(transaction, raw).ok(),
+            Err(failure) => {
+                let (problem, node) = (failure.into_problem(), self.label());
+                tracing::debug!(node, %transaction, problem, "A receipt cannot be shortened");
+                None
+            }
+        }
+    }
+
+    fn read_receipt(self, transaction: B256, raw: Option<RawReceipt>) -> Result<NodeReceipt> {
+        let raw = raw.ok_or_else(|| {
+            self.distrust(&format!("it does not have the receipt of {transaction}"))
+        })?;
+        raw.read().map_err(|problem| self.distrust(&problem))
+    }
+
     /// All logs of that block; `None` where the node does not give them.
     pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
         let call = logs(&json!({"blockHash": block}));
-        match self.try_to_ask(&call, ANSWER_BYTES_MAX).await? {
+        match self.try_to_ask(&call, self.answer_bytes_max()).await? {
             Ok(raw) => answer(self, &raw).map(Some),
             Err(_refusal) => Ok(None),
         }
@@ -214,7 +271,9 @@ impl<'n> Node<'n> {
             }
             match self.patiently(some, bytes_max).await? {
                 Ok(Ok(some)) => answers.extend(some),
-                Ok(Err(refusal)) | Err(refusal @ Failure::TooMuch(_)) => return Ok(Err(refusal)),
+                Ok(Err(refusal)) | Err(refusal @ (Failure::TooMuch(_) | Failure::TooLong(_))) => {
+                    return Ok(Err(refusal));
+                }
                 Err(_) => match self.one_by_one(some, bytes_max).await? {
                     Ok(some_answers) => {
                         // So it was the batch that it did not like.
@@ -286,6 +345,26 @@ impl<'n> Node<'n> {
         self.nodes.each().find(free)
     }
 
+    /// The chain's other nodes.
+    pub(crate) fn others(self) -> impl Iterator<Item = Self> {
+        self.nodes.each().filter(move |node| node.index != self.index)
+    }
+
+    /// Bytes of an answer that are read.
+    pub(crate) fn answer_bytes_max(self) -> usize {
+        self.nodes.answer_bytes_max
+    }
+
+    /// Waits until no other block of the chain is gathered in parts.
+    pub(crate) async fn turn_to_gather(self) -> MutexGuard<'n, ()> {
+        self.nodes.gathering.lock().await
+    }
+
+    /// Says that the node does not answer what it has to.
+    pub(crate) fn refuses(self, failure: Failure) -> IndexerError {
+        self.fault(failure.into_problem())
+    }
+
     /// Says that what the node answered makes no sense.
     pub(crate) fn distrust(self, problem: &str) -> IndexerError {
         self.fault(problem.to_owned())
@@ -302,7 +381,7 @@ impl<'n> Node<'n> {
     }
 
     async fn ask<T: DeserializeOwned>(self, call: &Call) -> Result<T> {
-        match self.try_to_ask(call, ANSWER_BYTES_MAX).await? {
+        match self.try_to_ask(call, self.answer_bytes_max()).await? {
             Ok(raw) => answer(self, &raw),
             Err(refusal) => Err(self.fault(refusal.into_problem())),
         }
@@ -371,7 +450,7 @@ impl<'n> Node<'n> {
         }
         self.wait_for_its_turn(1).await;
         let call = Call { method: "eth_chainId", params: json!([]) };
-        let found = match endpoint.rpc.ask_one::<U64>(&call, ANSWER_BYTES_MAX).await {
+        let found = match endpoint.rpc.ask_one::<U64>(&call, self.answer_bytes_max()).await {
             Ok(found) => found.to::<u64>(),
             Err(failure) => {
                 if let Failure::Limited { retry_after, .. } = failure {
@@ -420,6 +499,10 @@ pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> Call {
 /// Reads one of several answers.
 pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Result<T> {
     read(raw).map_err(|failure| node.fault(failure.into_problem()))
+}
+
+fn receipt_call(transaction: B256) -> Call {
+    Call { method: "eth_getTransactionReceipt", params: json!([transaction]) }
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> Call {

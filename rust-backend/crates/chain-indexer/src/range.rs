@@ -15,8 +15,9 @@ use crate::rpc::Failure;
 use crate::stretch::Stretch;
 use crate::{ChainSettings, Result};
 
-/// Bytes of a range's answer. What is longer is asked for in parts.
-const RANGE_BYTES_MAX: usize = 16 << 20;
+/// A range's answer may have this part of the bytes of an answer; what is longer is asked for in
+/// parts.
+const RANGE_SHARE: usize = 4;
 /// A node that has not answered so many ranges in time is not slow because of the range.
 const TIMEOUTS_MAX: u32 = 2;
 
@@ -77,6 +78,7 @@ impl Range<'_> {
     /// The blocks that have a row, and how many logs they have. The inner failure is a refusal.
     async fn ask(&self) -> Result<Result<(Vec<Block>, usize), Failure>> {
         let addresses = self.settings.registries.addresses();
+        let bytes_max = self.node.answer_bytes_max() / RANGE_SHARE;
         // Together, so that a node that does not have the last block says so: it would give the
         // logs up to where it is, and call that all.
         let mut calls = vec![
@@ -87,7 +89,7 @@ impl Range<'_> {
         if self.first == self.last {
             calls.pop();
         }
-        let answers = match self.node.ask_together(&calls, RANGE_BYTES_MAX).await? {
+        let answers = match self.node.ask_together(&calls, bytes_max).await? {
             Ok(answers) => answers,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -100,7 +102,7 @@ impl Range<'_> {
         let others: Vec<_> =
             by_block.keys().copied().filter(|number| !headers.contains_key(number)).collect();
         let calls: Vec<_> = others.iter().copied().map(header_call).collect();
-        match self.node.ask_together(&calls, RANGE_BYTES_MAX).await? {
+        match self.node.ask_together(&calls, bytes_max).await? {
             Ok(answers) => {
                 for (number, raw) in others.into_iter().zip(&answers) {
                     self.add(&mut headers, number, answer(self.node, raw)?)?;

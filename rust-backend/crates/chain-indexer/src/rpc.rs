@@ -11,12 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::shorten::Shortener;
 use crate::transport::Http;
 use crate::ws::Ws;
 
 /// A question that is not answered within this time has failed: longer than a node takes for the
 /// logs of one full block, shorter than an operator's patience.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same for an answer of any length, of which little is kept.
+const SHORTENED_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that a node's `Retry-After` is believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
@@ -33,8 +36,11 @@ pub(crate) struct Call {
 pub(crate) enum Failure {
     /// A node that works does not answer this: a JSON-RPC error, or an HTTP status 4xx.
     Refused(String),
-    /// The answer did not come in time, or is longer than is read: it may be that less would work.
+    /// The answer did not come in time: it may be that less would work.
     TooMuch(String),
+    /// The answer is longer than is read, or the node says that it is longer than it sends: less
+    /// works.
+    TooLong(String),
     /// Too many questions in too short a time.
     Limited { problem: String, retry_after: Option<Duration> },
     /// The node cannot be reached, or what it says is no JSON-RPC.
@@ -46,6 +52,7 @@ impl Failure {
         match self {
             Self::Refused(problem)
             | Self::TooMuch(problem)
+            | Self::TooLong(problem)
             | Self::Broken(problem)
             | Self::Limited { problem, .. } => problem,
         }
@@ -67,7 +74,7 @@ impl Failure {
         match status {
             429 => Self::Limited { problem, retry_after },
             503 if retry_after.is_some() => Self::Limited { problem, retry_after },
-            413 => Self::TooMuch(problem),
+            413 => Self::TooLong(problem),
             _ => match said {
                 // Some providers put the same error into a 400, a 403 or a 500.
                 Some(error) => error.failure(),
@@ -95,8 +102,24 @@ impl Rpc {
         read(&answers.swap_remove(0)?)
     }
 
+    /// Asks one question and keeps an answer of any length in `bytes_max`: the strings that would
+    /// make it longer are replaced by their length ([`Shortener`]). A websocket's answer comes
+    /// whole or not at all.
+    pub(crate) async fn ask_shortened<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        bytes_max: usize,
+    ) -> Result<T, Failure> {
+        let Self::Http(http) = self else {
+            return Err(Failure::TooLong("a websocket's answer comes whole".to_owned()));
+        };
+        let asking = http.ask_shortened(call, Shortener::new(bytes_max));
+        let answer = tokio::time::timeout(SHORTENED_TIMEOUT, asking).await;
+        read(&*answer.map_err(|_elapsed| Failure::TooMuch("no end of the answer".to_owned()))??)
+    }
+
     /// Asks questions at once: several by HTTP are a batch. The outer failure is that of all. An
-    /// answer of more bytes is [`Failure::TooMuch`].
+    /// answer of more bytes is [`Failure::TooLong`].
     pub(crate) async fn ask(
         &self,
         calls: &[Call],
@@ -189,8 +212,30 @@ impl ErrorObject {
         if is_rate_limit(self.code, &self.message) {
             return Failure::Limited { problem, retry_after: None };
         }
+        if is_size_limit(self.code, &self.message) {
+            return Failure::TooLong(problem);
+        }
         Failure::Refused(problem)
     }
+}
+
+/// Whether an error means that the answer would be longer than the node sends. The codes are geth's
+/// and reth's; other providers say it in words only.
+fn is_size_limit(code: i64, message: &str) -> bool {
+    const RESPONSE_TOO_LARGE: [i64; 2] = [-32_003, -32_008];
+    const TOO_LONG: [&str; 7] = [
+        "response is too big",
+        "response too large",
+        "response size",
+        "response exceed",
+        "too many logs",
+        "more than 10000 results",
+        "max results",
+    ];
+    let message = message.to_lowercase();
+    (RESPONSE_TOO_LARGE.contains(&code) && message.contains("large"))
+        || code == -32_008
+        || TOO_LONG.iter().any(|words| message.contains(words))
 }
 
 /// Whether an error means "not so fast" rather than "not so much". Providers differ in code and
@@ -259,6 +304,27 @@ mod tests {
     }
 
     #[test]
+    fn what_nodes_say_of_an_answer_that_is_too_long_is_told_from_other_refusals() {
+        for (code, message) in [
+            (-32_005, "query returned more than 10000 results. Try with this block range"),
+            (-32_602, "Log response size exceeded. this block range should work: [0x0, 0x1]"),
+            (-32_008, "Response is too big"),
+            (-32_003, "response too large"),
+            (-32_000, "Response size is larger than 150MB limit"),
+        ] {
+            assert!(is_size_limit(code, message), "{code} {message}");
+        }
+        for (code, message) in [
+            (-32_601, "the method does not exist"),
+            (-32_000, "exceed maximum block range: 5000"),
+            (-32_000, "unknown block"),
+            (-32_003, "transaction rejected"),
+        ] {
+            assert!(!is_size_limit(code, message), "{code} {message}");
+        }
+    }
+
+    #[test]
     fn a_null_is_an_answer_and_nothing_is_none() {
         let answer = Reply::parse(br#"{"id":1,"result":null}"#).and_then(Reply::outcome);
         assert_eq!(answer.expect("an answer").get(), "null");
@@ -272,7 +338,7 @@ mod tests {
     fn an_http_status_is_read_with_the_error_in_its_body() {
         let of = |status, body: &str| Failure::of_status(status, None, body.as_bytes());
         assert!(matches!(of(429, ""), Failure::Limited { .. }));
-        assert!(matches!(of(413, "<html>"), Failure::TooMuch(_)));
+        assert!(matches!(of(413, "<html>"), Failure::TooLong(_)));
         assert!(matches!(of(404, "no"), Failure::Refused(_)));
         assert!(matches!(of(502, "no"), Failure::Broken(_)));
         let body = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"block range"}}"#;

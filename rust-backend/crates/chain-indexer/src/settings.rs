@@ -10,6 +10,12 @@ use service::config::{Chain, Endpoint, Owner};
 
 use crate::{IndexerError, Result};
 
+/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
+/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
+/// events. The blocks that are fetched ahead are each bounded by it; what is longer is asked for in
+/// parts.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
 /// A chain to be indexed.
 #[derive(Clone, Debug)]
 pub struct ChainSettings {
@@ -36,6 +42,8 @@ pub struct ChainSettings {
     pub indexed: bool,
     /// Questions a second to all nodes together, each of a batch counted. `None`: no limit.
     pub requests_per_second: Option<NonZeroU32>,
+    /// Bytes of an answer that are read: [`ANSWER_BYTES_MAX`], or fewer in a test.
+    pub answer_bytes_max: usize,
 }
 
 /// The addresses of a chain's registries. A chain need not have all three.
@@ -123,6 +131,7 @@ impl ChainSettings {
             owner: chain.owner,
             indexed: chain.indexed,
             requests_per_second: chain.requests_per_second,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         })
     }
 

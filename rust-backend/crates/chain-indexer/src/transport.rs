@@ -10,9 +10,13 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::rpc::{Call, Failure, Reply, Sent};
+use crate::shorten::Shortener;
 
 /// Bytes of an answer that is an HTTP error: enough to say what is wrong.
 const ERROR_BYTES_MAX: usize = 4 << 10;
+
+/// The client's own limit would end an answer that is read at length.
+const LONGER_THAN_ANY_QUESTION: Duration = Duration::from_mins(2);
 
 /// A node's endpoint.
 pub(crate) struct Http {
@@ -30,8 +34,22 @@ impl Http {
         call: &Call,
         bytes_max: usize,
     ) -> Result<Box<RawValue>, Failure> {
-        let body = self.post(&Sent::new(1, call), bytes_max).await?;
-        let reply = Reply::parse(&body)?;
+        let body = self.post(&Sent::new(1, call), Whole::of(bytes_max)).await?;
+        Self::one_answer(&body)
+    }
+
+    /// The same, shortened.
+    pub(crate) async fn ask_shortened(
+        &self,
+        call: &Call,
+        shortener: Shortener,
+    ) -> Result<Box<RawValue>, Failure> {
+        let body = self.post(&Sent::new(1, call), shortener).await?;
+        Self::one_answer(&body)
+    }
+
+    fn one_answer(body: &[u8]) -> Result<Box<RawValue>, Failure> {
+        let reply = Reply::parse(body)?;
         // Who cannot read a question may answer it without its id.
         if !reply.id.is_null() && reply.id != 1 {
             return Err(Failure::broken("it answered another question"));
@@ -46,7 +64,7 @@ impl Http {
         bytes_max: usize,
     ) -> Result<Vec<Result<Box<RawValue>, Failure>>, Failure> {
         let sent: Vec<_> = (1..).zip(calls).map(|(id, call)| Sent::new(id, call)).collect();
-        let body = self.post(&sent, bytes_max).await?;
+        let body = self.post(&sent, Whole::of(bytes_max)).await?;
         let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
         if !is_list {
             Reply::parse(&body)?.outcome()?;
@@ -67,17 +85,19 @@ impl Http {
         all.ok_or_else(|| Failure::broken("it left a question of a batch unanswered"))
     }
 
-    async fn post(&self, question: &impl Serialize, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    async fn post(&self, question: &impl Serialize, body: impl Body) -> Result<Vec<u8>, Failure> {
         let question = serde_json::to_vec(question).map_err(|error| describe(&error))?;
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
-        let response = request.body(question).send().await.map_err(without_url)?;
+        // Its caller sets the limit of the whole.
+        let request = request.timeout(LONGER_THAN_ANY_QUESTION).body(question);
+        let response = request.send().await.map_err(without_url)?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
-            let body = read(response, ERROR_BYTES_MAX).await.unwrap_or_default();
+            let body = read(response, Whole::of(ERROR_BYTES_MAX)).await.unwrap_or_default();
             return Err(Failure::of_status(status.as_u16(), retry_after, &body));
         }
-        read(response, bytes_max).await
+        read(response, body).await
     }
 }
 
@@ -86,15 +106,55 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
-async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
+async fn read(mut response: Response, mut body: impl Body) -> Result<Vec<u8>, Failure> {
     while let Some(part) = response.chunk().await.map_err(without_url)? {
-        if body.len() + part.len() > bytes_max {
-            return Err(Failure::TooMuch(format!("the answer is longer than {bytes_max} bytes")));
-        }
-        body.extend_from_slice(&part);
+        body.take(&part)?;
     }
-    Ok(body)
+    Ok(body.into_bytes())
+}
+
+/// What becomes of an answer's parts.
+trait Body {
+    fn take(&mut self, part: &[u8]) -> Result<(), Failure>;
+
+    fn into_bytes(self) -> Vec<u8>;
+}
+
+/// All of it, up to a limit.
+struct Whole {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl Whole {
+    fn of(bytes_max: usize) -> Self {
+        Self { bytes: Vec::new(), bytes_max }
+    }
+}
+
+impl Body for Whole {
+    fn take(&mut self, part: &[u8]) -> Result<(), Failure> {
+        let bytes_max = self.bytes_max;
+        if self.bytes.len() + part.len() > bytes_max {
+            return Err(Failure::TooLong(format!("the answer is longer than {bytes_max} bytes")));
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl Body for Shortener {
+    fn take(&mut self, part: &[u8]) -> Result<(), Failure> {
+        self.read(part)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.into_kept()
+    }
 }
 
 fn without_url(error: reqwest::Error) -> Failure {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use alloy_primitives::B256;
 
 use crate::block::UnknownLog;
+use crate::decode::NotDecoded;
 
 /// Kinds of log that are remembered as mentioned. A registry that emits more is mentioned no
 /// further; the count in the status goes on.
@@ -20,7 +21,15 @@ impl UnknownLogs {
     /// Logs each kind the first time.
     pub(crate) fn mention(&mut self, chain: &str, logs: &[UnknownLog]) {
         for log in logs {
-            if self.is_new(log.topic0) {
+            if log.reason == NotDecoded::Unread {
+                let event_id = log.event_id.as_str();
+                tracing::warn!(
+                    chain,
+                    event_id,
+                    "Stored a log by its place only, as it is longer \
+                    than an answer may be"
+                );
+            } else if self.is_new(log.topic0) {
                 tracing::warn!(
                     chain,
                     event_id = log.event_id,

@@ -23,7 +23,6 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use url::Url;
 
 use crate::answer::NodeHeader;
-use crate::node::ANSWER_BYTES_MAX;
 use crate::rpc::{Call, Failure, Reply, Sent, read};
 use crate::said::Said;
 
@@ -34,8 +33,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Questions under way on one connection. A node that answers none of so many is not asked more.
 const WAITING_MAX: usize = 256;
 
+/// Bytes of a message beside the answer in it.
+const MESSAGE_FRAME_BYTES: usize = 1 << 10;
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 type Answer = Result<Box<RawValue>, Failure>;
+/// `None`: an answer on this connection was too long; whose, nobody can say.
+type Heard = Option<Answer>;
 
 /// A node's endpoint.
 pub(crate) struct Ws {
@@ -44,6 +48,9 @@ pub(crate) struct Ws {
     /// The one that was made last; whether it still lives is seen by its channel.
     connection: Mutex<Option<Connection>>,
     ids: AtomicU64,
+    bytes_max: usize,
+    /// Held by who asks on a connection of its own.
+    alone: Mutex<()>,
 }
 
 /// A handle to a connection, which ends with the last of them.
@@ -56,7 +63,7 @@ struct Connection {
 struct Question {
     id: u64,
     text: String,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<Heard>,
 }
 
 /// The heads that a node announces, until its connection ends.
@@ -78,15 +85,20 @@ impl Announcements {
 }
 
 impl Ws {
-    pub(crate) fn new(url: Url, said: Said) -> Self {
-        Self { url, said, connection: Mutex::new(None), ids: AtomicU64::new(1) }
+    /// An endpoint of which no message longer than `bytes_max` is read.
+    pub(crate) fn new(url: Url, said: Said, bytes_max: usize) -> Self {
+        let (connection, ids, alone) = (Mutex::new(None), AtomicU64::new(1), Mutex::new(()));
+        Self { url, said, connection, ids, bytes_max, alone }
     }
 
     pub(crate) async fn ask(&self, call: &Call, bytes_max: usize) -> Answer {
         let connection = self.connected().await?;
-        let answer = self.ask_on(&connection, call).await?;
+        let answer = match self.ask_on(&connection, call).await? {
+            Some(answer) => answer?,
+            None => self.ask_alone(call).await?,
+        };
         if answer.get().len() > bytes_max {
-            return Err(Failure::TooMuch(format!("the answer is longer than {bytes_max} bytes")));
+            return Err(Failure::TooLong(format!("the answer is longer than {bytes_max} bytes")));
         }
         Ok(answer)
     }
@@ -95,7 +107,9 @@ impl Ws {
     pub(crate) async fn announcements(&self) -> Result<Announcements, Failure> {
         let connection = self.connected().await?;
         let call = Call { method: "eth_subscribe", params: json!(["newHeads"]) };
-        let subscription: String = read(&self.ask_on(&connection, &call).await?)?;
+        let closed = || Failure::broken("the connection was closed");
+        let answer = self.ask_on(&connection, &call).await?.ok_or_else(closed)??;
+        let subscription: String = read(&answer)?;
         tracing::trace!(subscription, "Subscribed to heads");
         Ok(Announcements { heads: connection.heads.clone(), _connection: connection })
     }
@@ -105,7 +119,18 @@ impl Ws {
         *self.connection.lock().await = None;
     }
 
-    async fn ask_on(&self, connection: &Connection, call: &Call) -> Answer {
+    /// Asks where no other answer can be the one that is too long.
+    async fn ask_alone(&self, call: &Call) -> Answer {
+        let _alone = self.alone.lock().await;
+        let connection = self.connect().await?;
+        let too_long = || {
+            let bytes_max = self.bytes_max;
+            Failure::TooLong(format!("the answer is longer than {bytes_max} bytes"))
+        };
+        self.ask_on(&connection, call).await?.unwrap_or_else(|| Err(too_long()))
+    }
+
+    async fn ask_on(&self, connection: &Connection, call: &Call) -> Result<Heard, Failure> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let text = serde_json::to_string(&Sent::new(id, call))
             .map_err(|error| Failure::broken(&error.to_string()))?;
@@ -113,7 +138,7 @@ impl Ws {
         let closed = || Failure::broken("the connection was closed");
         let question = Question { id, text, answer: sender };
         connection.questions.send(question).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        answer.await.map_err(|_| closed())
     }
 
     /// The connection, made anew where it has ended.
@@ -122,9 +147,17 @@ impl Ws {
         if let Some(living) = connection.as_ref().filter(|made| !made.questions.is_closed()) {
             return Ok(living.clone());
         }
+        let made = self.connect().await?;
+        *connection = Some(made.clone());
+        Ok(made)
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        // With the question's id and the like around the answer.
+        let bytes_max = self.bytes_max.saturating_add(MESSAGE_FRAME_BYTES);
         let config = WebSocketConfig::default()
-            .max_message_size(Some(ANSWER_BYTES_MAX))
-            .max_frame_size(Some(ANSWER_BYTES_MAX));
+            .max_message_size(Some(bytes_max))
+            .max_frame_size(Some(bytes_max));
         let connecting = connect_async_with_config(self.url.as_str(), Some(config), true);
         let connecting = timeout(service::http::CONNECT_TIMEOUT, connecting).await;
         let (socket, _) = connecting
@@ -134,9 +167,7 @@ impl Ws {
         let (announce, heads) = watch::channel(None);
         let said = self.said.clone();
         tokio::spawn(Serving { socket, asked, announce, waiting: HashMap::new() }.run(said));
-        let made = Connection { questions, heads };
-        *connection = Some(made.clone());
-        Ok(made)
+        Ok(Connection { questions, heads })
     }
 }
 
@@ -167,7 +198,7 @@ struct Serving {
     socket: Socket,
     asked: mpsc::Receiver<Question>,
     announce: watch::Sender<Option<Arc<NodeHeader>>>,
-    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+    waiting: HashMap<u64, oneshot::Sender<Heard>>,
 }
 
 impl Serving {
@@ -189,6 +220,10 @@ impl Serving {
                 message = self.socket.next() => {
                     heard_at = Instant::now();
                     let Some(message) = message else { return Ok(()) };
+                    if let Err(tungstenite::Error::Capacity(error)) = &message {
+                        self.give_up_all();
+                        return Err(error.to_string());
+                    }
                     self.hear(&message.map_err(|error| error.to_string())?)?;
                 }
                 question = self.asked.recv() => {
@@ -203,6 +238,16 @@ impl Serving {
                 }
             }
         }
+    }
+
+    /// An answer is too long, and nobody can say whose: each asks again for itself.
+    fn give_up_all(&mut self) {
+        self.asked.close();
+        while let Ok(question) = self.asked.try_recv() {
+            self.waiting.insert(question.id, question.answer);
+        }
+        // Who asked may have gone.
+        self.waiting.drain().for_each(|(_, answer)| drop(answer.send(None)));
     }
 
     async fn put(&mut self, question: Question) -> Result<(), String> {
@@ -233,7 +278,7 @@ impl Serving {
         if let Some(id) = reply.id.as_u64() {
             if let Some(answer) = self.waiting.remove(&id) {
                 // Who asked may have gone.
-                let _ = answer.send(reply.outcome());
+                let _ = answer.send(Some(reply.outcome()));
             }
             return Ok(());
         }

@@ -4,12 +4,14 @@
 //! limit, else 503. `/ready` asks "should it get work?": 200 once every part said that it is ready.
 //! Both answer in JSON and name the parts that are missing.
 
+mod connections;
 mod server;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use self::connections::ConnectionLimits;
 pub use self::server::{BindError, DefaultPort, HealthServer, start};
 
 /// The parts of a process. Clones share them.

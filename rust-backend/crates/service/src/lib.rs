@@ -42,6 +42,7 @@
 //! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
 //! - [`metrics`]: `/metrics` beside them, for Prometheus.
 //! - [`name`]: what a process is called among others.
+//! - [`open_files`]: as many of them as the system permits.
 //! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
 //! - [`arguments`]: `--help`, for processes without arguments.
 //! - [`http`]: an HTTP client that follows no redirect and no proxy.
@@ -56,5 +57,6 @@ pub mod logs;
 pub mod mask;
 pub mod metrics;
 pub mod name;
+pub mod open_files;
 pub mod process;
 pub mod signals;

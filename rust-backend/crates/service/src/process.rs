@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::runtime::Builder;
 
 use crate::config::ConfigError;
-use crate::core_dumps;
+use crate::{core_dumps, open_files};
 
 /// Failed; trying again may help.
 const FAILED: u8 = 1;
@@ -73,6 +73,7 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     core_dumps::forbid().context("cannot forbid core dumps")?;
+    open_files::raise_limit();
     let runtime = builder.enable_all().build().context("cannot start the runtime")?;
     let result = runtime.block_on(main);
     runtime.shutdown_timeout(BLOCKED_MAX);

@@ -38,11 +38,13 @@ pub enum Misfortune {
     ClockJumps,
     /// Receivers change their moods.
     ReceiversChange,
+    /// Workers lack what an attempt needs of their machine.
+    FilesRunOut,
 }
 
 impl Misfortune {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DatabaseRestarts,
         Self::DatabaseCrashes,
         Self::DatabaseErrs,
@@ -53,6 +55,7 @@ impl Misfortune {
         Self::BellsBreak,
         Self::ClockJumps,
         Self::ReceiversChange,
+        Self::FilesRunOut,
     ];
 }
 
@@ -114,6 +117,10 @@ async fn befall(world: &World, misfortune: Misfortune) {
                 signed(world.dice.between(0, FORTH_MS_MAX))
             };
             world.clock.jump(by_ms);
+        }
+        Misfortune::FilesRunOut => {
+            let lacking = world.dice.share();
+            world.weather().lacking = lacking;
         }
         Misfortune::ReceiversChange => {
             for mood in &mut world.receivers().moods {

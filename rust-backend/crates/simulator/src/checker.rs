@@ -97,6 +97,10 @@ impl Checker {
 
     /// Attempts were recorded.
     pub fn finished(&mut self, holder: &str, attempts: &[Attempt], now_ms: i64) {
+        for made in attempts.iter().filter(|it| it.status != AttemptStatus::Lost) {
+            let checked = self.leasing.made(holder, &made.lease);
+            self.note(checked);
+        }
         for lost in attempts.iter().filter(|it| it.status == AttemptStatus::Lost) {
             let checked = self.leasing.written_off(holder, &lost.lease, now_ms);
             self.note(checked);

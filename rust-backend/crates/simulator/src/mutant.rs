@@ -31,6 +31,8 @@ pub enum Mutant {
     StaleIndex,
     /// A processor believes what it remembers of a shard, although another has judged it since.
     CachedState,
+    /// What never left the house counts as an attempt.
+    CountsWhatNeverLeft,
     /// Only what is not under way when it is taken back is retracted.
     ForgetsUnderWay,
     /// An event that is taken back goes on waiting.

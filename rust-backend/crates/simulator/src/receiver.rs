@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use action_worker::Lack;
 use action_worker::act::Performer;
-use action_worker::attempt::{Attempt, Outcome, Told};
+use action_worker::attempt::{Attempt, NotBegun, Outcome, Told};
 use event_engine::action::ActionConfig;
 use event_engine::job::JobId;
 use event_engine::lease::Assignment;
@@ -73,9 +74,14 @@ pub struct FakePerformer {
 }
 
 impl Performer for FakePerformer {
-    async fn perform(&self, assignment: &Assignment) -> (Attempt, Told) {
+    async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
         let world = &self.link.world;
         self.link.life.pass().await;
+        let lacking = world.weather().lacking;
+        if lacking > 0.0 && world.dice.chance(lacking) {
+            world.say(&format!("{} lacks a file for {}", self.holder, assignment.lease.id));
+            return Err(NotBegun { lack: Lack::Files, problem: "no file".to_owned() });
+        }
         {
             let database = world.database();
             let now_ms = world.clock.database_ms();
@@ -101,7 +107,7 @@ impl Performer for FakePerformer {
             error: (outcome != Outcome::Delivered).then(|| format!("{mood:?}")),
             response: None,
         };
-        (attempt, told)
+        Ok((attempt, told))
     }
 }
 

@@ -9,6 +9,8 @@ pub struct Weather {
     pub database: Trouble,
     /// Redis and the way to it.
     pub redis: Trouble,
+    /// The share of attempts that lack something of their machine, a file for instance.
+    pub lacking: f64,
     /// The share of notifications that never arrive.
     pub bells_lost: f64,
     /// The share that arrives twice.

@@ -41,6 +41,24 @@ impl Process {
         command
     }
 
+    /// The same command with limits of open files: the soft and the hard one.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn limited(program: &str, bed: &Bed, (soft, hard): (u32, u32)) -> Command {
+        let whole = Self::command(program, bed);
+        let whole = whole.as_std();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(whole.get_program());
+        for (name, value) in whole.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
     /// Starts a command, and keeps what it says.
     ///
     /// # Panics

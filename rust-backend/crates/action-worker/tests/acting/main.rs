@@ -1,5 +1,7 @@
 //! The worker over a real PostgreSQL, Redis and receivers, in this process.
 
+mod lacking;
+
 use std::time::Duration;
 
 use action_queue::{Reader, Sender};

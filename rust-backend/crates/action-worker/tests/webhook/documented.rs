@@ -45,7 +45,7 @@ async fn send(address: SocketAddr, job: JobId, body: &Body) {
     let signer = Signer::from_secrets(SECRET).expect("secrets");
     let url = url("http", address);
     let request = WebhookRequest { url: &url, job, body, signer: &signer };
-    let attempt = sender().send(&request, Utc::now()).await;
+    let attempt = sender().send(&request, Utc::now()).await.expect("an attempt");
     assert_eq!(attempt.outcome, Outcome::Delivered, "{:?}", attempt.error);
 }
 

@@ -95,7 +95,7 @@ async fn send_at(sender: &WebhookSender, url: &Url, secrets: &str, now: DateTime
     let signer = Signer::from_secrets(secrets).expect("secrets");
     let body = body();
     let request = WebhookRequest { url, job: job(), body: &body, signer: &signer };
-    sender.send(&request, now).await
+    sender.send(&request, now).await.expect("an attempt")
 }
 
 /// The error of an attempt, which never tells what must stay secret.

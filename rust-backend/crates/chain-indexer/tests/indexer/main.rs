@@ -9,6 +9,7 @@ mod faults;
 mod finality;
 mod gaps;
 mod lies;
+mod long_blocks;
 mod nodes;
 mod process;
 mod ranges;

@@ -6,6 +6,7 @@ mod command_line;
 mod conditions;
 mod demo;
 mod doors;
+mod files;
 mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;

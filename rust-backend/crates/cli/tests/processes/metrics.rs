@@ -59,6 +59,7 @@ async fn every_series_is_documented_and_says_what_happened() {
     // Shown only once it happens.
     let rare = [
         "agentauri_batches_failed_total",
+        "agentauri_attempts_not_begun_total",
         "agentauri_jobs_dead_total",
         "agentauri_chain_finalized_block",
         // Of a chain that the auditor owns.
@@ -121,7 +122,7 @@ fn name(series: &str) -> &str {
         .unwrap_or(name)
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("bound").to_string()
 }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Health;
+use super::connections::{ConnectionLimits, serve};
 use crate::config::Listen;
 use crate::metrics;
 
@@ -58,6 +59,7 @@ pub struct BindError {
 pub struct HealthServer {
     listener: TcpListener,
     router: Router,
+    limits: ConnectionLimits,
 }
 
 /// Begins to measure, and serves in the background until `shutdown`, where [`HealthServer::bind`]
@@ -89,13 +91,21 @@ impl HealthServer {
             Listen::At(address) => address,
         };
         match TcpListener::bind(address).await {
-            Ok(listener) => Ok(Some(Self { listener, router: router(health) })),
+            Ok(listener) => {
+                let limits = ConnectionLimits::default();
+                Ok(Some(Self { listener, router: router(health), limits }))
+            }
             Err(error) if listen == Listen::Default => {
                 tracing::warn!(%address, %error, "Health is not served; see AGENTAURI_LISTEN");
                 Ok(None)
             }
             Err(source) => Err(BindError { address, source }),
         }
+    }
+
+    /// The same server with other limits.
+    pub fn with_limits(self, limits: ConnectionLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it listens: the port, if any free one was asked for.
@@ -106,13 +116,8 @@ impl HealthServer {
     /// Serves until `shutdown`; open requests are answered first.
     pub async fn run(self, shutdown: CancellationToken) {
         let upkeep = tokio::spawn(metrics::keep_up(shutdown.clone()));
-        let served = axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(shutdown.cancelled_owned())
-            .await;
+        serve(self.listener, self.router, self.limits, shutdown).await;
         upkeep.abort();
-        if let Err(error) = served {
-            tracing::warn!(%error, "Health is no longer served");
-        }
     }
 }
 

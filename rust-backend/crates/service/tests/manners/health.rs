@@ -68,7 +68,7 @@ async fn serve(health: Health) -> (SocketAddr, CancellationToken, JoinHandle<()>
     (address, shutdown, running)
 }
 
-async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let client = service::http::client_builder().build().expect("a client");
     let answer = client.get(format!("http://{address}/{path}")).send().await.expect("answered");
     (answer.status().as_u16(), answer.text().await.expect("text"))

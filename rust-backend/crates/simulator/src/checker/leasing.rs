@@ -68,6 +68,16 @@ impl Leasing {
         }
     }
 
+    /// Only an attempt that was made is recorded as one.
+    pub(super) fn made(&self, holder: &str, lease: &Lease) -> Result<(), String> {
+        match self.grants.get(&key(holder, lease)) {
+            Some(grant) if !grant.attempted => {
+                Err(format!("{holder} counts an attempt that nobody made: {lease:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Leases ended.
     pub(super) fn over<'a>(&mut self, holder: &str, leases: impl Iterator<Item = &'a Lease>) {
         for lease in leases {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_engine::job::JobId;
-use event_engine::lease::{Attempt, Expired, Lease, Loaded};
+use event_engine::lease::{Attempt, AttemptStatus, Expired, Lease, Loaded, Outcome};
 use event_engine::port::Leases;
 
 use super::Mutant;
@@ -56,6 +56,19 @@ impl Leases for Desk {
     }
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<(), Fault> {
+        if self.mutant == Some(Mutant::CountsWhatNeverLeft) {
+            let failed = back.iter().map(|(lease, wait)| Attempt {
+                lease: lease.clone(),
+                action_type: "webhook".to_owned(),
+                status: AttemptStatus::Failed,
+                outcome: Outcome::Retry(*wait),
+                duration: None,
+                http_status: None,
+                error: None,
+                response: None,
+            });
+            return self.leases.finish(holder, &failed.collect::<Vec<_>>()).await;
+        }
         self.leases.give_back(holder, back).await
     }
 

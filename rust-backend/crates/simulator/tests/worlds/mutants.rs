@@ -21,6 +21,11 @@ fn a_cursor_that_ignores_transactions_passes_what_it_never_judged() {
 }
 
 #[test]
+fn counting_an_attempt_that_never_left_the_house_is_found() {
+    found(Mutant::CountsWhatNeverLeft, &["that nobody made"]);
+}
+
+#[test]
 fn a_fence_in_redis_keeps_jobs_from_being_begun() {
     found(Mutant::RedisFence, &["nobody begins it", "something is left to do"]);
 }

@@ -32,6 +32,7 @@ fn settings() -> ChainSettings {
         owner: Owner::ChainIndexer,
         indexed: true,
         requests_per_second: None,
+        answer_bytes_max: crate::ANSWER_BYTES_MAX,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }
@@ -80,6 +81,7 @@ fn log() -> impl Strategy<Value = NodeLog> {
             transaction_hash: B256::repeat_byte(0xee),
             log_index: U64::from(i32::MAX),
             removed: false,
+            unread: None,
         },
     )
 }

@@ -28,6 +28,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         owner: Owner::ChainIndexer,
         indexed: true,
         requests_per_second: None,
+        answer_bytes_max: chain_indexer::ANSWER_BYTES_MAX,
     }
 }
 
