@@ -37,6 +37,35 @@ CREATE INDEX IF NOT EXISTS event_log_revised ON event_log (event_id, event_times
 -- own revision. Columns as in `events`; `revision` is the last one that the content held for.
 CREATE TABLE IF NOT EXISTS replaced_events (LIKE events, PRIMARY KEY (id, "timestamp", revision));
 
+-- The revision that comes after. Only the replica role and a restore can bring a row that has none
+-- left; that one must not keep a reorg from all others. It says what the chain says, and is not
+-- judged again. Like the next one, it is called where the search path is fixed.
+CREATE OR REPLACE FUNCTION next_revision(id TEXT, revision INTEGER) RETURNS INTEGER
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF revision < 2147483647 THEN
+        RETURN revision + 1;
+    END IF;
+    RAISE WARNING 'events: % has no revision left; it is changed without being judged again', id;
+    RETURN revision;
+END
+$$;
+
+-- The revision that a row was inserted with, if it may say one: replication brings rows as they
+-- are elsewhere, and so does a restore, which sets triggers up behind its rows.
+CREATE OR REPLACE FUNCTION inserted_revision(id TEXT, revision INTEGER) RETURNS INTEGER
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('session_replication_role') <> 'replica' THEN
+        RAISE EXCEPTION 'events: % has revision %, and an inserted event has 0', id, revision
+            USING ERRCODE = 'check_violation', TABLE = 'events', COLUMN = 'revision',
+                CONSTRAINT = 'events_inserted_revision',
+                HINT = 'Leave the column out: it rises when the chain changes its mind.';
+    END IF;
+    RETURN revision;
+END
+$$;
+
 -- An event's name and chain are for life. `revision` is ours: it rises when the chain changes its
 -- mind about the event (`invalidated`), or when an upsert lets another block take the name over,
 -- which takes the earlier one back and is valid unless the same statement says otherwise.
@@ -50,9 +79,9 @@ BEGIN
     NEW.revision := OLD.revision;
     IF comparable_hash(NEW.block_hash) <> comparable_hash(OLD.block_hash) THEN
         NEW.invalidated := NEW.invalidated AND NOT OLD.invalidated;
-        NEW.revision := OLD.revision + 1;
+        NEW.revision := next_revision(OLD.id, OLD.revision);
     ELSIF NEW.invalidated <> OLD.invalidated THEN
-        NEW.revision := OLD.revision + 1;
+        NEW.revision := next_revision(OLD.id, OLD.revision);
     END IF;
     RETURN NEW;
 END
@@ -62,7 +91,9 @@ CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO event_log (chain_id, event_id, event_timestamp, revision, invalidated)
-    SELECT chain_id, id, "timestamp", revision, invalidated FROM inserted;
+    SELECT chain_id, id, "timestamp",
+           CASE WHEN revision = 0 THEN 0 ELSE inserted_revision(id, revision) END, invalidated
+    FROM inserted;
     RETURN NULL;
 END
 $$;
@@ -138,12 +169,12 @@ BEGIN
     -- An update of no rows fires this trigger again: without the test, for ever.
     IF EXISTS (SELECT FROM later) THEN
         UPDATE events SET
-            revision = earlier.revision + 1,
+            revision = next_revision(earlier.id, earlier.revision),
             invalidated = later.invalidated AND NOT (earlier.invalidated
                 AND comparable_hash(later.block_hash) <> comparable_hash(earlier.block_hash))
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
-            AND later.revision = earlier.revision
+            AND later.revision = earlier.revision AND earlier.revision < 2147483647
             AND (comparable_hash(later.block_hash), later.invalidated)
                 <> (comparable_hash(earlier.block_hash), earlier.invalidated);
     END IF;
