@@ -30,8 +30,10 @@ export async function emitHostileLogs(chain: PrivateChain, seed: number): Promis
       }
     }
     await emit(chain, HOSTILE[registry], { topics: [], data: "0x00" });
+    // Longer than is stored without its length.
+    await emit(chain, HOSTILE[registry], { topics: [], data: `0x${"ab".repeat(70_000)}` });
   }
-  return count + REGISTRY_NAMES.length;
+  return count + 2 * REGISTRY_NAMES.length;
 }
 
 function* variants(event: AbiEvent, random: Random): Generator<Log> {

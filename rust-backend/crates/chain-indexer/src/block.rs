@@ -9,7 +9,7 @@ use event_store::new_events::NewEvent;
 
 use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::decode::{self, NotDecoded};
-use crate::{ChainSettings, Registry};
+use crate::{ChainSettings, Registry, raw_log};
 
 /// The name of a log that no decoder reads.
 const UNKNOWN: &str = "unknown";
@@ -38,6 +38,8 @@ pub(crate) struct UnknownLog {
     pub(crate) registry: Registry,
     pub(crate) topic0: Option<B256>,
     pub(crate) reason: NotDecoded,
+    /// Whether it would be decoded if it were shorter, or is stored in part.
+    pub(crate) is_too_long: bool,
 }
 
 /// Makes a header that was asked for by `number`, and the logs asked for by its hash, into a block.
@@ -65,9 +67,9 @@ pub(crate) fn block(
                 event.data = Some(serde_json::Value::Object(decoded.arguments));
             }
             Err(reason) => {
-                event.topics = Some(log.topics.iter().map(hex::encode_prefixed).collect());
-                event.log_data = Some(hex::encode_prefixed(&log.data));
+                let is_shortened = raw_log::store(&mut event, log);
                 unknown.push(UnknownLog {
+                    is_too_long: is_shortened || reason.is_by_length(),
                     event_id: event.name.id.clone(),
                     registry,
                     topic0: log.topics.first().copied(),

@@ -256,6 +256,8 @@ impl Chain {
             status.blocks_stored += stretch.blocks();
             status.events_stored += rows;
             status.logs_unknown += stretch.unknown.len() as u64;
+            let too_long = stretch.unknown.iter().filter(|log| log.is_too_long);
+            status.logs_too_long += too_long.count() as u64;
         });
     }
 

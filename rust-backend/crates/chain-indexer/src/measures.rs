@@ -20,6 +20,7 @@ pub(crate) fn describe() {
         ("agentauri_chain_blocks_stored_total", "Blocks stored"),
         ("agentauri_chain_events_stored_total", "Events stored, or made valid again"),
         ("agentauri_chain_logs_unknown_total", "Logs stored raw: no decoder read them"),
+        ("agentauri_chain_logs_too_long_total", "Logs too long to be decoded, or stored in part"),
         ("agentauri_chain_reorgs_total", "Reorganisations followed"),
     ];
     for (name, text) in counters {
@@ -49,6 +50,7 @@ pub(crate) fn show(chains: &[ChainStatus]) {
             ("agentauri_chain_blocks_stored_total", chain.blocks_stored),
             ("agentauri_chain_events_stored_total", chain.events_stored),
             ("agentauri_chain_logs_unknown_total", chain.logs_unknown),
+            ("agentauri_chain_logs_too_long_total", chain.logs_too_long),
             ("agentauri_chain_reorgs_total", chain.reorgs),
         ];
         for (name, count) in counts {

@@ -52,6 +52,8 @@ pub struct ChainStatus {
     pub events_stored: u64,
     /// Logs stored raw since the start, because no decoder read them.
     pub logs_unknown: u64,
+    /// Those of them that would be decoded if they were shorter, or are stored in part.
+    pub logs_too_long: u64,
     /// When its task last went round: it answers for itself as long as this moves.
     pub alive_at: Instant,
 }
@@ -76,6 +78,7 @@ impl StatusBoard {
             blocks_stored: 0,
             events_stored: 0,
             logs_unknown: 0,
+            logs_too_long: 0,
             alive_at: Instant::now(),
         });
         Self { chains: Arc::new(watch::Sender::new(starting.collect())) }
