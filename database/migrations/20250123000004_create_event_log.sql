@@ -90,6 +90,35 @@ RETURN later.invalidated AND NOT (earlier.invalidated
     AND (later.chain_id, comparable_hash(later.block_hash))
         <> (earlier.chain_id, comparable_hash(earlier.block_hash)));
 
+-- The revision so many steps on. Only the replica role and a restore can bring a row that has none
+-- left; that one must not keep a reorg from all others. It says what the chain says, and is not
+-- judged again. Like the next one, it is called where the search path is fixed.
+CREATE OR REPLACE FUNCTION next_revision(id TEXT, revision INTEGER, steps INTEGER) RETURNS INTEGER
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF revision <= 2147483647 - steps THEN
+        RETURN revision + steps;
+    END IF;
+    RAISE WARNING 'events: % has no revision left; it is changed without being judged again', id;
+    RETURN revision;
+END
+$$;
+
+-- The revision that a row was inserted with, if it may say one: replication brings rows as they
+-- are elsewhere, and so does a restore, which sets triggers up behind its rows.
+CREATE OR REPLACE FUNCTION inserted_revision(id TEXT, revision INTEGER) RETURNS INTEGER
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('session_replication_role') <> 'replica' THEN
+        RAISE EXCEPTION 'events: % has revision %, and an inserted event has 0', id, revision
+            USING ERRCODE = 'check_violation', TABLE = 'events', COLUMN = 'revision',
+                CONSTRAINT = 'events_inserted_revision',
+                HINT = 'Leave the column out: it rises when the chain changes its mind.';
+    END IF;
+    RETURN revision;
+END
+$$;
+
 -- An event's name is for life. `revision` is ours: it rises when the chain changes its mind about
 -- the event (`invalidated`), or when something else is said of it: by a block that takes the name
 -- over, or by the chain's writer, who takes over what somebody else stored under a log's name.
@@ -101,7 +130,8 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     NEW.invalidated := public.is_invalid_now(OLD, NEW);
-    NEW.revision := OLD.revision + public.revisions_between(OLD, NEW);
+    NEW.revision :=
+        public.next_revision(OLD.id, OLD.revision, public.revisions_between(OLD, NEW));
     RETURN NEW;
 END
 $$;
@@ -119,7 +149,10 @@ BEGIN
         PERFORM public.refuse_foreign_bounds();
     END IF;
     INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
-    SELECT chain_id, id, "timestamp", revision, invalidated FROM inserted;
+    SELECT chain_id, id, "timestamp",
+           CASE WHEN revision = 0 THEN 0 ELSE public.inserted_revision(id, revision) END,
+           invalidated
+    FROM inserted;
     RETURN NULL;
 END
 $$;
@@ -213,7 +246,8 @@ BEGIN
         INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
         SELECT earlier.chain_id, later.id, later."timestamp", earlier.revision + 1, true
         FROM later JOIN earlier USING (id, "timestamp")
-        WHERE later.revision = earlier.revision AND later.chain_id <> earlier.chain_id;
+        WHERE later.revision = earlier.revision AND later.chain_id <> earlier.chain_id
+            AND earlier.revision <= 2147483647 - 2;
         UPDATE public.events SET
             revision = earlier.revision
                 + public.revisions_between(earlier::public.events, later::public.events),
@@ -221,7 +255,9 @@ BEGIN
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
             AND later.revision = earlier.revision
-            AND public.revisions_between(earlier::public.events, later::public.events) > 0;
+            -- One that has none left would be revised for ever.
+            AND public.revisions_between(earlier::public.events, later::public.events)
+                BETWEEN 1 AND 2147483647 - earlier.revision;
         -- Once more: to the update, what the first one kept is of an earlier life.
         INSERT INTO public.replaced_events
         SELECT earlier.*,

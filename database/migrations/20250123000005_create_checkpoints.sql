@@ -3,7 +3,9 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     chain_id     BIGINT      PRIMARY KEY,
     block_number BIGINT      NOT NULL,
     block_hash   TEXT        NOT NULL,
-    updated_at   TIMESTAMPTZ DEFAULT now()
+    updated_at   TIMESTAMPTZ DEFAULT now(),
+    -- A hash is 66 characters.
+    CONSTRAINT checkpoints_hash_length CHECK (octet_length(block_hash) <= 256)
 );
 
 -- A checkpoint that moves is an entry of its shard's log: what waits for a depth is released there.

@@ -13,8 +13,7 @@ CREATE OR REPLACE FUNCTION claim_shards(
     wanted              BIGINT[],
     -- Of all shards together. Each has its share, or the first would be all that is judged.
     entries_max         INTEGER,
-    -- Where the arguments together are longer, only the first entries come, at least one. What is
-    -- stored as it is counts so; only what is compressed has to be written out to be counted.
+    -- Where the arguments together are longer, only the first entries come, at least one.
     arguments_bytes_max BIGINT
 ) RETURNS TABLE (
     shard BIGINT, cursor_xid XID8, cursor_seq BIGINT, cursor_block_time BIGINT, cursor_holder TEXT,
@@ -25,7 +24,9 @@ CREATE OR REPLACE FUNCTION claim_shards(
     reported_head BIGINT, reported_safe BIGINT, reported_finalized BIGINT,
     -- The row. `row_revision` is null where it is deleted.
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
-    log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT
+    log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT,
+    -- There are arguments, and more than is read: the row was stored without its CHECK.
+    is_unreadable BOOLEAN
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -61,6 +62,12 @@ BEGIN
 
     -- The bounds on the block time keep the other chunks of a hypertable out of it. Each row is
     -- looked up by its key: joined, the planner may rather go through all between these bounds.
+    --
+    -- Arguments are written out once, and counted as they are written: a kilobyte that is stored
+    -- may be megabytes. The window's rows come one by one, and end with the last that is wanted:
+    -- the planner knows that a count only rises, which of a sum it does not. By then so many are so
+    -- long that they fill all there is room for. (A window that outgrows work_mem reads on to the
+    -- end; our sessions have enough.)
     RETURN QUERY
     SELECT s.chain_id, c.xid, c.seq, c.block_time, c.holder,
            c.head_block, c.safe_block, c.finalized_block,
@@ -70,27 +77,38 @@ BEGIN
            (extract(epoch FROM e.logged_at) * 1000)::bigint,
            e.checkpoint_block, e.safe_block, e.finalized_block,
            e.row_revision, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
-           e.event_type, e.registry, e.agent_id::text, e.address, e.data::text
+           e.event_type, e.registry, e.agent_id::text, e.address, e.data,
+           e.has_data AND e.data IS NULL
     FROM unnest(locked) AS s (chain_id)
     LEFT JOIN public.shard_cursors c ON c.chain_id = s.chain_id
     LEFT JOIN (
         SELECT l.*, r.revision AS row_revision, r.block_number, r.block_hash, r.transaction_hash,
-               r.log_index, r.event_type, r.registry, r.agent_id, r.address, r.data,
-               coalesce(sum(CASE WHEN pg_column_compression(r.data) IS NULL
-                                 THEN pg_column_size(r.data)
-                                 ELSE octet_length(r.data::text) END) OVER (
-                   ORDER BY l.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-               ), 0) AS bytes_before
+               r.log_index, r.event_type, r.registry, r.agent_id, r.address, r.data, r.has_data,
+               coalesce(sum(octet_length(r.data)) OVER until, 0)
+                   - coalesce(octet_length(r.data), 0) AS bytes_before,
+               count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 128)
+                   OVER until AS long,
+               count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 16)
+                   OVER until AS longer,
+               count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 2)
+                   OVER until AS longest
         FROM unnest(entries) WITH ORDINALITY
              AS l (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
                    checkpoint_block, safe_block, finalized_block, logged_at, place)
         LEFT JOIN LATERAL (
-            SELECT * FROM public.events v
+            SELECT v.revision, v.block_number, v.block_hash, v.transaction_hash, v.log_index,
+                   v.event_type, v.registry, v.agent_id, v.address, v.data IS NOT NULL AS has_data,
+                   CASE WHEN pg_column_size(v.data) <= 1800
+                             AND pg_column_compression(v.data) IS NULL
+                        THEN v.data::text ELSE public.arguments_text(v.data) END AS data
+            FROM public.events v
             WHERE v.id = l.event_id AND v."timestamp" = l.event_timestamp
               AND v."timestamp" BETWEEN earliest AND latest
             LIMIT 1
         ) AS r ON true
+        WINDOW until AS (ORDER BY l.place ROWS UNBOUNDED PRECEDING)
     ) AS e ON e.chain_id = s.chain_id AND e.bytes_before < arguments_bytes_max
+              AND e.long <= 128 AND e.longer <= 16 AND e.longest <= 2
     ORDER BY e.place;
 END
 $$;

@@ -10,8 +10,8 @@ REVOKE EXECUTE ON FUNCTION
     public.keep_notification_filter, public.notify_new_event, public.notify_sleepers,
     public.notify_replicated_events,
     -- What those call that run as the owner.
-    public.ring_event_log, public.ring_for_waiting_events, public.refresh_notification_filter,
-    public.selector_texts, public.refuse_foreign_bounds,
+    public.ring_event_log, public.ring_for_waiting_events, public.inserted_revision,
+    public.refresh_notification_filter, public.selector_texts, public.refuse_foreign_bounds,
     -- Our processes', Ponder's and the operator's.
     public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
     public.renumber_restored_log,
@@ -28,7 +28,9 @@ GRANT EXECUTE ON FUNCTION
     public.is_worth_a_bell, public.could_match, public.ring_new_event, public.somebody_sleeps,
     public.notification_mode, public.notification_registry_channels,
     public.notification_chain_channels, public.notification_only_matching,
+    -- Its CHECK's.
+    public.arguments_are_readable, public.arguments_text,
     -- An UPDATE's.
-    public.comparable_hash, public.differing_columns, public.says_otherwise, public.revisions_between,
-    public.is_invalid_now
+    public.comparable_hash, public.differing_columns, public.says_otherwise,
+    public.revisions_between, public.is_invalid_now, public.next_revision
 TO PUBLIC;

@@ -31,9 +31,10 @@ $$;
 SELECT pg_temp.is(pg_temp.callable_as_owner_by('public'), 'could_match',
     'PUBLIC executes no function that runs as the owner, but could_match');
 SELECT pg_temp.is(pg_temp.callable_by('public'),
-    'comparable_hash could_match differing_columns is_invalid_now is_worth_a_bell '
-    'notification_chain_channels notification_mode notification_only_matching notification_registry_channels '
-    'revisions_between ring_new_event says_otherwise somebody_sleeps',
+    'arguments_are_readable arguments_text comparable_hash could_match differing_columns '
+    'is_invalid_now is_worth_a_bell next_revision notification_chain_channels notification_mode '
+    'notification_only_matching notification_registry_channels revisions_between ring_new_event '
+    'says_otherwise somebody_sleeps',
     'PUBLIC executes what an INSERT or an UPDATE calls as its writer');
 SELECT pg_temp.is(pg_temp.callable_by('tap_writer'), pg_temp.callable_by('public'),
     'a writer executes no more than that');

@@ -13,6 +13,10 @@ export interface Decoded {
 
 /** Bytes of log data that are decoded; longer logs are stored raw. */
 const DECODED_BYTES_MAX = 1 << 20;
+/** Bytes of JSON that arguments may be: strings that overlap in the data are read several times. */
+const JSON_BYTES_MAX = 7 << 20;
+/** Up to here no log's arguments are as long. */
+export const SHORT_BYTES = 1 << 16;
 const WORD_BYTES = 32;
 /** A byte order mark is part of the text. */
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -25,11 +29,16 @@ export function decode(registry: RegistryName, topics: readonly Hex[], data: Hex
   const bytes = Buffer.from(data.slice(2), "hex");
   if (event === undefined || bytes.length > DECODED_BYTES_MAX) return null;
   try {
-    return read(event, topics.slice(1), bytes);
+    const decoded = read(event, topics.slice(1), bytes);
+    return bytes.length > SHORT_BYTES && isLong(decoded) ? null : decoded;
   } catch (error) {
     if (error instanceof Malformed) return null;
     throw error;
   }
+}
+
+function isLong({ data }: Decoded): boolean {
+  return Buffer.byteLength(JSON.stringify(data)) > JSON_BYTES_MAX;
 }
 
 function read(event: AbiEvent, topics: readonly Hex[], bytes: Buffer): Decoded {

@@ -64,6 +64,29 @@ test("a log that does not fit its event to the letter is stored raw", () => {
   assert.deepEqual([eventType, none, topics, logData], ["unknown", null, "", "0xab"]);
 });
 
+test("a log too long to be read says how long it is", () => {
+  const row = (topics: Hex[], data: Hex) => eventRow(1, "reputation", block(), log(topics, data));
+  const raw = (bytes: number) => row([], `0x${"ab".repeat(bytes)}`);
+  assert.equal(raw(1 << 16).data, null);
+  assert.equal(raw((1 << 16) + 1).data, '{"log_data_bytes":65537}');
+  const shortened = raw(5 << 20);
+  assert.equal(shortened.data, '{"log_data_bytes":5242880}');
+  assert.equal(shortened.logData?.length, 2 + 2 * (4 << 20));
+});
+
+test("strings that are read several times are left raw once they are long", () => {
+  const topics = [selector("reputation", "NewFeedback"), AGENT, OWNER, AGENT];
+  const read = (length: number) => {
+    const words = [1, 87, 0, 256, 256, 256, 256, 0, length];
+    const head = words.map(word => word.toString(16).padStart(64, "0")).join("");
+    const data: Hex = `0x${head}${"01".repeat(length)}`;
+    return eventRow(1, "reputation", block(), log(topics, data));
+  };
+  assert.equal(read(200_000).eventType, "NewFeedback");
+  const long = read(400_000);
+  assert.deepEqual([long.eventType, long.data], ["unknown", '{"log_data_bytes":400288}']);
+});
+
 test("integers wider than 32 bits are strings, and no wider than their type", () => {
   const approval = selector("identity", "ApprovalForAll");
   const bool = (last: string) =>

@@ -47,6 +47,8 @@ function* hostileLogs(random: Random): Generator<RawLog> {
       for (const log of variants(event, random)) yield { address, ...log };
     }
     yield { address, topics: [], data: "0x00" };
+    // Longer than is stored without its length.
+    yield { address, topics: [], data: `0x${"ab".repeat(70_000)}` };
   }
 }
 

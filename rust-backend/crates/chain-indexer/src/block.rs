@@ -6,11 +6,10 @@ use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
 use event_store::chain_blocks::ChainBlock;
 use event_store::new_events::NewEvent;
-use serde_json::json;
 
-use crate::answer::{Link, NodeHeader, NodeLog, UnreadLog};
+use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::decode::{self, NotDecoded};
-use crate::{ChainSettings, Registry};
+use crate::{ChainSettings, Registry, raw_log};
 
 /// The name of a log that no decoder reads.
 const UNKNOWN: &str = "unknown";
@@ -39,6 +38,8 @@ pub(crate) struct UnknownLog {
     pub(crate) registry: Registry,
     pub(crate) topic0: Option<B256>,
     pub(crate) reason: NotDecoded,
+    /// Whether it would be decoded if it were shorter, or is stored in part.
+    pub(crate) is_too_long: bool,
 }
 
 /// Makes a header that was asked for by `number`, and the logs asked for by its hash, into a block.
@@ -70,14 +71,9 @@ pub(crate) fn block(
                 event.data = Some(serde_json::Value::Object(decoded.arguments));
             }
             Err(reason) => {
-                event.topics = Some(log.topics.iter().map(hex::encode_prefixed).collect());
-                event.log_data = Some(hex::encode_prefixed(&log.data));
-                if let Some(unread) = log.unread {
-                    event.data = Some(unread_mark(unread));
-                    event.topics = event.topics.filter(|topics| !topics.is_empty());
-                    event.log_data = None;
-                }
+                let is_shortened = raw_log::store(&mut event, log);
                 unknown.push(UnknownLog {
+                    is_too_long: is_shortened || reason.is_by_length(),
                     event_id: event.name.id.clone(),
                     registry,
                     topic0: log.topics.first().copied(),
@@ -90,12 +86,6 @@ pub(crate) fn block(
     let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
     let bytes = data_bytes + ROW_BYTES * events.len();
     Ok(Block { link, row, events, unknown, bytes })
-}
-
-/// What `data` says of a log that was not read.
-fn unread_mark(unread: UnreadLog) -> serde_json::Value {
-    let bytes = unread.hex_bytes.map(|hex| hex.saturating_sub(2) / 2);
-    json!({"unread": {"reason": "longer than an answer may be", "bytes": bytes}})
 }
 
 fn chain_block(

@@ -261,6 +261,8 @@ impl Chain {
             status.events_stored += rows;
             status.logs_unknown += stretch.unknown.len() as u64;
             status.logs_unread += unread as u64;
+            let too_long = stretch.unknown.iter().filter(|log| log.is_too_long);
+            status.logs_too_long += too_long.count() as u64;
         });
     }
 

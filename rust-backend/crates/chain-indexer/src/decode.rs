@@ -29,6 +29,13 @@ pub(crate) const DECODED_BYTES_MAX: usize = 1 << 20;
 /// Bytes that decoding may allocate: offsets that overlap let one string be read several times.
 const DECODER_MEMORY_BYTES_MAX: usize = 8 * DECODED_BYTES_MAX;
 
+/// Bytes of JSON that the arguments may be. A megabyte of control characters is below it; strings
+/// that are read several times need not be, and `events` takes no more than arguments_text() reads.
+pub(crate) const JSON_BYTES_MAX: usize = 7 << 20;
+/// Up to here no log's arguments are as long: a dozen strings, each no longer than all of its data,
+/// and a character of six.
+pub(crate) const SHORT_BYTES: usize = 1 << 16;
+
 /// What a log says.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Decoded {
@@ -38,6 +45,13 @@ pub(crate) struct Decoded {
     pub(crate) agent_id: Option<U256>,
     /// Its arguments by their names on chain, in their order there.
     pub(crate) arguments: Map<String, Value>,
+}
+
+impl NotDecoded {
+    /// Whether it would be decoded if it were shorter.
+    pub(crate) fn is_by_length(&self) -> bool {
+        matches!(self, Self::TooLong(_) | Self::TooLongInJson(_))
+    }
 }
 
 /// Why a log is stored raw, as `unknown`.
@@ -55,6 +69,9 @@ pub(crate) enum NotDecoded {
     /// Its data is longer than an answer may be, so that nobody has read it.
     #[error("it is longer than an answer may be, and was not read")]
     Unread,
+    /// Its arguments are beyond [`JSON_BYTES_MAX`].
+    #[error("its arguments are {0} bytes of JSON, which is longer than {JSON_BYTES_MAX}")]
+    TooLongInJson(usize),
     /// Topics or data are not what the event's signature promises.
     #[error("it does not fit the signature of {0}")]
     Malformed(&'static str),
@@ -75,7 +92,18 @@ pub(crate) fn decode(
     if data.len() > DECODED_BYTES_MAX {
         return Err(NotDecoded::TooLong(data.len()));
     }
-    (decoder.read)(topics, data).ok_or(NotDecoded::Malformed(decoder.event_type))
+    let decoded = (decoder.read)(topics, data);
+    let decoded = decoded.ok_or(NotDecoded::Malformed(decoder.event_type))?;
+    if data.len() > SHORT_BYTES {
+        let json = Value::Object(decoded.arguments);
+        let length = json.to_string().len();
+        if length > JSON_BYTES_MAX {
+            return Err(NotDecoded::TooLongInJson(length));
+        }
+        let Value::Object(arguments) = json else { unreachable!("it is one") };
+        return Ok(Decoded { arguments, ..decoded });
+    }
+    Ok(decoded)
 }
 
 /// The topics of the events that are known of a registry.

@@ -92,6 +92,7 @@ mod node;
 mod pace;
 mod range;
 mod ranges;
+mod raw_log;
 mod reorg;
 mod rpc;
 mod run;

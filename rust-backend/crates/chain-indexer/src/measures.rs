@@ -21,6 +21,7 @@ pub(crate) fn describe() {
         ("agentauri_chain_events_stored_total", "Events stored, or made valid again"),
         ("agentauri_chain_logs_unknown_total", "Logs stored raw: no decoder read them"),
         ("agentauri_chain_logs_unread_total", "Logs longer than an answer may be, not read"),
+        ("agentauri_chain_logs_too_long_total", "Logs too long to be decoded, or stored in part"),
         ("agentauri_chain_reorgs_total", "Reorganisations followed"),
     ];
     for (name, text) in counters {
@@ -51,6 +52,7 @@ pub(crate) fn show(chains: &[ChainStatus]) {
             ("agentauri_chain_events_stored_total", chain.events_stored),
             ("agentauri_chain_logs_unknown_total", chain.logs_unknown),
             ("agentauri_chain_logs_unread_total", chain.logs_unread),
+            ("agentauri_chain_logs_too_long_total", chain.logs_too_long),
             ("agentauri_chain_reorgs_total", chain.reorgs),
         ];
         for (name, count) in counts {

@@ -54,6 +54,8 @@ pub struct ChainStatus {
     pub logs_unknown: u64,
     /// Logs stored by their place only since the start, because no answer holds them.
     pub logs_unread: u64,
+    /// Those of them that would be decoded if they were shorter, or are stored in part.
+    pub logs_too_long: u64,
     /// When its task last went round: it answers for itself as long as this moves.
     pub alive_at: Instant,
 }
@@ -79,6 +81,7 @@ impl StatusBoard {
             events_stored: 0,
             logs_unknown: 0,
             logs_unread: 0,
+            logs_too_long: 0,
             alive_at: Instant::now(),
         });
         Self { chains: Arc::new(watch::Sender::new(starting.collect())) }

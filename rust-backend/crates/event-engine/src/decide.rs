@@ -64,6 +64,8 @@ pub struct Tally {
     pub incomparable: usize,
     /// Events that came, or were taken back, later than a trigger's state keeps: not applied.
     pub late: usize,
+    /// Events with more arguments than the store reads, judged as if they had none.
+    pub unreadable: usize,
 }
 
 /// Judges `entries`, which are consecutive in one shard's log, by the triggers of `index` and what
@@ -122,6 +124,7 @@ impl Judgement<'_> {
             self.plan.tally.late += self.state.withdraw(&event.name, event.revision, self.index);
         }
         self.state.waits.withdraw(&event.name);
+        self.plan.tally.unreadable += usize::from(event.arguments.are_unreadable());
         if event.invalidated {
             return;
         }

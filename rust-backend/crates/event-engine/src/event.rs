@@ -64,13 +64,24 @@ pub struct Event {
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
     json: Option<String>,
+    is_unreadable: bool,
     fields: OnceLock<Fields>,
 }
 
 impl Arguments {
     /// Takes the text of a JSON document. Whatever is not a JSON object has no arguments.
     pub fn from_json(json: Option<String>) -> Self {
-        Self { json, fields: OnceLock::new() }
+        Self { json, ..Self::default() }
+    }
+
+    /// Those that are more than the store reads. The event is judged as if it had none.
+    pub fn unreadable() -> Self {
+        Self { is_unreadable: true, ..Self::default() }
+    }
+
+    /// Whether there are any that the store does not read.
+    pub fn are_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The document as it is stored. `None` where it is not JSON.

@@ -96,7 +96,8 @@ pub struct Assignment {
 /// What was loaded for some leases.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// A lease whose event has changed or gone since has none.
+    /// A lease whose event has changed or gone since has none, nor one for which there was no room
+    /// beside the others.
     pub assignments: Vec<Assignment>,
     /// Leases whose rows do not read, and why.
     pub unreadable: Vec<(Lease, String)>,

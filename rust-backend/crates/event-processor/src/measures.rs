@@ -27,6 +27,7 @@ pub(crate) fn describe() {
         ("agentauri_entries_superseded_total", "Entries behind a higher revision of their event"),
         ("agentauri_incomparable_total", "Conditions and groups that lacked a value"),
         ("agentauri_events_late_total", "Events too late for a trigger's state"),
+        ("agentauri_events_unreadable_total", "Events judged without arguments that are too long"),
         ("agentauri_batches_failed_total", "Batches that were rolled back"),
         ("agentauri_wakes_total", "What ended a wait of the judging loop"),
         ("agentauri_jobs_left_to_sweep_total", "Jobs whose ids were not pushed at once"),
@@ -86,6 +87,7 @@ pub(crate) fn judged(portion: &Portion, plan: &Plan) {
         ("agentauri_entries_superseded_total", tally.superseded),
         ("agentauri_incomparable_total", tally.incomparable),
         ("agentauri_events_late_total", tally.late),
+        ("agentauri_events_unreadable_total", tally.unreadable),
     ];
     for (name, count) in counts {
         counter!(name, "chain_id" => portion.shard.to_string()).increment(count as u64);

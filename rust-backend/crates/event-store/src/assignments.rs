@@ -12,6 +12,10 @@ use uuid::Uuid;
 use crate::events::event;
 use crate::{Result, StoreError};
 
+/// Bytes of arguments and raw logs that are loaded together: a lease that there is no room for is
+/// given back, and comes again. A single one may have 24 MiB.
+const BYTES_MAX: i64 = 8 * 1024 * 1024;
+
 /// Loads what the leases are about. Anybody may write an event, so a row may hold what we cannot
 /// read: then each lease is loaded by itself, and the row takes nobody else with it.
 pub(crate) async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
@@ -56,7 +60,8 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
     // A NULL or a second dimension in `topics`, and a time that is infinite or beyond what we can
     // write, would break the query for all of its leases.
     let rows = sqlx::query!(
-        r#"SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
+        r#"SELECT * FROM (
+           SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
                   a.config::text AS "config!",
                   (SELECT definition->>'finality' FROM trigger_versions
                    WHERE trigger_id = j.trigger_id AND version = j.trigger_version) AS finality,
@@ -66,13 +71,18 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   e.registry AS "registry!", e."timestamp" AS "timestamp!",
                   CASE WHEN e.created_at BETWEEN 'epoch' AND '9999-12-31Z' THEN e.created_at
                        ELSE 'epoch' END AS "created_at!",
-                  e.agent_id::text AS agent_id, e.data::text AS data, e.address,
-                  to_jsonb(e.topics)::text AS topics, e.log_data,
+                  e.agent_id::text AS agent_id, read.data, e.address,
+                  e.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
+                  to_jsonb(e.topics)::text AS topics, read.log_data,
                   e.invalidated AS "invalidated!", e.revision AS "revision!",
                   0::bigint AS "inserted_at_ms!", j.readings::text AS readings,
                   j.reorg_old_hash, j.reorg_new_hash, j.reorg_fork_block,
-                  j.reincluded AS "reincluded: Json<OtherInclusion>"
-           FROM unnest($1::uuid[]) AS leased (id)
+                  j.reincluded AS "reincluded: Json<OtherInclusion>",
+                  coalesce(sum(read.bytes) OVER until, 0) - read.bytes AS bytes_before,
+                  -- Ends the reading where there is no room left: see claim_shards().
+                  count(*) FILTER (WHERE read.bytes >= $4::bigint / 128) OVER until AS long,
+                  count(*) FILTER (WHERE read.bytes >= $4::bigint / 2) OVER until AS longest
+           FROM unnest($1::uuid[]) WITH ORDINALITY AS leased (id, place)
            CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = leased.id LIMIT 1) AS j
            CROSS JOIN LATERAL (
                SELECT * FROM events
@@ -87,6 +97,15 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                LIMIT 1
            ) AS e
            CROSS JOIN LATERAL (
+               SELECT data, log_data,
+                      coalesce(octet_length(data), 0) + coalesce(octet_length(log_data), 0) AS bytes
+               FROM (SELECT CASE WHEN pg_column_size(e.data) <= 1800
+                                      AND pg_column_compression(e.data) IS NULL
+                                 THEN e.data::text ELSE arguments_text(e.data) END,
+                            CASE WHEN octet_length(e.log_data) <= 8388610 THEN e.log_data END
+                     OFFSET 0) AS written (data, log_data)
+           ) AS read
+           CROSS JOIN LATERAL (
                SELECT name FROM triggers WHERE triggers.id = j.trigger_id LIMIT 1
            ) AS t
            CROSS JOIN LATERAL (
@@ -94,10 +113,13 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                WHERE trigger_id = j.trigger_id AND action_id = j.action_id
                  AND version = j.action_version
                LIMIT 1
-           ) AS a"#,
+           ) AS a
+           WINDOW until AS (ORDER BY leased.place ROWS UNBOUNDED PRECEDING)) AS loaded
+           WHERE bytes_before < $4::bigint AND long <= 128 AND longest <= 2"#,
         &ids,
         earliest,
         latest,
+        BYTES_MAX,
     )
     .fetch_all(pool)
     .await?;
@@ -113,7 +135,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                 finality: row.finality.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 action_type: row.action_type,
                 action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
-                event: as_leased(&lease, event!(row)),
+                event: as_leased(&lease, event!("events", row)),
                 lease,
                 event_created_at: row.created_at,
                 topics: row.topics.and_then(|topics| serde_json::from_str(&topics).ok()),

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::event::{ChainId, Event, EventName};
 use event_engine::finality::Heights;
 use event_engine::log::Position;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, events};
 
 /// Bytes of arguments that are read together. A batch has to be parsed and judged before its
-/// transaction counts as stalled, and has to fit in memory.
+/// transaction counts as stalled, and has to fit in memory. A single row may have 16 MiB.
 const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 
 /// What [`claim`] needs on its connection: with it, to begin and to claim are one round trip.
@@ -128,6 +128,8 @@ fn entry(row: &PgRow, shard: ChainId) -> Result<Option<StoredEntry>> {
 /// left to the entry: a row says what it is by now, and what its writer likes.
 fn event(row: &PgRow, chain_id: ChainId, name: &EventName) -> Result<Option<Event>> {
     let Some(revision) = row.try_get("row_revision")? else { return Ok(None) };
+    let data = row.try_get("data")?;
+    let is_unreadable: Option<bool> = row.try_get("is_unreadable")?;
     Ok(Some(Event {
         name: name.clone(),
         chain_id,
@@ -139,7 +141,7 @@ fn event(row: &PgRow, chain_id: ChainId, name: &EventName) -> Result<Option<Even
         registry: row.try_get("registry")?,
         agent_id: row.try_get("agent_id")?,
         address: row.try_get("address")?,
-        arguments: Arguments::from_json(row.try_get("data")?),
+        arguments: events::arguments("events", &name.id, data, is_unreadable == Some(true)),
         invalidated: false,
         revision,
         inserted_at_ms: 0,

@@ -1,14 +1,35 @@
 //! Table `events`, as it is listed.
 
-use event_engine::event::Event;
+use event_engine::event::{Arguments, Event};
 use sqlx::PgPool;
 
 use crate::Result;
 
-/// An event out of a row; each query has a row type of its own.
+/// Arguments as `arguments_text()` gives them. Where there are more than it gives, the event does
+/// without, and the log says whose.
+pub(crate) fn arguments(
+    table: &str,
+    id: &str,
+    text: Option<String>,
+    is_unreadable: bool,
+) -> Arguments {
+    if !is_unreadable {
+        return Arguments::from_json(text);
+    }
+    tracing::warn!(
+        table,
+        column = "data",
+        event_id = id,
+        "The arguments of an event are longer than is read; it is taken as one without",
+    );
+    Arguments::unreadable()
+}
+
+/// An event out of a row of a table; each query has a row type of its own.
 macro_rules! event {
-    ($row:ident) => {
+    ($table:literal, $row:ident) => {
         ::event_engine::event::Event {
+            arguments: $crate::events::arguments($table, &$row.id, $row.data, $row.is_unreadable),
             name: ::event_engine::event::EventName { id: $row.id, timestamp: $row.timestamp },
             chain_id: ::event_engine::event::ChainId($row.chain_id),
             block_number: $row.block_number,
@@ -19,7 +40,6 @@ macro_rules! event {
             registry: $row.registry,
             agent_id: $row.agent_id,
             address: $row.address,
-            arguments: ::event_engine::event::Arguments::from_json($row.data),
             invalidated: $row.invalidated,
             revision: $row.revision,
             inserted_at_ms: $row.inserted_at_ms,
@@ -45,18 +65,21 @@ pub struct Filter {
 pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
-                  registry, "timestamp", agent_id::text AS agent_id, address, data::text AS data,
+                  registry, "timestamp", agent_id::text AS agent_id, address, read.data,
                   invalidated, revision,
+                  latest.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
                   CASE WHEN isfinite(created_at)
                        THEN (extract(epoch FROM created_at) * 1000)::bigint
                        ELSE 0 END AS "inserted_at_ms!"
-           FROM events
-           WHERE ($1::bigint IS NULL OR chain_id = $1)
-             AND ($2::text IS NULL OR registry = $2)
-             AND ($3::text IS NULL OR event_type = $3)
-             AND ($4::text IS NULL OR agent_id = $4::text::numeric)
-           ORDER BY "timestamp" DESC, block_number DESC, log_index DESC
-           LIMIT $5"#,
+           FROM (SELECT * FROM events
+                 WHERE ($1::bigint IS NULL OR chain_id = $1)
+                   AND ($2::text IS NULL OR registry = $2)
+                   AND ($3::text IS NULL OR event_type = $3)
+                   AND ($4::text IS NULL OR agent_id = $4::text::numeric)
+                 ORDER BY "timestamp" DESC, block_number DESC, log_index DESC
+                 LIMIT $5) AS latest
+           CROSS JOIN LATERAL (SELECT arguments_text(latest.data) OFFSET 0) AS read (data)
+           ORDER BY "timestamp" DESC, block_number DESC, log_index DESC"#,
         filter.chain_id,
         filter.registry,
         filter.event_type,
@@ -65,5 +88,5 @@ pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(|row| event!(row)).collect())
+    Ok(rows.into_iter().map(|row| event!("events", row)).collect())
 }

@@ -251,6 +251,9 @@ async fn standing(
            ), spans AS (
                SELECT DISTINCT chain_id, block_number / 64 + side AS span
                FROM gone, generate_series(-1, 1) AS side
+               -- A height is what its writer says: up to the last one there are no more spans.
+               WHERE block_number / 64 + side
+                     BETWEEN -144115188075855872 AND 144115188075855871
            ), about AS MATERIALIZED (
                SELECT n.*
                FROM spans

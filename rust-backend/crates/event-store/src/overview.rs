@@ -75,14 +75,11 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
                        WHERE l.chain_id = s.chain_id
                          AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
                        LIMIT 100000) AS behind) AS "entries_behind!",
-                  (SELECT CASE WHEN isfinite(e.created_at)
-                               THEN extract(epoch FROM now() - e.created_at)::double precision END
-                   FROM (SELECT event_id, event_timestamp FROM event_log l
-                         WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
-                           AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                         ORDER BY l.xid, l.seq LIMIT 1) AS first
-                   JOIN events e ON e.id = first.event_id
-                        AND e."timestamp" = first.event_timestamp) AS oldest_unjudged_seconds,
+                  (SELECT extract(epoch FROM now() - l.logged_at)::double precision
+                   FROM event_log l
+                   WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
+                     AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                   ORDER BY l.xid, l.seq LIMIT 1) AS oldest_unjudged_seconds,
                   (SELECT count(*) FROM (
                        SELECT FROM waiting_events w WHERE w.chain_id = s.chain_id
                        LIMIT 100000) AS waiting) AS "events_waiting!",

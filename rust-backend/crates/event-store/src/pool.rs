@@ -52,6 +52,9 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
             // has just been filled say otherwise, and then a plan is kept that reads all of it.
             ("enable_seqscan", "off".to_owned()),
             ("enable_bitmapscan", "off".to_owned()),
+            // What is read together is counted as it is written, and ends where there is no room
+            // left (see claim_shards()): a window that spills to disk would first read all of it.
+            ("work_mem", "256MB".to_owned()),
             // Nothing of ours is worth compiling; a wrong estimate costs a second of it.
             ("jit", "off".to_owned()),
         ])

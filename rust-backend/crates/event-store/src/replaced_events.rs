@@ -20,11 +20,12 @@ pub(crate) async fn by_name(
     let rows = sqlx::query!(
         r#"SELECT r.id, chain_id, block_number, block_hash, transaction_hash, log_index,
                   event_type, registry, r."timestamp", agent_id::text AS agent_id, address,
-                  data::text AS data, invalidated, revision,
-                  0::bigint AS "inserted_at_ms!"
+                  read.data, r.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
+                  invalidated, revision, 0::bigint AS "inserted_at_ms!"
            FROM replaced_events r
            JOIN unnest($1::text[], $2::bigint[]) AS wanted (id, "timestamp")
-                ON r.id = wanted.id AND r."timestamp" = wanted."timestamp""#,
+                ON r.id = wanted.id AND r."timestamp" = wanted."timestamp"
+           CROSS JOIN LATERAL (SELECT arguments_text(r.data) OFFSET 0) AS read (data)"#,
         &ids as &[&str],
         &times,
     )
@@ -32,7 +33,7 @@ pub(crate) async fn by_name(
     .await?;
     let mut replaced: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
-        let event = event!(row);
+        let event = event!("replaced_events", row);
         replaced.entry(event.name.clone()).or_default().push(event);
     }
     Ok(replaced)

@@ -44,14 +44,10 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
                FROM shards s WHERE s.chain_id IS NOT NULL
            )
            SELECT s.chain_id AS "chain_id!",
-                  coalesce((SELECT CASE WHEN isfinite(e.created_at)
-                                   THEN extract(epoch FROM now() - e.created_at) END
-                            FROM (SELECT event_id, event_timestamp FROM event_log l
-                                  WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
-                                    AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                                  ORDER BY l.xid, l.seq LIMIT 1) AS first
-                            JOIN events e ON e.id = first.event_id
-                                 AND e."timestamp" = first.event_timestamp
+                  coalesce((SELECT extract(epoch FROM now() - l.logged_at) FROM event_log l
+                            WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
+                              AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                            ORDER BY l.xid, l.seq LIMIT 1
                            ), 0)::double precision AS "oldest!"
            FROM shards s
            LEFT JOIN shard_cursors c USING (chain_id)

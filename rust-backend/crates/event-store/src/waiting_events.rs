@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::event::{ChainId, Event, EventName};
 use event_engine::finality::{Finality, UnknownFinality};
 use event_engine::trigger::TriggerId;
 use event_engine::waiting::{
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::past::Past;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, events};
 
 /// Bytes of arguments that are read together; more is released by the next batch.
 const ARGUMENTS_BYTES_MAX: i64 = 4 * 1024 * 1024;
@@ -156,22 +156,31 @@ async fn rows(
                   block_number AS "block_number?", block_hash AS "block_hash?",
                   transaction_hash AS "transaction_hash?", log_index AS "log_index?",
                   event_type AS "event_type?", registry AS "registry?",
-                  agent_id::text AS agent_id, address, data
+                  agent_id::text AS agent_id, address, data,
+                  coalesce(has_data AND data IS NULL, false) AS "is_unreadable!"
            FROM (SELECT asked.id, asked."timestamp", e.revision, e.block_number, e.block_hash,
                         e.transaction_hash, e.log_index, e.event_type, e.registry, e.agent_id,
-                        e.address, e.data::text AS data,
-                        coalesce(sum(octet_length(e.data::text)) OVER (
-                            ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                        ), 0) AS bytes_before
+                        e.address, e.data, e.has_data,
+                        coalesce(sum(octet_length(e.data)) OVER until, 0)
+                            - coalesce(octet_length(e.data), 0) AS bytes_before,
+                        -- Ends the reading where there is no room left: see claim_shards().
+                        count(*) FILTER (WHERE octet_length(e.data) >= $5::bigint / 128)
+                            OVER until AS long,
+                        count(*) FILTER (WHERE octet_length(e.data) >= $5::bigint / 2)
+                            OVER until AS longest
                  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY
                       AS asked (id, "timestamp", place)
                  LEFT JOIN LATERAL (
-                     SELECT * FROM events
+                     SELECT revision, block_number, block_hash, transaction_hash, log_index,
+                            event_type, registry, agent_id, address,
+                            arguments_text(data) AS data, data IS NOT NULL AS has_data
+                     FROM events
                      WHERE events.id = asked.id AND events."timestamp" = asked."timestamp"
                        AND events."timestamp" BETWEEN $3 AND $4
                      LIMIT 1
-                 ) AS e ON true) AS read
-           WHERE bytes_before < $5"#,
+                 ) AS e ON true
+                 WINDOW until AS (ORDER BY place ROWS UNBOUNDED PRECEDING)) AS read
+           WHERE bytes_before < $5::bigint AND long <= 128 AND longest <= 2"#,
         &ids as &[&str],
         &times,
         earliest,
@@ -193,7 +202,7 @@ async fn rows(
             registry: row.registry.unwrap_or_default(),
             agent_id: row.agent_id,
             address: row.address,
-            arguments: Arguments::from_json(row.data),
+            arguments: events::arguments("events", &name.id, row.data, row.is_unreadable),
             invalidated: false,
             revision,
             inserted_at_ms: 0,

@@ -2,6 +2,7 @@
 
 mod extremes;
 mod identity_events;
+mod long_logs;
 mod property;
 mod reputation_events;
 mod validation_events;

@@ -35,7 +35,7 @@ async fn where_all_is_well_nothing_warns_and_each_condition_has_its_section() {
 async fn an_event_that_nobody_judges_is_named() {
     let bed = Bed::start().await;
     Row::new("waits").insert(&bed.pool).await.expect("inserted");
-    run(&bed, "UPDATE events SET created_at = now() - interval '1 minute'").await;
+    run(&bed, "UPDATE event_log SET logged_at = now() - interval '1 minute'").await;
     let says = "an event of chain 1 has waited to be judged for 6";
     assert_named(&bed, "events_unjudged", says, "start an event-processor").await;
 }

@@ -1,6 +1,7 @@
 //! The processor over a real PostgreSQL and Redis, in this process.
 
 mod gate;
+mod limits;
 mod reincluding;
 mod remembering;
 

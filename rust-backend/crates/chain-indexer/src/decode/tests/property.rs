@@ -13,11 +13,11 @@ use crate::answer::{NodeHeader, NodeLog};
 use crate::block::block;
 use crate::{ChainSettings, Registries};
 
-const REGISTRIES: [Address; 3] =
+pub(super) const REGISTRIES: [Address; 3] =
     [Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3)];
-const BLOCK: B256 = B256::repeat_byte(0xbb);
+pub(super) const BLOCK: B256 = B256::repeat_byte(0xbb);
 
-fn settings() -> ChainSettings {
+pub(super) fn settings() -> ChainSettings {
     ChainSettings {
         name: "test".to_owned(),
         id: ChainId(i64::MAX),
@@ -37,7 +37,7 @@ fn settings() -> ChainSettings {
     }
 }
 
-fn header() -> NodeHeader {
+pub(super) fn header() -> NodeHeader {
     let json = serde_json::json!({
         "number": "0x7fffffffffffffff", "hash": BLOCK, "parentHash": B256::ZERO, "timestamp": "0x1"
     });
