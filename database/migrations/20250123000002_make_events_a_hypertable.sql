@@ -45,7 +45,8 @@ BEGIN
     JOIN pg_constraint c ON conrelid = inhrelid
     JOIN pg_depend ON (classid, objid) = ('pg_constraint'::regclass, c.oid)
     -- Not older than this transaction: one of before keeps nobody from inserting.
-    WHERE inhparent = 'public.events'::regclass AND age(c.xmin) <= 0
+    -- The table's own CHECKs are inherited.
+    WHERE inhparent = 'public.events'::regclass AND age(c.xmin) <= 0 AND c.coninhcount = 0
         AND refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass)
     LIMIT 1;
     IF FOUND THEN
