@@ -18,8 +18,8 @@ pub enum StoreError {
     /// A migration failed or the schema is newer than this program. Stop.
     #[error("migrating the schema: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// The table of applied migrations is a stranger's, whose triggers would run as whoever
-    /// migrates. Stop.
+    /// The table of applied migrations is a stranger's, whose triggers or functions would run as
+    /// whoever migrates. Stop.
     #[error(
         "public._sqlx_migrations belongs to {owner}, who is not trusted with the schema: drop it, \
          or GRANT CREATE ON SCHEMA public TO that role"

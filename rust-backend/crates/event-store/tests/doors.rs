@@ -126,6 +126,8 @@ async fn a_strangers_table_is_not_taken_for_the_migrators() {
     run(&pool, planted).await;
     let refused = event_store::migrations::migrate(&pool).await.expect_err("a stranger's table");
     assert!(refused.to_string().contains("_sqlx_migrations belongs to stranger"), "{refused}");
+    let missing = event_store::migrations::missing(&pool).await.expect_err("a stranger's table");
+    assert_eq!(missing.to_string(), refused.to_string());
     run(&pool, "DROP TABLE _sqlx_migrations").await;
     event_store::migrations::migrate(&pool).await.expect("migrated");
     assert_eq!(all(&pool).await, Vec::<String>::new());
