@@ -38,7 +38,8 @@ BEGIN
             'shard_cursors', 'taken_back_events', 'trigger_actions', 'trigger_observations',
             'trigger_set', 'trigger_versions', 'triggers', 'waiting_events'])
     ) AS made (class, object, namespace, owner)
-    WHERE namespace = 'public'::regnamespace AND NOT has_schema_privilege(owner, namespace, 'CREATE')
+    WHERE namespace = 'public'::regnamespace
+        AND NOT has_schema_privilege(owner, namespace, 'CREATE')
         AND NOT EXISTS (
             SELECT FROM pg_depend
             WHERE (classid, objid, deptype) = (made.class, made.object, 'e'))

@@ -1,7 +1,7 @@
 -- PostgreSQL lets everybody execute each new function. What everybody may is what an INSERT or an
--- UPDATE calls as its writer; the rest is the owner's. Firing a trigger asks for no privilege on its
--- function, only attaching it does: a migration that adds a function adds its line here or there.
--- This file can be run again by itself, in a database that was restored without privileges.
+-- UPDATE calls as its writer; the rest is the owner's. Firing a trigger asks for no privilege on
+-- its function, only attaching it does: a migration that adds a function adds its line here or
+-- there. This file can be run again by itself, in a database that was restored without privileges.
 REVOKE EXECUTE ON FUNCTION
     -- Triggers.
     public.revise_event, public.log_inserted_events, public.log_revised_events,

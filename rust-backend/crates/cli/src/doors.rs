@@ -55,8 +55,8 @@ fn chunks(found: [Option<String>; 2]) -> Condition {
 }
 
 fn table_triggers(found: [Option<String>; 1]) -> Condition {
-    let remedy = "enable each by ALTER TABLE … ENABLE ALWAYS TRIGGER …; one that is missing is made \
-                  by the migration that names it";
+    let remedy = "enable each by ALTER TABLE … ENABLE ALWAYS TRIGGER …; one that is missing is \
+                  made by the migration that names it";
     let said = told(found, "all are there and fire");
     condition("triggers_incomplete", "Triggers on tables", said, remedy, "triggers-do-not-fire")
 }

@@ -32,8 +32,8 @@ pub enum StoreError {
         /// The first migration that this program does not know as it was applied.
         version: i64,
     },
-    /// The table of applied migrations is a stranger's, whose triggers would run as whoever
-    /// migrates. Stop.
+    /// The table of applied migrations is a stranger's, whose triggers or functions would run as
+    /// whoever migrates. Stop.
     #[error(
         "public._sqlx_migrations belongs to {owner}, who is not trusted with the schema: drop it, \
          or GRANT CREATE ON SCHEMA public TO that role"

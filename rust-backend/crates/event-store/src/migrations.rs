@@ -14,17 +14,14 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     // Asked first, as what is missing below another version's migration would be applied.
     missing(pool).await?;
-    if let Some(owner) = historian(pool).await? {
-        return Err(StoreError::Planted { owner });
-    }
     MIGRATOR.run(pool).await?;
     Ok(())
 }
 
-/// The stranger whose table would be taken for the migrator's own, before the first migration can
-/// look: one who is not trusted with the schema but may create in it, as everybody may in that of
-/// PostgreSQL 14. The table's triggers would run as whoever migrates.
-async fn historian(pool: &PgPool) -> Result<Option<String>> {
+/// Refuses a table or a view of a stranger that would be taken for the migrator's own, before the
+/// first migration can look: of one who is not trusted with the schema but could create in it, as
+/// everybody could up to PostgreSQL 14. Its triggers or functions would run as whoever migrates.
+async fn refuse_planted(pool: &PgPool) -> Result<()> {
     let owner = sqlx::query_scalar!(
         r#"SELECT r.rolname::text AS "owner!" FROM pg_class c
            JOIN pg_roles r ON r.oid = c.relowner
@@ -39,7 +36,7 @@ async fn historian(pool: &PgPool) -> Result<Option<String>> {
     )
     .fetch_optional(pool)
     .await?;
-    Ok(owner)
+    owner.map_or(Ok(()), |owner| Err(StoreError::Planted { owner }))
 }
 
 /// How many migrations the database lacks.
@@ -47,6 +44,7 @@ async fn historian(pool: &PgPool) -> Result<Option<String>> {
 /// # Errors
 /// [`StoreError::OtherSchema`] where those that it has are not ours.
 pub async fn missing(pool: &PgPool) -> Result<usize> {
+    refuse_planted(pool).await?;
     let known: bool =
         sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "known!""#)
             .fetch_one(pool)

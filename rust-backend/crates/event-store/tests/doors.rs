@@ -81,11 +81,8 @@ async fn whoever_may_put_code_where_ours_runs_is_found() {
         assert_eq!(all(&pool).await, [format!("stranger on {table}")]);
         run(&pool, &format!("REVOKE TRIGGER ON {table} FROM stranger")).await;
     }
-    run(
-        &pool,
-        "CREATE FUNCTION json_build_object(text, text) RETURNS json LANGUAGE sql RETURN NULL",
-    )
-    .await;
+    run(&pool, "CREATE FUNCTION json_build_object(text, text) RETURNS text LANGUAGE sql RETURN $1")
+        .await;
     assert_eq!(all(&pool).await, Vec::<String>::new(), "the owner's own are no stranger's");
     run(&pool, "ALTER FUNCTION json_build_object(text, text) OWNER TO stranger").await;
     assert_eq!(all(&pool).await, ["function json_build_object(text,text) of stranger"]);
@@ -126,6 +123,8 @@ async fn a_strangers_table_is_not_taken_for_the_migrators() {
     run(&pool, planted).await;
     let refused = event_store::migrations::migrate(&pool).await.expect_err("a stranger's table");
     assert!(refused.to_string().contains("_sqlx_migrations belongs to stranger"), "{refused}");
+    let missing = event_store::migrations::missing(&pool).await.expect_err("a stranger's table");
+    assert_eq!(missing.to_string(), refused.to_string());
     run(&pool, "DROP TABLE _sqlx_migrations").await;
     event_store::migrations::migrate(&pool).await.expect("migrated");
     assert_eq!(all(&pool).await, Vec::<String>::new());
