@@ -21,7 +21,8 @@ STEPS=(
 # The Rust tests that meet the hypertable.
 MEETS_HYPERTABLE='binary(judging) or binary(acting) or binary(processes) and not test(refus)
     or binary(promises) and test(/^real::/) and not test(queueing)
-    or binary(reorgs) or binary(audits) or binary(indexer) and test(/^(auditing|reorgs)::/)
+    or binary(reorgs) or binary(audits)
+    or binary(indexer) and test(/^(auditing|forgeries|reorgs)::/)
     or binary(indexer) and test(/^(backfill::history_below|branches::.*back|gaps::ag)/)'
 : "${AGENTAURI_TIMESCALEDB_FILTER:=$MEETS_HYPERTABLE}"
 

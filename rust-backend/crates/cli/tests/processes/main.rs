@@ -5,6 +5,7 @@ mod bench;
 mod command_line;
 mod conditions;
 mod demo;
+mod forgeries;
 mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;
