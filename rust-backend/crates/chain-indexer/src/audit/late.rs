@@ -1,5 +1,5 @@
-//! Rows that came after their block was read whole: what claims to be one of its logs and is none is
-//! taken back.
+//! Rows that came after their block was read whole: what claims to be one of its logs and is none
+//! is taken back.
 
 use event_store::audit_suspects;
 use event_store::chain_blocks::BlockName;
