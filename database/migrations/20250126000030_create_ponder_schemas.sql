@@ -152,9 +152,10 @@ $$;
 -- read whole, and is none of its rows: by the registry's name or the contract, and by the block's
 -- hash in the row or in the id. Of a block that was passed in a batch, whose hash nobody remembers,
 -- the hash is what the row says. Without `from_block`, from the schema's first row up: what lies
--- below, nobody has read.
+-- below, nobody has read. Rows of a block time before `from_time` are left, so that few chunks are
+-- read.
 CREATE OR REPLACE FUNCTION ponder_take_back_forged(
-    of_schema TEXT, of_chain BIGINT, from_block BIGINT, to_block BIGINT)
+    of_schema TEXT, of_chain BIGINT, from_block BIGINT, to_block BIGINT, from_time BIGINT)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -169,7 +170,8 @@ BEGIN
     FOR forged IN EXECUTE format(
         'SELECT e.id, e."timestamp" FROM public.events e
          LEFT JOIN public.ponder_blocks b ON b.schema_name = $1 AND b.block_number = e.block_number
-         WHERE e.chain_id = $2 AND e.block_number BETWEEN $3 AND $4 AND NOT e.invalidated
+         WHERE e.chain_id = $2 AND e.block_number BETWEEN $3 AND $4 AND e."timestamp" >= $7
+             AND NOT e.invalidated
              AND (e.registry = ANY ($5) OR lower(e.address) = ANY ($6))
              AND (public.comparable_hash(e.block_hash)
                      = coalesce(b.block_hash, public.comparable_hash(e.block_hash))
@@ -177,7 +179,8 @@ BEGIN
              -- Looked up by its key, whatever the planner believes of the table.
              AND (SELECT r.id FROM %I.registry_event r
                   WHERE r.id = e.id AND r."timestamp" = e."timestamp") IS NULL', of_schema)
-        USING of_schema, of_chain, from_block, to_block, claims.registries, claims.addresses
+        USING of_schema, of_chain, from_block, to_block, claims.registries, claims.addresses,
+            from_time
     LOOP
         UPDATE public.events SET invalidated = true
         WHERE id = forged.id AND "timestamp" = forged."timestamp" AND NOT invalidated;
@@ -265,11 +268,14 @@ BEGIN
     ON CONFLICT (schema_name, block_number) DO NOTHING;
     IF role = 'owner' THEN
         PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
+        -- Once in so many blocks, of whatever time a row says.
         PERFORM public.ponder_take_back_forged(
             me, NEW.chain_id,
             CASE WHEN before >= 0
-                THEN least(before + 1, NEW.block_number - blocks_compared + 1) END,
-            NEW.block_number);
+                THEN least(before + 1, NEW.block_number - 2 * blocks_compared + 1) END,
+            NEW.block_number,
+            CASE WHEN before / blocks_compared = NEW.block_number / blocks_compared
+                THEN NEW."timestamp" - 86400 ELSE 0 END);
         INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
         VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
         ON CONFLICT (chain_id) DO UPDATE SET
@@ -397,7 +403,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
-    PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest)
+    PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest, 0)
     FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest FROM public.ponder_blocks
           WHERE schema_name = new_schema) AS remembered;
     UPDATE public.events SET invalidated = false FROM public.ponder_blocks b

@@ -157,7 +157,7 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$DO $do$ BEGIN PERFORM public.ponder_role('tap_ponder'),
            public.ponder_contradict('tap_ponder', -1, 0),
            public.ponder_take_back('tap_ponder', -1, 0, '0x', true),
-           public.ponder_take_back_forged('tap_ponder', -1, NULL, 9); END $do$ $$),
+           public.ponder_take_back_forged('tap_ponder', -1, NULL, 9, 0); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.give_to_owner(); END $do$ $$),
     ($$INSERT INTO tap_ponder.cursor VALUES (-1, 1, '0xa1', '0x', 31536000)$$),
     ($$INSERT INTO tap_ponder.registry_event VALUES ('-1-0xa1-0', -1, 1, '0xa1', '0xcc', 0,

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(36);
+SELECT pg_temp.plan(37);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -242,12 +242,17 @@ SELECT pg_temp.is(
     'rows that claim to be logs of a block and are none are taken back as it passes');
 SELECT pg_temp.is((SELECT count(*) FROM events WHERE chain_id = -3), 9, 'and others are not');
 CALL pg_temp.forge('late', 'a3');
+CALL pg_temp.forge('late and long ago', 'a3', '{"timestamp": 1000}');
 CALL pg_temp.forge('-3-0xa4-3', 'a4');
 UPDATE tap_three.cursor SET block_number = 6, block_hash = '0xa6';
 SELECT pg_temp.is(
     (SELECT string_agg(id, ' ') FROM events
-     WHERE chain_id = -3 AND id IN ('late', '-3-0xa4-3') AND NOT invalidated),
-    NULL, 'so is one that comes late, and one of a block that was passed in a batch');
+     WHERE chain_id = -3 AND (id LIKE 'late%' OR id = '-3-0xa4-3') AND NOT invalidated),
+    'late and long ago', 'so is one that comes late, and one of a block passed in a batch');
+UPDATE tap_three.cursor SET block_number = 64, block_hash = '0xa64';
+SELECT pg_temp.is((SELECT invalidated FROM events WHERE id = 'late and long ago'), true,
+    'and in a while one of any block time');
+UPDATE tap_three.cursor SET block_number = 6, block_hash = '0xa6';
 DELETE FROM events WHERE chain_id = -3;
 
 -- A schema that does not own the chain leaves what is stored as it is.

@@ -4,6 +4,7 @@
 use event_engine::event::ChainId;
 use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName};
+use event_store::forgeries::{self, Claims};
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{
@@ -28,6 +29,7 @@ pub(crate) struct Ancestry {
     writer: Writer,
     /// The registries, as `covered_ranges` names them.
     addresses: Vec<String>,
+    claims: Claims,
     tip: Tip,
     /// A block that is higher was never orphaned, so that it brings nothing back.
     highest_orphan: Option<i64>,
@@ -54,6 +56,7 @@ impl Ancestry {
             start_block: settings.start_block,
             writer: settings.writer(),
             addresses: covered_addresses(settings),
+            claims: settings.registries.claims(),
             tip: Tip::Unread,
             highest_orphan: None,
             has_begun: false,
@@ -150,6 +153,12 @@ impl Ancestry {
         }
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;
+        if owns {
+            let hashes = stretch.hashes();
+            let read = stretch.read(id, &hashes, &self.claims);
+            let forged = forgeries::take_back(&mut transaction, &read).await?;
+            stretch.tell_forged(&self.chain, forged);
+        }
         let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         rows += returning.restore(&mut transaction).await?;

@@ -15,6 +15,7 @@
 mod arrivals;
 mod branch;
 mod chain;
+mod late;
 mod measures;
 mod suspect;
 

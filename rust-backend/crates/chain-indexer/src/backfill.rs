@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use event_store::covered_ranges::{self, CoveredRange};
+use event_store::forgeries;
 use event_store::new_events::{self, Writer};
 use event_store::reorgs::Returning;
 use event_store::{
@@ -257,6 +258,12 @@ impl Filling {
         }
         if let Some(other) = chain_blocks::insert_missing(&mut transaction, &stretch.rows).await? {
             return Ok(Commit::Contradicts(other));
+        }
+        if writer == Writer::Owner {
+            let (hashes, claims) = (stretch.hashes(), self.settings.registries.claims());
+            let read = stretch.read(id, &hashes, &claims);
+            let forged = forgeries::take_back(&mut transaction, &read).await?;
+            stretch.tell_forged(&self.settings.name, forged);
         }
         let mut rows = new_events::insert(&mut transaction, &stretch.events, writer).await?;
         rows += returning.restore(&mut transaction).await?;

@@ -4,14 +4,16 @@
 //! - No block was left out: `covered_ranges` join, and each stored block's parent is the one below
 //!   it (`ancestry`).
 //! - The agents have none: the identity registry counts them up from 0.
-//! - Against the chain (`logs`): each log that a node has of these blocks is a valid row, by block
-//!   hash and place; asked of the second node, where there is one, since the first was believed
-//!   already.
+//! - Against the chain (`difference`, `logs`): each log that a node has of these blocks is a valid
+//!   row under its name, equal in every column that the chain knows, and no other row claims to be
+//!   one; asked of the second node, where there is one, since the first was believed already.
 
 mod ancestry;
+mod difference;
 mod logs;
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
+use std::ops::{AddAssign, RangeInclusive};
 
 use event_store::gaps::{self, AgentGap};
 use event_store::{PgPool, StoreError, audited_blocks, chain_blocks, finalized_blocks};
@@ -61,17 +63,66 @@ pub struct GapReport {
     pub to: i64,
     /// Whether the blocks were compared with a node's.
     pub against_chain: bool,
-    /// Whether nothing is missing or taken back that the chain has.
+    /// Whether nothing is missing or taken back that the chain has, and nothing claims to be of it
+    /// that is not.
     pub complete: bool,
     /// What is missing, 1,000 entries at most.
     pub gaps: Vec<Gap>,
     /// Events that the chain has and that were taken back: by hand, or by their owner's mistake.
     /// They are stored, and left as they are.
     pub taken_back: u64,
-    /// Valid events that the chain does not have.
+    /// Valid events that say something else than their logs, 1,000 at most.
+    pub differing: Vec<DifferingEvent>,
+    /// Valid events that claim to be logs of the registries and are none, 1,000 at most.
+    pub forged: Vec<ForgedEvent>,
+    /// Valid events of other writers' own registries that name no log of the chain.
     pub not_on_chain: u64,
     /// Events that were missing and are stored now.
     pub events_mended: u64,
+    /// Events that differed or were forged, and are taken over or taken back now.
+    pub events_corrected: u64,
+}
+
+/// A valid event that says something else than the log whose name it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DifferingEvent {
+    /// The height of the log's block.
+    pub block: i64,
+    /// Its hash.
+    pub hash: String,
+    /// The log's place in it.
+    pub log_index: i32,
+    /// The columns of `events` that differ.
+    pub columns: Vec<String>,
+}
+
+/// A valid event that claims to be a log of the registries, and is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForgedEvent {
+    /// The height that it names.
+    pub block: i64,
+    /// The hash that it names, in lower case.
+    pub hash: String,
+    /// The place that it names.
+    pub log_index: i32,
+    /// Its id: hostile text.
+    pub id: String,
+    /// Its block time.
+    pub timestamp: i64,
+}
+
+/// What was mended.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mended {
+    stored: u64,
+    corrected: u64,
+}
+
+impl AddAssign for Mended {
+    fn add_assign(&mut self, more: Self) {
+        self.stored += more.stored;
+        self.corrected += more.corrected;
+    }
 }
 
 /// Something that is missing.
@@ -115,8 +166,12 @@ impl GapCheck {
         let nodes = self.nodes()?;
         let mut report = self.find(&nodes, &blocks, &progress).await?;
         if self.mend && !report.complete {
-            let events_mended = self.mended(&nodes, &report.gaps, &progress).await?;
-            report = GapReport { events_mended, ..self.find(&nodes, &blocks, &progress).await? };
+            let mended = self.mended(&nodes, &report, &progress).await?;
+            report = GapReport {
+                events_mended: mended.stored,
+                events_corrected: mended.corrected,
+                ..self.find(&nodes, &blocks, &progress).await?
+            };
         }
         Ok(Some(report))
     }
@@ -165,8 +220,11 @@ impl GapCheck {
             complete: true,
             gaps: Vec::new(),
             taken_back: 0,
+            differing: Vec::new(),
+            forged: Vec::new(),
             not_on_chain: 0,
             events_mended: 0,
+            events_corrected: 0,
         };
         if self.settings.indexed {
             found.gaps.extend(self.ancestry_gaps(blocks).await?);
@@ -179,23 +237,37 @@ impl GapCheck {
         if self.against_chain {
             self.compare(nodes, blocks, &mut found, progress).await?;
         }
-        found.complete = found.gaps.is_empty() && found.taken_back == 0;
+        found.complete = found.gaps.is_empty()
+            && found.taken_back == 0
+            && found.differing.is_empty()
+            && found.forged.is_empty();
         found.gaps.truncate(GAPS_MAX);
+        found.differing.truncate(GAPS_MAX);
+        found.forged.truncate(GAPS_MAX);
         Ok(found)
     }
 
-    /// Fetches and stores what is missing. Returns how many events were.
+    /// Fetches and stores what is missing, takes over what differs, takes back what is forged.
     async fn mended(
         &self,
         nodes: &Nodes,
-        gaps: &[Gap],
+        found: &GapReport,
         progress: &impl Fn(u64, u64),
-    ) -> Result<u64> {
-        let mut events = 0;
-        for gap in gaps {
-            events += match gap {
+    ) -> Result<Mended> {
+        let mut mended = Mended::default();
+        let differing: BTreeSet<i64> = found.differing.iter().map(|event| event.block).collect();
+        for block in differing {
+            mended += self.correct_events(nodes, block).await?;
+        }
+        let forged: BTreeSet<i64> = found.forged.iter().map(|event| event.block).collect();
+        for block in forged {
+            mended += self.mend_events(nodes, block..=block, progress).await?;
+        }
+        for gap in &found.gaps {
+            mended += match gap {
                 Gap::Blocks { first, last } => {
-                    self.mend_blocks(nodes, *first..=*last, progress).await?
+                    let stored = self.mend_blocks(nodes, *first..=*last, progress).await?;
+                    Mended { stored, corrected: 0 }
                 }
                 Gap::Agents(AgentGap { from_block, to_block, .. }) => {
                     let first = from_block.unwrap_or(self.start_block());
@@ -206,10 +278,10 @@ impl GapCheck {
                     self.mend_events(nodes, *block..=*block, progress).await?
                 }
                 // Which of the two is wrong is not for us to say.
-                Gap::Parent { .. } => 0,
+                Gap::Parent { .. } => Mended::default(),
             };
         }
-        Ok(events)
+        Ok(mended)
     }
 
     /// The nodes, the second one first.

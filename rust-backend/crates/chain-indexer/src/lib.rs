@@ -111,7 +111,7 @@ pub use audit::Auditor;
 pub use backfill::{Backfill, BackfillProgress};
 pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
-pub use gaps::{Gap, GapCheck, GapReport};
+pub use gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 pub use indexer::Indexer;
 pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
 pub use settings::{ANSWER_BYTES_MAX, ChainSettings, Registries, Registry};

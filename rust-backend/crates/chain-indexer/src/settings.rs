@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, hex};
 use event_engine::event::ChainId;
+use event_store::forgeries::Claims;
 use event_store::new_events::Writer;
 use service::config::{Chain, Endpoint, Owner};
 
@@ -94,6 +95,17 @@ impl Registries {
     /// The addresses that are configured.
     pub fn addresses(&self) -> Vec<Address> {
         self.configured().map(|(_, address)| address).collect()
+    }
+
+    /// By what a row claims to be a log of one of them.
+    pub(crate) fn claims(&self) -> Claims {
+        let (registries, addresses) = self
+            .configured()
+            .map(|(registry, address)| {
+                (registry.as_str().to_owned(), hex::encode_prefixed(address))
+            })
+            .unzip();
+        Claims { registries, addresses }
     }
 
     /// The registry at `address`.

@@ -1,8 +1,10 @@
 //! What is committed together: consecutive blocks of one branch.
 
 use alloy_primitives::hex;
+use event_engine::event::ChainId;
 use event_store::chain_blocks::{BlockName, ChainBlock};
 use event_store::covered_ranges::CoveredRange;
+use event_store::forgeries::{Claims, ReadBlocks};
 use event_store::new_events::NewEvent;
 
 use crate::ChainSettings;
@@ -14,6 +16,9 @@ use crate::block::{Block, UnknownLog};
 const ROWS_MAX: usize = 2_000;
 /// Bytes of events in one transaction, roughly.
 const BYTES_MAX: usize = 8 << 20;
+/// Seconds about the blocks' times in which rows that are none of their logs are looked for as they
+/// are stored. What names another time, the auditor finds.
+const TIMES_AROUND: i64 = 86_400;
 /// Rows of `chain_blocks` in one transaction.
 const BLOCKS_MAX: usize = 1_000;
 
@@ -99,6 +104,34 @@ impl Stretch {
             parent_hash: self.below.hash.clone(),
             last_block: self.tip.number,
             last_hash: self.tip.hash.clone(),
+        }
+    }
+
+    /// Hashes of the blocks, as far as they are known: of those that emitted a log, all.
+    pub(crate) fn hashes(&self) -> Vec<&str> {
+        self.rows.iter().map(|row| row.block_hash.as_str()).collect()
+    }
+
+    /// What was read: other rows that claim to be of these blocks are none of their logs.
+    pub(crate) fn read<'s>(
+        &'s self,
+        chain_id: ChainId,
+        hashes: &'s [&'s str],
+        claims: &'s Claims,
+    ) -> ReadBlocks<'s> {
+        let heights = self.below.number + 1..=self.tip.number;
+        let times = self.rows.iter().map(|row| row.timestamp);
+        let (first, last) = (times.clone().min(), times.max());
+        let times =
+            first.unwrap_or_default() - TIMES_AROUND..=last.unwrap_or_default() + TIMES_AROUND;
+        ReadBlocks { chain_id, heights, times, hashes, logs: &self.events, claims }
+    }
+
+    /// Says that rows were taken back, if any were.
+    pub(crate) fn tell_forged(&self, chain: &str, events: u64) {
+        if events > 0 {
+            let (first, last) = (self.below.number + 1, self.tip.number);
+            tracing::warn!(chain, events, first, last, "Rows that are no logs are taken back");
         }
     }
 

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use chain_indexer::{Gap, GapCheck, GapReport, IndexerError};
+use chain_indexer::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport, IndexerError};
 use event_store::PgPool;
 use event_store::gaps::AgentGap;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use service::config::Settings;
+use service::escape::escape;
 use service::process::Refused;
 
 use crate::args::Doctor;
@@ -16,6 +17,8 @@ use crate::{chains, output, parts};
 
 /// Between two lines about the progress.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Characters of an id that are written out.
+const ID_CHARACTERS_MAX: usize = 200;
 /// Places of a block's logs that are written out.
 const PLACES_MAX: usize = 10;
 
@@ -50,7 +53,7 @@ pub(crate) async fn doctor(
         show(&report);
     }
     if !report.complete {
-        bail!("something of chain {name} is missing, or taken back");
+        bail!("something of chain {name} is missing, taken back, or not what the chain says");
     }
     Ok(())
 }
@@ -86,14 +89,28 @@ fn show(report: &GapReport) {
     for gap in &report.gaps {
         output::line(format!("Missing: {}", what(gap)));
     }
+    for DifferingEvent { block, log_index, columns, .. } in &report.differing {
+        let columns = columns.join(", ");
+        output::line(format!(
+            "Other than on the chain: log {log_index} of block {block}: {columns}"
+        ));
+    }
+    for ForgedEvent { block, log_index, id, timestamp, .. } in &report.forged {
+        let id = escape(id, ID_CHARACTERS_MAX);
+        output::line(format!(
+            "Not on the chain: \"{id}\" of time {timestamp}, which claims to be log {log_index} of \
+             block {block}"
+        ));
+    }
     for (count, what) in [
         (
             report.taken_back,
             "are on the chain and invalidated, by hand or by mistake: nobody is told of them until \
              they are made valid (UPDATE events SET invalidated = false)",
         ),
-        (report.not_on_chain, "are valid and not on the chain"),
+        (report.not_on_chain, "of other writers' registries are valid and not on the chain"),
         (report.events_mended, "were missing and are stored now"),
+        (report.events_corrected, "were other than on the chain and are corrected now"),
     ] {
         if count > 0 {
             output::line(format!("{count} events {what}"));

@@ -84,16 +84,31 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   count(*) FILTER (WHERE read.bytes >= $4::bigint / 2) OVER until AS longest
            FROM unnest($1::uuid[]) WITH ORDINALITY AS leased (id, place)
            CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = leased.id LIMIT 1) AS j
-           CROSS JOIN LATERAL (
+           LEFT JOIN LATERAL (
                SELECT * FROM events
                WHERE events.id = j.event_id AND events."timestamp" = j.event_timestamp
                  AND events."timestamp" BETWEEN $2 AND $3
-                 AND (events.revision = j.event_revision OR events.block_hash = j.reorg_old_hash)
+                 AND (events.revision = j.event_revision OR j.retracts IS NOT NULL)
+               LIMIT 1
+           ) AS now ON true
+           -- What a retraction takes back, the row may say no more.
+           CROSS JOIN LATERAL (
+               (SELECT r.id, r.chain_id, r.block_number, r.block_hash, r.transaction_hash,
+                       r.log_index, r.event_type, r.registry, r."timestamp", r.created_at,
+                       r.agent_id, r.data, r.address, r.topics, r.log_data, r.invalidated,
+                       r.revision
+                FROM replaced_events r
+                WHERE j.retracts IS NOT NULL AND r.id = j.event_id
+                  AND r."timestamp" = j.event_timestamp AND r.revision >= j.event_revision
+                  AND (now.revision IS NULL OR r.revision < now.revision)
+                ORDER BY r.revision
+                LIMIT 1)
                UNION ALL
-               (SELECT * FROM replaced_events r
-                WHERE r.id = j.event_id AND r."timestamp" = j.event_timestamp
-                  AND r.block_hash = j.reorg_old_hash AND r.revision >= j.event_revision
-                ORDER BY r.revision)
+               SELECT now.id, now.chain_id, now.block_number, now.block_hash,
+                      now.transaction_hash, now.log_index, now.event_type, now.registry,
+                      now."timestamp", now.created_at, now.agent_id, now.data, now.address,
+                      now.topics, now.log_data, now.invalidated, now.revision
+               WHERE now.id IS NOT NULL
                LIMIT 1
            ) AS e
            CROSS JOIN LATERAL (

@@ -1,9 +1,11 @@
 //! The table `audit_cursors`: how far the auditor has read the log of each shard.
 
+use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain_blocks::BlockName;
+use crate::forgeries::Claims;
 use crate::{Result, audit_suspects};
 
 /// Entries of the log that are read at once.
@@ -26,8 +28,18 @@ pub struct Arrivals {
     to: (String, i64),
     /// How often blocks had been taken back.
     reorgs: i64,
-    /// The blocks that valid events among them name and that are not known to be on the chain.
+    /// The blocks that valid events among them name and that are not known to be on the chain, or
+    /// were read whole before an event came that claims to be a log of theirs.
     suspects: Vec<BlockName>,
+}
+
+/// Events of the log that arrived together.
+#[derive(Default)]
+struct Arrived<'a> {
+    ids: Vec<&'a str>,
+    times: Vec<i64>,
+    logged_at: Vec<DateTime<Utc>>,
+    of_old: Vec<bool>,
 }
 
 /// Begins with a chain; once. What has arrived by now is compared from `from_block` up.
@@ -65,13 +77,19 @@ pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId)
 }
 
 /// The next entries of the chain's log, below the horizon: nothing can appear in front of them any
-/// more. `None` where there is none.
-pub async fn next(pool: &PgPool, chain_id: ChainId, memory: Memory) -> Result<Option<Arrivals>> {
+/// more. `None` where there is none. Where our indexer owns the chain, `claims` says which rows
+/// claim to be its logs.
+pub async fn next(
+    pool: &PgPool,
+    chain_id: ChainId,
+    memory: Memory,
+    claims: &Claims,
+) -> Result<Option<Arrivals>> {
     let rows = sqlx::query!(
         r#"SELECT c.xid::text AS "from_xid!", c.seq AS from_seq, c.from_block,
                   c.reorgs,
                   l.xid::text AS "xid!", l.seq AS "seq!", l.event_id, l.event_timestamp,
-                  l.logged_at < c.began_at AS "is_old!"
+                  l.logged_at AS "logged_at!", l.logged_at < c.began_at AS "is_old!"
            FROM (SELECT a.chain_id, a.from_block, a.began_at, a.reorgs,
                         CASE WHEN a.origin = o.xid THEN a.xid ELSE '0' END AS xid,
                         CASE WHEN a.origin = o.xid THEN a.seq ELSE 0 END AS seq
@@ -91,13 +109,17 @@ pub async fn next(pool: &PgPool, chain_id: ChainId, memory: Memory) -> Result<Op
     .fetch_all(pool)
     .await?;
     let Some(last) = rows.last() else { return Ok(None) };
-    let events = rows.iter().filter_map(|row| Some((row, row.event_id.as_deref()?)));
-    let (of_old, ids): (Vec<bool>, Vec<&str>) =
-        events.clone().map(|(row, id)| (row.is_old, id)).unzip();
-    let times: Vec<i64> = events.filter_map(|(row, _)| row.event_timestamp).collect();
-    let suspects = suspects(pool, chain_id, memory, &ids, &times, &of_old, last.from_block);
+    let mut arrived = Arrived::default();
+    for row in &rows {
+        if let (Some(id), Some(time)) = (row.event_id.as_deref(), row.event_timestamp) {
+            arrived.ids.push(id);
+            arrived.times.push(time);
+            arrived.logged_at.push(row.logged_at);
+            arrived.of_old.push(row.is_old);
+        }
+    }
     Ok(Some(Arrivals {
-        suspects: suspects.await?,
+        suspects: suspects(pool, chain_id, memory, claims, &arrived, last.from_block).await?,
         from: (last.from_xid.clone(), last.from_seq.unwrap_or_default()),
         to: (last.xid.clone(), last.seq),
         reorgs: last.reorgs,
@@ -141,27 +163,31 @@ async fn move_on(
 }
 
 /// The blocks that the valid ones of these events name and that are not known to be on the chain.
+/// Of our indexer's, also those that it stored at another time than an event that claims to be of
+/// them: its own come with their block.
 /// The bounds on the block time keep the other chunks of a hypertable out of it.
 async fn suspects(
     pool: &PgPool,
     chain_id: ChainId,
     memory: Memory,
-    ids: &[&str],
-    times: &[i64],
-    of_old: &[bool],
+    claims: &Claims,
+    arrived: &Arrived<'_>,
     from_block: i64,
 ) -> Result<Vec<BlockName>> {
+    let times = &arrived.times;
     let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
         return Ok(Vec::new());
     };
     let blocks = sqlx::query_as!(
         BlockName,
-        r#"SELECT number AS "number!", hash AS "hash!"
-           FROM (SELECT DISTINCT e.block_number AS number, comparable_hash(e.block_hash) AS hash
-                 FROM unnest($2::text[], $3::bigint[], $4::boolean[])
-                      AS arrived (id, "timestamp", is_old)
+        r#"SELECT DISTINCT number AS "number!", hash AS "hash!"
+           FROM (SELECT DISTINCT e.block_number AS number, comparable_hash(e.block_hash) AS hash,
+                        CASE WHEN e.registry = ANY($10) OR lower(e.address) = ANY($11)
+                             THEN arrived.logged_at END AS claimed_at
+                 FROM unnest($2::text[], $3::bigint[], $4::boolean[], $9::timestamptz[])
+                      AS arrived (id, "timestamp", is_old, logged_at)
                  CROSS JOIN LATERAL (
-                     SELECT block_number, block_hash, invalidated FROM events
+                     SELECT block_number, block_hash, registry, address, invalidated FROM events
                      WHERE events.id = arrived.id AND events."timestamp" = arrived."timestamp"
                        AND events."timestamp" BETWEEN $5 AND $6
                      LIMIT 1
@@ -175,15 +201,19 @@ async fn suspects(
              AND NOT EXISTS (
                      SELECT FROM chain_blocks b
                      WHERE NOT $8 AND b.chain_id = $1 AND b.block_number = number
-                       AND b.block_hash = hash)"#,
+                       AND b.block_hash = hash
+                       AND b.stored_at = coalesce(claimed_at, b.stored_at))"#,
         chain_id.0,
-        ids as &[&str],
+        &arrived.ids as &[&str],
         times,
-        of_old,
+        &arrived.of_old,
         earliest,
         latest,
         from_block,
         memory == Memory::Audited,
+        &arrived.logged_at,
+        &claims.registries,
+        &claims.addresses,
     )
     .fetch_all(pool)
     .await?;

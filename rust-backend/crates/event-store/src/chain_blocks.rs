@@ -147,7 +147,8 @@ pub async fn insert_missing(
     sqlx::query!(
         r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
            SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
-           ON CONFLICT (chain_id, block_number) DO NOTHING"#,
+           ON CONFLICT (chain_id, block_number) DO UPDATE SET stored_at = EXCLUDED.stored_at
+           WHERE chain_blocks.block_hash = EXCLUDED.block_hash"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],

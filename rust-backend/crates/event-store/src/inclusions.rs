@@ -190,7 +190,9 @@ async fn taken_back(
                JOIN gone USING (chain_id, transaction_hash, registry, event_type)
                JOIN placed AS there ON (there.id, there."timestamp", there.place)
                                        = (gone.event_id, gone.event_timestamp, here.place)
+               -- What was no log of the event's own block is no other inclusion of it.
                WHERE NOT gone.is_replaced
+                 AND comparable_hash(gone.block_hash) <> comparable_hash(new.block_hash)
                UNION
                SELECT new.id, new."timestamp", gone.seq
                FROM new

@@ -12,7 +12,7 @@ use crate::{Result, retractions};
 
 /// Why a job is cancelled, word for word in `jobs.reason`.
 pub mod reason {
-    /// The chain took the event back, or another block took its name over.
+    /// The chain took the event back, or says something else under its name.
     pub const EVENT_INVALIDATED: &str = "event invalidated";
     /// The event's row is gone, so there is nothing to send.
     pub const EVENT_DELETED: &str = "event deleted";

@@ -7,7 +7,8 @@
 //! triggers, and [`notification_settings`] how the bell rings; [`gate`] is what sleepers ask.
 //! [`new_events`], [`chain_blocks`], [`covered_ranges`], [`indexed_chains`], [`checkpoints`],
 //! [`reorgs`] and
-//! [`finalized_blocks`] are what our own indexer writes; [`audited_blocks`], [`audit_cursors`] and
+//! [`finalized_blocks`] are what our own indexer writes, and [`forgeries`] what it takes back of
+//! others; [`audited_blocks`], [`audit_cursors`] and
 //! [`audit_suspects`] what the auditor knows of what others wrote. Others insert into `events` and
 //! need nothing of ours.
 //!
@@ -28,6 +29,7 @@ mod error;
 mod event_log;
 pub mod events;
 pub mod finalized_blocks;
+pub mod forgeries;
 pub mod gaps;
 pub mod gate;
 mod inclusions;

@@ -51,8 +51,11 @@ pub enum Writer {
 
 /// Stores `events` in the order given, which is the order they are judged in.
 ///
-/// An event that is stored already stays as it is; one that had been taken back is valid again if
-/// the owner stores it. The slice holds no name twice. Returns how many rows were written.
+/// What is stored already under an event's name is the owner's to settle: what says something else
+/// of the chain ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md)) becomes what
+/// the event says, and what had been taken back is valid again. What says the same is not written.
+/// An inserter leaves it as it is. The slice holds no name twice. Returns how many rows were
+/// written.
 pub async fn insert(
     connection: &mut PgConnection,
     events: &[NewEvent],
@@ -60,33 +63,17 @@ pub async fn insert(
 ) -> Result<u64> {
     let mut rows_written = 0;
     for rows in events.chunks(ROWS_PER_STATEMENT_MAX) {
-        rows_written += insert_rows(connection, rows, writer).await?;
+        rows_written += insert_rows(connection, &Columns::of(rows), writer).await?;
     }
     Ok(rows_written)
 }
 
 async fn insert_rows(
     connection: &mut PgConnection,
-    rows: &[NewEvent],
+    columns: &Columns<'_>,
     writer: Writer,
 ) -> Result<u64> {
     let owns = writer == Writer::Owner;
-    let ids: Vec<&str> = column(rows, |row| row.name.id.as_str());
-    let chain_ids: Vec<i64> = column(rows, |row| row.chain_id.0);
-    let block_numbers: Vec<i64> = column(rows, |row| row.block_number);
-    let block_hashes: Vec<&str> = column(rows, |row| row.block_hash.as_str());
-    let transaction_hashes: Vec<&str> = column(rows, |row| row.transaction_hash.as_str());
-    let log_indexes: Vec<i32> = column(rows, |row| row.log_index);
-    let event_types: Vec<&str> = column(rows, |row| row.event_type.as_str());
-    let registries: Vec<&str> = column(rows, |row| row.registry.as_str());
-    let timestamps: Vec<i64> = column(rows, |row| row.name.timestamp);
-    let agent_ids: Vec<Option<&str>> = column(rows, |row| row.agent_id.as_deref());
-    let data: Vec<Option<&Value>> = column(rows, |row| row.data.as_ref());
-    let addresses: Vec<Option<&str>> = column(rows, |row| row.address.as_deref());
-    // UNNEST flattens an array of arrays: each row's topics travel as one text.
-    let topics: Vec<Option<String>> =
-        column(rows, |row| row.topics.as_ref().map(|topics| topics.join(" ")));
-    let log_data: Vec<Option<&str>> = column(rows, |row| row.log_data.as_deref());
     let done = sqlx::query!(
         r#"
         INSERT INTO events (
@@ -107,28 +94,74 @@ async fn insert_rows(
         WHERE $15 OR NOT EXISTS (
             SELECT FROM events WHERE events.id = new.id AND events."timestamp" = new."timestamp")
         ORDER BY place
-        ON CONFLICT (id, "timestamp") DO UPDATE SET invalidated = false
-            WHERE events.invalidated AND $15
+        ON CONFLICT (id, "timestamp") DO UPDATE SET
+            chain_id = EXCLUDED.chain_id, block_number = EXCLUDED.block_number,
+            block_hash = EXCLUDED.block_hash, transaction_hash = EXCLUDED.transaction_hash,
+            log_index = EXCLUDED.log_index, event_type = EXCLUDED.event_type,
+            registry = EXCLUDED.registry, agent_id = EXCLUDED.agent_id, data = EXCLUDED.data,
+            address = EXCLUDED.address, topics = EXCLUDED.topics, log_data = EXCLUDED.log_data,
+            invalidated = false
+        WHERE $15 AND (events.invalidated OR says_otherwise(events, EXCLUDED))
         "#,
-        &ids as &[&str],
-        &chain_ids,
-        &block_numbers,
-        &block_hashes as &[&str],
-        &transaction_hashes as &[&str],
-        &log_indexes,
-        &event_types as &[&str],
-        &registries as &[&str],
-        &timestamps,
-        &agent_ids as &[Option<&str>],
-        &data as &[Option<&Value>],
-        &addresses as &[Option<&str>],
-        &topics as &[Option<String>],
-        &log_data as &[Option<&str>],
+        &columns.ids as &[&str],
+        &columns.chain_ids,
+        &columns.block_numbers,
+        &columns.block_hashes as &[&str],
+        &columns.transaction_hashes as &[&str],
+        &columns.log_indexes,
+        &columns.event_types as &[&str],
+        &columns.registries as &[&str],
+        &columns.timestamps,
+        &columns.agent_ids as &[Option<&str>],
+        &columns.data as &[Option<&Value>],
+        &columns.addresses as &[Option<&str>],
+        &columns.topics as &[Option<String>],
+        &columns.log_data as &[Option<&str>],
         owns,
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Events as arrays for `unnest`.
+pub(crate) struct Columns<'r> {
+    pub(crate) ids: Vec<&'r str>,
+    pub(crate) chain_ids: Vec<i64>,
+    pub(crate) block_numbers: Vec<i64>,
+    pub(crate) block_hashes: Vec<&'r str>,
+    pub(crate) transaction_hashes: Vec<&'r str>,
+    pub(crate) log_indexes: Vec<i32>,
+    pub(crate) event_types: Vec<&'r str>,
+    pub(crate) registries: Vec<&'r str>,
+    pub(crate) timestamps: Vec<i64>,
+    pub(crate) agent_ids: Vec<Option<&'r str>>,
+    pub(crate) data: Vec<Option<&'r Value>>,
+    pub(crate) addresses: Vec<Option<&'r str>>,
+    /// UNNEST flattens an array of arrays: each row's topics travel as one text.
+    pub(crate) topics: Vec<Option<String>>,
+    pub(crate) log_data: Vec<Option<&'r str>>,
+}
+
+impl<'r> Columns<'r> {
+    pub(crate) fn of(rows: &'r [NewEvent]) -> Self {
+        Self {
+            ids: column(rows, |row| row.name.id.as_str()),
+            chain_ids: column(rows, |row| row.chain_id.0),
+            block_numbers: column(rows, |row| row.block_number),
+            block_hashes: column(rows, |row| row.block_hash.as_str()),
+            transaction_hashes: column(rows, |row| row.transaction_hash.as_str()),
+            log_indexes: column(rows, |row| row.log_index),
+            event_types: column(rows, |row| row.event_type.as_str()),
+            registries: column(rows, |row| row.registry.as_str()),
+            timestamps: column(rows, |row| row.name.timestamp),
+            agent_ids: column(rows, |row| row.agent_id.as_deref()),
+            data: column(rows, |row| row.data.as_ref()),
+            addresses: column(rows, |row| row.address.as_deref()),
+            topics: column(rows, |row| row.topics.as_ref().map(|topics| topics.join(" "))),
+            log_data: column(rows, |row| row.log_data.as_deref()),
+        }
+    }
 }
 
 fn column<'r, T>(rows: &'r [NewEvent], of: impl Fn(&'r NewEvent) -> T) -> Vec<T> {

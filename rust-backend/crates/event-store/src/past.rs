@@ -13,7 +13,7 @@ use crate::{Result, event_log, replaced_events};
 pub(crate) struct Past {
     /// Where the later revisions stand.
     revisions: HashMap<EventName, Vec<(i32, Position)>>,
-    /// What a row said before another block took its name over, up to each revision.
+    /// What a row said before it came to say something else, up to each revision.
     replaced: HashMap<EventName, Vec<Event>>,
 }
 

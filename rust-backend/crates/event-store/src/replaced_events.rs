@@ -1,4 +1,4 @@
-//! Table `replaced_events`: what rows said before another block took their names over.
+//! Table `replaced_events`: what rows said before they came to say something else.
 
 use std::collections::HashMap;
 

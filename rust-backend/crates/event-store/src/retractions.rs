@@ -28,8 +28,11 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                       j.action_version, j.chain_id, j.event_id, j.event_timestamp,
                       j.event_revision, j.triggers_revision, j.readings,
                       coalesce(earlier.block_hash, e.block_hash),
-                      coalesce(o.replaced_by,
-                               CASE WHEN earlier.block_hash IS NOT NULL THEN e.block_hash END),
+                      coalesce(o.replaced_by, CASE
+                          WHEN comparable_hash(earlier.block_hash) = comparable_hash(e.block_hash)
+                              THEN earlier.block_hash
+                          WHEN earlier.block_hash IS NOT NULL THEN e.block_hash
+                      END),
                       o.fork_block
                FROM unnest($1::uuid[], $2::uuid[]) AS named (id, retracted)
                CROSS JOIN LATERAL (
@@ -46,7 +49,7 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                LEFT JOIN LATERAL (
                    SELECT block_hash FROM replaced_events r
                    WHERE r.id = j.event_id AND r."timestamp" = j.event_timestamp
-                     AND r.revision >= j.event_revision
+                     AND r.revision >= j.event_revision AND r.revision < e.revision
                    ORDER BY r.revision
                    LIMIT 1
                ) AS earlier ON true

@@ -28,7 +28,7 @@ pub(crate) async fn add(
                 WITH ORDINALITY AS gone (id, "timestamp", below, is_taken_back, place)
            CROSS JOIN LATERAL (
                (SELECT chain_id, transaction_hash, registry, event_type, log_index, block_number,
-                       block_hash, invalidated, revision AS replaced_at
+                       block_hash, invalidated, revision AS replaced_at, is_corrected
                 FROM replaced_events r
                 WHERE r.id = gone.id AND r."timestamp" = gone."timestamp"
                   AND r.revision >= gone.below - 1
@@ -36,14 +36,16 @@ pub(crate) async fn add(
                 LIMIT 1)
                UNION ALL
                (SELECT chain_id, transaction_hash, registry, event_type, log_index, block_number,
-                       block_hash, invalidated, NULL
+                       block_hash, invalidated, NULL, false
                 FROM events e
                 WHERE e.id = gone.id AND e."timestamp" = gone."timestamp"
                   AND e."timestamp" BETWEEN $5 AND $6)
                LIMIT 1
            ) AS was
            -- An event that is true now was not before, unless another block took its name over.
-           WHERE (gone.is_taken_back OR was.replaced_at = gone.below - 1 AND NOT was.invalidated)
+           -- What was corrected was no other inclusion.
+           WHERE (gone.is_taken_back OR was.replaced_at = gone.below - 1 AND NOT was.invalidated
+                                        AND NOT was.is_corrected)
              AND octet_length(was.transaction_hash) <= 100 AND octet_length(was.block_hash) <= 100
            ORDER BY gone.place
            -- An earlier life of the name, where the event was deleted and came again.

@@ -7,6 +7,7 @@ use event_engine::event::ChainId;
 use event_store::audit_cursors::{self, Memory};
 use event_store::audit_suspects::{self, Proof, Settled};
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::forgeries::Claims;
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{PgPool, audited_blocks, checkpoints, finalized_blocks, safe_blocks};
@@ -238,7 +239,8 @@ async fn database() -> (Postgres, PgPool) {
 }
 
 async fn next(pool: &PgPool) -> Option<audit_cursors::Arrivals> {
-    audit_cursors::next(pool, CHAIN, Memory::Audited).await.expect("an answer")
+    let next = audit_cursors::next(pool, CHAIN, Memory::Audited, &Claims::default()).await;
+    next.expect("an answer")
 }
 
 async fn event(pool: &PgPool, block_hash: &str, block_number: i64) {

@@ -62,6 +62,14 @@ pub trait Bed {
         invalidated: bool,
     ) -> impl Future<Output = ()>;
 
+    /// Makes an event of [`CHAIN`] say that it is about another agent, in the same block.
+    fn correct(
+        &self,
+        transaction: &mut Self::Transaction,
+        id: &str,
+        agent: u64,
+    ) -> impl Future<Output = ()>;
+
     /// Moves the checkpoint of [`CHAIN`].
     fn set_checkpoint(
         &self,

@@ -133,7 +133,9 @@ async fn revise(
     }
     if world.dice.chance(0.3) {
         let content = content(world);
-        return transaction.upsert(&mut database, Row { block: row.block + 1, content, ..row });
+        // Or the chain's writer takes it over, of the same block.
+        let block = row.block + u64::from(world.dice.chance(0.7));
+        return transaction.upsert(&mut database, Row { block, content, ..row });
     }
     let invalidated = !row.invalidated || world.dice.chance(0.2);
     transaction.set_invalidated(&mut database, &name, invalidated)

@@ -6,8 +6,8 @@ use event_store::chain_blocks::BlockName;
 use service::escape::escape;
 
 use super::chain::AuditedChain;
-use super::measures;
 use super::suspect::{Suspicion, Verdict};
+use super::{late, measures};
 use crate::{IndexerError, Result};
 
 /// Pages of the log that are read before the head is asked for again.
@@ -30,8 +30,9 @@ pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<boo
         Memory::Audited => PAGES_TOGETHER_MAX,
         Memory::Indexed => PAGES_TOGETHER_MAX_INDEXED,
     };
+    let claims = chain.settings.registries.claims();
     for _ in 0..pages {
-        let next = chain.asked(audit_cursors::next(pool, id, chain.memory)).await?;
+        let next = chain.asked(audit_cursors::next(pool, id, chain.memory, &claims)).await?;
         let Some(arrivals) = next else {
             is_drained = true;
             break;
@@ -44,16 +45,31 @@ pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<boo
         let suspicion = Suspicion { chain, tip, finalized: chain.finalized().await? };
         for suspect in &due {
             let verdict = suspicion.look(suspect).await?;
-            settle(chain, suspect, verdict).await?;
+            settle(chain, suspect, tip, verdict).await?;
         }
     }
     Ok(is_drained && !chain.asked(audit_suspects::any_new(pool, id, tip.number)).await?)
 }
 
-async fn settle(chain: &AuditedChain, suspect: &BlockName, verdict: Verdict) -> Result<()> {
+async fn settle(
+    chain: &AuditedChain,
+    suspect: &BlockName,
+    tip: &BlockName,
+    verdict: Verdict,
+) -> Result<()> {
     match verdict {
+        Verdict::OnTheChain if chain.memory == Memory::Indexed => {
+            if late::compare(chain, suspect, tip).await? {
+                return Ok(());
+            }
+            put_off(chain, suspect, false).await
+        }
         Verdict::OnTheChain => {
             chain.asked(audit_suspects::acquit(&chain.pool, chain.settings.id, suspect)).await
+        }
+        Verdict::Misplaced => {
+            late::misplaced(chain, suspect).await?;
+            put_off(chain, suspect, true).await
         }
         Verdict::Replaced(proof) => take_back(chain, suspect, &proof).await,
         Verdict::NotYet => put_off(chain, suspect, false).await,

@@ -1,6 +1,7 @@
 //! A block that events name and the chain is not known to have: what is it?
 
 use alloy_primitives::B256;
+use event_store::audit_cursors::Memory;
 use event_store::audit_suspects::{self, Proof};
 use event_store::chain_blocks::{BlockName, ChainBlock};
 use event_store::orphaned_blocks;
@@ -26,6 +27,8 @@ pub(super) enum Verdict {
     OnTheChain,
     /// The chain has another block in its place, and it was there or stands aside.
     Replaced(Proof),
+    /// A node has its header, of another height.
+    Misplaced,
     /// The chain has another block in its place, and nobody knows this one.
     Unknown,
     /// It cannot be said before the chain is higher or more nodes answer.
@@ -52,6 +55,12 @@ impl Suspicion<'_> {
         }
         let Ok(hash) = suspect.hash.parse::<B256>() else { return Ok(Verdict::Unknown) };
         for node in self.chain.nodes.each() {
+            if self.chain.memory == Memory::Indexed
+                && let Some(header) = known(node.header_of(hash).await)?
+                && header.link().is_ok_and(|link| link.number != suspect.number)
+            {
+                return Ok(Verdict::Misplaced);
+            }
             let aside = self.aside(node, hash, suspect).await;
             let Some(branch) = known(aside)? else { continue };
             if !self.agreed(suspect.number, &in_its_place).await? {

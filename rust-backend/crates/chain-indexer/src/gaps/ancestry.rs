@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use event_store::covered_ranges::{self, CoveredRange};
+use event_store::forgeries::{self, ReadBlocks};
 use event_store::gaps::{self, Step};
 use event_store::new_events::{self, Writer};
 use event_store::{StoreError, chain_blocks};
@@ -136,8 +137,19 @@ impl GapCheck {
                 problem: "it is another than the parent of the block above".to_owned(),
             });
         }
-        // What is stored already stays as it is.
-        let writer = Writer::Inserter;
+        let writer = self.settings.writer();
+        if writer == Writer::Owner {
+            let claims = self.settings.registries.claims();
+            let read = ReadBlocks {
+                chain_id: self.settings.id,
+                heights: block.row.block_number..=block.row.block_number,
+                times: 0..=i64::MAX,
+                hashes: &[&block.row.block_hash],
+                logs: &block.events,
+                claims: &claims,
+            };
+            forgeries::take_back(&mut transaction, &read).await?;
+        }
         let events = new_events::insert(&mut transaction, &block.events, writer).await?;
         transaction.commit().await?;
         Ok(events)

@@ -1,14 +1,18 @@
 //! Stored events against a node's logs, block by block.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
-use event_store::finalized_blocks;
+use event_engine::event::EventName;
 use event_store::gaps::{self, Step};
 use event_store::new_events::{self, NewEvent, Writer};
+use event_store::{finalized_blocks, forgeries};
 use futures::{StreamExt, stream};
 
-use super::{BLOCKS_AHEAD_MAX, GAPS_MAX, Gap, GapCheck, GapReport};
+use super::difference::{Difference, NodeBlocks};
+use super::{
+    BLOCKS_AHEAD_MAX, DifferingEvent, ForgedEvent, GAPS_MAX, Gap, GapCheck, GapReport, Mended,
+};
 use crate::Result;
 use crate::node::Nodes;
 
@@ -17,19 +21,12 @@ const BLOCKS_TOGETHER: i64 = 256;
 /// How far above a block the next one may be that is stored, so that the way down to it proves it.
 const PROOF_BLOCKS_MAX: i64 = 10_000;
 
-/// A log by its block and its place there.
-type Place = (String, i32);
-
-/// A node's blocks by height: hash and the parent's.
-type NodeBlocks = BTreeMap<i64, (String, String)>;
-
-/// What of some blocks is missing, and what is stored otherwise.
-struct Difference {
+/// What is to be mended.
+#[derive(Default)]
+struct Mends {
     missing: Vec<NewEvent>,
-    /// The node's blocks: hash and parent.
-    blocks: NodeBlocks,
-    taken_back: u64,
-    not_on_chain: u64,
+    differing: Vec<NewEvent>,
+    forged: Vec<EventName>,
 }
 
 impl GapCheck {
@@ -46,6 +43,17 @@ impl GapCheck {
             let difference = self.difference(nodes, heights.clone()).await?;
             found.taken_back += difference.taken_back;
             found.not_on_chain += difference.not_on_chain;
+            found.differing.extend(difference.differing.into_iter().map(|(log, columns)| {
+                let NewEvent { block_number: block, block_hash: hash, log_index, .. } = log;
+                DifferingEvent { block, hash, log_index, columns }
+            }));
+            found.forged.extend(difference.forged.into_iter().map(|row| ForgedEvent {
+                block: row.block_number,
+                hash: row.block_hash,
+                log_index: row.log_index,
+                id: row.name.id,
+                timestamp: row.name.timestamp,
+            }));
             for event in difference.missing {
                 match found.gaps.last_mut() {
                     Some(Gap::Events { hash, log_indexes, .. }) if *hash == event.block_hash => {
@@ -59,60 +67,89 @@ impl GapCheck {
                 }
             }
             progress(heights.end().abs_diff(*blocks.start()) + 1, all);
-            if found.gaps.len() >= GAPS_MAX {
+            if found.gaps.len() + found.differing.len() + found.forged.len() >= GAPS_MAX {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Stores what is missing of these blocks. Returns how many events that was.
+    /// Takes over what differs in this block, and nothing else yet: a row of it may lie about its
+    /// block, and would be taken back there.
+    pub(super) async fn correct_events(&self, nodes: &Nodes, block: i64) -> Result<Mended> {
+        let difference = self.difference(nodes, block..=block).await?;
+        let Mends { differing, .. } = self.proved(nodes, &difference).await?;
+        let done = self.mend(&Mends { differing, ..Mends::default() }).await;
+        self.stored(done)
+    }
+
+    /// Makes what is stored of these blocks what the node has.
     pub(super) async fn mend_events(
         &self,
         nodes: &Nodes,
         blocks: RangeInclusive<i64>,
         progress: &impl Fn(u64, u64),
-    ) -> Result<u64> {
+    ) -> Result<Mended> {
         let all = blocks.end().abs_diff(*blocks.start()) + 1;
-        let mut events = 0;
+        let mut mended = Mended::default();
         for heights in pages(&blocks) {
             let difference = self.difference(nodes, heights.clone()).await?;
             let proved = self.proved(nodes, &difference).await?;
-            let inserted = self.insert(&proved).await;
-            events += self.stored(inserted)?;
+            let done = self.mend(&proved).await;
+            mended += self.stored(done)?;
             progress(heights.end().abs_diff(*blocks.start()) + 1, all);
         }
-        Ok(events)
+        Ok(mended)
     }
 
-    /// Those of the missing events whose blocks are of the stored branch, and final: what is above
-    /// is still its indexer's. A node may be on another branch.
-    async fn proved(&self, nodes: &Nodes, found: &Difference) -> Result<Vec<NewEvent>> {
-        let heights = || found.missing.iter().map(|event| event.block_number);
-        let (Some(lowest), Some(highest)) = (heights().min(), heights().max()) else {
-            return Ok(Vec::new());
+    /// What of a difference may be mended: what is of a block of the stored branch, and final. What
+    /// is above is still its indexer's, and a node may be on another branch.
+    async fn proved(&self, nodes: &Nodes, found: &Difference) -> Result<Mends> {
+        let (Some((lowest, _)), Some((highest, _))) =
+            (found.blocks.first_key_value(), found.blocks.last_key_value())
+        else {
+            return Ok(Mends::default());
         };
+        if found.missing.is_empty() && found.differing.is_empty() && found.forged.is_empty() {
+            return Ok(Mends::default());
+        }
         let (pool, id, audited) = (&self.pool, self.settings.id, self.is_audited_alone());
         let final_to = self.stored(finalized_blocks::height(pool, id).await)?;
-        let anchors = self.stored(gaps::anchors(pool, id, lowest..=highest, audited).await)?;
-        let ours = self.branch(nodes, &found.blocks, &anchors, lowest).await?;
-        let (proved, other): (Vec<_>, Vec<_>) = found.missing.iter().cloned().partition(|event| {
-            ours.contains(&event.block_hash)
-                && final_to.is_none_or(|block| event.block_number <= block)
-        });
-        if let Some(event) = other.first() {
-            let (chain, events) = (self.settings.name.as_str(), other.len());
-            let (block, hash) = (event.block_number, event.block_hash.as_str());
+        let anchors = self.stored(gaps::anchors(pool, id, *lowest..=*highest, audited).await)?;
+        let ours = self.branch(nodes, &found.blocks, &anchors, *lowest).await?;
+        let is_proved = |number: i64| {
+            let hash = found.blocks.get(&number).map(|(hash, _)| hash);
+            final_to.is_none_or(|block| number <= block)
+                && hash.is_some_and(|hash| ours.contains(hash))
+        };
+        let of_log = |log: &&NewEvent| is_proved(log.block_number);
+        let mends = Mends {
+            missing: found.missing.iter().filter(of_log).cloned().collect(),
+            differing: found.differing.iter().map(|(log, _)| log).filter(of_log).cloned().collect(),
+            forged: found
+                .forged
+                .iter()
+                .filter(|row| is_proved(row.block_number))
+                .map(|row| row.name.clone())
+                .collect(),
+        };
+        let missing = found.missing.iter().filter(|log| !of_log(log));
+        let numbers = missing
+            .chain(found.differing.iter().map(|(log, _)| log).filter(|log| !of_log(log)))
+            .map(|log| log.block_number)
+            .chain(found.forged.iter().map(|row| row.block_number).filter(|at| !is_proved(*at)));
+        let left: Vec<i64> = numbers.collect();
+        if let Some(block) = left.iter().min() {
+            let (chain, events) = (self.settings.name.as_str(), left.len());
             tracing::warn!(
                 chain,
                 events,
                 block,
-                hash,
-                "Missing events are not stored: their blocks are not final, or not known to be of \
-                 the stored branch; the first is named",
+                "Events are not mended: their blocks are not final, or not known to be of the \
+                 stored branch; the lowest is named",
             );
         }
-        Ok(proved)
+        Ok(mends)
     }
 
     /// The hashes of the node's blocks from `lowest` up that are stored, or that a stored one
@@ -153,41 +190,16 @@ impl GapCheck {
         Ok(ours)
     }
 
-    /// What was missing when it was looked at is inserted, and nothing that is stored is changed.
-    async fn insert(&self, missing: &[NewEvent]) -> event_store::Result<u64> {
+    /// What was missing when it was looked at is inserted, what says something else is taken over,
+    /// and what is no log is taken back. Nothing else that is stored is changed.
+    async fn mend(&self, mends: &Mends) -> event_store::Result<Mended> {
         let mut transaction = self.pool.begin().await?;
-        let events = new_events::insert(&mut transaction, missing, Writer::Inserter).await?;
+        let corrected = forgeries::invalidate(&mut transaction, &mends.forged).await?
+            + new_events::insert(&mut transaction, &mends.differing, Writer::Owner).await?;
+        let inserter = Writer::Inserter;
+        let stored = new_events::insert(&mut transaction, &mends.missing, inserter).await?;
         transaction.commit().await?;
-        Ok(events)
-    }
-
-    async fn difference(&self, nodes: &Nodes, heights: RangeInclusive<i64>) -> Result<Difference> {
-        let mut fetched = stream::iter(heights.clone())
-            .map(|number| self.block(nodes, number))
-            .buffered(BLOCKS_AHEAD_MAX);
-        let (mut on_chain, mut blocks) = (Vec::new(), NodeBlocks::new());
-        while let Some(block) = fetched.next().await {
-            let block = block?;
-            let row = block.row;
-            blocks.insert(row.block_number, (row.block_hash, row.parent_hash));
-            on_chain.extend(block.events);
-        }
-        let stored = gaps::stored(&self.pool, self.settings.id, heights).await;
-        let mut rows: HashMap<Place, bool> = HashMap::new();
-        for row in self.stored(stored)? {
-            let valid = rows.entry((row.block_hash, row.log_index)).or_default();
-            *valid |= !row.invalidated;
-        }
-        let (mut missing, mut taken_back) = (Vec::new(), 0);
-        for event in on_chain {
-            match rows.remove(&(event.block_hash.clone(), event.log_index)) {
-                Some(true) => {}
-                Some(false) => taken_back += 1,
-                None => missing.push(event),
-            }
-        }
-        let not_on_chain = rows.into_values().filter(|valid| *valid).count() as u64;
-        Ok(Difference { missing, blocks, taken_back, not_on_chain })
+        Ok(Mended { stored, corrected })
     }
 }
 

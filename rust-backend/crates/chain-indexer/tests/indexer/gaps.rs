@@ -142,7 +142,7 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
     for (sql, id) in [
         ("DELETE FROM events WHERE id = $1", &lost.id),
         ("UPDATE events SET invalidated = true WHERE id = $1", &all[3].id),
-        // The same log under another writer's name is no gap, and is not stored twice.
+        // Its row says another place. Another writer's own row of the log is no fault.
         ("UPDATE events SET log_index = log_index + 9000 WHERE id = $1", &all[5].id),
     ] {
         sqlx::query(sql).bind(id).execute(&database.pool).await.expect(sql);
@@ -166,10 +166,14 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
         log_indexes: vec![lost.log_index],
     };
     assert_eq!(events, [&gap]);
-    assert_eq!((report.taken_back, report.not_on_chain), (1, 1));
+    assert_eq!((report.taken_back, report.not_on_chain), (1, 0));
+    let differing: Vec<_> = report.differing.iter().map(|it| (it.block, &it.columns)).collect();
+    assert_eq!(differing, [(all[5].block_number, &vec!["log_index".to_owned()])]);
+    assert_eq!(report.forged, []);
 
     let report = run(&GapCheck { mend: true, ..against }).await;
     assert!(report.gaps.is_empty() && report.events_mended == 1, "{report:?}");
+    assert!(report.differing.is_empty() && report.events_corrected == 1, "{report:?}");
     assert!(!report.complete, "one is taken back that the chain has: {report:?}");
     let mended = database.events().await;
     assert_eq!(mended.len(), all.len() + 1);

@@ -7,6 +7,7 @@ mod branches;
 mod every_log;
 mod faults;
 mod finality;
+mod forgeries;
 mod gaps;
 mod lies;
 mod long_blocks;

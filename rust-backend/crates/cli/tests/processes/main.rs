@@ -7,6 +7,7 @@ mod conditions;
 mod demo;
 mod doors;
 mod files;
+mod forgeries;
 mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;

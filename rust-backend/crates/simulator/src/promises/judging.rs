@@ -187,6 +187,28 @@ pub async fn a_plan_adds_its_jobs_and_withdraws_what_is_pending<B: Bed>(bed: &B)
     assert_eq!(bed.states().await.len(), 2, "another revision is another job");
 }
 
+/// What says something else of the same block is a revision, and each is judged as what it said.
+pub async fn what_says_something_else_is_judged_anew<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    for agent in [7, 7, 8] {
+        let mut transaction = bed.begin().await;
+        bed.correct(&mut transaction, "a1", agent).await;
+        bed.commit(transaction).await;
+    }
+    let claim = claimed(bed, CHAIN, 10).await;
+    let agent = |entry: &Entry| match &entry.subject {
+        Subject::Event { row: Some(row), .. } => row.agent_id.clone(),
+        subject => panic!("an event: {subject:?}"),
+    };
+    let agents: Vec<_> = entries(&claim).iter().map(agent).collect();
+    assert_eq!(agents, [Some("7".to_owned()), Some("8".to_owned())]);
+    let seen: Vec<_> = entries(&claim).iter().map(seen).collect();
+    assert_eq!(seen, [("a1", 1, Some((1, false))), ("a1", 2, Some((2, false)))]);
+    drop(claim);
+    assert_eq!(judged(bed).await.len(), 2);
+    assert_eq!(state(bed, job).await, "cancelled");
+}
+
 /// What does not lie deep enough is kept with the cursor, and handed over by the claim whose
 /// entries say that it does; unless it was taken back meanwhile.
 pub async fn what_waits_is_handed_over_once_it_is_deep_enough<B: Bed>(bed: &B) {

@@ -36,14 +36,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row as `revise_event()` leaves it: another block is a revision, and so is a change of
-    /// mind; nothing else is.
+    /// The row as `revise_event()` leaves it: another block is a revision, and so is other content
+    /// or a change of mind; nothing else is.
     #[must_use]
     pub fn revised(&self, block: u64, content: Content, invalidated: bool) -> Self {
         let another_block = block != self.block;
         let invalidated =
             if another_block { invalidated && !self.invalidated } else { invalidated };
-        let revises = another_block || invalidated != self.invalidated;
+        let revises = another_block || content != self.content || invalidated != self.invalidated;
         let revision = self.revision + i32::from(revises);
         Self { block, content, invalidated, revision, ..self.clone() }
     }

@@ -47,7 +47,8 @@ impl Transaction {
         database.sessions.lock(self.session, lock)
     }
 
-    /// Inserts a row, or lets its block take the name over. The row has to be locked.
+    /// Inserts a row, or lets its block or what it says take the name over. The row has to be
+    /// locked.
     pub fn upsert(&mut self, database: &mut Database, row: Row) -> Result<(), Fault> {
         match self.row(database, &row.name).cloned() {
             None => self.write(database, row),

@@ -115,6 +115,14 @@ impl Bed for FakeBed {
         transaction.set_invalidated(&mut database, &name(id), invalidated).expect("open");
     }
 
+    async fn correct(&self, transaction: &mut Transaction, id: &str, agent: u64) {
+        let mut database = self.0.database();
+        assert!(transaction.lock(&mut database, Lock::Row(name(id))).expect("open"));
+        let row = transaction.row(&database, &name(id)).cloned().expect("a row");
+        let content = Content { agent, ..row.content.clone() };
+        transaction.upsert(&mut database, Row { content, ..row }).expect("open");
+    }
+
     async fn set_checkpoint(&self, transaction: &mut Transaction, block: i64) {
         let mut database = self.0.database();
         let heights = Heights { head: Some(block), ..Heights::default() };

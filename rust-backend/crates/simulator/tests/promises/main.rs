@@ -34,6 +34,7 @@ macro_rules! keeps_all {
                 a_change_of_nothing_is_no_entry,
                 an_invalidation_may_stand_before_its_insertion,
                 a_plan_adds_its_jobs_and_withdraws_what_is_pending,
+                what_says_something_else_is_judged_anew,
                 what_waits_is_handed_over_once_it_is_deep_enough,
                 a_claim_tells_the_triggers_in_force,
             }

@@ -73,6 +73,15 @@ impl Bed for PgBed {
             .expect("updated");
     }
 
+    async fn correct(&self, transaction: &mut Self::Transaction, id: &str, agent: u64) {
+        sqlx::query("UPDATE events SET agent_id = $1::text::numeric WHERE id = $2")
+            .bind(agent.to_string())
+            .bind(id)
+            .execute(&mut **transaction)
+            .await
+            .expect("updated");
+    }
+
     async fn set_checkpoint(&self, transaction: &mut Self::Transaction, block: i64) {
         let query = "INSERT INTO checkpoints (chain_id, block_number, block_hash)
                      VALUES ($1, $2, '0xb')
