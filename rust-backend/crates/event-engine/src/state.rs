@@ -10,7 +10,8 @@
 //!   counts where it belongs, and averages are carried on from there.
 //! - **Invalidation.** The event leaves every group, and what follows it is computed anew. Jobs
 //!   that stand on a surviving event stay.
-//! - **Bounds.** Time is block time, the latest that the shard has judged. Beyond what a trigger's
+//! - **Bounds.** Time is block time, the latest that the shard has judged; one that is ahead of the
+//!   event's own entry counts as that entry's ([`Event::counted_at`](crate::event::Event)). Beyond what a trigger's
 //!   [`Keeping`] says, observations are dropped, and an event that comes, or is taken back, later
 //!   than that is counted and not applied. A group holds [`OBSERVATIONS_MAX`].
 //! - **Lineage.** State belongs to a trigger's lineage: a version that observes something else

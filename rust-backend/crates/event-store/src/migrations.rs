@@ -1,16 +1,33 @@
 //! The schema, embedded in the binary.
 
+mod turn;
+
+use std::sync::LazyLock;
+
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
+use self::turn::Turn;
 use crate::Result;
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
+/// Without sqlx's lock, which is anybody's: [`Turn`] is ours.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../../../database/migrations");
+    migrator.set_locking(false);
+    migrator
+});
 
 /// Brings the schema up to date. Safe to call from many processes at once and again at any time.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    MIGRATOR.run(pool).await?;
-    Ok(())
+    if missing(pool).await? == 0 {
+        // Only compares what is applied.
+        MIGRATOR.run(pool).await?;
+        return Ok(());
+    }
+    let turn = Turn::take(pool).await?;
+    let migrated = MIGRATOR.run(pool).await;
+    turn.end().await?;
+    Ok(migrated?)
 }
 
 /// How many migrations the database lacks.
