@@ -1,12 +1,12 @@
--- The chains that events may name, where an operator says so: `agentauri chains allow`. Empty, as it
--- is at first, any chain may be named.
+-- The chains that events may name, where an operator says so: `agentauri chains allow`. While it is
+-- empty, as it is at first, any chain may be named.
 CREATE TABLE IF NOT EXISTS chain_list (
     chain_id BIGINT      PRIMARY KEY,
     added_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Every INSERT into `events` asks whether there is a list. As with notification_settings, a function
--- that says nothing but that costs nothing, and is replaced when it changes.
+-- Every INSERT into `events` asks whether there is a list. As with notification_settings, that is a
+-- function that says nothing else: it costs nothing, and is replaced when it changes.
 CREATE OR REPLACE FUNCTION put_chain_list_in_force() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

@@ -26,7 +26,8 @@ SELECT pg_temp.is(pg_temp.inserting(-1, 'b'), 'accepted', 'a chain of the list m
 SELECT pg_temp.is(pg_temp.inserting(-3, 'c'), '23514', 'another may not');
 RESET ROLE;
 SET session_replication_role = replica;
-SELECT pg_temp.is(pg_temp.inserting(-3, 'd'), 'accepted', 'what is replicated was let in elsewhere');
+SELECT pg_temp.is(pg_temp.inserting(-3, 'd'), 'accepted',
+    'what is replicated was let in elsewhere');
 RESET session_replication_role;
 SELECT pg_temp.is((SELECT count(*) FROM known_chains WHERE chain_id IN (-1, -2, -3)), 2,
     'a chain of the list is known, and no other');

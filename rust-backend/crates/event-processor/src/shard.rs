@@ -41,8 +41,8 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         }
     }
 
-    /// Judges what some shards have, which are all known or all not, for a while. Gives those that were judged: for the others
-    /// there was nothing, or somebody else has them.
+    /// Judges what some shards have, which are all known or all not, for a while. Gives those that
+    /// were judged: for the others there was nothing, or somebody else has them.
     pub(crate) async fn turn(
         &self,
         shards: &[ChainId],

@@ -291,8 +291,8 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         pause
     }
 
-    /// Batches of those that are judged together, and those that are judged alone. Tells how long to
-    /// wait until what is left makes a batch.
+    /// Begins batches of those that are judged together, and turns of those that are judged alone.
+    /// Tells how long to wait until what is left makes a batch.
     fn begin_known(&mut self, ready: Vec<Ready>, now: Instant) -> Duration {
         let mut batches = self.under_way(Kind::Together);
         let mut alone = self.under_way(Kind::Alone);

