@@ -19,8 +19,9 @@ CREATE TABLE IF NOT EXISTS event_log (
     -- Or the block that became the chain's highest safe or finalized one.
     safe_block       BIGINT,
     finalized_block  BIGINT,
-    -- When it was written, by this database: `created_at` is whatever the writer says.
-    logged_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
+    -- When it was written, by this database: `created_at` is whatever the writer says. The time of
+    -- the statement: a transaction may be old when it writes what has just happened.
+    logged_at        TIMESTAMPTZ NOT NULL DEFAULT statement_timestamp(),
     PRIMARY KEY (chain_id, xid, seq),
     CONSTRAINT event_log_event_or_height CHECK (
         num_nonnulls(event_id, event_timestamp, revision, invalidated)
@@ -140,6 +141,8 @@ $$;
 -- stranger's table could bring types and casts of its own, and they would run as the owner, too.
 CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unlisted BIGINT;
 BEGIN
     IF TG_RELID <> 'public.events'::regclass THEN
         RAISE EXCEPTION 'log_inserted_events() does not serve %', TG_RELID::regclass
@@ -147,6 +150,16 @@ BEGIN
     END IF;
     IF pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0 THEN
         PERFORM public.refuse_foreign_bounds();
+    END IF;
+    -- A constant while there is no list. What is replicated was let in elsewhere.
+    IF public.chain_list_is_set() AND current_setting('session_replication_role') <> 'replica' THEN
+        SELECT i.chain_id INTO unlisted FROM inserted i
+        WHERE NOT EXISTS (SELECT FROM public.chain_list c WHERE c.chain_id = i.chain_id) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'events: chain % is not in the list of chains', unlisted
+                USING ERRCODE = 'check_violation', TABLE = 'events', COLUMN = 'chain_id',
+                      HINT = 'agentauri chains allow adds it, or ends the list.';
+        END IF;
     END IF;
     INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT chain_id, id, "timestamp",

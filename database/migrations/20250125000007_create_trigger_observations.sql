@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS trigger_observations (
     -- The event, and its place on the chain.
     event_id        TEXT    NOT NULL,
     event_timestamp BIGINT  NOT NULL,
+    -- The block time that counts: the event's, or a minute after its entry where that is earlier.
+    counted_at      BIGINT  NOT NULL,
     block_number    BIGINT  NOT NULL,
     log_index       INTEGER NOT NULL,
     event_revision  INTEGER NOT NULL,

@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS waiting_events (
     event_id        TEXT    COLLATE "C" NOT NULL,
     event_timestamp BIGINT  NOT NULL,
     revision        INTEGER NOT NULL,
+    -- When the entry of that revision was logged, unix milliseconds.
+    logged_at_ms    BIGINT  NOT NULL,
     -- The triggers that will judge it.
     trigger_ids     UUID[]  NOT NULL CHECK (cardinality(trigger_ids) > 0),
     PRIMARY KEY (chain_id, event_id, event_timestamp, finality)

@@ -4,7 +4,8 @@
 -- all the same.
 --
 -- Advisory locks, because a row lock would take a transaction id for the whole batch and hold
--- every other shard's horizon back; they end with the connection as a row lock does.
+-- every other shard's horizon back; they end with the connection as a row lock does. Any role may
+-- take them: `status`, `doctor` and `/ready` name a holder who is no processor.
 --
 -- Each statement has a snapshot of its own: the entries' is later than the locks. Only what lies
 -- below its horizon is handed out: every transaction with a smaller number has ended, so nothing
@@ -44,7 +45,8 @@ BEGIN
     IF cardinality(locked) = 0 THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock_shared(hashtextextended('agentauri trigger set', 0));
+    -- A table's lock takes no transaction id either, and strangers have no right to it.
+    LOCK TABLE public.trigger_set IN SHARE MODE;
 
     SELECT array_agg(l ORDER BY s.place, l.xid, l.seq), min(l.event_timestamp),
            max(l.event_timestamp)

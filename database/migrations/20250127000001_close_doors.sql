@@ -8,10 +8,11 @@ REVOKE EXECUTE ON FUNCTION
     public.revise_replicated_events, public.log_checkpoint, public.log_safe_block,
     public.log_finalized_block, public.put_notification_settings_in_force,
     public.keep_notification_filter, public.notify_new_event, public.notify_sleepers,
-    public.notify_replicated_events,
+    public.notify_replicated_events, public.put_chain_list_in_force,
     -- What those call that run as the owner.
     public.ring_event_log, public.ring_for_waiting_events, public.inserted_revision,
     public.refresh_notification_filter, public.selector_texts, public.refuse_foreign_bounds,
+    public.chain_list_is_set,
     -- Our processes', Ponder's and the operator's.
     public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
     public.renumber_restored_log,

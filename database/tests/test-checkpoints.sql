@@ -58,7 +58,7 @@ SELECT pg_temp.is(
     '23514 event_log_event_or_height',
     'an entry that says nothing is refused');
 SELECT pg_temp.is(
-    pg_temp.outcome($$INSERT INTO waiting_events VALUES (-2, 'instant', 1, 0, 'e', 0, 0,
+    pg_temp.outcome($$INSERT INTO waiting_events VALUES (-2, 'instant', 1, 0, 'e', 0, 0, 0,
                       '{00000000-0000-0000-0000-000000000000}')$$),
     '23514 waiting_events_finality',
     'nothing waits for an instant judgement');

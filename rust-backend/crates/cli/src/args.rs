@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// The events that were stored.
     #[command(subcommand)]
     Events(Events),
+    /// Which chains are known, and which events may name.
+    #[command(subcommand)]
+    Chains(Chains),
     /// The jobs: what was decided, and what came of it.
     #[command(subcommand)]
     Jobs(Jobs),
@@ -175,6 +178,23 @@ pub(crate) enum Events {
         /// How many rows (1 to 10000).
         #[arg(long, default_value_t = 20, value_parser = rows())]
         limit: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Chains {
+    /// List the chains that are known, and those that events may name.
+    List,
+    /// Let events name these chains and, from then on, no others: an INSERT of one is refused.
+    #[command(after_help = "Examples:\n  agentauri chains allow 1 8453 sepolia\n  \
+        agentauri chains allow --any")]
+    Allow {
+        /// Ids, or names of the configuration; they are added to the list.
+        #[arg(required_unless_present = "any", conflicts_with = "any")]
+        chains: Vec<String>,
+        /// End the list: events may name any chain.
+        #[arg(long)]
+        any: bool,
     },
 }
 

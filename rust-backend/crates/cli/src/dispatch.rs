@@ -7,8 +7,8 @@ use service::logs::{self, Destination};
 
 use crate::args::{Args, Command, Doctor};
 use crate::{
-    backfill, bench, demo, doctor, doctor_chain, events, jobs, notifications, output, parts,
-    status, triggers,
+    backfill, bench, chain_list, demo, doctor, doctor_chain, events, jobs, notifications, output,
+    parts, status, triggers,
 };
 
 /// Connections of a command that only looks.
@@ -39,6 +39,10 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Triggers(command) => triggers::triggers(command, &settings, args.json).await,
         Command::Events(command) => {
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
+        }
+        Command::Chains(command) => {
+            let pool = migrated(&settings).await?;
+            chain_list::chain_list(command, &settings, &pool, args.json).await
         }
         Command::Jobs(command) => jobs::jobs(command, &migrated(&settings).await?, args.json).await,
         Command::Notifications(command) => {

@@ -6,6 +6,7 @@
 mod args;
 mod backfill;
 mod bench;
+mod chain_list;
 mod chains;
 mod conditions;
 mod demo;

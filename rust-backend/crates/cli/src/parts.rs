@@ -63,6 +63,7 @@ impl Parts {
             event_store::open(database_url, &format!("{name}-{part}"), connections).await
         };
         let pool = open("indexer", chain_indexer::connections(&chains)).await.map_err(unusable)?;
+        event_processor::name_chains(&pool, settings).await?;
         let processor = event_processor::Processor {
             pool: open("processor", event_processor::CONNECTIONS).await.map_err(unusable)?,
             queue: event_processor::connect(settings.redis_url()?).await?,

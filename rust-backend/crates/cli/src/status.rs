@@ -31,6 +31,13 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
     let headings =
         ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "WAITING", "OLDEST", "GENERATION", "HOLDER"];
     output::table(headings, rows.collect(), "No event has been stored yet.");
+    let others = status.shards_not_shown;
+    if others.number > 0 {
+        output::line(format!(
+            "Note: {} more chains are not known, and not shown; {} entries wait in them.",
+            others.number, others.entries_behind
+        ));
+    }
     for shard in &status.shards {
         if shard.events_waiting > 0 && shard.checkpoint_block.is_none() {
             output::line(format!(

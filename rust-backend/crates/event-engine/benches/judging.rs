@@ -179,6 +179,6 @@ fn event(agent: u32) -> Event {
         arguments: Arguments::from_json(Some(FEEDBACK.to_owned())),
         invalidated: false,
         revision: 0,
-        inserted_at_ms: 0,
+        inserted_at_ms: 1_790_000_000_000,
     }
 }

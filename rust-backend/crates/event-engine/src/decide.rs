@@ -35,8 +35,21 @@ pub struct Plan {
     /// Set where it ends in the middle of what an entry releases: the cursor stands before that
     /// entry, and the next plan goes on from there.
     pub is_unfinished: bool,
+    /// Events whose block time is ahead of their entries: judged as if it were not, and told.
+    pub ahead: Option<Ahead>,
     /// What was seen.
     pub tally: Tally,
+}
+
+/// Events whose block time is further ahead of their entries than judging believes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many.
+    pub events: usize,
+    /// The last of them.
+    pub latest: EventName,
+    /// When its entry was logged; unix milliseconds.
+    pub logged_at_ms: i64,
 }
 
 /// That an event is no longer what it was.
@@ -129,6 +142,11 @@ impl Judgement<'_> {
             return;
         }
         self.state.witness(event);
+        if event.is_ahead() {
+            let before = self.plan.ahead.take().map_or(0, |ahead| ahead.events);
+            let (latest, logged_at_ms) = (event.name.clone(), event.inserted_at_ms);
+            self.plan.ahead = Some(Ahead { events: before + 1, latest, logged_at_ms });
+        }
         for trigger in self.index.candidates(event) {
             self.judge_or_wait(trigger, event);
         }

@@ -26,6 +26,10 @@ pub struct EventName {
     pub timestamp: i64,
 }
 
+/// How far a block's time may be ahead of the entry that brought it and still be believed: block
+/// producers' clocks differ by seconds.
+pub const AHEAD_S_MAX: i64 = 60;
+
 /// One row of `events`.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -55,8 +59,23 @@ pub struct Event {
     pub invalidated: bool,
     /// How often it was revised.
     pub revision: i32,
-    /// When it was inserted, by the database's clock; unix milliseconds.
+    /// When the entry of this revision was logged, by the database's clock; unix milliseconds.
     pub inserted_at_ms: i64,
+}
+
+impl Event {
+    /// The block time that judging goes by, unix seconds. A row may say any time; one that says
+    /// 2099 must not make the genuine events late. The entry's own time bounds it, and no clock of
+    /// the moment, so that a replay gives the same.
+    pub fn counted_at(&self) -> i64 {
+        let logged_at = self.inserted_at_ms.div_euclid(1_000);
+        self.name.timestamp.min(logged_at.saturating_add(AHEAD_S_MAX))
+    }
+
+    /// Whether its block time is further ahead than judging believes.
+    pub fn is_ahead(&self) -> bool {
+        self.counted_at() < self.name.timestamp
+    }
 }
 
 /// The decoded arguments of an event: a JSON document that is read when first asked, because most

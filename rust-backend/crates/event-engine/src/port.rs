@@ -33,6 +33,8 @@ pub struct Ready {
     pub shard: ChainId,
     /// How many, at least.
     pub entries: u32,
+    /// Whether somebody vouches for the chain. All others together have a bounded share.
+    pub is_known: bool,
 }
 
 /// The shards' logs, and what is committed for them.
@@ -42,9 +44,14 @@ pub trait Shards: Clone + Send + Sync + 'static {
     /// Why it did not work.
     type Error: Error + Send + Sync + 'static;
 
-    /// Tells which shards have entries to judge, counting up to `entries_max` of each. Takes no
-    /// lock and no transaction id.
-    fn survey(&self, entries_max: u32) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
+    /// Tells which shards have entries to judge, counting up to `entries_max` of each: of all that
+    /// are known, of those that are named, and of others in turn. Takes no lock and no transaction
+    /// id.
+    fn survey(
+        &self,
+        named: &[ChainId],
+        entries_max: u32,
+    ) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
 
     /// Claims shards with their next entries, at most `entries_max` of all together, each shard's
     /// in the log's order and with no gap. Shards that another holds are passed over; `None` where

@@ -10,9 +10,11 @@
 //!   counts where it belongs, and averages are carried on from there.
 //! - **Invalidation.** The event leaves every group, and what follows it is computed anew. Jobs
 //!   that stand on a surviving event stay.
-//! - **Bounds.** Time is block time, the latest that the shard has judged. Beyond what a trigger's
-//!   [`Keeping`] says, observations are dropped, and an event that comes, or is taken back, later
-//!   than that is counted and not applied. A group holds [`OBSERVATIONS_MAX`].
+//! - **Bounds.** Time is block time, the latest that the shard has judged; one that is ahead of the
+//!   event's own entry counts as that entry's
+//!   ([`Event::counted_at`](crate::event::Event::counted_at)). Beyond what a trigger's [`Keeping`]
+//!   says, observations are dropped, and an event that comes, or is taken back, later than that is
+//!   counted and not applied. A group holds [`OBSERVATIONS_MAX`].
 //! - **Lineage.** State belongs to a trigger's lineage: a version that observes something else
 //!   begins afresh under another number, so nobody has to delete the old one in time.
 

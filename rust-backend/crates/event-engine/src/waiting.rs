@@ -28,6 +28,8 @@ pub struct Wait {
     pub log_index: i32,
     /// Its revision.
     pub revision: i32,
+    /// When the entry of that revision was logged; unix milliseconds.
+    pub logged_at_ms: i64,
     /// The triggers that will judge it then: those that took it when it came.
     pub triggers: Vec<TriggerId>,
 }
@@ -154,6 +156,7 @@ impl Waits {
             block_number: event.block_number,
             log_index: event.log_index,
             revision: event.revision,
+            logged_at_ms: event.inserted_at_ms,
             triggers: vec![trigger],
         };
         let turn = Turn::of(&name, &wait);

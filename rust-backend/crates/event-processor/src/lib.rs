@@ -28,4 +28,4 @@ pub mod wake;
 mod watch;
 pub mod wheel;
 
-pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Processor, connect, main};
+pub use run::{CONNECTIONS, HEARTBEAT_LIMIT, Processor, connect, main, name_chains};

@@ -8,6 +8,9 @@ use event_engine::log::{Entry, Subject};
 use event_engine::port::Portion;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
+/// The label of all chains that are not known.
+pub(crate) const OTHER: &str = "other";
+
 /// How long the stages of one batch took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stages {
@@ -28,6 +31,7 @@ pub(crate) fn describe() {
         ("agentauri_incomparable_total", "Conditions and groups that lacked a value"),
         ("agentauri_events_late_total", "Events too late for a trigger's state"),
         ("agentauri_events_unreadable_total", "Events judged without arguments that are too long"),
+        ("agentauri_events_ahead_total", "Events whose block time is ahead of their entry"),
         ("agentauri_batches_failed_total", "Batches that were rolled back"),
         ("agentauri_wakes_total", "What ended a wait of the judging loop"),
         ("agentauri_jobs_left_to_sweep_total", "Jobs whose ids were not pushed at once"),
@@ -76,8 +80,14 @@ pub(crate) fn stages(stages: Stages) {
     }
 }
 
+/// The chain as series name it. Whoever may write events may name any number of chains: those that
+/// nobody vouches for are one.
+pub(crate) fn label(shard: ChainId, is_known: bool) -> String {
+    if is_known { shard.to_string() } else { OTHER.to_owned() }
+}
+
 /// A shard's part of it.
-pub(crate) fn judged(portion: &Portion, plan: &Plan) {
+pub(crate) fn judged(portion: &Portion, plan: &Plan, is_known: bool) {
     let tally = &plan.tally;
     let counts = [
         ("agentauri_batches_total", 1),
@@ -88,15 +98,18 @@ pub(crate) fn judged(portion: &Portion, plan: &Plan) {
         ("agentauri_incomparable_total", tally.incomparable),
         ("agentauri_events_late_total", tally.late),
         ("agentauri_events_unreadable_total", tally.unreadable),
+        ("agentauri_events_ahead_total", plan.ahead.as_ref().map_or(0, |ahead| ahead.events)),
     ];
+    let label = label(portion.shard, is_known);
     for (name, count) in counts {
-        counter!(name, "chain_id" => portion.shard.to_string()).increment(count as u64);
+        counter!(name, "chain_id" => label.clone()).increment(count as u64);
     }
 }
 
 /// A batch was rolled back.
-pub(crate) fn failed(shard: ChainId) {
-    counter!("agentauri_batches_failed_total", "chain_id" => shard.to_string()).increment(1);
+pub(crate) fn failed(shard: ChainId, is_known: bool) {
+    let label = label(shard, is_known);
+    counter!("agentauri_batches_failed_total", "chain_id" => label).increment(1);
 }
 
 /// These entries were judged just now.

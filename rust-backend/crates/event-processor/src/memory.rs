@@ -10,24 +10,37 @@ use event_engine::state::ShardState;
 
 /// Observations kept at hand, of all shards together: about 100 MB. Beyond it all are forgotten,
 /// and read again where they are needed.
-const OBSERVATIONS_MAX: usize = 300_000;
+pub(crate) const OBSERVATIONS_MAX: usize = 300_000;
 
 /// The state of shards, each as it was after the batch that we committed last.
 ///
 /// It is believed only while the shard's cursor stands where that batch left it, and it was we who
 /// left it there: whoever else judged the shard has moved it, and a crash of the store may have let
 /// somebody else judge again what we had judged.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
-    shards: Mutex<HashMap<ChainId, (Position, ShardState)>>,
+    observations_max: usize,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    shards: HashMap<ChainId, (Position, ShardState)>,
+    /// The observations of all of them.
+    at_hand: usize,
 }
 
 impl Memory {
+    /// A memory that holds so many observations.
+    pub(crate) fn of(observations_max: usize) -> Self {
+        Self { observations_max, shelf: Mutex::default() }
+    }
+
     /// Takes the state of a shard at the portion's cursor. What is taken and not kept again is
     /// forgotten: after an error nobody knows what was committed.
     pub(crate) fn take(&self, portion: &Portion) -> ShardState {
-        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        match shards.remove(&portion.shard) {
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        match shelf.remove(portion.shard) {
             Some((at, state)) if portion.is_continued && at == portion.cursor => state,
             _ => ShardState::default(),
         }
@@ -38,11 +51,20 @@ impl Memory {
         if state.at_hand() == 0 {
             return;
         }
-        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        shards.insert(shard, (cursor, state));
-        let at_hand: usize = shards.values().map(|(_, state)| state.at_hand()).sum();
-        if at_hand > OBSERVATIONS_MAX {
-            shards.clear();
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.remove(shard);
+        shelf.at_hand += state.at_hand();
+        shelf.shards.insert(shard, (cursor, state));
+        if shelf.at_hand > self.observations_max {
+            *shelf = Shelf::default();
         }
+    }
+}
+
+impl Shelf {
+    fn remove(&mut self, shard: ChainId) -> Option<(Position, ShardState)> {
+        let removed = self.shards.remove(&shard)?;
+        self.at_hand -= removed.1.at_hand();
+        Some(removed)
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Pace {
     pub(crate) entries_max: u32,
     /// Whether its latest batch failed.
     pub(crate) is_failing: bool,
+    /// Whether somebody vouches for its chain.
+    pub(crate) is_known: bool,
     /// Which of all turns its latest was: whoever waits longest comes first.
     pub(crate) latest_turn: u64,
     /// When it was last said that its batches fail.
@@ -35,6 +37,7 @@ impl Default for Pace {
         Self {
             entries_max: BATCH_ENTRIES_MAX,
             is_failing: false,
+            is_known: false,
             latest_turn: 0,
             said_at: None,
             rests_until: None,
@@ -53,6 +56,11 @@ impl Pace {
     /// to its full size since.
     pub(crate) fn is_alone(&self) -> bool {
         self.entries_max < BATCH_ENTRIES_MAX
+    }
+
+    /// Whether there is nothing to remember of it.
+    pub(crate) fn is_usual(&self, now: Instant) -> bool {
+        !self.is_alone() && !self.is_failing && self.rest(now).is_zero()
     }
 
     /// A batch was judged.

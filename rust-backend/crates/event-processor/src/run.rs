@@ -5,6 +5,7 @@ use std::time::Duration;
 use action_queue::{QueueError, Sender};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Subject};
+use event_store::known_chains::{self, NamedBy};
 use event_store::{PgPool, PgShards};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
@@ -19,7 +20,7 @@ use crate::listener::Listener;
 use crate::measures;
 use crate::push::{self, Outlet};
 use crate::wake::Wake;
-use crate::watch;
+use crate::watch::Watch;
 use crate::wheel::{self, Audience, Wheel};
 
 /// Connections a processor needs in its pool: for the watch, the gate, and what is asked now and
@@ -59,9 +60,15 @@ impl Processor {
             keeper,
         };
         let listening = tokio::spawn(listener.listen(shutdown.clone()));
-        let watching = tokio::spawn(watch::watch(self.pool.clone(), shutdown.clone()));
+        let shards = PgShards::new(self.pool.clone(), &self.name);
+        let watch = Watch {
+            pool: self.pool,
+            shards: shards.clone(),
+            heartbeat: self.heartbeat.clone(),
+            held: String::new(),
+        };
+        let watching = tokio::spawn(watch.watch(shutdown.clone()));
         let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
-        let shards = PgShards::new(self.pool, &self.name);
         let wheel = Wheel::new(shards, audience, wake).gated(gate, tick);
         // With the wheel the last outlet goes; then the rest is pushed.
         wheel.run(&shutdown).await;
@@ -118,6 +125,7 @@ pub async fn main() -> anyhow::Result<()> {
     let pool = event_store::open(settings.database_url()?, &name, CONNECTIONS)
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+    name_chains(&pool, &settings).await?;
     let queue = connect(settings.redis_url()?).await?;
     let health = Health::default();
     let heartbeat = health.register("event-processor", HEARTBEAT_LIMIT);
@@ -125,6 +133,21 @@ pub async fn main() -> anyhow::Result<()> {
     Processor { pool, queue, name, heartbeat }.run(shutdown).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Notes the chains of `agentauri.toml`: they are looked after one by one.
+///
+/// # Errors
+/// The database does not take it.
+pub async fn name_chains(pool: &PgPool, settings: &Settings) -> Result<(), ConfigError> {
+    let chains: Vec<i64> = settings.chain_ids().values().copied().collect();
+    let named = async {
+        let mut connection = pool.acquire().await?;
+        known_chains::name(&mut connection, &chains, NamedBy::File).await
+    };
+    event_store::answered(named)
+        .await
+        .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))
 }
 
 /// A queue that refuses us is refused; one that is away is waited for while judging goes on.

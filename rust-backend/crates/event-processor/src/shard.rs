@@ -10,7 +10,7 @@ use event_engine::state::ShardState;
 use tokio::time::Instant;
 
 use crate::measures::{self, Stages};
-use crate::memory::Memory;
+use crate::memory::{Memory, OBSERVATIONS_MAX};
 use crate::wheel::Audience;
 
 /// Batches of the same shards in a row, before their place is given to others.
@@ -25,6 +25,8 @@ pub(crate) struct Judge<S, A> {
     /// Held by whoever loads them: one is enough.
     loading: tokio::sync::Mutex<()>,
     memory: Memory,
+    /// Of the shards that nobody vouches for: no number of them takes a known one's place.
+    memory_of_unknown: Memory,
 }
 
 impl<S: Shards, A: Audience> Judge<S, A> {
@@ -34,16 +36,18 @@ impl<S: Shards, A: Audience> Judge<S, A> {
             audience,
             index: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
-            memory: Memory::default(),
+            memory: Memory::of(OBSERVATIONS_MAX),
+            memory_of_unknown: Memory::of(OBSERVATIONS_MAX / 10),
         }
     }
 
-    /// Judges what some shards have, for a while. Gives those that were judged: for the others
-    /// there was nothing, or somebody else has them.
+    /// Judges what some shards have, which are all known or all not, for a while. Gives those that
+    /// were judged: for the others there was nothing, or somebody else has them.
     pub(crate) async fn turn(
         &self,
         shards: &[ChainId],
         entries_max: u32,
+        is_known: bool,
     ) -> Result<Vec<ChainId>, S::Error> {
         let mut judged = Vec::new();
         for _ in 0..BATCHES_IN_A_ROW {
@@ -55,7 +59,7 @@ impl<S: Shards, A: Audience> Judge<S, A> {
                 break;
             }
             let took = Stages { claim: began.elapsed(), ..Stages::default() };
-            judged.extend(self.batch(claim, took).await?);
+            judged.extend(self.batch(claim, took, is_known).await?);
             // What is left, or has come since, the next survey finds without a transaction.
             if entries < entries_max as usize {
                 break;
@@ -66,12 +70,18 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         Ok(judged)
     }
 
-    async fn batch(&self, mut claim: S::Claim, mut took: Stages) -> Result<Vec<ChainId>, S::Error> {
+    async fn batch(
+        &self,
+        mut claim: S::Claim,
+        mut took: Stages,
+        is_known: bool,
+    ) -> Result<Vec<ChainId>, S::Error> {
+        let memory = if is_known { &self.memory } else { &self.memory_of_unknown };
         let Some(index) = self.index(&mut claim).await? else {
             claim.commit(&[]).await?;
             return Ok(Vec::new());
         };
-        let mut states = self.recalled(&mut claim, &index, &mut took).await?;
+        let mut states = self.recalled(&mut claim, &index, memory, &mut took).await?;
         let began = Instant::now();
         let plans = decided(claim.portions(), &index, &mut states);
         took.decide = began.elapsed();
@@ -88,9 +98,9 @@ impl<S: Shards, A: Audience> Judge<S, A> {
             let Some(cursor) = plan.cursor else { continue };
             // Where the cursor stays, it does not tell whether a crash undid the batch.
             if !plan.is_unfinished {
-                self.memory.keep(portion.shard, cursor, state);
+                memory.keep(portion.shard, cursor, state);
             }
-            measures::judged(portion, plan);
+            measures::judged(portion, plan, is_known);
             report(plan.tally);
             self.audience.judged(&portion.entries[..plan.tally.entries]);
             judged.push(portion.shard);
@@ -103,13 +113,14 @@ impl<S: Shards, A: Audience> Judge<S, A> {
         &self,
         claim: &mut S::Claim,
         index: &TriggerIndex,
+        memory: &Memory,
         took: &mut Stages,
     ) -> Result<Vec<ShardState>, S::Error> {
         let began = Instant::now();
         let mut states = Vec::with_capacity(claim.portions().len());
         let (mut waiting, mut lacking) = (Vec::new(), Vec::new());
         for portion in claim.portions() {
-            let mut state = self.memory.take(portion);
+            let mut state = memory.take(portion);
             state.begin(portion);
             if let Some(needs) = state.waiting_needs(portion) {
                 waiting.push((states.len(), portion.shard, needs));

@@ -7,6 +7,9 @@ use std::time::Duration;
 use event_engine::event::ChainId;
 use tokio::sync::Notify;
 
+/// Shards that are remembered by name; where more are named, anything may have happened.
+const NAMED_MAX: usize = 1_000;
+
 /// Rings for whoever sleeps, or for the next who would.
 #[derive(Clone, Debug, Default)]
 pub struct Wake {
@@ -41,7 +44,11 @@ impl Wake {
     /// The same, and says in which shard something may have happened.
     pub fn ring_for(&self, shard: ChainId) {
         self.hear(|heard| {
-            heard.shards.insert(shard);
+            if heard.shards.len() < NAMED_MAX {
+                heard.shards.insert(shard);
+            } else {
+                heard.more = true;
+            }
         });
     }
 

@@ -3,34 +3,77 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use event_engine::event::ChainId;
+use event_store::lock_holders::{LockHolder, lock_holders};
 use event_store::vitals::{self, Vitals};
-use event_store::{PgPool, answered};
+use event_store::{PgPool, PgShards, StoreError, answered};
 use metrics::{describe_gauge, gauge};
+use service::escape::escape;
+use service::health::{Heartbeat, Trouble};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::measures::OTHER;
+
+/// Names of sessions and roles are strangers' text, at most 64 bytes each.
+const HELD_CHARS_MAX: usize = 1_000;
 /// Between two looks. Alerts have a longer memory than that.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Looks until `shutdown`. While the database does not answer, `agentauri_database_up` says so and
-/// the other series stay as they were.
-pub(crate) async fn watch(pool: PgPool, shutdown: CancellationToken) {
-    describe();
-    let mut ticks = tokio::time::interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
+/// Looks now and then.
+pub(crate) struct Watch {
+    pub(crate) pool: PgPool,
+    /// Knows which chains are in sight.
+    pub(crate) shards: PgShards,
+    /// Where a problem is told.
+    pub(crate) heartbeat: Heartbeat,
+    /// What was said last of who holds locks of ours.
+    pub(crate) held: String,
+}
+
+impl Watch {
+    /// Looks until `shutdown`. While the database does not answer, `agentauri_database_up` says so
+    /// and the other series stay as they were.
+    pub(crate) async fn watch(mut self, shutdown: CancellationToken) {
+        describe();
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let looked = answered(self.look()).await;
+            gauge!("agentauri_database_up").set(i32::from(looked.is_ok()));
+            if let Err(error) = looked {
+                // The wheel says so, once.
+                tracing::debug!(%error, "The vital signs cannot be read");
+            }
         }
-        let vitals = answered(vitals::vitals(&pool)).await;
-        gauge!("agentauri_database_up").set(i32::from(vitals.is_ok()));
-        match vitals {
-            Ok(vitals) => show(&vitals),
-            // The wheel says so, once.
-            Err(error) => tracing::debug!(%error, "The vital signs cannot be read"),
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let in_sight = self.shards.in_sight();
+        let chains: Vec<ChainId> = in_sight.iter().map(|(chain, _)| *chain).collect();
+        let holders = lock_holders(&self.pool, &chains).await?;
+        self.tell(&holders);
+        show(&vitals::vitals(&self.pool, &chains).await?, &in_sight);
+        Ok(())
+    }
+
+    /// Says who holds locks of ours: to `/ready`, and once to the log.
+    fn tell(&mut self, holders: &[LockHolder]) {
+        gauge!("agentauri_locks_held_by_others").set(u32::try_from(holders.len()).unwrap_or(0));
+        let says = |it: &LockHolder| format!("{} is held by {}", it.lock, it.who());
+        let held = holders.iter().map(says).collect::<Vec<_>>().join("; ");
+        let stops = holders.iter().any(|holder| holder.stops_judging);
+        self.heartbeat.trouble((!held.is_empty()).then(|| Trouble { says: held.clone(), stops }));
+        if held != self.held && !held.is_empty() {
+            let held = escape(&held, HELD_CHARS_MAX);
+            tracing::error!(%held, "Locks of ours are held by others");
         }
+        self.held = held;
     }
 }
 
@@ -38,6 +81,7 @@ fn describe() {
     let gauges = [
         ("agentauri_database_up", "1 while the vital signs can be read"),
         ("agentauri_oldest_unjudged_seconds", "Age of a shard's oldest event not yet judged"),
+        ("agentauri_locks_held_by_others", "Locks of ours that others hold; judging may wait"),
         ("agentauri_log_restored", "1 where the log is from before a dump and restore"),
         (
             "agentauri_oldest_writing_transaction_seconds",
@@ -60,10 +104,17 @@ fn describe() {
     }
 }
 
-fn show(vitals: &Vitals) {
+fn show(vitals: &Vitals, in_sight: &[(ChainId, bool)]) {
+    let is_known = |shard: &ChainId| in_sight.iter().any(|(it, is_known)| *is_known && it == shard);
+    let mut other: f64 = 0.0;
     for (shard, age) in &vitals.oldest_unjudged {
-        gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => shard.to_string()).set(*age);
+        if is_known(shard) {
+            gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => shard.to_string()).set(*age);
+        } else {
+            other = other.max(*age);
+        }
     }
+    gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => OTHER).set(other);
     gauge!("agentauri_log_restored").set(i32::from(vitals.restored));
     gauge!("agentauri_clock_set_back_seconds").set(vitals.clock_set_back_seconds);
     let (overdue, oldest) = vitals.jobs_overdue;

@@ -1,6 +1,6 @@
 //! The loop: survey, judge, sleep.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,11 @@ const BATCHES_AT_ONCE: u32 = 2;
 const TO_ITSELF: Duration = Duration::from_millis(20);
 /// Beside them, shards whose batches failed: each alone, and never in the place of others.
 const ALONE_AT_ONCE: u32 = 2;
+/// Beside those, shards that nobody vouches for: whoever may write events may name any number of
+/// them, and all together have as much as this.
+const UNKNOWN_AT_ONCE: u32 = 1;
+/// Paces that are remembered of shards that have none of their own any more.
+const PACES_MAX: usize = 4_096;
 /// The longest sleep: what a lost notification costs at most.
 pub const TICK: Duration = Duration::from_millis(500);
 /// The shortest and the longest wait where entries stand that may not be judged yet, or a writer is
@@ -57,8 +62,12 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     tick: Duration,
     paces: BTreeMap<ChainId, Pace>,
     tasks: JoinSet<Turned<S>>,
-    /// The shards of each task: those that are being judged.
-    shards_of: HashMap<Id, Vec<ChainId>>,
+    /// The turns of the tasks: what is being judged.
+    turns_of: HashMap<Id, Turn>,
+    /// Shards that bells have named since the last look.
+    named: BTreeSet<ChainId>,
+    /// The last turn of unknown shards was of one that is judged alone.
+    was_alone: bool,
     /// Turns begun.
     turns: u64,
     /// When the latest of them began.
@@ -71,6 +80,23 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     is_called: bool,
     /// The latest survey saw entries that may not be judged yet.
     is_held: bool,
+}
+
+/// A turn under way.
+struct Turn {
+    shards: Vec<ChainId>,
+    kind: Kind,
+}
+
+/// Whose turn it is. Each kind has places of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Known shards, together.
+    Together,
+    /// A known shard whose batch failed.
+    Alone,
+    /// Shards that nobody vouches for.
+    Unknown,
 }
 
 /// What came of a turn: the shards that were judged.
@@ -86,7 +112,9 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             tick: TICK,
             paces: BTreeMap::new(),
             tasks: JoinSet::new(),
-            shards_of: HashMap::new(),
+            turns_of: HashMap::new(),
+            named: BTreeSet::new(),
+            was_alone: false,
             turns: 0,
             batch_began: Instant::now(),
             poll: POLL_MIN,
@@ -105,7 +133,9 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             tick: _,
             paces,
             tasks,
-            shards_of,
+            turns_of,
+            named,
+            was_alone,
             turns,
             batch_began,
             poll,
@@ -120,7 +150,9 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             tick,
             paces,
             tasks,
-            shards_of,
+            turns_of,
+            named,
+            was_alone,
             turns,
             batch_began,
             poll,
@@ -136,7 +168,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             let pause = self.pause().await;
-            let judging = self.at_once().0 > 0;
+            let judging = self.under_way(Kind::Together) > 0;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
@@ -165,11 +197,11 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return TO_ITSELF;
         }
         let to_itself = TO_ITSELF.saturating_sub(self.batch_began.elapsed());
-        if self.at_once().0 == BATCHES_AT_ONCE && !to_itself.is_zero() {
+        if self.under_way(Kind::Together) == BATCHES_AT_ONCE && !to_itself.is_zero() {
             return to_itself;
         }
         let pause = self.look().await;
-        let judging = self.at_once().0 > 0;
+        let judging = self.under_way(Kind::Together) > 0;
         if pause <= POLL_MAX || judging || !self.trouble.is_zero() {
             return if judging { pause.min(TO_ITSELF) } else { pause };
         }
@@ -182,7 +214,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return pause;
         }
         let pause = self.look().await;
-        if self.at_once().0 > 0 { pause.min(TO_ITSELF) } else { pause }
+        if self.under_way(Kind::Together) > 0 { pause.min(TO_ITSELF) } else { pause }
     }
 
     /// Judges what a bell that ended a sleep has named, and tells whether that will do until the
@@ -194,7 +226,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         let now = Instant::now();
         let is_usual = |shard| {
             let pace = self.paces.get(shard);
-            pace.is_some_and(|pace| !pace.is_alone() && pace.rest(now).is_zero())
+            pace.is_some_and(|pace| pace.is_known && !pace.is_alone() && pace.rest(now).is_zero())
         };
         let answers = !more
             && !shards.is_empty()
@@ -203,7 +235,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             && self.trouble.is_zero()
             && shards.iter().all(is_usual);
         if answers {
-            self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX);
+            self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX, Kind::Together);
+        } else {
+            self.named.extend(shards);
         }
         answers
     }
@@ -212,9 +246,10 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     async fn look(&mut self) -> Duration {
         self.is_called = false;
         // Whatever was said until now, the survey sees.
-        self.wake.heard();
+        self.named.extend(self.wake.heard().shards);
+        let named: Vec<ChainId> = std::mem::take(&mut self.named).into_iter().collect();
         let began = Instant::now();
-        let survey = self.judge.shards.survey(BATCH_ENTRIES_MAX).await;
+        let survey = self.judge.shards.survey(&named, BATCH_ENTRIES_MAX).await;
         measures::surveyed(began.elapsed());
         self.judge.audience.turned(survey.is_ok());
         match survey {
@@ -233,37 +268,21 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         let mut pause = self.tick;
         let mut ready = survey.ready.clone();
         ready.sort_by_key(|found| self.paces.get(&found.shard).map_or(0, |pace| pace.latest_turn));
-        let (mut batches, mut alone) = self.at_once();
-        let (mut batch, mut entries) = (Vec::new(), 0);
-        for Ready { shard, entries: found } in ready {
-            let pace = self.paces.entry(shard).or_default();
+        ready.retain(|found| {
+            let pace = self.paces.entry(found.shard).or_default();
+            pace.is_known = found.is_known;
             let rest = pace.rest(now);
-            if self.shards_of.values().any(|judged| judged.contains(&shard)) {
-                continue;
-            }
-            if !rest.is_zero() {
+            let is_judged = self.turns_of.values().any(|turn| turn.shards.contains(&found.shard));
+            if !is_judged && !rest.is_zero() {
                 pause = pause.min(rest);
-            } else if pace.is_alone() {
-                if alone < ALONE_AT_ONCE {
-                    alone += 1;
-                    let entries_max = pace.entries_max;
-                    self.judge(vec![shard], entries_max);
-                }
-            } else if batches < BATCHES_AT_ONCE {
-                batch.push(shard);
-                entries += found;
-                if entries >= BATCH_ENTRIES_MAX {
-                    batches += 1;
-                    entries = 0;
-                    self.judge(std::mem::take(&mut batch), BATCH_ENTRIES_MAX);
-                }
             }
-        }
-        let waited = now.saturating_duration_since(self.batch_began);
-        if !batch.is_empty() && (batches == 0 || waited >= TO_ITSELF) {
-            self.judge(batch, BATCH_ENTRIES_MAX);
-        } else if !batch.is_empty() {
-            pause = pause.min(TO_ITSELF.saturating_sub(waited));
+            !is_judged && rest.is_zero()
+        });
+        let (known, unknown) = ready.into_iter().partition(|found| found.is_known);
+        pause = pause.min(self.begin_known(known, now));
+        self.begin_unknown(&unknown);
+        if self.paces.len() > PACES_MAX {
+            self.paces.retain(|_, pace| pace.is_known || !pace.is_usual(now));
         }
         self.is_held = survey.held;
         if survey.held {
@@ -272,27 +291,89 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         pause
     }
 
-    fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32) {
+    /// Begins batches of those that are judged together, and turns of those that are judged alone.
+    /// Tells how long to wait until what is left makes a batch.
+    fn begin_known(&mut self, ready: Vec<Ready>, now: Instant) -> Duration {
+        let mut batches = self.under_way(Kind::Together);
+        let mut alone = self.under_way(Kind::Alone);
+        let (mut batch, mut entries) = (Vec::new(), 0);
+        for Ready { shard, entries: found, .. } in ready {
+            let pace = self.paces.entry(shard).or_default();
+            if pace.is_alone() {
+                if alone < ALONE_AT_ONCE {
+                    alone += 1;
+                    let entries_max = pace.entries_max;
+                    self.judge(vec![shard], entries_max, Kind::Alone);
+                }
+            } else if batches < BATCHES_AT_ONCE {
+                batch.push(shard);
+                entries += found;
+                if entries >= BATCH_ENTRIES_MAX {
+                    batches += 1;
+                    entries = 0;
+                    self.judge(std::mem::take(&mut batch), BATCH_ENTRIES_MAX, Kind::Together);
+                }
+            }
+        }
+        let waited = now.saturating_duration_since(self.batch_began);
+        if batch.is_empty() {
+            return Duration::MAX;
+        }
+        if batches == 0 || waited >= TO_ITSELF {
+            self.judge(batch, BATCH_ENTRIES_MAX, Kind::Together);
+            return Duration::MAX;
+        }
+        TO_ITSELF.saturating_sub(waited)
+    }
+
+    /// One turn of those that nobody vouches for: as many as make a batch, or one that is judged
+    /// alone, by turns. Its end wakes us for the next.
+    fn begin_unknown(&mut self, ready: &[Ready]) {
+        if self.under_way(Kind::Unknown) >= UNKNOWN_AT_ONCE {
+            return;
+        }
+        let is_alone = |found: &&Ready| self.paces.get(&found.shard).is_some_and(Pace::is_alone);
+        let (alone, together): (Vec<&Ready>, Vec<&Ready>) = ready.iter().partition(is_alone);
+        if let Some(found) = alone.first().filter(|_| together.is_empty() || !self.was_alone) {
+            let shard = found.shard;
+            let entries_max = self.paces.entry(shard).or_default().entries_max;
+            self.was_alone = true;
+            self.judge(vec![shard], entries_max, Kind::Unknown);
+            return;
+        }
+        let mut entries = 0;
+        let makes_a_batch = |found: &&&Ready| {
+            let has_room = entries < BATCH_ENTRIES_MAX;
+            entries += found.entries;
+            has_room
+        };
+        let batch: Vec<ChainId> =
+            together.iter().take_while(makes_a_batch).map(|found| found.shard).collect();
+        if !batch.is_empty() {
+            self.was_alone = false;
+            self.judge(batch, BATCH_ENTRIES_MAX, Kind::Unknown);
+        }
+    }
+
+    fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32, kind: Kind) {
         self.turns += 1;
         self.is_called = false;
-        self.batch_began = Instant::now();
+        if kind != Kind::Unknown {
+            self.batch_began = Instant::now();
+        }
         for shard in &shards {
             self.paces.entry(*shard).or_default().latest_turn = self.turns;
         }
-        let (judge, ours) = (Arc::clone(&self.judge), shards.clone());
-        let task = self.tasks.spawn(async move { judge.turn(&ours, entries_max).await });
-        self.shards_of.insert(task.id(), shards);
+        let (judge, ours, is_known) =
+            (Arc::clone(&self.judge), shards.clone(), kind != Kind::Unknown);
+        let task = self.tasks.spawn(async move { judge.turn(&ours, entries_max, is_known).await });
+        self.turns_of.insert(task.id(), Turn { shards, kind });
     }
 
-    /// How many batches are under way, and how many shards alone beside them.
-    fn at_once(&self) -> (u32, u32) {
-        let is_alone = |shards: &&Vec<ChainId>| {
-            let mut paces = shards.iter().filter_map(|shard| self.paces.get(shard));
-            paces.any(Pace::is_alone)
-        };
-        let (alone, batches): (Vec<_>, Vec<_>) = self.shards_of.values().partition(is_alone);
-        let count = |tasks: &[_]| u32::try_from(tasks.len()).unwrap_or(u32::MAX);
-        (count(&batches), count(&alone))
+    /// How many turns of a kind are under way.
+    fn under_way(&self, kind: Kind) -> u32 {
+        let count = self.turns_of.values().filter(|turn| turn.kind == kind).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// The pause where nobody may sleep.
@@ -308,7 +389,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             Err(panic) => (panic.id(), Err(panic.to_string())),
         };
         let now = Instant::now();
-        for shard in self.shards_of.remove(&id).unwrap_or_default() {
+        let Some(Turn { shards, kind }) = self.turns_of.remove(&id) else { return };
+        let is_known = kind != Kind::Unknown;
+        for shard in shards {
             let pace = self.paces.entry(shard).or_default();
             match &outcome {
                 Ok(judged) if judged.contains(&shard) => {
@@ -323,9 +406,12 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
                     if pace.is_worth_a_line(now) {
                         tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
                     }
-                    measures::failed(shard);
+                    measures::failed(shard, is_known);
                     pace.failed(now);
                 }
+            }
+            if !is_known && pace.is_usual(now) {
+                self.paces.remove(&shard);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The table `chain_blocks`: the blocks that our own indexer has stored, by which it resumes.
 
-use event_engine::event::ChainId;
+use event_engine::event::{AHEAD_S_MAX, ChainId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
@@ -103,13 +103,10 @@ pub async fn highest_for_the_first(
     connection: &mut PgConnection,
     chain_id: ChainId,
 ) -> Result<Option<i64>> {
-    sqlx::query!(
-        "SELECT pg_advisory_xact_lock(
-             hashtextextended('agentauri first block of ' || $1::bigint, 0))",
-        chain_id.0,
-    )
-    .execute(&mut *connection)
-    .await?;
+    // Of all chains, for the moment of one's first block: an advisory lock would be anybody's.
+    sqlx::query!("LOCK TABLE indexed_chains IN SHARE ROW EXCLUSIVE MODE")
+        .execute(&mut *connection)
+        .await?;
     let highest = sqlx::query_scalar!(
         "SELECT max(block_number) FROM chain_blocks WHERE chain_id = $1",
         chain_id.0,
@@ -124,13 +121,32 @@ pub async fn highest_for_the_first(
 pub async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
     let columns = Columns::of(blocks);
     sqlx::query!(
-        r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
-           SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])"#,
+        r#"WITH new AS (
+               SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
+                                    $5::bigint[])
+                        AS new (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           ), ahead AS (
+               INSERT INTO times_ahead AS t
+                      (chain_id, subject, latest, block_time, seen_at, number)
+               SELECT chain_id, 'block', (array_agg(block_hash ORDER BY block_number DESC))[1],
+                      (array_agg("timestamp" ORDER BY block_number DESC))[1],
+                      statement_timestamp(), count(*)
+               FROM new
+               WHERE "timestamp" > extract(epoch FROM statement_timestamp()) + $6::bigint
+               GROUP BY chain_id
+               ON CONFLICT (chain_id, subject) DO UPDATE
+               SET (latest, block_time, seen_at, number)
+                   = (excluded.latest, excluded.block_time, excluded.seen_at,
+                      t.number + excluded.number)
+           )
+           INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           SELECT * FROM new"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],
         &columns.parent_hashes as &[&str],
         &columns.timestamps,
+        AHEAD_S_MAX,
     )
     .execute(connection)
     .await?;
@@ -145,8 +161,29 @@ pub async fn insert_missing(
 ) -> Result<Option<i64>> {
     let columns = Columns::of(blocks);
     sqlx::query!(
-        r#"INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
-           SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+        r#"WITH given AS (
+               SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
+                                    $5::bigint[])
+                        AS given (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           ), ahead AS (
+               INSERT INTO times_ahead AS t
+                      (chain_id, subject, latest, block_time, seen_at, number)
+               SELECT chain_id, 'block', (array_agg(block_hash ORDER BY block_number DESC))[1],
+                      (array_agg("timestamp" ORDER BY block_number DESC))[1],
+                      statement_timestamp(), count(*)
+               FROM given
+               WHERE "timestamp" > extract(epoch FROM statement_timestamp()) + $6::bigint
+                 AND NOT EXISTS (SELECT FROM chain_blocks s
+                                 WHERE s.chain_id = given.chain_id
+                                   AND s.block_number = given.block_number)
+               GROUP BY chain_id
+               ON CONFLICT (chain_id, subject) DO UPDATE
+               SET (latest, block_time, seen_at, number)
+                   = (excluded.latest, excluded.block_time, excluded.seen_at,
+                      t.number + excluded.number)
+           )
+           INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
+           SELECT * FROM given
            ON CONFLICT (chain_id, block_number) DO UPDATE SET stored_at = EXCLUDED.stored_at
            WHERE chain_blocks.block_hash = EXCLUDED.block_hash"#,
         &columns.chain_ids,
@@ -154,6 +191,7 @@ pub async fn insert_missing(
         &columns.hashes as &[&str],
         &columns.parent_hashes as &[&str],
         &columns.timestamps,
+        AHEAD_S_MAX,
     )
     .execute(&mut *connection)
     .await?;

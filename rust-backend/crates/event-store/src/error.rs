@@ -42,6 +42,17 @@ pub enum StoreError {
         /// Its owner.
         owner: String,
     },
+    /// Somebody else has been migrating for longer than it takes. Try again once it has ended.
+    #[error(
+        "the schema is being migrated by {holder}, and has been for {waited:?}; if that session \
+         hangs, end it: SELECT pg_terminate_backend(pid)"
+    )]
+    Migrating {
+        /// Who it is.
+        holder: String,
+        /// How long we waited.
+        waited: Duration,
+    },
     /// Somebody else judged the shard in the meantime. Drop the plan and claim again.
     #[error("shard {chain_id} was judged by another processor in the meantime")]
     ShardLost {

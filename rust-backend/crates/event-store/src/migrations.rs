@@ -1,11 +1,21 @@
 //! The schema, embedded in the binary.
 
+mod turn;
+
+use std::sync::LazyLock;
+
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
+use self::turn::Turn;
 use crate::{Result, StoreError};
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
+/// Without sqlx's lock, which is anybody's: [`Turn`] is ours.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../../../database/migrations");
+    migrator.set_locking(false);
+    migrator
+});
 
 /// Brings the schema up to date. Safe to call from many processes at once and again at any time.
 ///
@@ -13,9 +23,15 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../../database/migrations");
 /// [`StoreError::OtherSchema`], and then nothing was changed; or a migration failed.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     // Asked first, as what is missing below another version's migration would be applied.
-    missing(pool).await?;
-    MIGRATOR.run(pool).await?;
-    Ok(())
+    if missing(pool).await? == 0 {
+        // Only compares what is applied.
+        MIGRATOR.run(pool).await?;
+        return Ok(());
+    }
+    let turn = Turn::take(pool).await?;
+    let migrated = MIGRATOR.run(pool).await;
+    turn.end().await?;
+    Ok(migrated?)
 }
 
 /// Refuses a table or a view of a stranger that would be taken for the migrator's own, before the

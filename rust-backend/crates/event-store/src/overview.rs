@@ -11,8 +11,10 @@ use crate::Result;
 /// The whole of it at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// Shard by shard.
+    /// Shard by shard: all that are known, and some others.
     pub shards: Vec<Shard>,
+    /// What is not shown of others.
+    pub shards_not_shown: NotShown,
     /// Jobs of each state.
     pub jobs: BTreeMap<String, i64>,
     /// Triggers in force.
@@ -30,11 +32,25 @@ pub struct Status {
     pub notification_queue_usage: f64,
 }
 
+/// Shards of chains that nobody vouches for, beyond [`OTHERS_MAX`].
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct NotShown {
+    /// How many they are.
+    pub number: i64,
+    /// Entries that wait to be judged in them.
+    pub entries_behind: i64,
+}
+
+/// Shards that are shown of chains that nobody vouches for: those with the most behind.
+pub const OTHERS_MAX: usize = 50;
+
 /// One shard.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shard {
     /// The chain.
     pub chain_id: i64,
+    /// Whether somebody vouches for it: it is configured, listed, indexed or named by a trigger.
+    pub is_known: bool,
     /// The processor that judged it last.
     pub holder: Option<String>,
     /// How often it changed hands.
@@ -61,13 +77,18 @@ pub const BEHIND_MAX: i64 = 100_000;
 pub async fn status(pool: &PgPool) -> Result<Status> {
     let shards = sqlx::query_as!(
         Shard,
-        r#"WITH RECURSIVE shards (chain_id) AS (
+        r#"WITH RECURSIVE logged (chain_id) AS (
                SELECT min(chain_id) FROM event_log
                UNION ALL
                SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
-               FROM shards s WHERE s.chain_id IS NOT NULL
+               FROM logged s WHERE s.chain_id IS NOT NULL
+           ), known AS MATERIALIZED (
+               SELECT chain_id FROM known_chains
+           ), shards AS (
+               SELECT chain_id, chain_id IN (SELECT chain_id FROM known) AS is_known
+               FROM logged WHERE chain_id IS NOT NULL
            )
-           SELECT s.chain_id AS "chain_id!", c.holder AS "holder?",
+           SELECT s.chain_id AS "chain_id!", s.is_known AS "is_known!", c.holder AS "holder?",
                   coalesce(c.generation, 0) AS "generation!",
                   coalesce(c.entries_judged, 0) AS "entries_judged!",
                   (SELECT count(*) FROM (
@@ -86,12 +107,11 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
                   p.block_number AS "checkpoint_block?", c.updated_at AS "judged_at?"
            FROM shards s
            LEFT JOIN shard_cursors c USING (chain_id)
-           LEFT JOIN checkpoints p USING (chain_id)
-           WHERE s.chain_id IS NOT NULL
-           ORDER BY s.chain_id"#,
+           LEFT JOIN checkpoints p USING (chain_id)"#,
     )
     .fetch_all(pool)
     .await?;
+    let (shards, shards_not_shown) = shown(shards);
     let jobs = sqlx::query!(r#"SELECT state, count(*) AS "number!" FROM jobs GROUP BY state"#)
         .fetch_all(pool)
         .await?;
@@ -118,6 +138,7 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     .await?;
     Ok(Status {
         shards,
+        shards_not_shown,
         jobs: jobs.into_iter().map(|row| (row.state, row.number)).collect(),
         triggers_active: rest.active,
         triggers_revision: rest.revision,
@@ -126,4 +147,15 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
         sees_all_transactions: rest.sees_all,
         notification_queue_usage: rest.usage,
     })
+}
+
+/// Those that are shown, by their chains, and what is not.
+fn shown(mut shards: Vec<Shard>) -> (Vec<Shard>, NotShown) {
+    shards.sort_by_key(|shard| (!shard.is_known, -shard.entries_behind, shard.chain_id));
+    let known = shards.iter().filter(|shard| shard.is_known).count();
+    let others = shards.split_off(shards.len().min(known + OTHERS_MAX));
+    shards.sort_by_key(|shard| shard.chain_id);
+    let number = i64::try_from(others.len()).unwrap_or(i64::MAX);
+    let entries_behind = others.iter().map(|shard| shard.entries_behind).sum();
+    (shards, NotShown { number, entries_behind })
 }

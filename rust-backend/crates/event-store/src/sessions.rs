@@ -42,6 +42,13 @@ pub(crate) struct Session {
     used_at: Instant,
 }
 
+impl Session {
+    /// Tells this connection from those before it.
+    pub(crate) fn made_at(&self) -> Instant {
+        self.made_at
+    }
+}
+
 impl Sessions {
     /// Connections where `pool` leads to, on each of which `prepared` is run once.
     pub(crate) fn of(pool: PgPool, prepared: &'static str) -> Self {

@@ -3,49 +3,88 @@
 use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
-use event_engine::port::{Portion, Ready, Survey};
+use event_engine::port::{Portion, Ready};
 use sqlx::PgConnection;
 
+use crate::event_log::parse_xid;
+use crate::walk::{Seen, Step};
 use crate::{Result, StoreError, jobs};
 
-/// One look at all shards: a jump from chain to chain through the log's key, and a probe on each
-/// side of the horizon.
-pub(crate) async fn survey(connection: &mut PgConnection, entries_max: u32) -> Result<Survey> {
+/// One look at the shards that are asked for and those of a step of the walk: the last entry of each
+/// against its cursor, and what may be judged of it. Nothing is asked for while no transaction has
+/// been begun since `rested_at`.
+pub(crate) async fn survey(
+    connection: &mut PgConnection,
+    entries_max: u32,
+    asked: &[i64],
+    step: Step,
+    rested_at: Option<u64>,
+) -> Result<(Vec<Ready>, bool, Seen)> {
     let rows = sqlx::query!(
-        r#"WITH RECURSIVE shards (chain_id) AS (
-               SELECT min(chain_id) FROM event_log
+        r#"WITH RECURSIVE horizon (xmin, xmax, works) AS MATERIALIZED (
+               SELECT pg_snapshot_xmin(s), pg_snapshot_xmax(s),
+                      pg_snapshot_xmax(s)::text IS DISTINCT FROM $5
+               FROM pg_current_snapshot() AS s
+           ), walk (chain_id, step) AS (
+               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id >= $3), 1
+               FROM horizon WHERE works AND $4::integer > 0
                UNION ALL
-               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
-               FROM shards s WHERE s.chain_id IS NOT NULL
-           ), horizon (xmin) AS (
-               SELECT pg_snapshot_xmin(pg_current_snapshot())
+               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > w.chain_id),
+                      w.step + 1
+               FROM walk w WHERE w.chain_id IS NOT NULL AND w.step < $4::integer
+           ), shards AS (
+               SELECT unnest($2::bigint[]) AS chain_id FROM horizon WHERE works
+               UNION
+               SELECT chain_id FROM walk WHERE chain_id IS NOT NULL
            )
-           SELECT s.chain_id AS "chain_id!",
-                  (SELECT count(*)
-                   FROM (SELECT FROM event_log l
-                         WHERE l.chain_id = s.chain_id AND l.xid < h.xmin
-                           AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
-                         LIMIT $1) AS ready) AS "ready!",
-                  coalesce(latest.xid >= h.xmin, false) AS "held!",
-                  (SELECT log_is_restored()) AS "restored!"
-           FROM shards s
-           CROSS JOIN horizon h
-           LEFT JOIN shard_cursors c USING (chain_id)
-           LEFT JOIN LATERAL (SELECT l.xid FROM event_log l WHERE l.chain_id = s.chain_id
-                              ORDER BY l.xid DESC, l.seq DESC LIMIT 1) AS latest ON true
-           WHERE s.chain_id IS NOT NULL"#,
+           SELECT h.xmin::text AS "xmin!", h.xmax::text AS "xmax!",
+                  (SELECT log_is_restored()) AS "restored!",
+                  (SELECT max(chain_id) FROM walk) AS walked_to,
+                  (SELECT count(chain_id) FROM walk) AS "walked!",
+                  found.chain_id AS "chain_id?", found.ready AS "ready?", found.held AS "held?"
+           FROM horizon h
+           LEFT JOIN LATERAL (
+               SELECT s.chain_id, latest.xid >= h.xmin AS held,
+                      (SELECT count(*)
+                       FROM (SELECT FROM event_log l
+                             WHERE l.chain_id = s.chain_id AND l.xid < h.xmin
+                               AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+                             LIMIT $1) AS judgeable) AS ready
+               FROM shards s
+               LEFT JOIN shard_cursors c USING (chain_id)
+               CROSS JOIN LATERAL (SELECT l.xid, l.seq FROM event_log l
+                                   WHERE l.chain_id = s.chain_id
+                                   ORDER BY l.xid DESC, l.seq DESC LIMIT 1) AS latest
+               WHERE (latest.xid, latest.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
+           ) AS found ON true"#,
         i64::from(entries_max),
+        asked,
+        step.from,
+        i32::try_from(step.steps_max).unwrap_or(i32::MAX),
+        rested_at.map(|xid| xid.to_string()),
     )
     .fetch_all(connection)
     .await?;
     if rows.iter().any(|row| row.restored) {
         return Err(StoreError::Restored);
     }
-    let ready = rows.iter().filter(|row| row.ready > 0).map(|row| Ready {
-        shard: ChainId(row.chain_id),
-        entries: u32::try_from(row.ready).unwrap_or(entries_max),
+    let horizon = rows.first();
+    let xid = |text: Option<&String>| text.map_or(Ok(0), |text| parse_xid(text));
+    let seen = Seen {
+        xmin: xid(horizon.map(|row| &row.xmin))?,
+        xmax: xid(horizon.map(|row| &row.xmax))?,
+        walked_to: horizon.and_then(|row| row.walked_to),
+        walked: horizon.map_or(0, |row| u32::try_from(row.walked).unwrap_or(u32::MAX)),
+        pending: rows.iter().filter_map(|row| row.chain_id).map(ChainId).collect(),
+    };
+    let ready = rows.iter().filter_map(|row| Some((row.chain_id?, row.ready?)));
+    let ready = ready.filter(|(_, entries)| *entries > 0).map(|(chain_id, entries)| Ready {
+        shard: ChainId(chain_id),
+        entries: u32::try_from(entries).unwrap_or(entries_max),
+        is_known: false,
     });
-    Ok(Survey { ready: ready.collect(), held: rows.iter().any(|row| row.held) })
+    let held = rows.iter().any(|row| row.held == Some(true));
+    Ok((ready.collect(), held, seen))
 }
 
 /// Where a batch moves the cursor of a shard, and by which plan.

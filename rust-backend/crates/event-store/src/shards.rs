@@ -1,12 +1,14 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::{Claim, Portion, Shards, Survey};
+use event_engine::port::{Claim, Portion, Ready, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
 use sqlx::{PgConnection, PgPool};
@@ -16,10 +18,16 @@ use crate::past::Past;
 use crate::pool::{answered, answered_at_length};
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
+use crate::walk::Walk;
 use crate::{
-    Result, StoreError, action_results, inclusions, jobs, taken_back_events, trigger_observations,
-    triggers, waiting_events,
+    Result, StoreError, action_results, inclusions, jobs, known_chains, taken_back_events,
+    times_ahead, trigger_observations, triggers, waiting_events,
 };
+
+/// Chains that are not known whose entries the watch looks at.
+const RECENT_MAX: usize = 100;
+/// How long it is believed which chains are known.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
 
 /// The shards in PostgreSQL, for one processor.
 #[derive(Clone, Debug)]
@@ -27,12 +35,39 @@ pub struct PgShards {
     sessions: Sessions,
     /// Names this processor in the cursor row.
     holder: Arc<str>,
+    looked: Arc<Mutex<Looked>>,
+}
+
+/// What the looks so far have learnt.
+#[derive(Debug, Default)]
+struct Looked {
+    known: Arc<BTreeSet<ChainId>>,
+    known_at: Option<Instant>,
+    walk: Walk,
+    /// Chains that are not known and had entries lately, the latest last.
+    recent: VecDeque<ChainId>,
+    /// The connection that looked last.
+    session: Option<Instant>,
 }
 
 impl PgShards {
     /// The shards as `holder` works on them.
     pub fn new(pool: PgPool, holder: &str) -> Self {
-        Self { sessions: Sessions::of(pool, event_log::PREPARED), holder: holder.into() }
+        let sessions = Sessions::of(pool, event_log::PREPARED);
+        Self { sessions, holder: holder.into(), looked: Arc::default() }
+    }
+
+    /// The chains that are known, and some others that had entries lately; and whether each is
+    /// known.
+    pub fn in_sight(&self) -> Vec<(ChainId, bool)> {
+        let looked = self.looked();
+        let others = looked.recent.iter().filter(|chain| !looked.known.contains(chain));
+        let others = others.map(|chain| (*chain, false));
+        looked.known.iter().map(|chain| (*chain, true)).chain(others).collect()
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,8 +75,8 @@ impl Shards for PgShards {
     type Claim = PgClaim;
     type Error = StoreError;
 
-    async fn survey(&self, entries_max: u32) -> Result<Survey> {
-        answered(self.surveyed(entries_max)).await
+    async fn survey(&self, named: &[ChainId], entries_max: u32) -> Result<Survey> {
+        answered(self.surveyed(named, entries_max)).await
     }
 
     async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
@@ -50,11 +85,44 @@ impl Shards for PgShards {
 }
 
 impl PgShards {
-    async fn surveyed(&self, entries_max: u32) -> Result<Survey> {
+    async fn surveyed(&self, named: &[ChainId], entries_max: u32) -> Result<Survey> {
         let mut session = self.sessions.take().await?;
-        let survey = shard_cursors::survey(&mut session, entries_max).await?;
+        let known = self.known(&mut session).await?;
+        let (asked, step, rested_at) = {
+            let mut looked = self.looked();
+            if looked.session.replace(session.made_at()) != Some(session.made_at()) {
+                looked.walk.doubt();
+            }
+            let asked = known.iter().copied().chain(named.iter().copied());
+            let asked: Vec<i64> = asked.chain(looked.walk.pending()).map(|it| it.0).collect();
+            (asked, looked.walk.step(Instant::now()), looked.walk.rested_at())
+        };
+        let found = shard_cursors::survey(&mut session, entries_max, &asked, step, rested_at).await;
+        let (ready, held, seen) = found?;
         self.sessions.keep(session);
-        Ok(survey)
+        let mut looked = self.looked();
+        looked.note(seen.pending.iter().filter(|chain| !known.contains(chain)));
+        looked.walk.saw(step, seen, Instant::now());
+        let ready = ready.into_iter().map(|it| Ready { is_known: known.contains(&it.shard), ..it });
+        Ok(Survey { ready: ready.collect(), held })
+    }
+
+    /// The known chains, asked for again now and then.
+    async fn known(&self, session: &mut Session) -> Result<Arc<BTreeSet<ChainId>>> {
+        let looked = {
+            let looked = self.looked();
+            let is_fresh = looked.known_at.is_some_and(|at| at.elapsed() < KNOWN_FOR);
+            is_fresh.then(|| Arc::clone(&looked.known))
+        };
+        if let Some(known) = looked {
+            return Ok(known);
+        }
+        let known: BTreeSet<ChainId> =
+            known_chains::known(&mut **session).await?.into_iter().collect();
+        let known = Arc::new(known);
+        let mut looked = self.looked();
+        (looked.known, looked.known_at) = (Arc::clone(&known), Some(Instant::now()));
+        Ok(known)
     }
 
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
@@ -68,6 +136,19 @@ impl PgShards {
         let portions = as_they_were(&mut session, portions).await?;
         let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
         Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
+    }
+}
+
+impl Looked {
+    /// Some chains that are not known have entries.
+    fn note<'a>(&mut self, chains: impl Iterator<Item = &'a ChainId>) {
+        for chain in chains.take(RECENT_MAX) {
+            self.recent.retain(|earlier| earlier != chain);
+            self.recent.push_back(*chain);
+        }
+        while self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
     }
 }
 
@@ -150,6 +231,8 @@ impl PgClaim {
             trigger_observations::change(connection, shard, &plan.state, block_time).await?;
             waiting_events::change(connection, shard, &plan.waits).await?;
         }
+        let ahead = moves.iter().filter_map(|it| Some((it.portion.shard, it.plan.ahead.as_ref()?)));
+        times_ahead::note(connection, &ahead.collect::<Vec<_>>()).await?;
         // Behind the new jobs: a batch may take back what it has decided.
         if !withdrawals.is_empty() {
             jobs::withdraw(connection, &withdrawals).await?;

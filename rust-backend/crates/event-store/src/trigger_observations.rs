@@ -36,7 +36,8 @@ pub(crate) async fn recall(
                     AND event_id = id
            )
            SELECT o.trigger_id, o.lineage, o.group_key, o.event_id, o.event_timestamp,
-                  o.block_number, o.log_index, o.event_revision, o.samples::text AS "samples!",
+                  o.counted_at, o.block_number, o.log_index, o.event_revision,
+                  o.samples::text AS "samples!",
                   o.fired, o.base
            FROM wanted
            CROSS JOIN LATERAL (
@@ -68,10 +69,11 @@ pub(crate) async fn recall(
                 key: row.group_key.into(),
             };
             let place = Place {
-                timestamp: row.event_timestamp,
+                counted_at: row.counted_at,
                 block_number: row.block_number,
                 log_index: row.log_index,
                 id: row.event_id.into(),
+                timestamp: row.event_timestamp,
             };
             let observation = Observation {
                 place,
@@ -158,6 +160,7 @@ struct Columns<'a> {
     ids: Vec<&'a str>,
     times: Vec<i64>,
     keys: Vec<&'a str>,
+    counted_at: Vec<i64>,
     blocks: Vec<i64>,
     log_indexes: Vec<i32>,
     revisions: Vec<i32>,
@@ -178,6 +181,7 @@ impl<'a> Columns<'a> {
     fn contents(&mut self, key: &'a str, observation: &'a Observation, expires_at: i64) {
         let samples = serde_json::to_string(&observation.samples);
         self.keys.push(key);
+        self.counted_at.push(observation.place.counted_at);
         self.blocks.push(observation.place.block_number);
         self.log_indexes.push(observation.place.log_index);
         self.revisions.push(observation.revision);
@@ -194,20 +198,21 @@ impl<'a> Columns<'a> {
         sqlx::query!(
             "INSERT INTO trigger_observations (chain_id, trigger_id, lineage, event_id,
                     event_timestamp, group_key, block_number, log_index, event_revision, samples,
-                    fired, base, expires_at)
+                    fired, base, expires_at, counted_at)
              SELECT $1, new.trigger_id, new.lineage, new.event_id, new.event_timestamp,
                     new.group_key, new.block_number, new.log_index, new.event_revision,
-                    new.samples::jsonb, new.fired, new.base, new.expires_at
+                    new.samples::jsonb, new.fired, new.base, new.expires_at,
+                    new.counted_at
              FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::bigint[], $6::text[],
                          $7::bigint[], $8::integer[], $9::integer[], $10::text[], $11::boolean[],
-                         $12::boolean[], $13::bigint[])
+                         $12::boolean[], $13::bigint[], $14::bigint[])
                   AS new (trigger_id, lineage, event_id, event_timestamp, group_key, block_number,
-                          log_index, event_revision, samples, fired, base, expires_at)
+                          log_index, event_revision, samples, fired, base, expires_at, counted_at)
              ON CONFLICT (chain_id, event_timestamp, event_id, trigger_id, lineage) DO UPDATE
              SET group_key = excluded.group_key, block_number = excluded.block_number,
                  log_index = excluded.log_index, event_revision = excluded.event_revision,
                  samples = excluded.samples, fired = excluded.fired, base = excluded.base,
-                 expires_at = excluded.expires_at",
+                 expires_at = excluded.expires_at, counted_at = excluded.counted_at",
             shard.0,
             &self.triggers,
             &self.lineages,
@@ -221,6 +226,7 @@ impl<'a> Columns<'a> {
             &self.fired,
             &self.bases,
             &self.expire_at,
+            &self.counted_at,
         )
         .execute(connection)
         .await?;

@@ -34,24 +34,19 @@ pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(pool).await?)
 }
 
-/// Reads them.
-pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
+/// Reads them, of these chains.
+pub async fn vitals(pool: &PgPool, chains: &[ChainId]) -> Result<Vitals> {
+    let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
     let shards = sqlx::query!(
-        r#"WITH RECURSIVE shards (chain_id) AS (
-               SELECT min(chain_id) FROM event_log
-               UNION ALL
-               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
-               FROM shards s WHERE s.chain_id IS NOT NULL
-           )
-           SELECT s.chain_id AS "chain_id!",
+        r#"SELECT s.chain_id AS "chain_id!",
                   coalesce((SELECT extract(epoch FROM now() - l.logged_at) FROM event_log l
                             WHERE l.chain_id = s.chain_id AND l.event_id IS NOT NULL
                               AND (l.xid, l.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
                             ORDER BY l.xid, l.seq LIMIT 1
                            ), 0)::double precision AS "oldest!"
-           FROM shards s
-           LEFT JOIN shard_cursors c USING (chain_id)
-           WHERE s.chain_id IS NOT NULL"#,
+           FROM unnest($1::bigint[]) AS s (chain_id)
+           LEFT JOIN shard_cursors c USING (chain_id)"#,
+        &chains,
     )
     .fetch_all(pool)
     .await?;
@@ -59,7 +54,8 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
         r#"SELECT now() AS "now!", pg_notification_queue_usage() AS "usage!",
                   log_is_restored() AS "restored!",
                   (SELECT coalesce(greatest(extract(epoch FROM max(updated_at) - now()), 0), 0)
-                   FROM shard_cursors)::double precision AS "set_back!",
+                   FROM unnest($2::bigint[]) AS s (chain_id)
+                   JOIN shard_cursors USING (chain_id))::double precision AS "set_back!",
                   (SELECT coalesce(extract(epoch FROM max(now() - began)), 0)::double precision
                    FROM (SELECT xact_start FROM pg_stat_activity
                          WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
@@ -73,6 +69,7 @@ pub async fn vitals(pool: &PgPool) -> Result<Vitals> {
                        WHERE state = 'pending' AND due_at < now() - interval '1 second'
                        ORDER BY due_at LIMIT $1) AS late) AS overdue"#,
         OVERDUE_MAX,
+        &chains,
     )
     .fetch_one(pool)
     .await?;

@@ -64,6 +64,7 @@ pub(crate) async fn recall(
         let event = past.content(&name.event, wait.revision, row).map(|mut event| {
             event.revision = wait.revision;
             event.invalidated = false;
+            event.inserted_at_ms = wait.logged_at_ms;
             event
         });
         found.reached.push(Waiting { name, wait, event });
@@ -107,6 +108,7 @@ async fn read(
            SELECT w.finality AS "finality!", w.block_number AS "block_number!",
                   w.log_index AS "log_index!", w.event_id AS "event_id!",
                   w.event_timestamp AS "event_timestamp!", w.revision AS "revision!",
+                  w.logged_at_ms AS "logged_at_ms!",
                   w.trigger_ids AS "trigger_ids!", w.is_reached AS "is_reached!"
            FROM (SELECT *, true AS is_reached FROM reached
                  UNION ALL
@@ -130,6 +132,7 @@ async fn read(
             block_number: row.block_number,
             log_index: row.log_index,
             revision: row.revision,
+            logged_at_ms: row.logged_at_ms,
             triggers: row.trigger_ids.into_iter().map(TriggerId).collect(),
         };
         Ok(Stored { name: WaitName { event, finality }, wait, is_reached: row.is_reached })
@@ -302,6 +305,7 @@ struct Begun<'a> {
     blocks: Vec<i64>,
     places: Vec<i32>,
     revisions: Vec<i32>,
+    logged_at_ms: Vec<i64>,
     /// A pair for each trigger of each wait: PostgreSQL has no arrays of arrays of any lengths.
     waits: Vec<i64>,
     triggers: Vec<Uuid>,
@@ -313,6 +317,7 @@ impl<'a> Begun<'a> {
         self.blocks.push(wait.block_number);
         self.places.push(wait.log_index);
         self.revisions.push(wait.revision);
+        self.logged_at_ms.push(wait.logged_at_ms);
         let number = i64::try_from(self.blocks.len()).unwrap_or(i64::MAX);
         for TriggerId(trigger) in &wait.triggers {
             self.waits.push(number);
@@ -323,19 +328,21 @@ impl<'a> Begun<'a> {
     async fn store(&self, connection: &mut PgConnection, shard: ChainId) -> Result<()> {
         sqlx::query!(
             r#"INSERT INTO waiting_events (chain_id, finality, block_number, log_index, event_id,
-                                           event_timestamp, revision, trigger_ids)
+                                           event_timestamp, revision, logged_at_ms,
+                                           trigger_ids)
                SELECT $1, begun.finality, begun.block_number, begun.log_index, begun.id,
-                      begun."timestamp", begun.revision, judges.ids
+                      begun."timestamp", begun.revision, begun.logged_at_ms, judges.ids
                FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::integer[],
-                           $7::integer[]) WITH ORDINALITY
-                    AS begun (id, "timestamp", finality, block_number, log_index, revision, number)
+                           $7::integer[], $10::bigint[]) WITH ORDINALITY
+                    AS begun (id, "timestamp", finality, block_number, log_index, revision,
+                              logged_at_ms, number)
                JOIN (SELECT number, array_agg(trigger_id) AS ids
                      FROM unnest($8::bigint[], $9::uuid[]) AS judge (number, trigger_id)
                      GROUP BY number) AS judges USING (number)
                ON CONFLICT (chain_id, event_id, event_timestamp, finality) DO UPDATE
-               SET (block_number, log_index, revision, trigger_ids)
+               SET (block_number, log_index, revision, logged_at_ms, trigger_ids)
                    = (EXCLUDED.block_number, EXCLUDED.log_index, EXCLUDED.revision,
-                      EXCLUDED.trigger_ids)"#,
+                      EXCLUDED.logged_at_ms, EXCLUDED.trigger_ids)"#,
             shard.0,
             &self.names.ids as &[&str],
             &self.names.times,
@@ -345,6 +352,7 @@ impl<'a> Begun<'a> {
             &self.revisions,
             &self.waits,
             &self.triggers,
+            &self.logged_at_ms,
         )
         .execute(connection)
         .await?;

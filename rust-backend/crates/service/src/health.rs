@@ -2,13 +2,14 @@
 //!
 //! `/health` asks "should it be restarted?": 200 while every part gave a sign of life within its
 //! limit, else 503. `/ready` asks "should it get work?": 200 once every part said that it is ready.
-//! Both answer in JSON and name the parts that are missing.
+//! Both answer in JSON and name the parts that are missing; `/ready` also says what stands in the
+//! way of a part, and is 503 where work is not done because of that.
 
 mod connections;
 mod server;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use self::connections::ConnectionLimits;
@@ -37,6 +38,16 @@ struct Part {
     beaten_ms: AtomicU64,
     ready: AtomicBool,
     retired: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// What stands in the way of a part though it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is. It may hold strangers' text.
+    pub says: String,
+    /// Whether work is not done because of it; otherwise it only costs.
+    pub stops: bool,
 }
 
 impl Default for Health {
@@ -59,6 +70,7 @@ impl Health {
             beaten_ms: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            trouble: Mutex::default(),
         });
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&part));
         let heartbeat = Heartbeat { begun: self.begun, part };
@@ -74,6 +86,13 @@ impl Health {
     /// The parts that are not ready yet.
     pub fn unready(&self) -> Vec<&'static str> {
         self.names(|part| !part.ready.load(Ordering::Relaxed))
+    }
+
+    /// What stands in the way, part by part.
+    pub fn troubles(&self) -> Vec<(&'static str, Trouble)> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
+        working.filter_map(|part| Some((part.name, part.trouble().clone()?))).collect()
     }
 
     fn stalled_at(&self, now: Instant) -> Vec<&'static str> {
@@ -107,6 +126,11 @@ impl Heartbeat {
         self.part.ready.store(false, Ordering::Relaxed);
     }
 
+    /// Says what stands in the way of this part; `None` once nothing does.
+    pub fn trouble(&self, trouble: Option<Trouble>) {
+        *self.part.trouble() = trouble;
+    }
+
     /// Says that this part has ended as it should: nothing is expected of it any more.
     pub fn retire(self) {
         self.part.retired.store(true, Ordering::Relaxed);
@@ -117,6 +141,12 @@ impl Heartbeat {
         // Saturates after half a billion years.
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.part.beaten_ms.fetch_max(since, Ordering::Relaxed);
+    }
+}
+
+impl Part {
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

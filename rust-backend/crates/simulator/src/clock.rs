@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Where the database's clock stands when a world begins, in Unix milliseconds.
-const EPOCH_MS: i64 = 1_750_000_000_000;
+pub const EPOCH_MS: i64 = 1_750_000_000_000;
 
 /// The clocks of a world.
 #[derive(Debug)]

@@ -37,4 +37,6 @@ pub enum Mutant {
     ForgetsUnderWay,
     /// An event that is taken back goes on waiting.
     ReleasesOnly,
+    /// Every block time is believed, however far ahead of its entry it is.
+    BelievesTheFuture,
 }

@@ -128,6 +128,7 @@ fn begin(world: &World, mutant: Option<Mutant>) -> Duration {
         dawdles: *dice.pick(&[0.0, 0.1, 0.5]),
         revises: *dice.pick(&[0.1, 0.3, 0.6]),
         deletes: *dice.pick(&[0.0, 0.1]),
+        ahead: *dice.pick(&[0.0, 0.05, 0.2]),
     };
     for number in 1..=dice.between(1, 4) {
         let name = format!("writer-{number}");

@@ -6,12 +6,16 @@ use std::time::Duration;
 use event_engine::event::{ChainId, EventName};
 use event_engine::finality::Heights;
 
+use crate::clock::EPOCH_MS;
 use crate::link::{Fault, pause};
 use crate::store::{Content, Lock, Noted, Row, Transaction};
 use crate::world::World;
 
-/// When every chain began, in its own time.
-pub const GENESIS: i64 = 1_700_000_000;
+/// When every chain began, in its own time: ten minutes before the world. It goes faster than the
+/// database's clock, so that in a long world all of it is ahead.
+pub const GENESIS: i64 = EPOCH_MS / 1_000 - 600;
+/// The latest block time that a row may say.
+const END_OF_TIME: i64 = 4_102_444_800;
 /// Writes in one transaction.
 const WRITES_MAX: u64 = 6;
 /// Who waits longer for a lock gives up: it may be a deadlock.
@@ -32,13 +36,16 @@ pub struct Manners {
     pub revises: f64,
     /// The share of writes that delete something.
     pub deletes: f64,
+    /// The share of events that say a block time ahead of the clock.
+    pub ahead: f64,
 }
 
 /// Writes until the world is calm.
 pub async fn write(world: World, name: String, manners: Manners) {
     while !world.is_calm() {
         pause(&world, 0, BETWEEN_MS_MAX).await;
-        let mut transaction = Transaction::begin(&mut world.database(), &name);
+        let now_ms = world.clock.database_ms();
+        let mut transaction = Transaction::begin(&mut world.database(), &name, now_ms);
         let ended = match fill(&world, &mut transaction, &manners).await {
             Ok(()) if world.dice.chance(0.85) => commit(&world, &name, transaction),
             _ => {
@@ -68,7 +75,7 @@ async fn fill(
                 transaction.report(&mut world.database(), chain, heights)?;
             }
             Kind::Event => {
-                let row = fresh(world, chain);
+                let row = fresh(world, chain, manners.ahead);
                 lock(world, transaction, Lock::Row(row.name.clone())).await?;
                 transaction.upsert(&mut world.database(), row)?;
             }
@@ -180,15 +187,21 @@ fn between(world: &World, most: u64) -> i64 {
     i64::try_from(world.dice.between(0, most)).unwrap_or_default()
 }
 
-fn fresh(world: &World, chain: ChainId) -> Row {
+fn fresh(world: &World, chain: ChainId, ahead: f64) -> Row {
     let number = world.number();
     let late = between(world, 60);
-    let name = EventName {
-        id: format!("{chain}-{number:05}"),
-        timestamp: GENESIS + 2 * i64::try_from(number).unwrap_or_default() - late,
-    };
+    let height = GENESIS + 2 * i64::try_from(number).unwrap_or_default() - late;
+    let timestamp = if world.dice.chance(ahead) { future(world) } else { height };
+    let name = EventName { id: format!("{chain}-{number:05}"), timestamp };
     let content = content(world);
-    Row { name, chain, block: 0, content, invalidated: false, revision: 0 }
+    let (invalidated, revision) = (false, 0);
+    Row { name, chain, height, block: 0, content, invalidated, revision, logged_at_ms: 0 }
+}
+
+/// A time about as far ahead as is believed, or very far.
+fn future(world: &World) -> i64 {
+    let soon = world.clock.database_ms() / 1_000 + between(world, 200);
+    if world.dice.chance(0.5) { soon } else { END_OF_TIME - between(world, 200) }
 }
 
 fn content(world: &World) -> Content {

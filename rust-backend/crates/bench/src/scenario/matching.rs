@@ -190,7 +190,7 @@ fn entries(load: &Load) -> Vec<Entry> {
                 arguments: Arguments::from_json(Some(block.data[row].clone())),
                 invalidated: false,
                 revision: 0,
-                inserted_at_ms: 0,
+                inserted_at_ms: block.timestamp * 1_000,
             })
             .collect::<Vec<_>>()
     });

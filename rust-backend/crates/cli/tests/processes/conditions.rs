@@ -149,6 +149,84 @@ async fn a_chain_that_is_not_read_any_more_is_named() {
     assert!(!said.contains("hiccups"), "a moment's failure is no condition: {said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_with_a_lock_of_ours_is_named_by_status_doctor_and_ready() {
+    let bed = Bed::start().await;
+    run(&bed, "CREATE ROLE stranger LOGIN PASSWORD 'stranger'").await;
+    let options: sqlx::postgres::PgConnectOptions = bed.postgres.url().parse().expect("a URL");
+    let options = options.username("stranger").password("stranger").application_name("a tool");
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
+    let stranger = pool.connect_with(options).await.expect("a connection");
+    let address = free_address();
+    let _processor = Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &address)]);
+    let ready = async || {
+        let client = service::http::client_builder().build().expect("a client");
+        let answer = client.get(format!("http://{address}/ready")).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    };
+    eventually("it is ready", async || ready().await.is_some_and(|it| it.0 == 200)).await;
+    Row::new("first").insert(&bed.pool).await.expect("inserted");
+    let judged = "SELECT count(*) FROM shard_cursors WHERE entries_judged > 0";
+    eventually("it is judged", async || bed.count(judged).await == 1).await;
+    let hold = "SELECT pg_advisory_lock(hashtextextended('agentauri shard 1', 0))";
+    sqlx::query(hold).execute(&stranger).await.expect("held");
+    let says = "the lock of chain 1 is held by session";
+    assert_named(&bed, "locks_held_by_others", says, "pg_terminate_backend").await;
+    assert_named(&bed, "locks_held_by_others", "of role stranger (a tool) from", "CONNECT").await;
+    let took = eventually("/ready names it", async || {
+        ready().await.is_some_and(|(status, text)| {
+            status == 503 && text.contains("of role stranger (a tool) from")
+        })
+    })
+    .await;
+    assert!(took.as_secs() < 30, "{took:?}");
+    stranger.close().await;
+    eventually("it is ready again", async || ready().await.is_some_and(|it| it.0 == 200)).await;
+    let (said, is_well) = agentauri(&bed, &["doctor"]).await;
+    assert!(is_well, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_time_that_is_ahead_is_named() {
+    let bed = Bed::start().await;
+    let _processor = Process::start("event-processor", &bed, &[]);
+    let row = Row { chain_id: 8453, timestamp: 4_076_000_000, ..Row::new("future") };
+    row.insert(&bed.pool).await.expect("stored, not refused");
+    let told = "SELECT count(*) FROM times_ahead";
+    eventually("it is judged", async || bed.count(told).await == 1).await;
+    let says = "1 events of chain 8453 were ahead so far, the last one future with 2099-";
+    assert_named(&bed, "block_times_ahead", says, "a minute ahead at most").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_shows_known_chains_and_some_of_the_others() {
+    let bed = Bed::start().await;
+    let (said, _) = agentauri(&bed, &["chains", "allow", "3", "1000005"]).await;
+    assert!(said.contains("Events may name these chains and no others: 3 1000005"), "{said}");
+    let (said, _) = agentauri(&bed, &["chains", "allow", "--any"]).await;
+    assert!(said.contains("Events may name any chain."), "{said}");
+    bed.apply(&trigger_file("https://example.org/hook", &[("t", "chains: [1000005]")])).await;
+    run(
+        &bed,
+        "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash, log_index,
+                             event_type, registry, \"timestamp\")
+         SELECT 'u' || n, 1000000 + n, 1, '0xaa', '0xtx', 0, 'Registered', 'identity', 1750000000
+         FROM generate_series(1, 300) AS n",
+    )
+    .await;
+    let status = json(&bed, "status").await;
+    assert_eq!(status["shards"].as_array().map(Vec::len), Some(51));
+    assert_eq!(status["shards_not_shown"]["number"], 249);
+    assert_eq!(status["shards_not_shown"]["entries_behind"], 249);
+    let (said, _) = agentauri(&bed, &["status"]).await;
+    assert!(said.contains("249 more chains are not known"), "{said}");
+}
+
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").to_string()
+}
+
 /// `status` warns of it, `doctor` fails by it, both in text and in JSON.
 async fn assert_named(bed: &Bed, name: &str, says: &str, remedy: &str) {
     let (said, is_well) = agentauri(bed, &["status"]).await;

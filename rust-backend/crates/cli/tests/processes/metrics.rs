@@ -13,11 +13,14 @@ const DOCUMENTATION: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn every_series_is_documented_and_says_what_happened() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
-    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "chains: [1, 31337]")])).await;
     let (processor_at, worker_at, indexer_at) = (free_address(), free_address(), free_address());
     let _processor =
         Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &processor_at)]);
     let _worker = Process::start("action-worker", &bed, &[("AGENTAURI_LISTEN", &worker_at)]);
+    // One that nobody vouches for is one of the others.
+    let other = Row { chain_id: 77, ..Row::new("other") };
+    other.insert(&bed.pool).await.expect("inserted");
     for number in 0..3 {
         Row::new(&format!("e{number}")).insert(&bed.pool).await.expect("inserted");
     }
@@ -50,7 +53,9 @@ async fn every_series_is_documented_and_says_what_happened() {
     assert_eq!(indexer["agentauri_chain_head_block{chain_id=\"31337\"}"], head);
     assert_eq!(indexer["agentauri_chain_failing{chain_id=\"31337\"}"], "0");
     assert_eq!(processor["agentauri_entries_judged_total{chain_id=\"1\"}"], "3");
-    assert_eq!(processor["agentauri_judged_after_seconds_count"], "3");
+    assert_eq!(processor["agentauri_entries_judged_total{chain_id=\"other\"}"], "1");
+    assert!(!processor.keys().any(|series| series.contains("\"77\"")), "{processor:?}");
+    assert_eq!(processor["agentauri_judged_after_seconds_count"], "4");
     assert_eq!(worker["agentauri_delivered_after_seconds_count"], "3");
     assert_eq!(worker["agentauri_attempts_under_way"], "0");
 

@@ -1,6 +1,6 @@
 //! The observations of one trigger for one value of its `group_by`, on one chain.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::average::Average;
 use super::keeping::Keeping;
@@ -19,6 +19,8 @@ pub struct Group {
     totals: Vec<Totals>,
     /// Where the trigger fired.
     firings: BTreeSet<Place>,
+    /// Where the events stand that count earlier than their rows say: the name does not tell.
+    ahead: BTreeMap<EventName, Place>,
 }
 
 /// How many a `count` has counted: before the first observation, and up to and with each.
@@ -41,7 +43,9 @@ impl Group {
         observations.sort_by(|a, b| a.place.cmp(&b.place));
         let firings = observations.iter().filter(|o| o.fired).map(|o| o.place.clone()).collect();
         let totals = functions.iter().map(|_| Totals::default()).collect();
-        let mut group = Self { observations: observations.into(), totals, firings };
+        let ahead = observations.iter().map(|o| &o.place).filter(|place| place.is_ahead());
+        let ahead = ahead.map(|place| (place.event(), place.clone())).collect();
+        let mut group = Self { observations: observations.into(), totals, firings, ahead };
         group.count_from(functions, 0);
         group
     }
@@ -51,17 +55,17 @@ impl Group {
         self.observations.iter()
     }
 
-    /// The block time of its latest observation.
+    /// When its latest observation counts.
     pub(super) fn latest(&self) -> Option<i64> {
-        self.observations.back().map(|latest| latest.place.timestamp)
+        self.observations.back().map(|latest| latest.place.counted_at)
     }
 
     /// Drops what is no longer kept. What an average needs to go on stays, as the base.
     pub(super) fn prune(&mut self, keeping: &Keeping, block_time: i64, touched: &mut Touched) {
-        let is_kept = |o: &Observation| keeping.is_kept(o.place.timestamp, block_time);
+        let is_kept = |o: &Observation| keeping.is_kept(o.place.counted_at, block_time);
         let unkept = self.observations.partition_point(|o| !is_kept(o));
         let Some(newest) = unkept.checked_sub(1) else { return };
-        let expires_at = keeping.expires_at(self.observations[newest].place.timestamp);
+        let expires_at = keeping.expires_at(self.observations[newest].place.counted_at);
         if keeping.averages && expires_at > block_time {
             self.drop_oldest(newest, true, touched);
         } else {
@@ -79,6 +83,12 @@ impl Group {
         let is_dropped = |base: &Observation| base.base && observation.place <= base.place;
         if self.observations.front().is_some_and(is_dropped) {
             return None;
+        }
+        if !self.leave_for(functions, &observation.place, touched) {
+            return None;
+        }
+        if observation.place.is_ahead() {
+            self.ahead.insert(observation.place.event(), observation.place.clone());
         }
         let at = self.observations.partition_point(|o| o.place < observation.place);
         match self.observations.get_mut(at) {
@@ -105,20 +115,12 @@ impl Group {
         below_revision: i32,
         touched: &mut Touched,
     ) -> bool {
-        let from = Place::before(event.timestamp);
-        let begin = self.observations.partition_point(|o| o.place < from);
-        let of_time = self
-            .observations
-            .range(begin..)
-            .take_while(|o| o.place.timestamp == event.timestamp)
-            .position(|o| *o.place.id == *event.id);
-        let Some(at) = of_time.map(|offset| begin + offset) else { return false };
+        let Some(at) = self.find(event) else { return false };
         let found = &self.observations[at];
         if found.base || found.revision >= below_revision {
             return false;
         }
-        self.firings.remove(&found.place);
-        self.observations.remove(at);
+        self.take_out(at);
         touched.dropped.push(event.clone());
         self.carry_from(functions, at, None, touched);
         true
@@ -127,10 +129,11 @@ impl Group {
     /// What each function says at an observation.
     pub(super) fn readings(&self, functions: &[Function], at: usize) -> Vec<Option<Reading>> {
         let observation = &self.observations[at];
-        let time = observation.place.timestamp;
+        let time = observation.place.counted_at;
         let reading = |(number, function): (usize, &Function)| match function {
             Function::Count(count) => {
-                let until = |time| self.observations.partition_point(|o| o.place.timestamp <= time);
+                let until =
+                    |time| self.observations.partition_point(|o| o.place.counted_at <= time);
                 let totals = &self.totals[number];
                 let before = totals.before(until(time - count.window_s()));
                 Some(Reading::Count(totals.before(until(time)) - before))
@@ -146,9 +149,9 @@ impl Group {
     }
 
     /// Whether a firing of the group lies within the cooldown, before or after.
-    pub(super) fn is_cooling(&self, timestamp: i64, cooldown_s: i64) -> bool {
-        let from = Place::before(timestamp - cooldown_s + 1);
-        self.firings.range(from..Place::before(timestamp + cooldown_s)).next().is_some()
+    pub(super) fn is_cooling(&self, counted_at: i64, cooldown_s: i64) -> bool {
+        let from = Place::before(counted_at - cooldown_s + 1);
+        self.firings.range(from..Place::before(counted_at + cooldown_s)).next().is_some()
     }
 
     /// Notes that the trigger fired there, or forgets an observation that nothing asks for again.
@@ -166,14 +169,59 @@ impl Group {
             touched.put.push(observation.clone());
         } else if functions.is_empty() {
             touched.dropped.push(observation.place.event());
-            self.observations.remove(at);
+            self.take_out(at);
+        }
+    }
+
+    /// Where an event is observed.
+    fn find(&self, event: &EventName) -> Option<usize> {
+        if let Some(place) = self.ahead.get(event) {
+            return self.observations.binary_search_by(|o| o.place.cmp(place)).ok();
+        }
+        let from = Place::before(event.timestamp);
+        let begin = self.observations.partition_point(|o| o.place < from);
+        self.observations
+            .range(begin..)
+            .take_while(|o| o.place.counted_at == event.timestamp)
+            .position(|o| o.place.is_of(event))
+            .map(|offset| begin + offset)
+    }
+
+    /// Takes out what is observed of the same event at another place, where one that counts earlier
+    /// than it says was deleted and came again: an event is observed once. False where averages
+    /// stand on it.
+    fn leave_for(&mut self, functions: &[Function], place: &Place, touched: &mut Touched) -> bool {
+        if self.ahead.is_empty() && !place.is_ahead() {
+            return true;
+        }
+        let Some(at) = self.find(&place.event()) else { return true };
+        if self.observations[at].place != *place {
+            if self.observations[at].base {
+                return false;
+            }
+            self.take_out(at);
+            self.carry_from(functions, at, None, touched);
+        }
+        true
+    }
+
+    fn take_out(&mut self, at: usize) {
+        if let Some(gone) = self.observations.remove(at) {
+            self.forget(&gone.place);
+        }
+    }
+
+    fn forget(&mut self, place: &Place) {
+        self.firings.remove(place);
+        if place.is_ahead() {
+            self.ahead.remove(&place.event());
         }
     }
 
     /// Drops the oldest; the oldest that stays then becomes the base, if there is to be one.
     fn drop_oldest(&mut self, dropped: usize, based: bool, touched: &mut Touched) {
-        for observation in self.observations.drain(..dropped) {
-            self.firings.remove(&observation.place);
+        for observation in self.observations.drain(..dropped).collect::<Vec<_>>() {
+            self.forget(&observation.place);
             touched.dropped.push(observation.place.event());
         }
         for totals in &mut self.totals {

@@ -30,33 +30,47 @@ pub struct ObservationName {
     pub lineage: i32,
 }
 
-/// An event's place on its chain. What stands in one block has one time; the id makes it unique.
+/// An event's place on its chain. What stands in one block has one time; the name makes it unique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Block time, unix seconds.
-    pub timestamp: i64,
+    /// The block time that counts, unix seconds: [`Event::counted_at`].
+    pub counted_at: i64,
     /// The block.
     pub block_number: i64,
     /// The place within the block.
     pub log_index: i32,
     /// The event's id.
     pub id: Box<str>,
+    /// The block time that the event's row says.
+    pub timestamp: i64,
 }
 
 impl Place {
     /// Where the event stands.
     pub fn of(event: &Event) -> Self {
         Self {
-            timestamp: event.name.timestamp,
+            counted_at: event.counted_at(),
             block_number: event.block_number,
             log_index: event.log_index,
             id: event.name.id.as_str().into(),
+            timestamp: event.name.timestamp,
         }
     }
 
-    /// Before everything of that block time.
-    pub(super) fn before(timestamp: i64) -> Self {
-        Self { timestamp, block_number: i64::MIN, log_index: i32::MIN, id: Box::default() }
+    /// Before everything that counts at that time.
+    pub(super) fn before(counted_at: i64) -> Self {
+        let (block_number, log_index) = (i64::MIN, i32::MIN);
+        Self { counted_at, block_number, log_index, id: Box::default(), timestamp: i64::MIN }
+    }
+
+    /// Whether the event counts earlier than its row says.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.counted_at < self.timestamp
+    }
+
+    /// Whether it is this event's.
+    pub(super) fn is_of(&self, event: &EventName) -> bool {
+        *self.id == *event.id && self.timestamp == event.timestamp
     }
 
     /// The event.

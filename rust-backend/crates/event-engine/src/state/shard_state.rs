@@ -13,10 +13,6 @@ use crate::log::{Entry, Position, Subject};
 use crate::port::Portion;
 use crate::waiting::{WaitingFound, WaitingNeeds, Waits};
 
-/// How far a block's time may be ahead of its insertion and still count as the chain's time: one
-/// row that says 2099 must not make everything else late.
-const AHEAD_S_MAX: i64 = 3_600;
-
 /// The groups of a shard that are at hand. What it holds is what is stored up to the cursor that it
 /// belongs to; it is empty at first, and may be forgotten at any time between two batches.
 #[derive(Clone, Debug, Default)]
@@ -189,9 +185,7 @@ impl ShardState {
 
     /// A valid event was judged: the shard's time is not earlier than its.
     pub(crate) fn witness(&mut self, event: &Event) {
-        let time =
-            event.name.timestamp.min((event.inserted_at_ms / 1_000).saturating_add(AHEAD_S_MAX));
-        self.block_time = self.block_time.max(time);
+        self.block_time = self.block_time.max(event.counted_at());
     }
 
     /// A trigger observes an event. [`ShardState::judged`] has to follow.
@@ -205,9 +199,9 @@ impl ShardState {
         let functions = trigger.functions();
         let group = self.groups.get_mut(name).expect("every group that is needed is recalled");
         let mut touched = Touched::default();
-        let now = keeping.now(group.latest().max(Some(event.name.timestamp)), self.block_time);
+        let now = keeping.now(group.latest().max(Some(event.counted_at())), self.block_time);
         group.prune(&keeping, now, &mut touched);
-        let added = if keeping.is_late(event.name.timestamp, now) {
+        let added = if keeping.is_late(event.counted_at(), now) {
             None
         } else {
             let observation = Observation {
@@ -235,7 +229,7 @@ impl ShardState {
         trigger
             .cooldown_s()
             .zip(group)
-            .is_some_and(|(cooldown_s, group)| group.is_cooling(event.name.timestamp, cooldown_s))
+            .is_some_and(|(cooldown_s, group)| group.is_cooling(event.counted_at(), cooldown_s))
     }
 
     /// What came of the event that stands at `at`.
@@ -285,7 +279,7 @@ impl ShardState {
 fn note(changes: &mut StateChanges, name: &GroupName, keeping: &Keeping, touched: Touched) {
     let named = |event| ObservationName { event, trigger: name.trigger, lineage: name.lineage };
     for observation in touched.put {
-        let expires_at = keeping.expires_at(observation.place.timestamp);
+        let expires_at = keeping.expires_at(observation.place.counted_at);
         let put = StateChange::Put { key: name.key.clone(), expires_at, observation };
         let StateChange::Put { observation, .. } = &put else { continue };
         changes.insert(named(observation.place.event()), put);

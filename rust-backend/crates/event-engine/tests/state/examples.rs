@@ -2,13 +2,14 @@
 
 use event_engine::decide::decide;
 use event_engine::event::Event;
+use event_engine::finality::{Finality, Heights};
 use event_engine::index::TriggerIndex;
 use event_engine::state::ShardState;
 use event_engine::trigger::Trigger;
 use serde_json::{Value, json};
 
 use crate::store::{Store, replay};
-use crate::world::{START, event, log, revised, trigger};
+use crate::world::{START, event, heights, log, revised, trigger};
 
 #[test]
 fn a_count_is_of_the_group_and_of_the_window_that_ends_with_the_event() {
@@ -107,6 +108,71 @@ fn an_event_from_the_future_does_not_make_the_present_late() {
     let events = [future, event("now", 1, "1", None), event("then", 2, "1", None)];
     let store = store(trigger("t", "count(10s) >= 2", false, None), events);
     assert_eq!((names(&store), store.late), (vec!["then"], 0));
+}
+
+#[test]
+fn genuine_events_behind_one_from_the_future_count_average_and_cool() {
+    let mut future = event("future", 0, "1", Some(0));
+    future.name.timestamp = 4_102_444_800;
+    let at = |at: i64| event(&format!("e{at}"), at, "1", Some(100));
+    let events = || [future.clone(), at(10), at(20), at(100), at(130)];
+    let fires = |when, cooldown_s| fired(trigger("t", when, true, cooldown_s), events());
+    // The one from the future counts at 60: a minute after its entry.
+    assert_eq!(fires("count(45s) >= 2", None), ["e20", "e100", "e130"]);
+    assert_eq!(fires("count(41s) >= 2", None), ["e20", "e100", "e130"]);
+    assert_eq!(fires("count(40s) >= 2", None), ["e20", "e130"]);
+    assert_eq!(fires("ema(score, 3) > 80", None), ["e10", "e20", "e130"]);
+    assert_eq!(fires("", Some(45)), ["future", "e10", "e130"]);
+}
+
+#[test]
+fn where_all_block_times_are_ahead_windows_go_by_arrival() {
+    let warped = (0..6).map(|n| {
+        let mut event = event(&format!("e{n}"), n * 10, "1", None);
+        event.name.timestamp = START + 1_000_000 + n;
+        event
+    });
+    assert_eq!(fired(trigger("t", "count(25s) >= 3", false, None), warped.clone()).len(), 4);
+    assert_eq!(fired(trigger("t", "count(20s) >= 3", false, None), warped).len(), 0);
+}
+
+#[test]
+fn an_event_from_the_future_that_comes_again_is_observed_once() {
+    let mut first = event("future", 0, "1", None);
+    first.name.timestamp = 4_102_444_800;
+    let mut again = first.clone();
+    again.inserted_at_ms += 10_000;
+    let at = |id, at| event(id, at, "1", None);
+    let events = [first, again, at("now", 20), at("then", 65), at("later", 75)];
+    let store = store(trigger("t", "count(1h) == 4", true, None), events);
+    assert_eq!((names(&store), store.observations().len()), (vec!["later"], 4));
+}
+
+#[test]
+fn what_a_trigger_judges_later_counts_as_if_it_came_with_its_entry() {
+    let finality = Finality::Confirmations(1);
+    let index = TriggerIndex::new(
+        1,
+        vec![Trigger { finality, ..trigger("t", "count(56s) >= 2", false, None) }],
+    );
+    let mut future = event("future", 0, "1", None);
+    future.name.timestamp = 4_102_444_800;
+    let mut entries = log([future, event("e20", 20, "1", None), event("e115", 115, "1", None)]);
+    entries.push(heights(9, Heights { head: Some(i64::MAX), ..Heights::default() }));
+    let store = replay(&entries, &index);
+    assert_eq!((names(&store), store.late), (vec!["e115"], 0));
+}
+
+#[test]
+fn a_plan_tells_of_each_block_time_that_is_ahead() {
+    let mut events: Vec<Event> = (0..4).map(|n| event(&format!("e{n}"), n, "1", None)).collect();
+    for (event, ahead) in events.iter_mut().zip([60, 61, 0, 2_000_000_000]) {
+        event.name.timestamp += ahead;
+    }
+    let plan = decide(&log(events), &TriggerIndex::default(), &mut ShardState::default());
+    let ahead = plan.ahead.expect("two are");
+    assert_eq!((ahead.events, ahead.latest.id.as_str()), (2, "e3"));
+    assert_eq!(ahead.logged_at_ms, (START + 3) * 1_000);
 }
 
 #[test]

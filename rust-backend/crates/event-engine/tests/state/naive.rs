@@ -45,7 +45,7 @@ impl Naive {
         }
         self.survivors.push((event.clone(), false));
         self.survivors.sort_by_key(|(event, _)| {
-            (event.name.timestamp, event.block_number, event.log_index, event.name.id.clone())
+            (counted_at(event), event.block_number, event.log_index, event.name.id.clone())
         });
         let fires = self.fires(rule, event);
         let own = self.survivors.iter_mut().find(|(survivor, _)| survivor.name == event.name);
@@ -54,12 +54,12 @@ impl Naive {
     }
 
     fn fires(&self, rule: &Rule, event: &Event) -> bool {
-        let time = event.name.timestamp;
+        let time = counted_at(event);
         let group = || self.survivors.iter().filter(|(other, _)| other.agent_id == event.agent_id);
         match rule {
             Rule::Count { window_s, at_least, below_score } => {
                 let within = group().filter(|(other, _)| {
-                    other.name.timestamp > time - window_s && other.name.timestamp <= time
+                    counted_at(other) > time - window_s && counted_at(other) <= time
                 });
                 let counts = |event: &Event| match (below_score, score(event)) {
                     (None, _) => true,
@@ -86,10 +86,16 @@ impl Naive {
                 }
                 average.is_some_and(|average| average < *below)
             }
-            Rule::Cooldown { seconds } => !group()
-                .any(|(other, fired)| *fired && (other.name.timestamp - time).abs() < *seconds),
+            Rule::Cooldown { seconds } => {
+                !group().any(|(other, fired)| *fired && (counted_at(other) - time).abs() < *seconds)
+            }
         }
     }
+}
+
+/// A block time counts as a minute after its entry at most.
+fn counted_at(event: &Event) -> i64 {
+    event.name.timestamp.min(event.inserted_at_ms / 1_000 + 60)
 }
 
 fn score(event: &Event) -> Option<i64> {

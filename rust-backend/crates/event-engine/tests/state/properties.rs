@@ -112,20 +112,29 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 /// What is written to a log: events of two agents within `span` seconds, in any order; some are
-/// taken back, some come again, and some are taken back before they are inserted.
+/// taken back, some come again, some are taken back before they are inserted, and some say a time
+/// ahead of their entry. The entry of each revision is logged a little later.
 fn story(span: i64) -> impl Strategy<Value = Vec<Event>> {
     let score = prop::option::weighted(0.9, 0..100_i64);
-    let one = (0..span, "[12]", score, 0..3_usize, any::<prop::sample::Index>());
+    let ahead = prop_oneof![
+        6 => Just(0), 1 => 1..60_i64, 1 => 60..200_i64, 1 => Just(2_400_000_000_i64),
+    ];
+    let one = (0..span, "[12]", score, (0..3_usize, ahead), any::<prop::sample::Index>());
     prop::collection::vec(one, 1..40).prop_map(|events| {
         let mut story: Vec<Event> = Vec::new();
-        for (number, (at, agent, score, revisions, place)) in events.into_iter().enumerate() {
-            let first = event(&format!("e{number}"), at, &agent, score);
+        for (number, (at, agent, score, (revisions, ahead), place)) in
+            events.into_iter().enumerate()
+        {
+            let mut first = event(&format!("e{number}"), at, &agent, score);
+            first.name.timestamp += ahead;
             let begin = place.index(story.len() + 1);
             story.insert(begin, first.clone());
             for revision in 1..=i32::try_from(revisions).expect("few") {
                 // Anywhere: now and then in front of the insertion.
                 let at = place.index(story.len() + 1).max(begin / 2);
-                story.insert(at, revised(&first, revision, revision % 2 == 1));
+                let mut later = revised(&first, revision, revision % 2 == 1);
+                later.inserted_at_ms += i64::from(revision) * 7_000;
+                story.insert(at, later);
             }
         }
         story

@@ -1,7 +1,10 @@
 //! The processor over a real PostgreSQL and Redis, in this process.
 
+mod chains;
+mod future;
 mod gate;
 mod limits;
+mod locks;
 mod reincluding;
 mod remembering;
 
@@ -264,7 +267,7 @@ async fn a_restored_log_is_told_and_judged_on_from_where_it_was_dumped() {
 
         restore(&bed, shift).await;
         insert(format!("new{shift}-")).await;
-        let told = PgShards::new(bed.pool.clone(), "test").survey(10).await.expect_err("told");
+        let told = PgShards::new(bed.pool.clone(), "test").survey(&[], 10).await.expect_err("told");
         assert!(matches!(told, StoreError::Restored), "{told}");
         assert_eq!(bed.count("SELECT renumber_restored_log()").await, 60, "shifted by {shift}");
 

@@ -10,6 +10,7 @@ use sqlx::{PgConnection, PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::Result;
+use crate::known_chains::{self, NamedBy};
 
 /// What applying a document did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -91,6 +92,9 @@ pub async fn apply(
         triggers.push((spec.name.clone(), change));
     }
     rows.write(&mut transaction, owner).await?;
+    let chains: Vec<i64> =
+        specs.iter().flat_map(|spec| &spec.definition.selectors.chains).copied().collect();
+    known_chains::name(&mut transaction, &chains, NamedBy::Trigger).await?;
     let gone = if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
     let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
     let revision = put_in_force(&mut transaction, changed).await?;
@@ -117,14 +121,10 @@ pub async fn disable(pool: &PgPool, owner: &str, name: &str) -> Result<bool> {
     Ok(found)
 }
 
-/// Two documents are applied one after the other.
+/// Two documents are applied one after the other. A lock on a table, which strangers have no right
+/// to.
 async fn one_at_a_time(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query!(
-        r#"SELECT true AS "locked!" FROM pg_advisory_xact_lock(
-               hashtextextended('agentauri trigger changes', 0))"#
-    )
-    .fetch_one(connection)
-    .await?;
+    sqlx::query!("LOCK TABLE triggers IN SHARE ROW EXCLUSIVE MODE").execute(connection).await?;
     Ok(())
 }
 
@@ -135,12 +135,7 @@ async fn put_in_force(transaction: &mut PgTransaction<'static>, changed: bool) -
     if !changed {
         return super::revision(transaction).await;
     }
-    sqlx::query!(
-        r#"SELECT true AS "locked!" FROM pg_advisory_xact_lock(
-               hashtextextended('agentauri trigger set', 0))"#
-    )
-    .fetch_one(&mut **transaction)
-    .await?;
+    sqlx::query!("LOCK TABLE trigger_set IN EXCLUSIVE MODE").execute(&mut **transaction).await?;
     let revision =
         sqlx::query_scalar!("UPDATE trigger_set SET revision = revision + 1 RETURNING revision")
             .fetch_one(&mut **transaction)

@@ -135,7 +135,19 @@ async fn is_healthy(State(health): State<Health>) -> (StatusCode, Json<Value>) {
 }
 
 async fn is_ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    answer("ready", "starting", &health.unready())
+    let troubles = health.troubles();
+    let (status, Json(mut answer)) = answer("ready", "starting", &health.unready());
+    if troubles.is_empty() {
+        return (status, Json(answer));
+    }
+    let stops = troubles.iter().any(|(_, trouble)| trouble.stops);
+    let says = troubles.into_iter().map(|(part, trouble)| (part.to_owned(), trouble.says.into()));
+    answer["problems"] = Value::Object(says.collect());
+    if !stops || status != StatusCode::OK {
+        return (status, Json(answer));
+    }
+    answer["status"] = "troubled".into();
+    (StatusCode::SERVICE_UNAVAILABLE, Json(answer))
 }
 
 async fn measured() -> impl IntoResponse {

@@ -115,7 +115,7 @@ impl Memory {
     }
 
     fn judge_or_wait(&mut self, rule: &Rule, row: &Row, jobs: &mut Jobs) {
-        let block = row.name.timestamp;
+        let block = row.height;
         if self.is_deep(row.chain, block, rule.finality) {
             if self.fires(rule, row) {
                 jobs.extend(jobs_of(rule, row));
@@ -223,15 +223,20 @@ impl Memory {
     }
 }
 
+/// When a row counts: at its block time, or a minute after its entry was logged if that is earlier.
+fn counted_at(row: &Row) -> i64 {
+    row.name.timestamp.min(row.logged_at_ms / 1_000 + 60)
+}
+
 /// Where a row stands on its chain.
-fn place(row: &Row) -> (i64, &str) {
-    (row.name.timestamp, &row.name.id)
+fn place(row: &Row) -> (i64, i64, &EventName) {
+    (counted_at(row), row.height, &row.name)
 }
 
 fn cools(rule: &Rule, group: &[Survivor], row: &Row) -> bool {
     rule.cooldown_s.is_some_and(|cooldown_s| {
         group.iter().any(|other| {
-            other.fired && (other.row.name.timestamp - row.name.timestamp).abs() < cooldown_s
+            other.fired && (counted_at(&other.row) - counted_at(row)).abs() < cooldown_s
         })
     })
 }
@@ -241,8 +246,8 @@ fn holds(when: When, group: &[Survivor], row: &Row) -> bool {
         When::Always => true,
         When::ScoreBelow(limit) => row.content.score.is_some_and(|score| score < limit),
         When::Crowded { window_s, at_least } => {
-            let end = row.name.timestamp;
-            let times = group.iter().map(|other| other.row.name.timestamp);
+            let end = counted_at(row);
+            let times = group.iter().map(|other| counted_at(&other.row));
             times.filter(|time| *time > end - window_s && *time <= end).count() >= at_least
         }
         When::Sinking { periods, below } => {

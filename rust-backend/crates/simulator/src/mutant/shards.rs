@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event_engine::decide::Plan;
-use event_engine::event::ChainId;
+use event_engine::event::{ChainId, Event};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
@@ -44,10 +44,10 @@ impl Shards for Door {
     type Claim = Opened;
     type Error = Fault;
 
-    async fn survey(&self, entries_max: u32) -> Result<Survey, Fault> {
+    async fn survey(&self, named: &[ChainId], entries_max: u32) -> Result<Survey, Fault> {
         let (world, holder) = (&self.shards.link.world, &self.shards.holder);
         world.checker().survey_begins(holder);
-        let survey = self.shards.survey(entries_max).await;
+        let survey = self.shards.survey(named, entries_max).await;
         let saw = match &survey {
             Ok(survey) if survey.held => Saw::Held,
             Ok(_) => Saw::Nothing,
@@ -71,6 +71,10 @@ impl Shards for Door {
         for portion in &mut claim.portions {
             if self.mutant == Some(Mutant::InOrder) {
                 portion.entries.iter_mut().for_each(in_order);
+            }
+            if self.mutant == Some(Mutant::BelievesTheFuture) {
+                let events = portion.entries.iter_mut().filter_map(event);
+                events.for_each(|event| event.inserted_at_ms = i64::MAX);
             }
             let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&portion.shard))
@@ -121,6 +125,10 @@ impl Claim for Opened {
         if self.mutant == Some(Mutant::ReleasesOnly) {
             found.named.clear();
         }
+        if self.mutant == Some(Mutant::BelievesTheFuture) {
+            let events = found.reached.iter_mut().filter_map(|it| it.event.as_mut());
+            events.for_each(|event| event.inserted_at_ms = i64::MAX);
+        }
         Ok(found)
     }
 
@@ -160,6 +168,14 @@ fn behind_seq(database: &Database, shard: ChainId, cursor: Position) -> Vec<(Pos
     let visible = database.log.behind(shard, Position::default(), u64::MAX);
     let behind = visible.filter(|(position, _)| position.seq > cursor.seq);
     behind.map(|(position, noted)| (position, noted.clone())).collect()
+}
+
+/// [`Mutant::BelievesTheFuture`]
+fn event(entry: &mut Entry) -> Option<&mut Event> {
+    match &mut entry.subject {
+        Subject::Event { row, .. } => row.as_deref_mut(),
+        Subject::Heights(_) => None,
+    }
 }
 
 /// [`Mutant::InOrder`]

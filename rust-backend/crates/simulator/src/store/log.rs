@@ -11,6 +11,9 @@ use event_engine::port::{Ready, Survey};
 /// Sequence numbers that a session takes together (`CACHE 32`).
 const SEQ_CACHE: i64 = 32;
 
+/// A chain that nobody vouches for.
+const UNKNOWN: ChainId = ChainId(2);
+
 /// What an entry speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Noted {
@@ -80,7 +83,7 @@ impl Log {
             let behind = self.behind(shard, cursor, horizon).take(entries_max as usize).count();
             if behind > 0 {
                 let entries = u32::try_from(behind).unwrap_or(entries_max);
-                survey.ready.push(Ready { shard, entries });
+                survey.ready.push(Ready { shard, entries, is_known: shard != UNKNOWN });
             }
             let latest = entries.last_key_value();
             survey.held |= latest.is_some_and(|(position, _)| position.xid >= horizon);

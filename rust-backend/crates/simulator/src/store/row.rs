@@ -25,6 +25,8 @@ pub struct Row {
     pub name: EventName,
     /// The shard.
     pub chain: ChainId,
+    /// How high its block is.
+    pub height: i64,
     /// Counts the blocks that had the name.
     pub block: u64,
     /// What it says.
@@ -33,6 +35,8 @@ pub struct Row {
     pub invalidated: bool,
     /// How often it was revised.
     pub revision: i32,
+    /// When the entry of that revision was logged.
+    pub logged_at_ms: i64,
 }
 
 impl Row {
@@ -55,7 +59,7 @@ impl Row {
         Event {
             name: self.name.clone(),
             chain_id: self.chain,
-            block_number: self.name.timestamp,
+            block_number: self.height,
             block_hash: format!("0x{:02x}", self.block),
             transaction_hash: TRANSACTION.to_owned(),
             log_index: 0,
@@ -66,7 +70,7 @@ impl Row {
             arguments: Arguments::from_json(arguments),
             invalidated: self.invalidated,
             revision: self.revision,
-            inserted_at_ms: self.name.timestamp * 1_000,
+            inserted_at_ms: self.logged_at_ms,
         }
     }
 }

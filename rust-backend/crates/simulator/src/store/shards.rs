@@ -48,7 +48,7 @@ impl Shards for FakeShards {
     type Claim = FakeClaim;
     type Error = Fault;
 
-    async fn survey(&self, entries_max: u32) -> Result<Survey, Fault> {
+    async fn survey(&self, _named: &[ChainId], entries_max: u32) -> Result<Survey, Fault> {
         let world = &self.link.world;
         let survey = self.link.ask(|| {
             let database = world.database();

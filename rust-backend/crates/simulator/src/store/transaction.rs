@@ -14,6 +14,7 @@ use crate::link::Fault;
 #[derive(Debug)]
 pub struct Transaction {
     session: SessionId,
+    began_ms: i64,
     seqs: Range<i64>,
     rows: BTreeMap<EventName, Option<Row>>,
     revisions: Vec<Row>,
@@ -21,10 +22,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Begins one.
-    pub fn begin(database: &mut Database, owner: &str) -> Self {
+    /// Begins one, at this time of the database's clock.
+    pub fn begin(database: &mut Database, owner: &str, now_ms: i64) -> Self {
         Self {
             session: database.sessions.begin(owner, false),
+            began_ms: now_ms,
             seqs: 0..0,
             rows: BTreeMap::new(),
             revisions: Vec::new(),
@@ -129,6 +131,7 @@ impl Transaction {
     }
 
     fn write(&mut self, database: &mut Database, row: Row) -> Result<(), Fault> {
+        let row = Row { logged_at_ms: self.began_ms, ..row };
         self.note(database, row.chain, Noted::Event(row.name.clone(), row.revision))?;
         self.revisions.push(row.clone());
         self.rows.insert(row.name.clone(), Some(row));

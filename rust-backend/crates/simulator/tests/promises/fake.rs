@@ -96,14 +96,24 @@ impl Bed for FakeBed {
     }
 
     async fn begin(&self) -> Transaction {
-        Transaction::begin(&mut self.0.database(), "writer")
+        let now_ms = self.0.clock.database_ms();
+        Transaction::begin(&mut self.0.database(), "writer", now_ms)
     }
 
     async fn insert(&self, transaction: &mut Transaction, id: &str) {
         let content =
             Content { registry: "identity", event_type: "Registered", agent: 1, score: None };
         let chain = ChainId(CHAIN.0 + i64::from(id.starts_with('b')));
-        let row = Row { name: name(id), chain, block: 0, content, invalidated: false, revision: 0 };
+        let row = Row {
+            name: name(id),
+            chain,
+            height: name(id).timestamp,
+            block: 0,
+            content,
+            invalidated: false,
+            revision: 0,
+            logged_at_ms: 0,
+        };
         let mut database = self.0.database();
         assert!(transaction.lock(&mut database, Lock::Row(name(id))).expect("open"));
         transaction.upsert(&mut database, row).expect("open");

@@ -60,6 +60,11 @@ fn an_event_that_is_taken_back_and_goes_on_waiting_is_found() {
     found(Mutant::ReleasesOnly, &["and should have decided"]);
 }
 
+#[test]
+fn a_block_time_that_is_believed_however_far_ahead_is_found() {
+    found(Mutant::BelievesTheFuture, &["and should have decided"]);
+}
+
 fn found(mutant: Mutant, findings: &[&str]) {
     let found = (1..SEEDS_MAX).find_map(|seed| simulate(seed, Some(mutant)).finding);
     let found = found.unwrap_or_else(|| panic!("{mutant:?} was not found"));

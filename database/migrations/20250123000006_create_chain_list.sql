@@ -1,0 +1,33 @@
+-- The chains that events may name, where an operator says so: `agentauri chains allow`. While it is
+-- empty, as it is at first, any chain may be named.
+CREATE TABLE IF NOT EXISTS chain_list (
+    chain_id BIGINT      PRIMARY KEY,
+    added_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+-- Every INSERT into `events` asks whether there is a list. As with notification_settings, that is a
+-- function that says nothing else: it costs nothing, and is replaced when it changes.
+CREATE OR REPLACE FUNCTION put_chain_list_in_force() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_RELID <> 'public.chain_list'::regclass THEN
+        RAISE EXCEPTION 'put_chain_list_in_force() does not serve %', TG_RELID::regclass
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION public.chain_list_is_set() RETURNS boolean '
+        'LANGUAGE sql STABLE AS %L',
+        format('SELECT %L::boolean', EXISTS (SELECT FROM public.chain_list)));
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_put_chain_list_in_force ON chain_list;
+CREATE TRIGGER trigger_put_chain_list_in_force
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON chain_list
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION put_chain_list_in_force();
+ALTER TABLE chain_list ENABLE ALWAYS TRIGGER trigger_put_chain_list_in_force;
+
+-- Of no rows: makes the function for the first time.
+DELETE FROM chain_list WHERE false;

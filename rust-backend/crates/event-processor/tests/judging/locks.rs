@@ -1,0 +1,156 @@
+//! Strangers that hold the locks that judging goes by.
+
+use event_engine::event::ChainId;
+use event_store::lock_holders::{LockHolder, lock_holders};
+use event_store::notification_settings::{self, Change, Mode};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+use testbed::{Bed, Row, eventually, trigger_file};
+
+use crate::{ALL, NOWHERE, judged, start};
+
+/// Ways to take a lock for longer than a statement.
+const WAYS: [&str; 4] = [
+    "SELECT pg_advisory_lock(KEY)",
+    "SELECT pg_advisory_lock_shared(KEY)",
+    "BEGIN; SELECT pg_advisory_xact_lock(KEY)",
+    "BEGIN; SELECT pg_advisory_xact_lock_shared(KEY)",
+];
+
+#[tokio::test]
+async fn a_stranger_with_a_shards_lock_is_named_and_holds_up_no_other_shard() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let _processor = start(&bed).await;
+    for (number, way) in (0_i64..).zip(WAYS) {
+        let mut stranger = stranger(&bed).await;
+        hold(&mut stranger, way, "'agentauri shard 5'").await;
+        let row = |chain_id, id: &str| Row { chain_id, ..Row::new(&format!("{id}{number}")) };
+        row(5, "held").insert(&bed.pool).await.expect("inserted");
+        row(6, "free").insert(&bed.pool).await.expect("inserted");
+        let free = async || judged(&bed).await == 2 * number + 1;
+        eventually("the other is judged", free).await;
+        let [holder] = &holders(&bed).await[..] else { panic!("one holder") };
+        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut stranger)
+            .await
+            .expect("a number");
+        assert_eq!((holder.pid, holder.role.as_str()), (Some(pid), "stranger"), "{way}");
+        assert_eq!(holder.application, "psql of a stranger");
+        assert!(holder.stops_judging && holder.lock.contains("chain 5"), "{holder:?}");
+        assert!(holder.address.is_some(), "{holder:?}");
+        stranger.close().await.expect("gone");
+        eventually("both are judged", async || judged(&bed).await == 2 * number + 2).await;
+        assert_eq!(holders(&bed).await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_with_the_gates_locks_is_named_and_makes_nothing_wait() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let gated = Change { mode: Some(Mode::Gated), ..Change::default() };
+    notification_settings::change(&bed.pool, &gated).await.expect("set");
+    let _processor = crate::start_with_tick(&bed, std::time::Duration::from_mins(1)).await;
+    let mut events = 0;
+    for key in ["'agentauri writers'", "'agentauri sleepers'"] {
+        for way in WAYS {
+            let mut stranger = stranger(&bed).await;
+            hold(&mut stranger, way, key).await;
+            for _ in 0..5 {
+                events += 1;
+                Row::new(&format!("e{events}")).insert(&bed.pool).await.expect("inserted");
+                let all = async || judged(&bed).await == events;
+                let took = eventually("it is judged", all).await;
+                assert!(took.as_secs() < 30, "not by the tick of a minute: {took:?}");
+            }
+            let [holder] = &holders(&bed).await[..] else { panic!("one holder") };
+            assert!(!holder.stops_judging && holder.lock.contains("gate"), "{holder:?}");
+            stranger.close().await.expect("gone");
+            eventually("nobody holds it", async || holders(&bed).await.is_empty()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn locks_of_our_own_and_of_other_programs_are_nobodys_problem() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let _processors = [start(&bed).await, start(&bed).await];
+    let mut stranger = stranger(&bed).await;
+    hold(&mut stranger, WAYS[0], "'of another program'").await;
+    // The same number as two halves is another lock.
+    let halves = "SELECT pg_advisory_lock((k >> 32)::integer, ((k << 32) >> 32)::integer)
+                  FROM hashtextextended('agentauri shard 1', 0) AS k";
+    sqlx::raw_sql(halves).execute(&mut stranger).await.expect("held");
+    for number in 0..200_i64 {
+        Row::new(&format!("e{number}")).insert(&bed.pool).await.expect("inserted");
+        assert_eq!(holders(&bed).await, []);
+    }
+    eventually("all are judged", async || judged(&bed).await == 200).await;
+}
+
+#[tokio::test]
+async fn no_stranger_can_hold_the_set_of_triggers_or_the_migrations() {
+    let bed = Bed::start().await;
+    let mut stranger = stranger(&bed).await;
+    // What it was once held by.
+    for key in ["'agentauri trigger set'", "'agentauri trigger changes'"] {
+        hold(&mut stranger, WAYS[0], key).await;
+    }
+    let crc_of_sqlx = "SELECT pg_advisory_lock(n) FROM generate_series(1, 3) AS n";
+    sqlx::raw_sql(crc_of_sqlx).execute(&mut stranger).await.expect("held");
+    for table in ["trigger_set", "triggers", "indexed_chains", "_sqlx_migrations"] {
+        for mode in ["SHARE UPDATE EXCLUSIVE", "SHARE", "ROW EXCLUSIVE", "EXCLUSIVE"] {
+            let statement = AssertSqlSafe(format!("BEGIN; LOCK TABLE {table} IN {mode} MODE"));
+            let refused = sqlx::raw_sql(statement).execute(&mut stranger).await;
+            let error = refused.expect_err("no right to it");
+            let code = error.as_database_error().and_then(|it| it.code()).map(String::from);
+            assert_eq!(code.as_deref(), Some("42501"), "{table} {mode}");
+            sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.expect("back");
+        }
+    }
+    let _processor = start(&bed).await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    Row::new("e").insert(&bed.pool).await.expect("inserted");
+    eventually("it is judged", async || judged(&bed).await == 1).await;
+    let xid = "SELECT count(pg_current_xact_id_if_assigned()) FROM claim_shards('{1}', 1, 1)";
+    assert_eq!(bed.count(xid).await, 0, "a claim takes no transaction id");
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_that_holds_a_shard_is_named() {
+    let bed = Bed::start().await;
+    let may = bed.count("SELECT current_setting('max_prepared_transactions')::bigint").await;
+    if may == 0 {
+        // Nobody can prepare one here.
+        return;
+    }
+    let mut stranger = stranger(&bed).await;
+    hold(&mut stranger, WAYS[2], "'agentauri shard 1'").await;
+    let prepared = sqlx::raw_sql("PREPARE TRANSACTION 'left behind'");
+    prepared.execute(&mut stranger).await.expect("prepared");
+    let [holder] = &holders(&bed).await[..] else { panic!("one holder") };
+    assert_eq!((holder.pid, holder.application.as_str()), (None, "left behind"));
+}
+
+/// A role that may connect, and nothing else.
+async fn stranger(bed: &Bed) -> PgConnection {
+    let make = "DO $$ BEGIN CREATE ROLE stranger LOGIN PASSWORD 'stranger';
+                EXCEPTION WHEN duplicate_object THEN NULL; END $$";
+    sqlx::raw_sql(make).execute(&bed.strangers).await.expect("made");
+    let options: PgConnectOptions = bed.postgres.url().parse().expect("a URL");
+    let options = options.username("stranger").password("stranger");
+    let options = options.application_name("psql of a stranger");
+    PgConnection::connect_with(&options).await.expect("a connection")
+}
+
+async fn hold(stranger: &mut PgConnection, way: &str, name: &str) {
+    let key = format!("hashtextextended({name}, 0)");
+    let statement = AssertSqlSafe(way.replace("KEY", &key));
+    sqlx::raw_sql(statement).execute(stranger).await.expect("held");
+}
+
+async fn holders(bed: &Bed) -> Vec<LockHolder> {
+    lock_holders(&bed.pool, &[ChainId(1), ChainId(5)]).await.expect("an answer")
+}

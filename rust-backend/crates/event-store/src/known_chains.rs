@@ -1,0 +1,97 @@
+//! Chains that somebody vouches for (view `known_chains`), the operator's list of those that may be
+//! named (`chain_list`), and those that our configuration or a trigger has named (`named_chains`).
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+use crate::Result;
+
+/// Known chains that are looked after; who configures more has a limit to raise.
+pub const KNOWN_MAX: i64 = 10_000;
+
+/// Who names a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `agentauri.toml`.
+    File,
+    /// A trigger's selectors.
+    Trigger,
+}
+
+/// The known chains, at most [`KNOWN_MAX`].
+pub async fn known(executor: impl PgExecutor<'_>) -> Result<Vec<ChainId>> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT chain_id AS "chain_id!" FROM known_chains ORDER BY chain_id LIMIT $1"#,
+        KNOWN_MAX,
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(ids.into_iter().map(ChainId).collect())
+}
+
+/// Every chain that the log or a cursor names, and those that are known: reads as much as there are
+/// of them.
+pub async fn everywhere(pool: &PgPool) -> Result<Vec<ChainId>> {
+    let ids = sqlx::query_scalar!(
+        r#"WITH RECURSIVE logged (chain_id) AS (
+               SELECT min(chain_id) FROM event_log
+               UNION ALL
+               SELECT (SELECT min(l.chain_id) FROM event_log l WHERE l.chain_id > s.chain_id)
+               FROM logged s WHERE s.chain_id IS NOT NULL
+           )
+           SELECT chain_id AS "chain_id!" FROM logged WHERE chain_id IS NOT NULL
+           UNION SELECT chain_id FROM shard_cursors
+           UNION SELECT chain_id FROM known_chains
+           ORDER BY 1"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(ChainId).collect())
+}
+
+/// Notes that these chains were named.
+pub async fn name(connection: &mut PgConnection, chains: &[i64], by: NamedBy) -> Result<()> {
+    let by = match by {
+        NamedBy::File => "file",
+        NamedBy::Trigger => "trigger",
+    };
+    if !chains.is_empty() {
+        sqlx::query!(
+            "INSERT INTO named_chains (chain_id, named_by)
+             SELECT DISTINCT chain_id, $2 FROM unnest($1::bigint[]) AS named (chain_id)
+             ON CONFLICT (chain_id) DO NOTHING",
+            chains,
+            by,
+        )
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The operator's list; empty where any chain may be named.
+pub async fn listed(pool: &PgPool) -> Result<Vec<ChainId>> {
+    let ids = sqlx::query_scalar!("SELECT chain_id FROM chain_list ORDER BY chain_id")
+        .fetch_all(pool)
+        .await?;
+    Ok(ids.into_iter().map(ChainId).collect())
+}
+
+/// Adds chains to the list. From then on events of no others are stored.
+pub async fn allow(pool: &PgPool, chains: &[i64]) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO chain_list (chain_id)
+         SELECT DISTINCT chain_id FROM unnest($1::bigint[]) AS allowed (chain_id)
+         ON CONFLICT (chain_id) DO NOTHING",
+        chains,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Ends the list: any chain may be named.
+pub async fn allow_any(pool: &PgPool) -> Result<()> {
+    sqlx::query!("DELETE FROM chain_list").execute(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Who holds the locks that judging goes by, and should not.
+//!
+//! Any role may take an advisory lock of any number, and those of shards and gate are known. The
+//! set of triggers and the schema's migrations are guarded by locks on tables instead, which ask
+//! for a right.
+
+use event_engine::event::ChainId;
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::Result;
+
+/// Holders that are named; more are counted by nobody.
+const NAMED_MAX: i64 = 20;
+/// A batch of ours holds its shards for less than this, triggers being loaded included.
+const OURS_HELD_S_MAX: f64 = 40.0;
+
+/// A session, or a prepared transaction, that holds one of our locks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LockHolder {
+    /// Which lock, in words.
+    pub lock: String,
+    /// Whether something is not judged while it is held. Otherwise writers ring in vain.
+    pub stops_judging: bool,
+    /// The role.
+    pub role: String,
+    /// The server process; `None` for a prepared transaction.
+    pub pid: Option<i32>,
+    /// What the session calls itself, or the name of the prepared transaction.
+    pub application: String,
+    /// Where it comes from. `None` where this role may not see that (`pg_read_all_stats`).
+    pub address: Option<String>,
+}
+
+impl LockHolder {
+    /// The holder in words.
+    pub fn who(&self) -> String {
+        let Self { role, application, .. } = self;
+        let address = match &self.address {
+            Some(address) => format!("from {address}"),
+            None => "from an address that pg_read_all_stats would show".to_owned(),
+        };
+        match self.pid {
+            Some(pid) => format!("session {pid} of role {role} ({application}) {address}"),
+            None => format!("prepared transaction {application} of role {role}"),
+        }
+    }
+}
+
+/// Those that hold a lock of a shard, of the gate or of the set of triggers, and either cannot be
+/// ours by their rights, or have held it for longer than a batch takes. Of `chains` the shards'
+/// locks are known, and of all that have been judged.
+///
+/// The gate's locks are also the writers', who probe them for an instant: whoever may write events
+/// or move a cursor is none of these.
+pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockHolder>> {
+    let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
+    let mut holders = sqlx::query_as!(LockHolder, r#"
+        WITH held AS MATERIALIZED (
+            SELECT l.pid, l.virtualtransaction,
+                   (l.classid::bigint << 32) | l.objid::bigint AS key
+            FROM pg_locks l
+            WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ), seen AS MATERIALIZED (
+            SELECT DISTINCT h.key, a.pid, coalesce(r.rolname, 'unknown') AS role,
+                   coalesce(p.gid, a.application_name, '') AS application,
+                   CASE WHEN a.pid IS NULL OR a.backend_start IS NULL THEN NULL
+                        WHEN a.client_addr IS NULL THEN 'a local socket'
+                        ELSE format('%s port %s', host(a.client_addr), a.client_port)
+                   END AS address,
+                   coalesce(has_table_privilege(r.oid, 'shard_cursors', 'UPDATE'), false) AS judges,
+                   coalesce(has_any_column_privilege(r.oid, 'events', 'INSERT'), false) AS writes,
+                   -- Ours hold a shard in a transaction, and for no longer than a batch takes. The
+                   -- second: what was held a moment ago may have been given back since.
+                   CASE WHEN a.pid IS NULL THEN true
+                        WHEN a.backend_start IS NULL
+                        THEN a.application_name !~ '^(event-processor|agentauri)'
+                        WHEN a.xact_start IS NULL
+                        THEN a.state_change < now() - interval '1 second'
+                        ELSE extract(epoch FROM now() - a.xact_start) > $2::double precision
+                   END AS lingers
+            FROM held h
+            LEFT JOIN pg_stat_activity a ON a.pid = h.pid
+            LEFT JOIN pg_prepared_xacts p
+                   ON h.pid IS NULL AND h.virtualtransaction = '-1/' || p.transaction::text
+            LEFT JOIN pg_roles r ON r.oid = a.usesysid OR r.rolname = p.owner
+            WHERE h.pid IS NULL OR a.pid IS NOT NULL
+        ), named AS (
+            SELECT s.*, CASE s.key
+                       WHEN hashtextextended('agentauri writers', 0)
+                       THEN 'the gate''s lock of writers'
+                       WHEN hashtextextended('agentauri sleepers', 0)
+                       THEN 'the gate''s lock of sleepers'
+                   END AS gate
+            FROM seen s
+        ), ours AS (
+            SELECT n.*, coalesce(n.gate, 'the lock of chain ' || (
+                       SELECT c.chain_id FROM (SELECT chain_id FROM shard_cursors
+                                               UNION ALL
+                                               SELECT unnest($1::bigint[])) AS c (chain_id)
+                       WHERE hashtextextended('agentauri shard ' || c.chain_id::text, 0) = n.key
+                       LIMIT 1)) AS lock
+            FROM named n
+            WHERE CASE WHEN n.gate IS NULL THEN NOT n.judges OR n.lingers
+                       ELSE NOT n.judges AND NOT n.writes END
+        )
+        SELECT lock AS "lock!", gate IS NULL AS "stops_judging!", role AS "role!", pid,
+               application AS "application!", address
+        FROM ours WHERE lock IS NOT NULL
+        ORDER BY lock, pid LIMIT $3"#,
+        &chains,
+        OURS_HELD_S_MAX,
+        NAMED_MAX,
+    )
+    .fetch_all(pool)
+    .await?;
+    holders.extend(of_the_set(pool).await?);
+    Ok(holders)
+}
+
+/// Sessions of roles with rights on the table that keep the set of triggers from being read.
+async fn of_the_set(pool: &PgPool) -> Result<Vec<LockHolder>> {
+    let holders = sqlx::query_as!(
+        LockHolder,
+        r#"SELECT 'the lock of the set of triggers' AS "lock!", true AS "stops_judging!",
+                  coalesce(a.usename, 'unknown') AS "role!", a.pid,
+                  coalesce(a.application_name, '') AS "application!",
+                  CASE WHEN a.backend_start IS NULL THEN NULL
+                       WHEN a.client_addr IS NULL THEN 'a local socket'
+                       ELSE format('%s port %s', host(a.client_addr), a.client_port) END AS address
+           FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+           WHERE l.locktype = 'relation' AND l.relation = 'trigger_set'::regclass AND l.granted
+             AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock',
+                            'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+             AND coalesce(extract(epoch FROM now() - a.xact_start) > 5, true)
+           ORDER BY a.pid LIMIT $1"#,
+        NAMED_MAX,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(holders)
+}
