@@ -129,7 +129,7 @@ INSERT INTO tap_deeds (deed) VALUES
        ON CONFLICT (id, "timestamp") DO UPDATE SET block_hash = EXCLUDED.block_hash$$),
     ($$UPDATE public.events SET invalidated = true WHERE chain_id OPERATOR(pg_catalog.<) 0$$),
     ($$INSERT INTO public.waiting_events VALUES
-           (-1, 'safe', 1, 0, 'deed 1', 31536000, 2, '{00000000-0000-0000-0000-000000000000}')$$),
+           (-1, 'safe', 1, 0, 'deed 1', 31536000, 2, 0, '{00000000-0000-0000-0000-000000000000}')$$),
     ($$INSERT INTO public.checkpoints (chain_id, block_number, block_hash) VALUES (-1, 1, '0x')
        ON CONFLICT (chain_id) DO UPDATE SET block_hash = EXCLUDED.block_hash$$),
     ($$UPDATE public.checkpoints SET block_number = 2 WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
