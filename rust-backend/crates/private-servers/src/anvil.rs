@@ -86,7 +86,7 @@ impl Anvil {
         };
         let folder = options.directory.server_folder(&format!("anvil-{}", options.chain_id))?;
         let home = options.directory.folder_for_server(&folder, "home")?;
-        let program = startable(program, &folder, options.directory.account())?;
+        let program = startable(&program, &folder, options.directory.account())?;
         let log = folder.join("server.log");
         let mut anvil = Self { server: None, program, folder, home, log, port: 0, options };
         let mut tries = 1;
@@ -187,8 +187,8 @@ impl Anvil {
 
 /// `program` where `account` can start it: below a home that is closed to it lies nothing that it
 /// reaches, so a copy in `folder` is taken.
-fn startable(program: PathBuf, folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
-    let program = program.canonicalize().map_err(Error::io(&program))?;
+fn startable(program: &Path, folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
+    let program = program.canonicalize().map_err(Error::io(program))?;
     let above = program.parent().unwrap_or(Path::new("/"));
     if account.is_none_or(|account| account.may_enter(above)) {
         return Ok(program);

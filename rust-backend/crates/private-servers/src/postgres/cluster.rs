@@ -91,11 +91,10 @@ fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
 /// What a superuser does once, so that nothing of ours needs one; where a superuser migrates, the
 /// migration 20250123000000 says the same.
 fn owned_database(with_timescaledb: bool) -> String {
-    let mut sql = format!("CREATE ROLE {OWNER} LOGIN\nGRANT pg_read_all_stats TO {OWNER}\n");
-    if with_timescaledb {
-        sql += &format!("GRANT SET ON PARAMETER timescaledb.restoring TO {OWNER}\n");
-    }
-    sql + &format!("CREATE DATABASE {DATABASE} OWNER {OWNER}\n")
+    let role = format!("CREATE ROLE {OWNER} LOGIN\nGRANT pg_read_all_stats TO {OWNER}\n");
+    let always = format!("GRANT SET ON PARAMETER timescaledb.restoring TO {OWNER}\n");
+    let database = format!("CREATE DATABASE {DATABASE} OWNER {OWNER}\n");
+    [role, if with_timescaledb { always } else { String::new() }, database].concat()
 }
 
 /// The data directory from which tests are copied, made by whoever comes first.
