@@ -67,7 +67,8 @@ async fn a_log_of_any_length_is_stored_and_reads() {
 }
 
 fn drawn(dice: &mut StdRng, place: u64) -> NodeLog {
-    let length = dice.random_range(0..=[1_000, 300_000, MIB, 5 * MIB][dice.random_range(0..4)]);
+    let most = [1_000, 300_000, MIB, 5 * MIB][dice.random_range(0..4)];
+    let length = dice.random_range(0..=most);
     let byte = *[0x01, b'a', b'"', 0xff, 0xc3].get(dice.random_range(0..5)).expect("one of them");
     if dice.random() {
         log(place, true, vec![byte; length])
