@@ -5,8 +5,8 @@
 -- on a busy server, or on one that is short of memory.
 --
 -- The limits: our own writers' arguments are at most 7 MiB of JSON (1 MiB of a log's data, where
--- each byte may be `\u0001`), a number or two among them. 8 MiB stored are written in some 50 MiB at
--- most, which takes a second of the five that an answer may take.
+-- each byte may be `\u0001`), a number or two among them. 8 MiB stored are written in some 50 MiB
+-- at most, which takes a second of the five that an answer may take.
 --
 -- It runs with the rights of whoever asks, in the CHECK of `events` with the writer's.
 CREATE OR REPLACE FUNCTION arguments_text(data JSONB) RETURNS TEXT

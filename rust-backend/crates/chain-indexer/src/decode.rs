@@ -95,13 +95,11 @@ pub(crate) fn decode(
     let decoded = (decoder.read)(topics, data);
     let decoded = decoded.ok_or(NotDecoded::Malformed(decoder.event_type))?;
     if data.len() > SHORT_BYTES {
-        let json = Value::Object(decoded.arguments);
-        let length = json.to_string().len();
+        let json = serde_json::to_string(&decoded.arguments);
+        let length = json.map_or(usize::MAX, |json| json.len());
         if length > JSON_BYTES_MAX {
             return Err(NotDecoded::TooLongInJson(length));
         }
-        let Value::Object(arguments) = json else { unreachable!("it is one") };
-        return Ok(Decoded { arguments, ..decoded });
     }
     Ok(decoded)
 }
