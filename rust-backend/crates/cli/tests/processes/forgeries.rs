@@ -34,7 +34,7 @@ async fn forge(bed: &Bed, chain: &Chain) -> usize {
         sqlx::query(
             r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
                    log_index, event_type, registry, "timestamp", agent_id, data)
-               VALUES ($1, 31337, $2, $3, '0xbb', 900, 'NewFeedback', 'reputation', $4, 666,
+               VALUES ($1, 31337, $2, $3, '0xbb' || $3, 900, 'NewFeedback', 'reputation', $4, 666,
                    '{"value": "1", "valueDecimals": 0}')"#,
         )
         .bind(id)
