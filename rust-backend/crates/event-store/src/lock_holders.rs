@@ -55,7 +55,9 @@ impl LockHolder {
 /// or move a cursor is none of these.
 pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockHolder>> {
     let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
-    let mut holders = sqlx::query_as!(LockHolder, r#"
+    let mut holders = sqlx::query_as!(
+        LockHolder,
+        r#"
         WITH held AS MATERIALIZED (
             SELECT l.pid, l.virtualtransaction,
                    (l.classid::bigint << 32) | l.objid::bigint AS key

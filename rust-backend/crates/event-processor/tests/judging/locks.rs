@@ -45,7 +45,7 @@ async fn a_stranger_with_a_shards_lock_is_named_and_holds_up_no_other_shard() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_with_the_gates_locks_is_named_and_makes_nothing_wait() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;

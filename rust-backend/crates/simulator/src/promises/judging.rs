@@ -4,7 +4,7 @@ use event_engine::decide::decide;
 use event_engine::event::ChainId;
 use event_engine::finality::Finality;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::{Claim as _, Portion, Ready, Shards as _};
+use event_engine::port::{Claim as _, Portion, Shards as _};
 use event_engine::state::ShardState;
 
 use super::{Bed, CHAIN, claimed, entries, inserted, judged, one_job, state};
