@@ -68,7 +68,7 @@ async fn a_key_that_a_node_repeats_is_nowhere_to_be_read() {
     let status = async || agentauri(&bed, folder.path(), &["status", "--json"]).await.0;
     eventually("it is named", async || status().await.contains("cannot serve")).await;
     let status = status().await;
-    let (doctor, _) = agentauri(&bed, folder.path(), &["doctor"]).await;
+    let (doctor, _) = agentauri(&bed, folder.path(), &["doctor", "--json"]).await;
     let table: Vec<String> = sqlx::query_scalar("SELECT to_jsonb(t)::text FROM chain_troubles t")
         .fetch_all(&bed.pool)
         .await
