@@ -127,8 +127,8 @@ async fn a_webhooks_token_is_shown_to_nobody() {
     let node = echoing_node().await;
     let url = format!("http://{node}/services/{KEY}?token={QUERY}");
     let document = format!(
-        "version: 1\ntriggers:\n  - name: t\n    match_all: true\n    since: genesis\n    actions:\n      \
-         - {{id: hook, type: webhook, url: \"{url}\", secret: \"{SECRET}\"}}\n"
+        "version: 1\ntriggers:\n  - name: t\n    match_all: true\n    since: genesis\n    \
+         actions:\n      - {{id: hook, type: webhook, url: \"{url}\", secret: \"{SECRET}\"}}\n"
     );
     bed.apply(&document).await;
     testbed::Row::new("one").insert(&bed.pool).await.expect("inserted");
