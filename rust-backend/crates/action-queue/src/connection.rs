@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
 use crate::{QueueError, Result};
 
@@ -22,6 +22,7 @@ pub(crate) struct Connection {
     client: Client,
     config: ConnectionManagerConfig,
     manager: Arc<Mutex<ConnectionManager>>,
+    password: Option<String>,
 }
 
 impl Connection {
@@ -34,7 +35,9 @@ impl Connection {
             .set_max_delay(RECONNECT_DELAY_MAX)
             .set_number_of_retries(1);
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
-        Ok(Self { client, config, manager: Arc::new(Mutex::new(manager)) })
+        let settings = client.get_connection_info().redis_settings();
+        let password = settings.password().map(str::to_owned).filter(|it| !it.is_empty());
+        Ok(Self { client, config, manager: Arc::new(Mutex::new(manager)), password })
     }
 
     fn manager(&self) -> ConnectionManager {
@@ -43,12 +46,21 @@ impl Connection {
 
     /// Passes an answer on; where none came, the next command has another connection.
     fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
-        if answer.as_ref().is_err_and(redis::RedisError::is_timeout) {
+        if answer.as_ref().is_err_and(RedisError::is_timeout) {
             let (client, config) = (self.client.clone(), self.config.clone());
             let manager = ConnectionManager::new_lazy_with_config(client, config)?;
             *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
         }
-        answer
+        answer.map_err(|error| self.without_password(error))
+    }
+
+    /// A server that does not know a command repeats its arguments, those of AUTH among them.
+    fn without_password(&self, error: RedisError) -> RedisError {
+        let repeats = |password: &String| error.to_string().contains(password.as_str());
+        if self.password.as_ref().is_some_and(repeats) {
+            return RedisError::from((error.kind(), "its answer has the password in it"));
+        }
+        error
     }
 }
 

@@ -18,9 +18,12 @@ const NOTIFICATION_MAX: Duration = Duration::from_secs(2);
 /// The oldest PostgreSQL that has what we use.
 const POSTGRES_MIN: i32 = 150_000;
 
+/// The name of a finding that is one.
+const WARNING: &str = "warning";
+
 #[derive(Serialize)]
 struct Finding {
-    /// Of a bad condition, what programs know it by.
+    /// Of a bad condition and a warning, what programs know it by.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'static str>,
     what: String,
@@ -37,7 +40,8 @@ struct Help {
 }
 
 pub(crate) async fn doctor(settings: &Settings, json: bool) -> Result<()> {
-    let mut findings = database(settings).await;
+    let mut findings: Vec<_> = settings.warnings.iter().map(warning).collect();
+    findings.extend(database(settings).await);
     findings.push(finding("Redis", redis(settings).await));
     if settings.chains.is_empty() {
         findings.push(finding("Chains", Ok("none is configured".to_owned())));
@@ -54,6 +58,11 @@ pub(crate) async fn doctor(settings: &Settings, json: bool) -> Result<()> {
         findings.push(finding(&format!("Chain {}", chain.name), says));
     }
     let failed = findings.iter().filter(|finding| !finding.ok).count();
+    // What servers say of a login may have the password in it.
+    let masker = settings.masker();
+    for finding in &mut findings {
+        finding.says = masker.mask(&finding.says);
+    }
     if json {
         output::json(&findings)?;
     } else {
@@ -67,7 +76,11 @@ pub(crate) async fn doctor(settings: &Settings, json: bool) -> Result<()> {
 
 fn show(findings: &[Finding]) {
     let rows = findings.iter().map(|finding| {
-        let ok = if finding.ok { "ok" } else { "FAILED" };
+        let ok = match (finding.ok, finding.name) {
+            (false, _) => "FAILED",
+            (true, Some(WARNING)) => "warning",
+            (true, _) => "ok",
+        };
         [ok.to_owned(), finding.what.clone(), finding.says.clone()]
     });
     output::table(["", "WHAT", "SAYS"], rows.collect(), "");
@@ -159,6 +172,12 @@ async fn redis(settings: &Settings) -> Result<String> {
     let queue = Sender::new(settings.redis_url()?)?;
     queue.ping().await?;
     Ok(format!("answers; {} jobs wait in the queue", queue.length().await?))
+}
+
+/// What the configuration leaves open; it keeps nothing from working.
+fn warning(says: &String) -> Finding {
+    let (name, what) = (Some(WARNING), "Configuration".to_owned());
+    Finding { name, what, ok: true, says: says.clone(), help: None }
 }
 
 fn finding(what: &str, result: Result<String>) -> Finding {

@@ -12,6 +12,7 @@ use event_engine::trigger_file::{self, Context};
 use event_store::triggers::{self, Applied, Change, Overview};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
+use service::mask::shortened;
 use service::process::Refused;
 use url::Url;
 
@@ -30,9 +31,9 @@ pub(crate) async fn triggers(command: Triggers, settings: &Settings, json: bool)
             let pool = migrated(settings).await?;
             report(&triggers::apply(&pool, OWNER, &specs, prune).await?, json)
         }
-        Triggers::List => list(&triggers::list(&migrated(settings).await?, OWNER).await?, json),
+        Triggers::List => list(&all(settings).await?, json),
         Triggers::Show { name } => {
-            let all = triggers::list(&migrated(settings).await?, OWNER).await?;
+            let all = all(settings).await?;
             let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
                 bail!("there is no trigger {name:?}");
             };
@@ -49,6 +50,15 @@ pub(crate) async fn triggers(command: Triggers, settings: &Settings, json: bool)
             Ok(())
         }
     }
+}
+
+/// All of them, as they may be shown: whoever has a webhook's URL may post there.
+async fn all(settings: &Settings) -> Result<Vec<Overview>> {
+    let mut all = triggers::list(&migrated(settings).await?, OWNER).await?;
+    for action in all.iter_mut().flat_map(|trigger| &mut trigger.actions) {
+        action.destination = shortened(&action.destination);
+    }
+    Ok(all)
 }
 
 /// Reads and checks a document; every refusal begins with the file and the place in it.

@@ -13,6 +13,6 @@ mod row;
 
 pub use bed::{Bed, more_triggers, trigger_file};
 pub use patience::eventually;
-pub use process::Process;
+pub use process::{Process, binary};
 pub use receiver::{Receiver, SECRET};
 pub use row::Row;

@@ -142,7 +142,10 @@ fn keep(output: impl AsyncRead + Send + Unpin + 'static, lines: Arc<Mutex<Vec<St
 }
 
 /// The binary of that name, beside the test or the binary that runs.
-fn binary(program: &str) -> PathBuf {
+///
+/// # Panics
+/// It is not built.
+pub fn binary(program: &str) -> PathBuf {
     let own = std::env::current_exe().expect("one's own path");
     let folder = own.parent().expect("the folder of the build");
     // Tests lie one folder below.

@@ -6,8 +6,10 @@ mod command_line;
 mod conditions;
 mod demo;
 mod doors;
+mod encryption;
 mod files;
 mod forgeries;
+
 mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;
@@ -16,4 +18,5 @@ mod ponder;
 mod refusals;
 mod reorgs;
 mod rights;
+mod secrets;
 mod shutdown;
