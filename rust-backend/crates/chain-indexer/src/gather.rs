@@ -2,8 +2,8 @@
 //! asked for by address, then by topic, then receipt by receipt. What no answer can hold is put in
 //! its place as unread ([`UnreadLog`]), so that the chain goes on.
 //!
-//! By topic a registry's logs are not all found: it may emit what this version does not know. So the
-//! receipts are read too, and what was found by topic is what a receipt may be too long for.
+//! By topic a registry's logs are not all found: it may emit what this version does not know. So
+//! the receipts are read too, and what was found by topic is what a receipt may be too long for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

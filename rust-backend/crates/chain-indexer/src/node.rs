@@ -4,6 +4,8 @@
 //! while, the longer the more often it fails; one that is asked too fast is waited for, if no other
 //! is free. JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
+mod receipts;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::answer::{Link, NodeHeader, NodeLog, NodeReceipt, NodeTransactions, RawReceipt};
+use crate::answer::{Link, NodeHeader, NodeLog};
 use crate::favour::Favour;
 use crate::pace::Pace;
 use crate::rpc::{Call, Failure, Rpc, read};
@@ -208,41 +210,6 @@ impl<'n> Node<'n> {
             Ok(raw) => answer(self, &raw).map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         }
-    }
-
-    /// The transactions of the block with that hash.
-    pub(crate) async fn transactions(self, block: B256) -> Result<NodeTransactions> {
-        let found: Option<NodeTransactions> = self.ask(&header(BY_HASH, block)).await?;
-        found.ok_or_else(|| self.distrust(&format!("it does not have block {block} any more")))
-    }
-
-    /// The receipt of a transaction. The inner failure is a refusal.
-    pub(crate) async fn receipt(self, transaction: B256) -> Result<Result<NodeReceipt, Failure>> {
-        match self.try_to_ask(&receipt_call(transaction), self.answer_bytes_max()).await? {
-            Ok(raw) => self.read_receipt(transaction, answer(self, &raw)?).map(Ok),
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    }
-
-    /// The same with the longest logs left out; `None` where it is not to be had even so.
-    pub(crate) async fn shortened_receipt(self, transaction: B256) -> Option<NodeReceipt> {
-        self.wait_for_its_turn(1).await;
-        let (call, bytes_max) = (receipt_call(transaction), self.answer_bytes_max());
-        match self.endpoint().rpc.ask_shortened(&call, bytes_max).await {
-            Ok(raw) => self.read_receipt(transaction, raw).ok(),
-            Err(failure) => {
-                let (problem, node) = (failure.into_problem(), self.label());
-                tracing::debug!(node, %transaction, problem, "A receipt cannot be shortened");
-                None
-            }
-        }
-    }
-
-    fn read_receipt(self, transaction: B256, raw: Option<RawReceipt>) -> Result<NodeReceipt> {
-        let raw = raw.ok_or_else(|| {
-            self.distrust(&format!("it does not have the receipt of {transaction}"))
-        })?;
-        raw.read().map_err(|problem| self.distrust(&problem))
     }
 
     /// All logs of that block; `None` where the node does not give them.
@@ -499,10 +466,6 @@ pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> Call {
 /// Reads one of several answers.
 pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Result<T> {
     read(raw).map_err(|failure| node.fault(failure.into_problem()))
-}
-
-fn receipt_call(transaction: B256) -> Call {
-    Call { method: "eth_getTransactionReceipt", params: json!([transaction]) }
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> Call {

@@ -26,7 +26,7 @@ fn what_once_went_wrong_goes_well() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    for seed in [2, 478, 542] {
+    for seed in [2, 11, 12] {
         let (once, again) = (simulate(seed, None), simulate(seed, None));
         assert!(once.trace.len() > 100, "seed {seed} is a world");
         assert_eq!(once.trace, again.trace, "seed {seed}");
