@@ -9,7 +9,6 @@ mod doors;
 mod encryption;
 mod files;
 mod forgeries;
-
 mod gaps;
 mod metrics;
 mod nothing_committed_is_lost;
