@@ -56,7 +56,14 @@ async fn a_stranger_with_the_gates_locks_is_named_and_makes_nothing_wait() {
     for key in ["'agentauri writers'", "'agentauri sleepers'"] {
         for way in WAYS {
             let mut stranger = stranger(&bed).await;
-            hold(&mut stranger, way, key).await;
+            // It waits itself for whoever sleeps behind the gate: each event wakes them.
+            let mut held = Box::pin(hold(&mut stranger, way, key));
+            let patience = std::time::Duration::from_millis(50);
+            while tokio::time::timeout(patience, &mut held).await.is_err() {
+                events += 1;
+                Row::new(&format!("e{events}")).insert(&bed.pool).await.expect("inserted");
+            }
+            drop(held);
             for _ in 0..5 {
                 events += 1;
                 Row::new(&format!("e{events}")).insert(&bed.pool).await.expect("inserted");
