@@ -79,20 +79,3 @@ async fn what_the_receivers_name_or_host_does_is_an_attempt() {
     eventually("all are dead", async || state(&bed, "dead").await == 3).await;
     assert_eq!(bed.count(RESULTS).await, 3);
 }
-
-#[tokio::test]
-async fn a_store_that_is_away_during_the_look_at_a_job_costs_no_attempt() {
-    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
-    bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
-    assert_eq!(decide(&bed, &[Row::new("e")]).await.len(), 1);
-    // The lease succeeds and the look fails, as where no connection can be made.
-    let hide = "ALTER TABLE trigger_versions RENAME TO hidden";
-    sqlx::query(hide).execute(&bed.pool).await.expect("hidden");
-    let _worker = start(&bed, LOOPBACK, "0s").await;
-    let failed = "SELECT count(*) FROM jobs WHERE state = 'pending' AND due_at > created_at";
-    eventually("it was leased in vain", async || bed.count(failed).await == 1).await;
-    let show = "ALTER TABLE hidden RENAME TO trigger_versions";
-    sqlx::query(show).execute(&bed.pool).await.expect("shown");
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
-    assert_eq!(bed.count("SELECT count(*) FROM action_results WHERE attempt = 1").await, 1);
-}
