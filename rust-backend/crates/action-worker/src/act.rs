@@ -66,7 +66,10 @@ impl Performer for Webhooks {
             }
             (Err(error), _) => Ok(unsent(Outcome::Permanent, format!("url: {error}"))),
             (_, Err(error)) => match Lack::of(&error) {
-                Some(lack) => Err(NotBegun { lack, problem: response::line(&error.to_string()) }),
+                Some(lack) => {
+                    let problem = response::line(&error.to_string(), &Masker::default());
+                    Err(NotBegun { lack, problem })
+                }
                 // The operator may still provide it.
                 None => Ok(unsent(Outcome::Retryable { retry_after: None }, error.to_string())),
             },

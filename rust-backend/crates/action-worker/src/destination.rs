@@ -292,17 +292,17 @@ mod tests {
 
     /// An address that carries `v4` in the form of that number.
     fn carrying(form: usize, v4: Ipv4Addr, noise: [u16; 4]) -> String {
-        let [a, b, c, d] = v4.octets();
-        let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         let [p, q, r, s] = noise;
+        let bits = v4.to_bits();
+        let (high, low) = (bits >> 16, bits & 0xffff);
         match form {
             0 => format!("::ffff:{v4}"),
             1 => format!("::ffff:0:{v4}"),
             2 => format!("64:ff9b::{v4}"),
             3 => format!("64:ff9b:1::{v4}"),
-            4 => format!("64:ff9b:1:{high:x}:{:x}:{:x}::", low >> 8, low << 8),
+            4 => format!("64:ff9b:1:{high:x}:{:x}:{:x}::", low >> 8, (low & 0xff) << 8),
             5 => format!("2002:{high:x}:{low:x}:{p:x}:{q:x}:{r:x}:{s:x}:1"),
-            6 => format!("2001::808:808:{p:x}:{q:x}:{:x}:{:x}", !high, !low),
+            6 => format!("2001::808:808:{p:x}:{q:x}:{:x}:{:x}", high ^ 0xffff, low ^ 0xffff),
             7 => format!("2001:0:{high:x}:{low:x}:{p:x}:{q:x}:f7f7:f7f7"),
             8 => format!("2a00:{p:x}:{q:x}:{r:x}::5efe:{v4}"),
             _ => format!("2a00:{p:x}:{q:x}:{r:x}:200:5efe:{v4}"),

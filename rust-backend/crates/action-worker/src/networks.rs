@@ -125,7 +125,7 @@ pub(crate) fn embedded_v4(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     of_prefix.into_iter().chain([isatap]).flatten()
 }
 
-/// What an address of 64:ff9b:1::/48 may stand for. How long the translator's prefix is, is the
+/// What an address of `64:ff9b:1::/48` may stand for. How long the translator's prefix is, is the
 /// network's own matter (RFC 6052, section 2.2), so each length counts that leaves zeros behind.
 fn local_nat64(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let octets = address.octets();

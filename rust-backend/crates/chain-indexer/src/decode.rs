@@ -30,7 +30,7 @@ pub(crate) const DECODED_BYTES_MAX: usize = 1 << 20;
 const DECODER_MEMORY_BYTES_MAX: usize = 8 * DECODED_BYTES_MAX;
 
 /// Bytes of JSON that the arguments may be. A megabyte of control characters is below it; strings
-/// that are read several times need not be, and `events` takes no more than arguments_text() reads.
+/// that are read several times need not be, and `events` takes no more than `arguments_text()` reads.
 pub(crate) const JSON_BYTES_MAX: usize = 7 << 20;
 /// Up to here no log's arguments are as long: a dozen strings, each no longer than all of its data,
 /// and a character of six.
@@ -92,16 +92,16 @@ pub(crate) fn decode(
     if data.len() > DECODED_BYTES_MAX {
         return Err(NotDecoded::TooLong(data.len()));
     }
-    let decoded = (decoder.read)(topics, data);
-    let decoded = decoded.ok_or(NotDecoded::Malformed(decoder.event_type))?;
+    let read = (decoder.read)(topics, data);
+    let read = read.ok_or(NotDecoded::Malformed(decoder.event_type))?;
     if data.len() > SHORT_BYTES {
-        let json = serde_json::to_string(&decoded.arguments);
+        let json = serde_json::to_string(&read.arguments);
         let length = json.map_or(usize::MAX, |json| json.len());
         if length > JSON_BYTES_MAX {
             return Err(NotDecoded::TooLongInJson(length));
         }
     }
-    Ok(decoded)
+    Ok(read)
 }
 
 /// The topics of the events that are known of a registry.

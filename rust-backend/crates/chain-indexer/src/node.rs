@@ -79,9 +79,7 @@ impl Nodes {
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
             let exposed = url.expose().clone();
             let rpc = match exposed.scheme() {
-                "ws" | "wss" => {
-                    Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max))
-                }
+                "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max)),
                 _ => Rpc::Http(Http::new(client.clone(), exposed)),
             };
             Endpoint {
@@ -185,7 +183,7 @@ impl<'n> Node<'n> {
         match self.try_to_ask(&header(BY_NUMBER, tag), self.answer_bytes_max()).await? {
             Ok(raw) => answer(self, &raw),
             Err(Failure::Refused(_)) => Ok(None),
-            Err(failure) => Err(self.fault(failure.into_problem())),
+            Err(failure) => Err(self.fault(&failure.into_problem())),
         }
     }
 
@@ -281,8 +279,8 @@ impl<'n> Node<'n> {
         }
         Some(ws.announcements().await.map_err(|failure| match failure {
             // It works, and does not announce.
-            Failure::Refused(problem) => self.error(problem),
-            failure => self.fault(failure.into_problem()),
+            Failure::Refused(problem) => self.error(&problem),
+            failure => self.fault(&failure.into_problem()),
         }))
     }
 
@@ -329,12 +327,12 @@ impl<'n> Node<'n> {
 
     /// Says that the node does not answer what it has to.
     pub(crate) fn refuses(self, failure: Failure) -> IndexerError {
-        self.fault(failure.into_problem())
+        self.fault(&failure.into_problem())
     }
 
     /// Says that what the node answered makes no sense.
     pub(crate) fn distrust(self, problem: &str) -> IndexerError {
-        self.fault(problem.to_owned())
+        self.fault(problem)
     }
 
     /// What it said, fit to be shown.
@@ -350,7 +348,7 @@ impl<'n> Node<'n> {
     async fn ask<T: DeserializeOwned>(self, call: &Call) -> Result<T> {
         match self.try_to_ask(call, self.answer_bytes_max()).await? {
             Ok(raw) => answer(self, &raw),
-            Err(refusal) => Err(self.fault(refusal.into_problem())),
+            Err(refusal) => Err(self.fault(&refusal.into_problem())),
         }
     }
 
@@ -384,11 +382,11 @@ impl<'n> Node<'n> {
                     limited += 1;
                     self.endpoint().favour.limited(Instant::now(), retry_after);
                     if limited >= LIMITED_TIMES_MAX || self.another().is_some() {
-                        return Err(self.fault(problem));
+                        return Err(self.fault(&problem));
                     }
                 }
                 Ok(Err(Failure::Broken(problem))) | Err(Failure::Broken(problem)) => {
-                    return Err(self.fault(problem));
+                    return Err(self.fault(&problem));
                 }
                 answered => {
                     if matches!(answered, Ok(Ok(_))) {
@@ -423,7 +421,7 @@ impl<'n> Node<'n> {
                 if let Failure::Limited { retry_after, .. } = failure {
                     endpoint.favour.limited(Instant::now(), retry_after);
                 }
-                return Err(self.fault(failure.into_problem()));
+                return Err(self.fault(&failure.into_problem()));
             }
         };
         if i64::try_from(found) != Ok(self.nodes.id.0) {
@@ -439,16 +437,16 @@ impl<'n> Node<'n> {
     }
 
     /// A failure of this node: it is avoided for a while.
-    fn fault(self, problem: String) -> IndexerError {
+    fn fault(self, problem: &str) -> IndexerError {
         let endpoint = self.endpoint();
         endpoint.verified.store(false, Ordering::Relaxed);
         endpoint.favour.failed(Instant::now());
         self.error(problem)
     }
 
-    fn error(self, problem: String) -> IndexerError {
+    fn error(self, problem: &str) -> IndexerError {
         let (chain, node) = (self.nodes.chain.clone(), self.endpoint().label.clone());
-        IndexerError::Node { chain, node, problem: self.shown(&problem) }
+        IndexerError::Node { chain, node, problem: self.shown(problem) }
     }
 }
 
@@ -465,7 +463,7 @@ pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> Call {
 
 /// Reads one of several answers.
 pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Result<T> {
-    read(raw).map_err(|failure| node.fault(failure.into_problem()))
+    read(raw).map_err(|failure| node.fault(&failure.into_problem()))
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> Call {

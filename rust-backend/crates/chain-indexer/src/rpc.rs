@@ -19,7 +19,7 @@ use crate::ws::Ws;
 /// logs of one full block, shorter than an operator's patience.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for an answer of any length, of which little is kept.
-const SHORTENED_TIMEOUT: Duration = Duration::from_secs(60);
+const SHORTENED_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest that a node's `Retry-After` is believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
@@ -115,7 +115,7 @@ impl Rpc {
         };
         let asking = http.ask_shortened(call, Shortener::new(bytes_max));
         let answer = tokio::time::timeout(SHORTENED_TIMEOUT, asking).await;
-        read(&*answer.map_err(|_elapsed| Failure::TooMuch("no end of the answer".to_owned()))??)
+        read(&answer.map_err(|_elapsed| Failure::TooMuch("no end of the answer".to_owned()))??)
     }
 
     /// Asks questions at once: several by HTTP are a batch. The outer failure is that of all. An

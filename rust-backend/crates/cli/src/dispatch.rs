@@ -24,7 +24,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         _ => logs::init_quiet(Destination::Stderr, &settings)?,
     }
     match args.command {
-        Command::Demo(options) => demo::demo(settings, options, args.json).await,
+        Command::Demo(options) => Box::pin(demo::demo(settings, options, args.json)).await,
         Command::Run => Box::pin(parts::run(settings)).await,
         Command::Doctor(Doctor { chain: None, .. }) => doctor::doctor(&settings, args.json).await,
         Command::Doctor(options) => {

@@ -40,7 +40,7 @@ struct Help {
 }
 
 pub(crate) async fn doctor(settings: &Settings, json: bool) -> Result<()> {
-    let mut findings: Vec<_> = settings.warnings.iter().map(warning).collect();
+    let mut findings: Vec<_> = settings.warnings.iter().map(|says| warning(says)).collect();
     findings.extend(database(settings).await);
     findings.push(finding("Redis", redis(settings).await));
     if settings.chains.is_empty() {
@@ -175,9 +175,9 @@ async fn redis(settings: &Settings) -> Result<String> {
 }
 
 /// What the configuration leaves open; it keeps nothing from working.
-fn warning(says: &String) -> Finding {
+fn warning(says: &str) -> Finding {
     let (name, what) = (Some(WARNING), "Configuration".to_owned());
-    Finding { name, what, ok: true, says: says.clone(), help: None }
+    Finding { name, what, ok: true, says: says.to_owned(), help: None }
 }
 
 fn finding(what: &str, result: Result<String>) -> Finding {

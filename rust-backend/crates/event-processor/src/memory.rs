@@ -39,8 +39,8 @@ impl Memory {
     /// Takes the state of a shard at the portion's cursor. What is taken and not kept again is
     /// forgotten: after an error nobody knows what was committed.
     pub(crate) fn take(&self, portion: &Portion) -> ShardState {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        match shelf.remove(portion.shard) {
+        let mut held = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.remove(portion.shard) {
             Some((at, state)) if portion.is_continued && at == portion.cursor => state,
             _ => ShardState::default(),
         }
@@ -51,12 +51,12 @@ impl Memory {
         if state.at_hand() == 0 {
             return;
         }
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.remove(shard);
-        shelf.at_hand += state.at_hand();
-        shelf.shards.insert(shard, (cursor, state));
-        if shelf.at_hand > self.observations_max {
-            *shelf = Shelf::default();
+        let mut held = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(shard);
+        held.at_hand += state.at_hand();
+        held.shards.insert(shard, (cursor, state));
+        if held.at_hand > self.observations_max {
+            *held = Shelf::default();
         }
     }
 }

@@ -221,6 +221,7 @@ async fn taken_back(
 
 /// What the transactions of these events, each in the block of that hash, include now: looked for
 /// in the blocks about them. What comes back later is linked by its own match.
+#[expect(clippy::too_many_lines, reason = "one query")]
 async fn standing(
     connection: &mut PgConnection,
     gone: &BTreeSet<(&EventName, &str)>,

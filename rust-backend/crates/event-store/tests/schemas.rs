@@ -49,9 +49,9 @@ async fn a_superuser_who_migrates_owns_nothing_of_it() {
         sqlx::query(INSERT).bind(name).bind(time).execute(pool).await.expect("inserted");
     }
     assert_eq!(text(&owner, "SELECT count(*)::text FROM event_log").await, "2");
-    let owned: Vec<String> =
+    let left: Vec<String> =
         sqlx::query_scalar(SUPERUSER_OWNED).fetch_all(&owner).await.expect("a look");
-    assert!(owned.is_empty(), "chunks, too: {owned:#?}");
+    assert!(left.is_empty(), "chunks, too: {left:#?}");
 }
 
 #[tokio::test]

@@ -104,12 +104,11 @@ fn passes(filter: &Value, log: &Value) -> bool {
     let is_of = addresses.is_none_or(|all| all.contains(&log["address"]));
     let topic = &filter["topics"][0];
     let is_about = topic.is_null() || log["topics"][0] == *topic;
-    let is_there = match filter["blockHash"].as_str() {
-        Some(hash) => log["blockHash"] == hash,
-        None => {
-            let block = number(&log["blockNumber"]);
-            (number(&filter["fromBlock"])..=number(&filter["toBlock"])).contains(&block)
-        }
+    let is_there = if let Some(hash) = filter["blockHash"].as_str() {
+        log["blockHash"] == hash
+    } else {
+        let block = number(&log["blockNumber"]);
+        (number(&filter["fromBlock"])..=number(&filter["toBlock"])).contains(&block)
     };
     is_of && is_about && is_there
 }

@@ -39,7 +39,9 @@ fn spelled(text: &str) -> String {
     match text.len() % 4 {
         0 => text.to_uppercase(),
         1 => text.replace('/', "\\/").replace('&', "&amp;"),
-        2 if text.len() < 60 => text.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+        2 if text.len() < 60 => {
+            text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
+        }
         _ => text.to_owned(),
     }
 }
@@ -101,10 +103,11 @@ async fn no_drawn_key_that_a_node_repeats_is_shown() {
             _ => format!("http://{key}:x-{key}@{node}/rpc"),
         };
         let registries = "{ identity = \"0x8004A818BFB912233c491871b3d84c89A494BD9e\" }";
-        file.push_str(&format!(
+        let chain = format!(
             "[[chains]]\nname = \"c{id}\"\nid = {id}\nrpc_urls = [{url:?}]\n\
              registries = {registries}\n"
-        ));
+        );
+        file.push_str(&chain);
         keys.push(key);
     }
     std::fs::write(folder.path().join("agentauri.toml"), file).expect("written");

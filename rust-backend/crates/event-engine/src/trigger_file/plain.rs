@@ -118,7 +118,7 @@ impl Walk<'_> {
         match shown.map(str::trim_end) {
             Some(value) if value.chars().count() <= QUOTED_CHARS_MAX && !value.contains('\n') => {
                 let quoted = value.replace('\'', "''");
-                problem.extend(["; quote all of it: ", key, ": '", &quoted, "'"]);
+                problem.extend(["; quote all of it: ", &key, ": '", &quoted, "'"]);
             }
             _ => problem.push_str("; quote all of it, or leave that out"),
         }

@@ -5,6 +5,7 @@ use event_engine::event::ChainId;
 use event_engine::log::Subject;
 use event_engine::port::{Claim as _, Shards as _};
 use event_store::PgShards;
+use event_store::events::{self, Filter};
 use sqlx::AssertSqlSafe;
 use testbed::{Bed, Row, eventually, trigger_file};
 
@@ -50,7 +51,7 @@ async fn arguments_that_cannot_be_written_out_stop_no_chain() {
     let replaced = "UPDATE events SET block_hash = '0xcc'; UPDATE events SET invalidated = true";
     sqlx::raw_sql(replaced).execute(&bed.pool).await.expect("a reorg takes them back");
     eventually("that is judged", async || judged(&bed).await == 16).await;
-    let listed = event_store::events::latest(&bed.pool, &Default::default(), 10).await;
+    let listed = events::latest(&bed.pool, &Filter::default(), 10).await;
     assert_eq!(listed.expect("they are listed").len(), 5);
 }
 
@@ -120,7 +121,12 @@ async fn whatever_a_writer_inserts_is_refused_by_name_or_judged() {
 
 /// Nothing of what a row says of its own time is taken for how late it is.
 async fn assert_vitals_are_sane(bed: &Bed) {
-    let vitals = event_store::vitals::vitals(&bed.pool).await.expect("read");
+    let chains: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT chain_id FROM event_log")
+        .fetch_all(&bed.pool)
+        .await
+        .expect("chains");
+    let chains: Vec<ChainId> = chains.into_iter().map(ChainId).collect();
+    let vitals = event_store::vitals::vitals(&bed.pool, &chains).await.expect("read");
     for (chain, age) in vitals.oldest_unjudged {
         assert!((0.0..600.0).contains(&age), "{chain} is {age} s late");
     }
@@ -182,7 +188,7 @@ fn drawn(dice: &mut Dice, number: u32) -> String {
     )
 }
 
-/// Chance that is the same each time (SplitMix64).
+/// Chance that is the same each time (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

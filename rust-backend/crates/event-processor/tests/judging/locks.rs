@@ -112,7 +112,10 @@ async fn no_stranger_can_hold_the_set_of_triggers_or_the_migrations() {
             let statement = AssertSqlSafe(format!("BEGIN; LOCK TABLE {table} IN {mode} MODE"));
             let refused = sqlx::raw_sql(statement).execute(&mut stranger).await;
             let error = refused.expect_err("no right to it");
-            let code = error.as_database_error().and_then(|it| it.code()).map(String::from);
+            let code = error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .map(String::from);
             assert_eq!(code.as_deref(), Some("42501"), "{table} {mode}");
             sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.expect("back");
         }

@@ -15,7 +15,7 @@ use crate::mask::Masker;
 const FILES_MAX: usize = 10_000;
 /// Names that a line has room for.
 const NAMES_MAX: usize = 8;
-/// Wider networks are more than anybody's own: 10.0.0.0/8 and fc00::/7 are the widest.
+/// Wider networks are more than anybody's own: `10.0.0.0/8` and `fc00::/7` are the widest.
 const PREFIX_MIN_V4: u8 = 8;
 const PREFIX_MIN_V6: u8 = 7;
 

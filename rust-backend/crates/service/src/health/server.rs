@@ -104,6 +104,7 @@ impl HealthServer {
     }
 
     /// The same server with other limits.
+    #[must_use]
     pub fn with_limits(self, limits: ConnectionLimits) -> Self {
         Self { limits, ..self }
     }

@@ -150,7 +150,7 @@ pub fn shortened(url: &str) -> String {
     }
     shown.push_str(url.host_str().unwrap_or_default());
     if let Some(port) = url.port() {
-        shown.push_str(&format!(":{port}"));
+        shown.extend([":", &port.to_string()]);
     }
     for segment in url.path_segments().into_iter().flatten() {
         shown.push('/');
@@ -158,7 +158,11 @@ pub fn shortened(url: &str) -> String {
     }
     for (at, (name, value)) in url.query_pairs().enumerate() {
         shown.push(if at == 0 { '?' } else { '&' });
-        shown.push_str(&if value.is_empty() { token(&name) } else { format!("{name}=…") });
+        if value.is_empty() {
+            shown.push_str(&token(&name));
+        } else {
+            shown.extend([name.as_ref(), "=…"]);
+        }
     }
     if url.fragment().is_some() {
         shown.push_str("#…");

@@ -88,6 +88,10 @@ fn url_with(secret: &str, random: &mut StdRng) -> Url {
     Url::parse(&text).expect("a URL")
 }
 
+fn each(text: &str, escaped: impl Fn(char) -> String) -> String {
+    text.chars().map(escaped).collect::<Vec<_>>().concat()
+}
+
 /// As a node may repeat it: escapes of several kinds within each other, and in any case.
 fn echoed(secret: &str, random: &mut StdRng) -> String {
     let mut text = secret.to_owned();
@@ -98,8 +102,8 @@ fn echoed(secret: &str, random: &mut StdRng) -> String {
             2 => serde_json::to_string(&text).expect("JSON").trim_matches('"').to_owned(),
             3 => text.replace('/', "\\/"),
             4 => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
-            5 => text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect(),
-            _ => text.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+            5 => each(&text, |c| format!("\\u{:04x}", u32::from(c))),
+            _ => each(&text, |c| format!("&#{};", u32::from(c))),
         };
     }
     match random.random_range(0..3) {

@@ -89,16 +89,17 @@ fn log(place: u64, is_foreign: bool, data: Vec<u8>) -> NodeLog {
     let agent = B256::repeat_byte(0x2a);
     let client = B256::left_padding_from(&[0xc1; 20]);
     let topic0 = reputation::DECODERS[0].topic0;
-    let topics = if is_foreign { vec![agent] } else { vec![topic0, agent, client, agent] };
+    let words = if is_foreign { vec![agent] } else { vec![topic0, agent, client, agent] };
     NodeLog {
         address: REGISTRIES[1],
-        topics,
+        topics: words,
         data: Bytes::from(data),
         block_number: U64::from(i64::MAX),
         block_hash: BLOCK,
         transaction_hash: B256::repeat_byte(0xee),
         log_index: U64::from(place),
         removed: false,
+        unread: None,
     }
 }
 
