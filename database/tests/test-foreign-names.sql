@@ -127,9 +127,22 @@ INSERT INTO tap_deeds (deed) VALUES
            log_index, event_type, registry, "timestamp")
        VALUES ('deed 1', -1, 1, '0xcc', '0xbb', 0, 'NewFeedback', 'reputation', 31536000)
        ON CONFLICT (id, "timestamp") DO UPDATE SET block_hash = EXCLUDED.block_hash$$),
+    (format($$INSERT INTO public.events (id, chain_id, block_number, block_hash, transaction_hash,
+           log_index, event_type, registry, "timestamp", data)
+       VALUES ('deed 4', -1, 1, '0xaa', '0xbb', 2, 'NewFeedback', 'reputation', 31536000, %L)$$,
+        '[' || repeat('12345678901234567890,', 300) || '1]')),
+    -- As the processor does, whose path the CHECK's function does not fix.
+    (format($$DO $do$ BEGIN PERFORM public.arguments_text(%L); END $do$ $$,
+        '[' || repeat('12345678901234567890,', 300) || '1]')),
+    ($$INSERT INTO public.chain_list VALUES (-1), (-2)$$),
+    ($$INSERT INTO public.events (id, chain_id, block_number, block_hash, transaction_hash,
+           log_index, event_type, registry, "timestamp")
+       VALUES ('deed 5', -1, 1, '0xaa', '0xbb', 3, 'NewFeedback', 'reputation', 31536000)$$),
+    ($$DELETE FROM public.chain_list$$),
     ($$UPDATE public.events SET invalidated = true WHERE chain_id OPERATOR(pg_catalog.<) 0$$),
     ($$INSERT INTO public.waiting_events VALUES
-           (-1, 'safe', 1, 0, 'deed 1', 31536000, 2, 0, '{00000000-0000-0000-0000-000000000000}')$$),
+           (-1, 'safe', 1, 0, 'deed 1', 31536000, 2, 0,
+            '{00000000-0000-0000-0000-000000000000}')$$),
     ($$INSERT INTO public.checkpoints (chain_id, block_number, block_hash) VALUES (-1, 1, '0x')
        ON CONFLICT (chain_id) DO UPDATE SET block_hash = EXCLUDED.block_hash$$),
     ($$UPDATE public.checkpoints SET block_number = 2 WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
@@ -293,8 +306,9 @@ SELECT pg_temp.is(
          WHERE registry_channels AND chain_channels AND only_matching
              AND pg_temp.failure(pg_temp.set_of(w) || ';' || m.definition, role => role)
                  IS NOT NULL)),
-    -- The one names nothing but its table, the other is attached on a hypertable alone.
-    concat_ws(' ', CASE WHEN NOT :'has_chunks'::boolean THEN 'notify_replicated_events' END,
+    -- Two name nothing but what is ours, the other is attached on a hypertable alone.
+    concat_ws(' ', 'arguments_are_readable',
+        CASE WHEN NOT :'has_chunks'::boolean THEN 'notify_replicated_events' END,
         'ponder_doubt_events'), 'each that trusts the path is found');
 
 -- What is logged and heard, the deeds done as a writer that is not the owner.

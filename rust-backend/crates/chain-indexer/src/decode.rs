@@ -30,7 +30,7 @@ pub(crate) const DECODED_BYTES_MAX: usize = 1 << 20;
 const DECODER_MEMORY_BYTES_MAX: usize = 8 * DECODED_BYTES_MAX;
 
 /// Bytes of JSON that the arguments may be. A megabyte of control characters is below it; strings
-/// that are read several times need not be, and `events` takes no more than `arguments_text()` reads.
+/// that are read several times need not be, and `events` takes what `arguments_text()` reads.
 pub(crate) const JSON_BYTES_MAX: usize = 7 << 20;
 /// Up to here no log's arguments are as long: a dozen strings, each no longer than all of its data,
 /// and a character of six.

@@ -10,9 +10,9 @@ use crate::event_log::parse_xid;
 use crate::walk::{Seen, Step};
 use crate::{Result, StoreError, jobs};
 
-/// One look at the shards that are asked for and those of a step of the walk: the last entry of each
-/// against its cursor, and what may be judged of it. Nothing is asked for while no transaction has
-/// been begun since `rested_at`.
+/// One look at the shards that are asked for and those of a step of the walk: the last entry of
+/// each against its cursor, and what may be judged of it. Nothing is asked for while no transaction
+/// has been begun since `rested_at`.
 pub(crate) async fn survey(
     connection: &mut PgConnection,
     entries_max: u32,

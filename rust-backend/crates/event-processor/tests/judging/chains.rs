@@ -34,14 +34,7 @@ async fn twenty_thousand_unknown_chains_are_judged_and_cost_nothing_at_rest() {
     let before = judged(&bed).await;
     assert!(before < 15_000, "{before} were judged before the known one");
     eventually("all are judged", async || judged(&bed).await == 20_001).await;
-    eventually("nothing is read any more", async || {
-        let read = bed.count(READ).await;
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        let more = bed.count(READ).await - read;
-        // The watch looks at some of them. All would be sixty thousand a look.
-        more < 2_000
-    })
-    .await;
+    until_little_is_read(&bed).await;
     let row = Row { chain_id: 1_000_777, ..Row::new("again") };
     row.insert(&bed.pool).await.expect("inserted");
     eventually("an unknown one is judged again", async || judged(&bed).await == 20_002).await;
@@ -108,4 +101,15 @@ async fn with_a_list_of_chains_an_event_of_another_is_refused() {
 async fn run(bed: &Bed, statements: &str) {
     let statements = sqlx::AssertSqlSafe(statements.to_owned());
     sqlx::raw_sql(statements).execute(&bed.strangers).await.expect("done");
+}
+
+/// Until a few seconds pass in which no more is read than the watch does, which looks at some of
+/// the chains. All would be sixty thousand a look.
+async fn until_little_is_read(bed: &Bed) {
+    eventually("nothing is read any more", async || {
+        let read = bed.count(READ).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        bed.count(READ).await - read < 2_000
+    })
+    .await;
 }

@@ -25,7 +25,10 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         let missing = spans(text).into_iter().filter(|(_, span)| {
             is_sql_test(span) && !has_file(tree, span)
                 || is_sentence(span) && !is_title(tree, span)
-                || is_test_like(span) && !is_test(&tests, span) && !is_of_database(tree, span)
+                || is_test_like(span)
+                    && !is_test(&tests, span)
+                    && !is_of_database(tree, span)
+                    && !is_condition(tree, span)
         });
         findings.extend(missing.map(|(line, span)| {
             Finding::at(path, line, format!("names {span}, and there is no such test"))
@@ -123,6 +126,12 @@ fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
             parts.iter().all(|part| folders.any(|folder| folder == *part))
         })
     })
+}
+
+/// What `doctor` and `status` call a condition.
+fn is_condition(tree: &Tree, span: &str) -> bool {
+    let named = format!("condition(\"{span}\"");
+    tree.ending(&[".rs"]).any(|(path, text)| path.contains("/cli/src/") && text.contains(&named))
 }
 
 /// A function, a trigger or a column of the schema.
