@@ -34,7 +34,7 @@ mod tests {
         let url = Url::parse("https://a.example/v3/abcdef0123456789").expect("a URL");
         let said = Said::of([&url]);
         let long = format!("{}\u{1b}/abcdef\\u00301234567890", "x".repeat(290));
-        assert_eq!(said.shown(&long), format!("{}\\u{{1b}}…", "x".repeat(290)));
+        assert_eq!(said.shown(&long), format!("{}\\u{{1b}}/***…", "x".repeat(290)));
         let shown = said.shown(&format!("{}/abcdef0123456789", "x".repeat(294)));
         assert_eq!(shown, format!("{}/***", "x".repeat(294)));
     }

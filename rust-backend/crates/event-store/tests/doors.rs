@@ -17,8 +17,8 @@ async fn where_no_door_is_open_none_is_found() {
 
 #[tokio::test]
 async fn each_function_that_others_may_run_as_the_owner_is_found() {
-    let (_postgres, pool) = database().await;
-    run(&pool, "CREATE ROLE stranger").await;
+    let (postgres, pool) = database().await;
+    make_stranger(&postgres).await;
     let ours = "SELECT proname::text FROM pg_proc WHERE prosecdef AND proname <> 'could_match'
                 AND pronamespace = 'public'::regnamespace ORDER BY 1";
     let ours = lines(&pool, ours).await;
@@ -67,8 +67,8 @@ async fn each_trigger_that_is_missing_or_does_not_fire_is_found() {
 
 #[tokio::test]
 async fn whoever_may_put_code_where_ours_runs_is_found() {
-    let (_postgres, pool) = database().await;
-    run(&pool, "CREATE ROLE stranger").await;
+    let (postgres, pool) = database().await;
+    let superuser = make_stranger(&postgres).await;
     for role in ["PUBLIC", "stranger"] {
         run(&pool, &format!("GRANT CREATE ON SCHEMA public TO {role}")).await;
         assert_eq!(all(&pool).await, [role]);
@@ -84,7 +84,7 @@ async fn whoever_may_put_code_where_ours_runs_is_found() {
     run(&pool, "CREATE FUNCTION json_build_object(text, text) RETURNS text LANGUAGE sql RETURN $1")
         .await;
     assert_eq!(all(&pool).await, Vec::<String>::new(), "the owner's own are no stranger's");
-    run(&pool, "ALTER FUNCTION json_build_object(text, text) OWNER TO stranger").await;
+    run(&superuser, "ALTER FUNCTION json_build_object(text, text) OWNER TO stranger").await;
     assert_eq!(all(&pool).await, ["function json_build_object(text,text) of stranger"]);
 }
 
@@ -112,20 +112,20 @@ async fn a_strangers_table_is_not_taken_for_the_migrators() {
     let postgres = Postgres::for_test().expect("a private PostgreSQL");
     let pool = event_store::connect(&postgres.url(), "test", 2).await.expect("a connection");
     // Whoever inserts there runs this as itself.
-    let planted = "CREATE ROLE stranger;
-        GRANT CREATE ON SCHEMA public TO PUBLIC;
+    let superuser = make_stranger(&postgres).await;
+    let planted = "GRANT CREATE ON SCHEMA public TO PUBLIC;
         SET ROLE stranger;
         CREATE TABLE _sqlx_migrations (
             version BIGINT PRIMARY KEY, description TEXT NOT NULL,
             installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL,
             checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL);
         RESET ROLE";
-    run(&pool, planted).await;
+    run(&superuser, planted).await;
     let refused = event_store::migrations::migrate(&pool).await.expect_err("a stranger's table");
     assert!(refused.to_string().contains("_sqlx_migrations belongs to stranger"), "{refused}");
     let missing = event_store::migrations::missing(&pool).await.expect_err("a stranger's table");
     assert_eq!(missing.to_string(), refused.to_string());
-    run(&pool, "DROP TABLE _sqlx_migrations").await;
+    run(&superuser, "DROP TABLE _sqlx_migrations").await;
     event_store::migrations::migrate(&pool).await.expect("migrated");
     assert_eq!(all(&pool).await, Vec::<String>::new());
     event_store::migrations::migrate(&pool).await.expect("migrated again");
@@ -178,6 +178,14 @@ async fn database() -> (Postgres, PgPool) {
     let postgres = Postgres::for_test().expect("a private PostgreSQL");
     let pool = event_store::open(&postgres.url(), "test", 2).await.expect("the schema");
     (postgres, pool)
+}
+
+/// A role without any grant. The connections are the superuser's who made it.
+async fn make_stranger(postgres: &Postgres) -> PgPool {
+    let url = postgres.superuser_url();
+    let superuser = event_store::connect(&url, "test", 1).await.expect("a connection");
+    run(&superuser, "CREATE ROLE stranger").await;
+    superuser
 }
 
 /// Everything that is found.

@@ -5,6 +5,7 @@ use event_store::PgPool;
 use private_servers::{
     Installation, Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions,
 };
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::receiver::SECRET;
@@ -53,6 +54,18 @@ impl Bed {
     pub async fn superuser(&self) -> PgPool {
         let options = PgPoolOptions::new().max_connections(2);
         options.connect(&self.postgres.superuser_url()).await.expect("connections")
+    }
+
+    /// Makes a role without any grant that logs in by its own name as the password. The owner may
+    /// act as it, by `SET ROLE`.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub async fn make_role(&self, name: &str) {
+        let make =
+            format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'; GRANT {name} TO agentauri_owner");
+        let made = sqlx::raw_sql(AssertSqlSafe(make)).execute(&self.superuser().await).await;
+        made.expect("a role");
     }
 
     async fn on(postgres: Postgres, redis: Redis) -> Self {

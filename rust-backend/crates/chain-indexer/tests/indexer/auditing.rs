@@ -175,7 +175,7 @@ async fn a_block_that_nobody_knows_is_told_once_and_left_alone() {
     node.script().finalize(20);
     let auditing = audit(&database.pool, vec![chain.clone()]);
     until_audited(&database, &node).await;
-    let long = "x".repeat(5_000);
+    let long = "x".repeat(400);
     let canonical = named(&node.script().headers, 5..=5).remove(0).1;
     let typed: Vec<(i64, String)> = vec![
         (25, format!("0x{}", "ab".repeat(32))),

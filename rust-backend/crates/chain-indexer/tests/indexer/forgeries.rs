@@ -46,9 +46,8 @@ async fn chain_with_traffic(seed: u32) -> (Database, Devnet, ChainSettings) {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(seed, 120, 4).await;
     let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
-    for sql in ["CREATE ROLE stranger", "GRANT INSERT ON events TO stranger"] {
-        sqlx::query(sql).execute(&database.pool).await.expect(sql);
-    }
+    database.make_role("stranger").await;
+    database.execute("GRANT INSERT ON events TO stranger").await;
     (database, devnet, chain)
 }
 

@@ -152,7 +152,7 @@ async fn a_chain_that_is_not_read_any_more_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_with_a_lock_of_ours_is_named_by_status_doctor_and_ready() {
     let bed = Bed::start().await;
-    run(&bed, "CREATE ROLE stranger LOGIN PASSWORD 'stranger'").await;
+    bed.make_role("stranger").await;
     let options: sqlx::postgres::PgConnectOptions = bed.postgres.url().parse().expect("a URL");
     let options = options.username("stranger").password("stranger").application_name("a tool");
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);

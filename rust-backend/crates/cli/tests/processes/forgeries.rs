@@ -11,8 +11,9 @@ use crate::reorgs::{Chain, is_settled};
 /// One forged row for each block that has a log, in turn: under the log's name with other content,
 /// under its name at another time, as a log that its block does not have.
 async fn forge(bed: &Bed, chain: &Chain) -> usize {
+    bed.make_role("forger").await;
     let mut connection = bed.strangers.acquire().await.expect("a connection");
-    for sql in ["CREATE ROLE forger", "GRANT INSERT ON events TO forger", "SET ROLE forger"] {
+    for sql in ["GRANT INSERT ON events TO forger", "SET ROLE forger"] {
         sqlx::query(sql).execute(&mut *connection).await.expect(sql);
     }
     let mut blocks = BTreeMap::new();

@@ -25,7 +25,8 @@ async fn twenty_thousand_unknown_chains_are_judged_and_cost_nothing_at_rest() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[("known", "chains: [1]"), ALL])).await;
     let _processor = start(&bed).await;
-    run(&bed, "CREATE ROLE writer LOGIN; GRANT INSERT ON events TO writer").await;
+    bed.make_role("writer").await;
+    run(&bed, "GRANT INSERT ON events TO writer").await;
     run(&bed, &format!("SET ROLE writer; {UNKNOWN}; RESET ROLE")).await;
     // A known one in between waits for none of them.
     Row::new("known").insert(&bed.pool).await.expect("inserted");

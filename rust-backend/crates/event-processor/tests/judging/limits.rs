@@ -89,8 +89,11 @@ async fn whatever_a_writer_inserts_is_refused_by_name_or_judged() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let _processor = start(&bed).await;
-    let writer = "CREATE ROLE writer; GRANT INSERT ON events TO writer";
-    sqlx::raw_sql(writer).execute(&bed.strangers).await.expect("a writer");
+    bed.make_role("writer").await;
+    sqlx::raw_sql("GRANT INSERT ON events TO writer")
+        .execute(&bed.strangers)
+        .await
+        .expect("a writer");
     let mut dice = Dice(17);
     let (mut stored, mut refused) = (0, 0);
     for number in 0..100 {

@@ -55,6 +55,8 @@ impl PostgresOptions {
             // may kill the server: synchronous_commit stays on.
             all.extend([("fsync", "off"), ("full_page_writes", "off")]);
             all.push(("shared_buffers", "32MB"));
+            // Somebody else's application may prepare transactions.
+            all.push(("max_prepared_transactions", "4"));
             // With log segments of 1 MB the default is so small that checkpoints never rest.
             all.extend([("min_wal_size", "32MB"), ("max_wal_size", "256MB")]);
             // Keeps shared memory in the data directory: a killed server leaves none behind.

@@ -42,6 +42,14 @@ impl Database {
         Self { pool, server }
     }
 
+    /// Makes a role without any grant, as which the owner may act by `SET ROLE`.
+    pub(crate) async fn make_role(&self, name: &str) {
+        let options = PgPoolOptions::new().max_connections(1);
+        let superuser = options.connect(&self.server.superuser_url()).await.expect("a connection");
+        let make = format!("CREATE ROLE {name}; GRANT {name} TO agentauri_owner");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&superuser).await.expect("a role");
+    }
+
     pub(crate) fn url(&self) -> String {
         self.server.url()
     }
