@@ -64,8 +64,8 @@ impl Bed {
     pub async fn make_role(&self, name: &str) {
         let make =
             format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'; GRANT {name} TO agentauri_owner");
-        let made = sqlx::raw_sql(AssertSqlSafe(make)).execute(&self.superuser().await).await;
-        made.expect("a role");
+        let done = sqlx::raw_sql(AssertSqlSafe(make)).execute(&self.superuser().await).await;
+        done.expect("a role");
     }
 
     async fn on(postgres: Postgres, redis: Redis) -> Self {
