@@ -56,4 +56,4 @@ CREATE TABLE IF NOT EXISTS events (
 -- of blocks hold lower case. Of what is too long to be a hash, the beginning.
 CREATE OR REPLACE FUNCTION comparable_hash(block_hash TEXT) RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN lower(left(block_hash, 100));
+RETURN lower(left(block_hash, 100) COLLATE "C");

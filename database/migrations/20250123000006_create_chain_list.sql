@@ -14,6 +14,8 @@ BEGIN
         RAISE EXCEPTION 'put_chain_list_in_force() does not serve %', TG_RELID::regclass
             USING ERRCODE = 'wrong_object_type';
     END IF;
+    -- One after the other: each sees what the one before did.
+    LOCK TABLE public.chain_list IN SHARE ROW EXCLUSIVE MODE;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION public.chain_list_is_set() RETURNS boolean '
         'LANGUAGE sql STABLE AS %L',

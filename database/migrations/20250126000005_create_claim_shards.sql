@@ -68,8 +68,9 @@ BEGIN
     -- Arguments are written out once, and counted as they are written: a kilobyte that is stored
     -- may be megabytes. The window's rows come one by one, and end with the last that is wanted:
     -- the planner knows that a count only rises, which of a sum it does not. By then so many are so
-    -- long that they fill all there is room for. (A window that outgrows work_mem reads on to the
-    -- end; our sessions have enough.)
+    -- long that they fill what there is room for, or that they take as long: lists in lists are
+    -- stored in four times their text. (A window that outgrows work_mem reads on to the end; our
+    -- sessions have enough.)
     RETURN QUERY
     SELECT s.chain_id, c.xid, c.seq, c.block_time, c.holder,
            c.head_block, c.safe_block, c.finalized_block,
@@ -92,7 +93,7 @@ BEGIN
                    OVER until AS long,
                count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 16)
                    OVER until AS longer,
-               count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 2)
+               count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 8)
                    OVER until AS longest
         FROM unnest(entries) WITH ORDINALITY
              AS l (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,

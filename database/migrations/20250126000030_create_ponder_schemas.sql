@@ -172,10 +172,10 @@ BEGIN
          LEFT JOIN public.ponder_blocks b ON b.schema_name = $1 AND b.block_number = e.block_number
          WHERE e.chain_id = $2 AND e.block_number BETWEEN $3 AND $4 AND e."timestamp" >= $7
              AND NOT e.invalidated
-             AND (e.registry = ANY ($5) OR lower(e.address) = ANY ($6))
+             AND (e.registry = ANY ($5) OR lower(e.address COLLATE "C") = ANY ($6))
              AND (public.comparable_hash(e.block_hash)
                      = coalesce(b.block_hash, public.comparable_hash(e.block_hash))
-                 OR starts_with(lower(e.id), $2 || ''-'' || b.block_hash || ''-''))
+                 OR starts_with(lower(e.id COLLATE "C"), $2 || ''-'' || b.block_hash || ''-''))
              -- Looked up by its key, whatever the planner believes of the table.
              AND (SELECT r.id FROM %I.registry_event r
                   WHERE r.id = e.id AND r."timestamp" = e."timestamp") IS NULL', of_schema)

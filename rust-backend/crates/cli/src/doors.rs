@@ -16,6 +16,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
     let callable = sentence("may be called: ", doors::owners_functions_of_others(pool).await?);
     let pathless = doors::owners_functions_without_path(pool).await?;
     let pathless = sentence("trust the caller's search_path: ", pathless);
+    let superusers = sentence("run as a superuser: ", doors::superusers_functions(pool).await?);
     let creators = sentence("may create there: ", doors::creators_in_public(pool).await?);
     let planted = sentence("are there: ", doors::strangers_functions(pool).await?);
     let attachers = sentence("may attach triggers: ", doors::attachers(pool).await?);
@@ -24,7 +25,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
     let bounds = sentence("bounds are not PostgreSQL's own: ", bounds);
     let triggers = sentence("", doors::failing_triggers(pool).await?);
     Ok(vec![
-        owners_functions([callable, pathless]),
+        owners_functions([callable, pathless, superusers]),
         schema_public([creators, planted, attachers]),
         chunks([reachable, bounds]),
         table_triggers([triggers]),
@@ -32,9 +33,10 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
     ])
 }
 
-fn owners_functions(found: [Option<String>; 2]) -> Condition {
-    let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner; \
-                  what an older schema made wants it indexed again";
+fn owners_functions(found: [Option<String>; 3]) -> Condition {
+    let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner, and \
+                  SELECT give_to_owner() as a superuser; what an older schema made wants it \
+                  indexed again";
     let said = told(found, "no one else calls what runs as their owner");
     let section = "functions-that-run-as-the-owner";
     condition("owner_functions_open", "Owner's functions", said, remedy, section)

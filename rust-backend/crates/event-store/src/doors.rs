@@ -27,6 +27,23 @@ pub async fn owners_functions_of_others(pool: &PgPool) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Functions that run as a superuser, as all that run as their owner did in databases of before.
+pub async fn superusers_functions(pool: &PgPool) -> Result<Vec<String>> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT format('%s as %s', p.proname, r.rolname) AS "found!"
+           FROM pg_proc p
+           JOIN pg_roles r ON r.oid = p.proowner AND r.rolsuper
+           WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace
+             AND NOT EXISTS (
+                 SELECT FROM pg_depend
+                 WHERE (classid, objid, deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+           ORDER BY 1"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(found)
+}
+
 /// Functions that run as the owner and find what they name by the path of whoever calls.
 pub async fn owners_functions_without_path(pool: &PgPool) -> Result<Vec<String>> {
     let found = sqlx::query_scalar!(
@@ -170,7 +187,8 @@ pub async fn failing_triggers(pool: &PgPool) -> Result<Vec<String>> {
                ('notification_settings', 'trigger_keep_notification_filter',
                 'keep_notification_filter', false),
                ('trigger_set', 'trigger_keep_notification_filter', 'keep_notification_filter',
-                false)
+                false),
+               ('chain_list', 'trigger_put_chain_list_in_force', 'put_chain_list_in_force', false)
            ), wanted AS (
                SELECT to_regclass('public.' || on_table) AS relation, on_table, named, calls,
                       false AS is_chunk

@@ -39,6 +39,16 @@ async fn each_function_that_others_may_run_as_the_owner_is_found() {
 }
 
 #[tokio::test]
+async fn each_function_that_runs_as_a_superuser_is_found() {
+    let (postgres, pool) = database().await;
+    let superuser = make_stranger(&postgres).await;
+    run(&superuser, "ALTER FUNCTION log_checkpoint OWNER TO postgres").await;
+    assert_eq!(all(&pool).await, ["log_checkpoint as postgres"]);
+    run(&superuser, "SELECT give_to_owner()").await;
+    assert_eq!(all(&pool).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn each_trigger_that_is_missing_or_does_not_fire_is_found() {
     let (postgres, pool) = database().await;
     insert(&pool, "one", 0).await;
@@ -47,7 +57,7 @@ async fn each_trigger_that_is_missing_or_does_not_fire_is_found() {
                 WHERE tgname LIKE 'trigger\\_%' AND tgname <> 'trigger_notify_replicated_events'
                 ORDER BY tgrelid DESC";
     let ours = lines(&pool, ours).await;
-    assert_eq!(ours.len(), if postgres.has_timescaledb() { 14 } else { 12 }, "{ours:?}");
+    assert_eq!(ours.len(), if postgres.has_timescaledb() { 15 } else { 13 }, "{ours:?}");
     for trigger in &ours {
         let (name, table) = trigger.split_once(" ON ").expect("a name and a table");
         let on_chunk = table.contains('.');
@@ -192,6 +202,7 @@ async fn make_stranger(postgres: &Postgres) -> PgPool {
 async fn all(pool: &PgPool) -> Vec<String> {
     let mut found = doors::owners_functions_of_others(pool).await.expect("an answer");
     found.extend(doors::owners_functions_without_path(pool).await.expect("an answer"));
+    found.extend(doors::superusers_functions(pool).await.expect("an answer"));
     found.extend(doors::creators_in_public(pool).await.expect("an answer"));
     found.extend(doors::strangers_functions(pool).await.expect("an answer"));
     found.extend(doors::attachers(pool).await.expect("an answer"));

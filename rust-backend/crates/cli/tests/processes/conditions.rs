@@ -105,10 +105,12 @@ async fn jobs_that_no_worker_takes_are_named() {
 async fn a_clock_that_jumped_is_named() {
     let bed = Bed::start().await;
     // No path leads ours to another: only a superuser can put one in its place.
-    run(&bed, "ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO clock_of_the_machine").await;
-    let an_hour_ahead = "CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz
+    let an_hour_ahead =
+        "ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO clock_of_the_machine;
+                         CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz
                          LANGUAGE sql AS 'SELECT clock_of_the_machine() + interval ''1 hour'''";
-    run(&bed, an_hour_ahead).await;
+    let superuser = bed.superuser().await;
+    sqlx::raw_sql(an_hour_ahead).execute(&superuser).await.expect("moved");
     let says = "s ahead of this machine's";
     assert_named(&bed, "clock_offset", says, "time service").await;
     let offset = json(&bed, "status").await["clock_offset_seconds"].as_f64();
