@@ -60,9 +60,13 @@ async fn insert_unreadable(bed: &Bed) {
     let off = "ALTER TABLE events DROP CONSTRAINT events_data_length";
     sqlx::query(off).execute(&bed.strangers).await.expect("no CHECK");
     for (id, data) in UNREADABLE {
-        Row::new(id).insert(&bed.strangers).await.expect("inserted");
-        let data = format!("UPDATE events SET data = {data} WHERE id = '{id}'");
-        sqlx::query(AssertSqlSafe(data)).execute(&bed.strangers).await.expect("stored");
+        let row = format!(
+            "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
+                 log_index, event_type, registry, \"timestamp\", agent_id, data)
+             SELECT '{id}', 1, 1000000, '0xaa', '0xtx', 0, 'Registered', 'identity', 1750000000, 42,
+                 {data}"
+        );
+        sqlx::query(AssertSqlSafe(row)).execute(&bed.strangers).await.expect("stored");
     }
 }
 

@@ -101,10 +101,17 @@ async fn what_was_never_true_is_no_earlier_block() {
 /// A hash that is no hash is linked to nothing, and holds nobody up.
 #[tokio::test]
 async fn a_transaction_hash_that_no_index_takes_is_judged_and_taken_back_as_any() {
-    let (bed, _processor) = told_of_the_first_block().await;
-    let long = "UPDATE events SET transaction_hash = (
-                    SELECT string_agg(md5(n::text), '') FROM generate_series(1, 15) AS n)";
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    let _processor = start(&bed).await;
+    let long = "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
+                    log_index, event_type, registry, \"timestamp\", agent_id)
+                SELECT 'first', 1, 1000000, '0xaa', string_agg(md5(n::text), ''), 0, 'Registered',
+                    'identity', 1750000000, 42
+                FROM generate_series(1, 15) AS n";
     sqlx::query(long).execute(&bed.pool).await.expect("a long text");
+    eventually("it is judged", async || jobs(&bed).await == 1).await;
+    sqlx::query("UPDATE jobs SET attempts = 1").execute(&bed.pool).await.expect("begun");
     take_back(&bed).await;
     eventually("it is retracted", async || jobs(&bed).await == 2).await;
     second_block().insert(&bed.pool).await.expect("inserted");

@@ -30,7 +30,8 @@ impl Turn {
     pub(super) async fn take(pool: &PgPool) -> Result<Self> {
         let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
         make_table(&mut connection).await?;
-        // The mode conflicts with itself, and with nothing that a migration does to the table.
+        // The mode conflicts with itself, and with nothing that a migration does to the table:
+        // give_to_owner() leaves it until it is free.
         let statements = format!(
             "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0;
              SET LOCAL lock_timeout = '{}s';
