@@ -406,10 +406,18 @@ BEGIN
     PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest, 0)
     FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest FROM public.ponder_blocks
           WHERE schema_name = new_schema) AS remembered;
-    UPDATE public.events SET invalidated = false FROM public.ponder_blocks b
-    WHERE b.schema_name = new_schema AND events.chain_id = me.chain_id
-        AND events.block_number = b.block_number
-        AND public.comparable_hash(events.block_hash) = b.block_hash AND events.invalidated;
+    -- What ponder_take_back_forged() would take does not come back.
+    EXECUTE format(
+        'UPDATE public.events SET invalidated = false FROM public.ponder_blocks b
+         WHERE b.schema_name = $1 AND events.chain_id = $2
+             AND events.block_number = b.block_number
+             AND public.comparable_hash(events.block_hash) = b.block_hash AND events.invalidated
+             AND (events.registry <> ALL ($3)
+                     AND coalesce(lower(events.address) <> ALL ($4), true)
+                 OR (SELECT r.id FROM %I.registry_event r
+                     WHERE r.id = events.id AND r."timestamp" = events."timestamp") IS NOT NULL)',
+        new_schema)
+    USING new_schema, me.chain_id, me.registries, me.addresses;
     INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
     SELECT me.chain_id, block_number, block_hash, now() FROM public.ponder_blocks
     WHERE schema_name = new_schema ORDER BY block_number DESC LIMIT 1

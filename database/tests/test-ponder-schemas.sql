@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(37);
+SELECT pg_temp.plan(38);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -199,15 +199,21 @@ CREATE PROCEDURE pg_temp.forge(id text, branch text, forged jsonb DEFAULT '{}') 
         '{"transaction_hash": "0xcc", "address": "0xdd", "topics": [], "log_data": "0x"}'
             || forged)).*;
 $$;
-CREATE PROCEDURE pg_temp.pass(block_number BIGINT, branch TEXT) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE pg_temp.pass(
+    block_number BIGINT, branch TEXT, schema_name TEXT DEFAULT 'tap_three')
+LANGUAGE plpgsql AS $$
 DECLARE
     hash TEXT := '0x' || branch || block_number;
 BEGIN
-    INSERT INTO tap_three.registry_event VALUES ('-3-' || hash || '-0', -3, block_number, hash,
-        '0xcc', 0, 'unknown', 'identity', 31536000, NULL, NULL, '0xdd', '', '0x');
-    INSERT INTO tap_three.cursor VALUES (-3, block_number, hash, '0x', 31536000)
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash;
+    EXECUTE format(
+        'INSERT INTO %I.registry_event VALUES (''-3-'' || $2 || ''-0'', -3, $1, $2, ''0xcc'', 0,
+             ''unknown'', ''identity'', 31536000, NULL, NULL, ''0xdd'', '''', ''0x'')', schema_name)
+    USING block_number, hash;
+    EXECUTE format(
+        'INSERT INTO %I.cursor VALUES (-3, $1, $2, ''0x'', 31536000)
+         ON CONFLICT (chain_id) DO UPDATE SET
+             block_number = EXCLUDED.block_number, block_hash = EXCLUDED.block_hash', schema_name)
+    USING block_number, hash;
 END
 $$;
 CREATE FUNCTION pg_temp.told() RETURNS text LANGUAGE sql AS $$
@@ -271,6 +277,27 @@ SELECT pg_temp.is(
     (SELECT format('%s %s', chain_id, revision) FROM replaced_events WHERE id = '-3-0xa8-0'),
     '-4 0', 'and what it said is kept');
 
+-- Another build, which is back on the first branch, takes over.
+DELETE FROM events WHERE chain_id = -3;
+CALL pg_temp.tables_of('tap_four');
+SELECT ponder_start('tap_four', -3, true, 0, '{identity}', '{0xdd}') \g /dev/null
+CALL pg_temp.forge('-3-0xa9-5', 'a9');
+CALL pg_temp.forge('by contract', 'a9',
+    '{"registry": "mine", "address": "0xDD", "invalidated": true}');
+CALL pg_temp.forge('by name', 'a9', '{"address": null, "invalidated": true}');
+CALL pg_temp.forge('of another', 'a9', '{"registry": "validation", "address": "0xee"}');
+CALL pg_temp.forge('without one', 'a9', '{"registry": "mine", "address": null}');
+CALL pg_temp.pass(9, 'a');
+UPDATE tap_three.cursor SET block_number = 8, block_hash = '0xa8';
+CALL pg_temp.pass(9, 'b');
+CALL pg_temp.pass(9, 'a', 'tap_four');
+SELECT ponder_take_over('tap_four') \g /dev/null
+SELECT pg_temp.is(pg_temp.told(),
+    '-3-0xa9-0@2 -3-0xa9-5@1! -3-0xb9-0@1! by contract@0! by name@0! '
+        'of another@2 without one@2',
+    'what is forged is not valid for a moment where a block''s events come back');
+
+DROP SCHEMA tap_four CASCADE;
 DROP SCHEMA tap_three CASCADE;
 DROP SCHEMA tap_two CASCADE;
 DELETE FROM replaced_events WHERE chain_id < 0;

@@ -161,7 +161,7 @@ impl Ancestry {
         }
         let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
-        rows += returning.restore(&mut transaction).await?;
+        rows += returning.restore(&mut transaction, &self.claims).await?;
         if owns {
             checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
         }

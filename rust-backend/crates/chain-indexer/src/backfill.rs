@@ -259,14 +259,15 @@ impl Filling {
         if let Some(other) = chain_blocks::insert_missing(&mut transaction, &stretch.rows).await? {
             return Ok(Commit::Contradicts(other));
         }
+        let claims = self.settings.registries.claims();
         if writer == Writer::Owner {
-            let (hashes, claims) = (stretch.hashes(), self.settings.registries.claims());
+            let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &claims);
             let forged = forgeries::take_back(&mut transaction, &read).await?;
             stretch.tell_forged(&self.settings.name, forged);
         }
         let mut rows = new_events::insert(&mut transaction, &stretch.events, writer).await?;
-        rows += returning.restore(&mut transaction).await?;
+        rows += returning.restore(&mut transaction, &claims).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         transaction.commit().await?;
         Ok(Commit::Done(rows))

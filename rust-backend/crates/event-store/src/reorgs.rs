@@ -5,6 +5,7 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain_blocks::{self, BlockName, ChainBlock, Columns};
+use crate::forgeries::Claims;
 use crate::new_events::Writer;
 use crate::pool::answered_at_length;
 use crate::{
@@ -98,13 +99,14 @@ impl Returning {
         Ok(Self { chain_id, blocks })
     }
 
-    /// Makes the events of those that are back valid again, whoever wrote them. Returns how many
-    /// there were.
-    pub async fn restore(&self, connection: &mut PgConnection) -> Result<u64> {
+    /// Makes the events of those that are back valid again, whoever wrote them. Their logs are,
+    /// once they are stored: what else claims to be one is forged, and stays as it is. Returns how
+    /// many there were.
+    pub async fn restore(&self, connection: &mut PgConnection, claims: &Claims) -> Result<u64> {
         let mut events = 0;
         for block in &self.blocks {
             if orphaned_blocks::has(&mut *connection, self.chain_id, block).await? {
-                events += self.restore_block(connection, block).await?;
+                events += self.restore_block(connection, block, claims).await?;
             }
         }
         Ok(events)
@@ -112,14 +114,26 @@ impl Returning {
 
     // A statement of its own: TimescaleDB does not plan an UPDATE that asks by the way whether the
     // block was orphaned.
-    async fn restore_block(&self, connection: &mut PgConnection, block: &BlockName) -> Result<u64> {
+    async fn restore_block(
+        &self,
+        connection: &mut PgConnection,
+        block: &BlockName,
+        claims: &Claims,
+    ) -> Result<u64> {
         let done = sqlx::query!(
-            "UPDATE events SET invalidated = false
-             WHERE chain_id = $1 AND block_number = $2 AND comparable_hash(block_hash) = $3
-               AND invalidated",
+            r#"UPDATE events SET invalidated = false
+               WHERE chain_id = $1 AND block_number = $2 AND comparable_hash(block_hash) = $3
+                 AND invalidated
+                 -- What `forgeries::take_back` would take, of any block time.
+                 AND (registry <> ALL ($4) AND coalesce(lower(address) <> ALL ($5), true)
+                     OR lower(address) = ANY (ARRAY(
+                         SELECT former FROM covered_ranges r, unnest(r.addresses) AS former
+                         WHERE r.chain_id = $1 AND former <> ALL ($5))))"#,
             self.chain_id.0,
             block.number,
             block.hash,
+            &claims.registries,
+            &claims.addresses,
         )
         .execute(connection)
         .await?;

@@ -178,7 +178,7 @@ async fn restoring(pool: &PgPool) -> PgTransaction<'static> {
     let mut transaction = pool.begin().await.expect("a transaction");
     let returning = Returning::of(&mut transaction, CHAIN, &blocks, Some(5)).await.expect("held");
     chain_blocks::insert(&mut transaction, &blocks).await.expect("blocks");
-    returning.restore(&mut transaction).await.expect("restored");
+    returning.restore(&mut transaction, &Claims::default()).await.expect("restored");
     transaction
 }
 

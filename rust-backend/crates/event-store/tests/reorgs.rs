@@ -3,6 +3,7 @@
 use event_engine::event::ChainId;
 use event_store::audit_cursors::Memory;
 use event_store::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::forgeries::Claims;
 use event_store::new_events::Writer;
 use event_store::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::{PgPool, finalized_blocks};
@@ -50,7 +51,8 @@ async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
     let mut transaction = pool.begin().await.expect("a transaction");
     let back = [block(5, "a")];
     let returning = Returning::of(&mut transaction, CHAIN, &back, Some(5)).await.expect("held");
-    assert_eq!(returning.restore(&mut transaction).await.expect("restored"), 2);
+    let restored = returning.restore(&mut transaction, &Claims::default()).await;
+    assert_eq!(restored.expect("restored"), 2);
     transaction.commit().await.expect("committed");
     // An upsert in another case takes nobody's name over.
     let upsert = "UPDATE events SET block_hash = '0xA5' WHERE id = 'a5'";

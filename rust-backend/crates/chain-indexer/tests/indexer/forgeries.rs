@@ -8,6 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::branches;
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Indexing, StoredEvent, audit, settings};
 
@@ -46,9 +47,13 @@ async fn chain_with_traffic(seed: u32) -> (Database, Devnet, ChainSettings) {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(seed, 120, 4).await;
     let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    let_strangers_insert(&database).await;
+    (database, devnet, chain)
+}
+
+async fn let_strangers_insert(database: &Database) {
     database.make_role("stranger").await;
     database.execute("GRANT INSERT ON events TO stranger").await;
-    (database, devnet, chain)
 }
 
 /// Stores a row as a role with INSERT alone does.
@@ -59,9 +64,9 @@ async fn insert_as_a_stranger(database: &Database, row: &StoredEvent) {
     sqlx::query(
         r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash, log_index,
                event_type, registry, "timestamp", agent_id, data, address, topics, log_data,
-               created_at)
+               invalidated, created_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::numeric, $11, $12, $13, $14,
-               '-infinity')"#,
+               $15, '-infinity')"#,
     )
     .bind(&row.id)
     .bind(row.chain_id)
@@ -77,6 +82,7 @@ async fn insert_as_a_stranger(database: &Database, row: &StoredEvent) {
     .bind(&row.address)
     .bind(&row.topics)
     .bind(&row.log_data)
+    .bind(row.invalidated)
     .execute(&mut *transaction)
     .await
     .expect("inserted");
@@ -407,4 +413,88 @@ async fn against_the_chain_each_column_and_each_forged_row_is_named_and_mended()
         .map(|row| StoredEvent { revision: 0, ..spelt_otherwise(&row) })
         .collect();
     assert_eq!(ours, logs.iter().map(spelt_otherwise).collect::<Vec<_>>());
+}
+
+/// Stores what claims to be logs of these logs' blocks, every other row as one that was taken back,
+/// and a row that claims nothing for each block. Returns the former.
+async fn claim(database: &Database, logs: &[StoredEvent]) -> Vec<StoredEvent> {
+    let mut forged = Vec::new();
+    for log in logs {
+        let number = usize::try_from(log.block_number).expect("a small number");
+        for kind in 0..CLAIMS {
+            let row = claiming(log, kind, number * CLAIMS + kind);
+            forged.push(StoredEvent { invalidated: (kind + number) % 2 == 0, ..row });
+        }
+        insert_as_a_stranger(database, &of_another_registry(log, number)).await;
+    }
+    for row in &forged {
+        insert_as_a_stranger(database, row).await;
+    }
+    forged
+}
+
+/// The logs are valid, and so is what claims nothing; what is forged has no revision but the one
+/// that took it back, if it was stored as valid.
+async fn assert_only_logs_are_back(
+    database: &Database,
+    logs: &[StoredEvent],
+    forged: &[StoredEvent],
+) {
+    let stored = database.events().await;
+    for row in forged {
+        let revision = i32::from(!row.invalidated);
+        let expected = StoredEvent { invalidated: true, revision, ..row.clone() };
+        assert!(stored.contains(&expected), "{expected:?}");
+    }
+    for log in logs {
+        let of_block = stored.iter().filter(|row| row.block_hash == log.block_hash);
+        let valid: Vec<&str> =
+            of_block.filter(|row| !row.invalidated).map(|row| row.id.as_str()).collect();
+        assert_eq!(valid, [log.id.clone(), format!("mine {}", log.block_number)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_block_that_returns_its_forged_rows_do_not() {
+    let (database, node, chain) = branches::world(10).await;
+    let_strangers_insert(&database).await;
+    let indexing = branches::indexed(&database, &node, &chain).await;
+    let logs = database.events().await.split_off(5);
+    let first = node.script().headers.clone();
+    let second = node.script().branched(5, 1, 11);
+    let mut forged = claim(&database, &logs[..2]).await;
+    node.script().headers = second;
+    branches::until_head(&indexing, &node, 1).await;
+    forged.extend(claim(&database, &logs[2..]).await);
+    node.script().headers = first;
+    branches::until_head(&indexing, &node, 2).await;
+    indexing.stop().await;
+    assert_only_logs_are_back(&database, &logs, &forged).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_block_that_is_filled_in_again_its_forged_rows_do_not_return() {
+    let (database, node, chain) = branches::world(80).await;
+    let_strangers_insert(&database).await;
+    let indexing = branches::indexed(&database, &node, &chain).await;
+    indexing.stop().await;
+    let logs = database.events().await[..8].to_vec();
+    let forged = claim(&database, &logs).await;
+    // As if another branch had taken the place of all of it, and been forgotten.
+    for sql in [
+        r#"INSERT INTO orphaned_blocks (
+               chain_id, block_hash, block_number, parent_hash, "timestamp", fork_block)
+           SELECT chain_id, block_hash, block_number, parent_hash, "timestamp", 0
+           FROM chain_blocks"#,
+        "DELETE FROM chain_blocks",
+        "DELETE FROM covered_ranges",
+        "UPDATE events SET invalidated = true WHERE NOT invalidated",
+    ] {
+        database.execute(sql).await;
+    }
+    let (pool, settings) = (database.pool.clone(), chain);
+    let backfill = Backfill { pool, settings, from: None, to: None };
+    let filled = backfill.run(&CancellationToken::new(), |_| {}).await.expect("filled");
+    assert!(filled.is_complete && filled.blocks_done > 8, "{filled:?}");
+    assert_only_logs_are_back(&database, &logs, &forged).await;
 }
