@@ -9,10 +9,15 @@ CREATE TABLE IF NOT EXISTS named_chains (
 -- The chains that somebody vouches for who has more than INSERT on `events`. They are looked after
 -- one by one: surveyed each time, judged before all others, with series of their own. Whoever may
 -- write events may name any other chain; those together have a bounded share of everything.
+--
+-- `vouching` says by whom, the weightiest first: 1 the list, 2 the file, 3 an indexer, 4 an auditor,
+-- 5 a checkpoint, 6 Ponder, 7 a trigger and nobody else. Where there are too many, the last go.
 CREATE OR REPLACE VIEW known_chains AS
-    SELECT chain_id FROM chain_list
-    UNION SELECT chain_id FROM named_chains
-    UNION SELECT chain_id FROM checkpoints
-    UNION SELECT chain_id FROM indexed_chains
-    UNION SELECT chain_id FROM audit_cursors
-    UNION SELECT chain_id FROM ponder_schemas;
+    SELECT chain_id, min(vouching) AS vouching
+    FROM (SELECT chain_id, 1 FROM chain_list
+          UNION ALL SELECT chain_id, CASE named_by WHEN 'file' THEN 2 ELSE 7 END FROM named_chains
+          UNION ALL SELECT chain_id, 3 FROM indexed_chains
+          UNION ALL SELECT chain_id, 4 FROM audit_cursors
+          UNION ALL SELECT chain_id, 5 FROM checkpoints
+          UNION ALL SELECT chain_id, 6 FROM ponder_schemas) AS vouched (chain_id, vouching)
+    GROUP BY chain_id;

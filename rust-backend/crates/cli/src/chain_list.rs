@@ -1,13 +1,19 @@
 //! `agentauri chains`.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use event_store::PgPool;
 use event_store::known_chains::{self, KNOWN_MAX};
 use serde::Serialize;
 use service::config::Settings;
+use service::process::Refused;
 
 use crate::args::Chains;
 use crate::{chains, output};
+
+/// Chains that a refusal names.
+const NAMED_MAX: usize = 20;
 
 /// What `chains list` says.
 #[derive(Serialize)]
@@ -29,7 +35,9 @@ pub(crate) async fn chain_list(
         Chains::Allow { any: true, .. } => known_chains::allow_any(pool).await?,
         Chains::Allow { chains: named, .. } => {
             let ids = named.iter().map(|chain| chains::id(settings, chain));
-            known_chains::allow(pool, &ids.collect::<Result<Vec<_>>>()?).await?;
+            let ids = ids.collect::<Result<Vec<_>>>()?;
+            leaves_out_none_of_ours(&ids, settings, pool).await?;
+            known_chains::allow(pool, &ids).await?;
         }
     }
     let ids =
@@ -43,6 +51,27 @@ pub(crate) async fn chain_list(
     }
     show(&listed);
     Ok(())
+}
+
+/// Events of our own chains would be refused without a word to whoever made the list.
+async fn leaves_out_none_of_ours(ids: &[i64], settings: &Settings, pool: &PgPool) -> Result<()> {
+    let listed = known_chains::listed(pool).await?;
+    let allowed: Vec<i64> = listed.into_iter().map(|id| id.0).chain(ids.iter().copied()).collect();
+    let stored = known_chains::left_out(pool, &allowed).await?;
+    let mut ours: BTreeSet<i64> = stored.into_iter().map(|id| id.0).collect();
+    ours.extend(settings.chain_ids().into_values().filter(|id| !allowed.contains(id)));
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = ours.iter().take(NAMED_MAX).map(i64::to_string).collect();
+    let named = named.join(" ");
+    let more = ours.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Refused::new(format!(
+        "the list would leave out chains that are configured, indexed or audited, and their events \
+         would be refused: {named}{more}; name them, too"
+    ))
+    .into())
 }
 
 fn show(listed: &Listed) {

@@ -6,13 +6,12 @@ mod locks;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use event_store::PgPool;
 use event_store::audit_suspects::{self, Unproved};
 use event_store::chain_troubles::{self, Trouble, TroubledChain};
 use event_store::lock_holders::lock_holders;
 use event_store::overview::{self, Status};
 use event_store::vitals::{self, OVERDUE_MAX, Vitals};
-use event_store::{known_chains, times_ahead};
+use event_store::{PgPool, answered, known_chains, times_ahead};
 use serde::Serialize;
 
 /// The page whose sections the conditions name.
@@ -63,7 +62,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
     let status = overview::status(pool).await?;
     let chains = known_chains::everywhere(pool).await?;
     let vitals = vitals::vitals(pool, &chains).await?;
-    let holders = lock_holders(pool, &chains).await?;
+    let holders = answered(lock_holders(pool, &chains)).await;
     let (seen_ahead, chains_ahead) =
         times_ahead::within(pool, ahead::HOURS, ahead::NAMED_MAX).await?;
     let clock_offset_seconds = clock_offset(pool).await?;
@@ -77,7 +76,7 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Picture> {
         clock(clock_offset_seconds, vitals.clock_set_back_seconds),
         troubled_chains(&chain_troubles::all(pool).await?, vitals.now),
         unknown_blocks(&unproved),
-        locks::held(&holders),
+        locks::held(holders),
         ahead::ahead(&seen_ahead, chains_ahead),
     ];
     let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;

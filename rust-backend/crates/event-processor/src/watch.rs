@@ -46,20 +46,32 @@ impl Watch {
             }
             let looked = answered(self.look()).await;
             gauge!("agentauri_database_up").set(i32::from(looked.is_ok()));
-            if let Err(error) = looked {
+            match looked {
+                Ok(chains) => self.look_at_locks(&chains).await,
                 // The wheel says so, once.
-                tracing::debug!(%error, "The vital signs cannot be read");
+                Err(error) => tracing::debug!(%error, "The vital signs cannot be read"),
             }
         }
     }
 
-    async fn look(&mut self) -> Result<(), StoreError> {
+    /// Shows the vital signs, and says of which chains.
+    async fn look(&self) -> Result<Vec<ChainId>, StoreError> {
         let in_sight = self.shards.in_sight();
         let chains: Vec<ChainId> = in_sight.iter().map(|(chain, _)| *chain).collect();
-        let holders = lock_holders(&self.pool, &chains).await?;
-        self.tell(&holders);
         show(&vitals::vitals(&self.pool, &chains).await?, &in_sight);
-        Ok(())
+        Ok(chains)
+    }
+
+    /// By itself, as strangers have a say in what it costs: it takes no vital sign with it.
+    async fn look_at_locks(&mut self, chains: &[ChainId]) {
+        match answered(lock_holders(&self.pool, chains)).await {
+            Ok(holders) => self.tell(&holders),
+            Err(error) => {
+                tracing::warn!(%error, "Who holds locks of ours cannot be seen");
+                let says = format!("who holds locks of ours cannot be seen: {error}");
+                self.heartbeat.trouble(Some(Trouble { says, stops: false }));
+            }
+        }
     }
 
     /// Says who holds locks of ours: to `/ready`, and once to the log.

@@ -18,10 +18,12 @@ pub enum NamedBy {
     Trigger,
 }
 
-/// The known chains, at most [`KNOWN_MAX`].
+/// The known chains, at most [`KNOWN_MAX`]: those that only a trigger names come last, as whoever
+/// may apply triggers could name any number of them.
 pub async fn known(executor: impl PgExecutor<'_>) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!(
-        r#"SELECT chain_id AS "chain_id!" FROM known_chains ORDER BY chain_id LIMIT $1"#,
+        r#"SELECT chain_id AS "chain_id!" FROM known_chains
+           ORDER BY vouching, chain_id LIMIT $1"#,
         KNOWN_MAX,
     )
     .fetch_all(executor)
@@ -49,7 +51,7 @@ pub async fn everywhere(pool: &PgPool) -> Result<Vec<ChainId>> {
     Ok(ids.into_iter().map(ChainId).collect())
 }
 
-/// Notes that these chains were named.
+/// Notes that these chains were named. The file's word outlasts a trigger's.
 pub async fn name(connection: &mut PgConnection, chains: &[i64], by: NamedBy) -> Result<()> {
     let by = match by {
         NamedBy::File => "file",
@@ -59,7 +61,8 @@ pub async fn name(connection: &mut PgConnection, chains: &[i64], by: NamedBy) ->
         sqlx::query!(
             "INSERT INTO named_chains (chain_id, named_by)
              SELECT DISTINCT chain_id, $2 FROM unnest($1::bigint[]) AS named (chain_id)
-             ON CONFLICT (chain_id) DO NOTHING",
+             ON CONFLICT (chain_id) DO UPDATE SET named_by = excluded.named_by
+                 WHERE excluded.named_by = 'file' AND named_chains.named_by = 'trigger'",
             chains,
             by,
         )
@@ -69,11 +72,40 @@ pub async fn name(connection: &mut PgConnection, chains: &[i64], by: NamedBy) ->
     Ok(())
 }
 
+/// Forgets what triggers have named and no active one names any more.
+pub(crate) async fn forget_unnamed(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM named_chains n
+         WHERE n.named_by = 'trigger' AND NOT EXISTS (
+             SELECT FROM triggers t
+             JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+             CROSS JOIN jsonb_array_elements_text(v.definition -> 'chains') AS named (chain_id)
+             WHERE t.state = 'active' AND named.chain_id::bigint = n.chain_id)",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The operator's list; empty where any chain may be named.
 pub async fn listed(pool: &PgPool) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!("SELECT chain_id FROM chain_list ORDER BY chain_id")
         .fetch_all(pool)
         .await?;
+    Ok(ids.into_iter().map(ChainId).collect())
+}
+
+/// Chains of ours that a list of `chains`, and of what is listed already, would leave out: those of
+/// the file, and with an indexer, an auditor, a checkpoint or Ponder. What only a trigger names is
+/// none of them.
+pub async fn left_out(pool: &PgPool, chains: &[i64]) -> Result<Vec<ChainId>> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT chain_id AS "chain_id!" FROM known_chains
+           WHERE vouching BETWEEN 2 AND 6 AND chain_id <> ALL ($1) ORDER BY vouching, chain_id"#,
+        chains,
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(ids.into_iter().map(ChainId).collect())
 }
 

@@ -53,19 +53,37 @@ impl LockHolder {
 ///
 /// The gate's locks are also the writers', who probe them for an instant: whoever may write events
 /// or move a cursor is none of these.
+///
+/// A stranger may hold thousands of other locks: each chain's key is made once, and what is none of
+/// ours is left out before anything is asked about its holder.
 pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockHolder>> {
     let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
     let mut holders = sqlx::query_as!(
         LockHolder,
         r#"
-        WITH held AS MATERIALIZED (
+        WITH named AS MATERIALIZED (
+            SELECT hashtextextended('agentauri shard ' || chain_id::text, 0) AS key,
+                   'the lock of chain ' || chain_id::text AS lock, false AS is_gate
+            FROM (SELECT chain_id FROM shard_cursors
+                  UNION SELECT unnest($1::bigint[])) AS c (chain_id)
+            UNION ALL
+            SELECT hashtextextended('agentauri ' || who, 0), 'the gate''s lock of ' || who, true
+            FROM (VALUES ('writers'), ('sleepers')) AS gate (who)
+        ), advisory AS MATERIALIZED (
             SELECT l.pid, l.virtualtransaction,
                    (l.classid::bigint << 32) | l.objid::bigint AS key
             FROM pg_locks l
             WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ), joined AS MATERIALIZED (
+            -- Few locks are expected, and all the chains would be gone through for each. A full
+            -- join can only be hashed or merged.
+            SELECT n.lock, n.is_gate, l.pid, l.virtualtransaction
+            FROM advisory l FULL JOIN named n USING (key)
+        ), held AS MATERIALIZED (
+            SELECT * FROM joined WHERE lock IS NOT NULL AND virtualtransaction IS NOT NULL
         ), seen AS MATERIALIZED (
-            SELECT DISTINCT h.key, a.pid, coalesce(r.rolname, 'unknown') AS role,
+            SELECT DISTINCT h.lock, h.is_gate, a.pid, coalesce(r.rolname, 'unknown') AS role,
                    coalesce(p.gid, a.application_name, '') AS application,
                    CASE WHEN a.pid IS NULL OR a.backend_start IS NULL THEN NULL
                         WHEN a.client_addr IS NULL THEN 'a local socket'
@@ -88,28 +106,11 @@ pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockH
                    ON h.pid IS NULL AND h.virtualtransaction = '-1/' || p.transaction::text
             LEFT JOIN pg_roles r ON r.oid = a.usesysid OR r.rolname = p.owner
             WHERE h.pid IS NULL OR a.pid IS NOT NULL
-        ), named AS (
-            SELECT s.*, CASE s.key
-                       WHEN hashtextextended('agentauri writers', 0)
-                       THEN 'the gate''s lock of writers'
-                       WHEN hashtextextended('agentauri sleepers', 0)
-                       THEN 'the gate''s lock of sleepers'
-                   END AS gate
-            FROM seen s
-        ), ours AS (
-            SELECT n.*, coalesce(n.gate, 'the lock of chain ' || (
-                       SELECT c.chain_id FROM (SELECT chain_id FROM shard_cursors
-                                               UNION ALL
-                                               SELECT unnest($1::bigint[])) AS c (chain_id)
-                       WHERE hashtextextended('agentauri shard ' || c.chain_id::text, 0) = n.key
-                       LIMIT 1)) AS lock
-            FROM named n
-            WHERE CASE WHEN n.gate IS NULL THEN NOT n.judges OR n.lingers
-                       ELSE NOT n.judges AND NOT n.writes END
         )
-        SELECT lock AS "lock!", gate IS NULL AS "stops_judging!", role AS "role!", pid,
+        SELECT lock AS "lock!", NOT is_gate AS "stops_judging!", role AS "role!", pid,
                application AS "application!", address
-        FROM ours WHERE lock IS NOT NULL
+        FROM seen
+        WHERE CASE WHEN is_gate THEN NOT judges AND NOT writes ELSE NOT judges OR lingers END
         ORDER BY lock, pid LIMIT $3"#,
         &chains,
         OURS_HELD_S_MAX,

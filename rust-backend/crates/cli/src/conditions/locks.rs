@@ -1,5 +1,6 @@
 //! Locks of ours that others hold.
 
+use event_store::StoreError;
 use event_store::lock_holders::LockHolder;
 
 use super::{Condition, condition};
@@ -7,7 +8,17 @@ use super::{Condition, condition};
 /// Holders that are named; `--json` of the locks themselves is PostgreSQL's `pg_locks`.
 const NAMED_MAX: usize = 5;
 
-pub(super) fn held(holders: &[LockHolder]) -> Condition {
+/// A look that failed is a condition, too, and hides no other.
+pub(super) fn held(looked: Result<Vec<LockHolder>, StoreError>) -> Condition {
+    let found = match looked {
+        Ok(holders) => said(&holders),
+        Err(error) => (false, format!("who holds them cannot be seen: {error}")),
+    };
+    let remedy = "end that session by pg_terminate_backend, and take CONNECT from its role";
+    condition("locks_held_by_others", "Locks", found, remedy, "a-lock-is-held-by-others")
+}
+
+fn said(holders: &[LockHolder]) -> (bool, String) {
     let says = |it: &LockHolder| {
         let costs =
             if it.stops_judging { "nothing is judged there" } else { "writers ring in vain" };
@@ -18,7 +29,5 @@ pub(super) fn held(holders: &[LockHolder]) -> Condition {
         named.push(format!("and {} more", holders.len() - NAMED_MAX));
     }
     let ok = named.is_empty();
-    let says = if ok { "none is held by others".to_owned() } else { named.join("; ") };
-    let remedy = "end that session by pg_terminate_backend, and take CONNECT from its role";
-    condition("locks_held_by_others", "Locks", (ok, says), remedy, "a-lock-is-held-by-others")
+    (ok, if ok { "none is held by others".to_owned() } else { named.join("; ") })
 }

@@ -189,6 +189,57 @@ async fn a_stranger_with_a_lock_of_ours_is_named_by_status_doctor_and_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_locks_that_fails_is_named_and_hides_nothing_else() {
+    let bed = Bed::start().await;
+    Row::new("waits").insert(&bed.pool).await.expect("inserted");
+    run(&bed, "UPDATE event_log SET logged_at = now() - interval '1 minute'").await;
+    let closed = sqlx::query("REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC");
+    closed.execute(&bed.superuser().await).await.expect("closed");
+    let says = "who holds them cannot be seen: ";
+    assert_named(&bed, "locks_held_by_others", says, "pg_terminate_backend").await;
+    let says = "an event of chain 1 has waited to be judged for 6";
+    assert_named(&bed, "events_unjudged", says, "start an event-processor").await;
+
+    let address = free_address();
+    let processor = Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &address)]);
+    let answer = async |path: &str| {
+        let client = service::http::client_builder().build().expect("a client");
+        let answer = client.get(format!("http://{address}/{path}")).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    };
+    eventually("/ready says so, and 200", async || {
+        let says = "who holds locks of ours cannot be seen";
+        answer("ready").await.is_some_and(|(status, text)| status == 200 && text.contains(says))
+    })
+    .await;
+    assert!(processor.said("Who holds locks of ours cannot be seen"), "{:?}", processor.lines());
+    let (_, metrics) = answer("metrics").await.expect("an answer");
+    assert!(metrics.contains("agentauri_database_up 1"), "{metrics}");
+    assert!(metrics.contains("agentauri_jobs_overdue 0"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_would_leave_out_a_chain_of_ours_is_refused() {
+    let bed = Bed::start().await;
+    run(
+        &bed,
+        "INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (77, 1, '0xaa')",
+    )
+    .await;
+    run(&bed, "INSERT INTO named_chains (chain_id, named_by) VALUES (78, 'file')").await;
+    bed.apply(&trigger_file("https://example.org/hook", &[("t", "chains: [79]")])).await;
+    let mut command = Process::command("agentauri", &bed);
+    let output = command.args(["chains", "allow", "1", "77"]).output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("would be refused: 78; name"), "{said}");
+    assert_eq!(bed.count("SELECT count(*) FROM chain_list").await, 0);
+    let (said, is_well) = agentauri(&bed, &["chains", "allow", "1", "77", "78"]).await;
+    assert!(is_well && said.contains("and no others: 1 77 78"), "{said}");
+    let (said, is_well) = agentauri(&bed, &["chains", "allow", "2"]).await;
+    assert!(is_well && said.contains("and no others: 1 2 77 78"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_block_time_that_is_ahead_is_named() {
     let bed = Bed::start().await;
     let _processor = Process::start("event-processor", &bed, &[]);

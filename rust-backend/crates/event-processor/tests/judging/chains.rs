@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_engine::port::Shards as _;
-use event_store::{PgShards, known_chains};
+use event_store::known_chains::{self, NamedBy};
+use event_store::{PgShards, triggers};
 use testbed::{Bed, Row, eventually, trigger_file};
 
 use crate::{ALL, NOWHERE, jobs, judged, start};
@@ -97,6 +98,47 @@ async fn with_a_list_of_chains_an_event_of_another_is_refused() {
     assert_eq!(bed.count("SELECT count(*) FROM events").await, 3);
     known_chains::allow_any(&bed.pool).await.expect("ended");
     on(2, "other").insert(&bed.pool).await.expect("any again");
+}
+
+#[tokio::test]
+async fn chains_that_only_triggers_name_push_out_none_of_ours() {
+    let bed = Bed::start().await;
+    let many: Vec<String> = (1..=20_000).map(|id: i64| id.to_string()).collect();
+    let names = format!("chains: [{}, 50006]", many.join(", "));
+    bed.apply(&trigger_file(NOWHERE, &[("many", &names)])).await;
+    known_chains::allow(&bed.pool, &[50_001]).await.expect("listed");
+    let checkpoint = "INSERT INTO checkpoints (chain_id, block_number, block_hash)
+                      VALUES (50002, 1, '0xaa')";
+    run(&bed, checkpoint).await;
+    let mut connection = bed.pool.acquire().await.expect("a connection");
+    // What a trigger had named first is the file's from now on.
+    known_chains::name(&mut connection, &[50_003, 50_006], NamedBy::File).await.expect("named");
+    let known = known_chains::known(&bed.pool).await.expect("an answer");
+    assert_eq!(i64::try_from(known.len()), Ok(known_chains::KNOWN_MAX));
+    let first = [50_001, 50_003, 50_006, 50_002].map(ChainId);
+    assert_eq!(known[..4], first, "the list, the file, a checkpoint");
+}
+
+#[tokio::test]
+async fn a_chain_that_no_active_trigger_names_any_more_is_forgotten() {
+    let bed = Bed::start().await;
+    let known = async || {
+        let ids = known_chains::known(&bed.pool).await.expect("an answer");
+        ids.iter().map(|chain| chain.0).collect::<Vec<_>>()
+    };
+    let two = [("one", "chains: [1, 2]"), ("other", "chains: [2, 3]"), ALL];
+    bed.apply(&trigger_file(NOWHERE, &two)).await;
+    let mut connection = bed.pool.acquire().await.expect("a connection");
+    known_chains::name(&mut connection, &[3, 9], NamedBy::File).await.expect("named");
+    assert_eq!(known().await, [3, 9, 1, 2]);
+    triggers::disable(&bed.pool, "default", "one").await.expect("disabled");
+    assert_eq!(known().await, [3, 9, 2], "what a disabled one named");
+    bed.apply(&trigger_file(NOWHERE, &two)).await;
+    assert_eq!(known().await, [3, 9, 1, 2], "it is active again");
+    bed.apply(&trigger_file(NOWHERE, &[("one", "chains: [1]"), two[1]])).await;
+    assert_eq!(known().await, [3, 9, 1, 2], "another still names it");
+    bed.apply(&trigger_file(NOWHERE, &[("one", "chains: [1]")])).await;
+    assert_eq!(known().await, [3, 9, 1], "what a removed one named, but not the file");
 }
 
 async fn run(bed: &Bed, statements: &str) {

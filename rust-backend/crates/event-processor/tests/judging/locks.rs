@@ -3,7 +3,7 @@
 use event_engine::event::ChainId;
 use event_store::lock_holders::{LockHolder, lock_holders};
 use event_store::notification_settings::{self, Change, Mode};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 use testbed::{Bed, Row, eventually, trigger_file};
 
@@ -137,6 +137,27 @@ async fn a_prepared_transaction_that_holds_a_shard_is_named() {
     prepared.execute(&mut stranger).await.expect("prepared");
     let [holder] = &holders(&bed).await[..] else { panic!("one holder") };
     assert_eq!((holder.pid, holder.application.as_str()), (None, "left behind"));
+}
+
+#[tokio::test]
+async fn five_thousand_locks_of_a_strangers_own_hide_no_lock_of_ours() {
+    let bed = Bed::start().await;
+    let cursors = "INSERT INTO shard_cursors (chain_id) SELECT generate_series(2001, 4000)";
+    sqlx::raw_sql(cursors).execute(&bed.strangers).await.expect("cursors");
+    let mut stranger = stranger(&bed).await;
+    // The same shard twice over: a lock is one holder, however often it is taken.
+    for chain in [1, 1, 4000] {
+        hold(&mut stranger, WAYS[0], &format!("'agentauri shard {chain}'")).await;
+    }
+    let decoys = "SELECT count(pg_advisory_lock(n)) FROM generate_series(1, 5000) AS n";
+    sqlx::raw_sql(decoys).execute(&mut stranger).await.expect("held");
+    let hurried: PgConnectOptions = bed.postgres.url().parse().expect("a URL");
+    let hurried = hurried.options([("statement_timeout", "2s")]);
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(hurried).await;
+    let known: Vec<ChainId> = (1..=1_000).map(ChainId).collect();
+    let found = lock_holders(&pool.expect("a connection"), &known).await.expect("in time");
+    let locks: Vec<&str> = found.iter().map(|holder| holder.lock.as_str()).collect();
+    assert_eq!(locks, ["the lock of chain 1", "the lock of chain 4000"]);
 }
 
 /// A role that may connect, and nothing else.

@@ -96,6 +96,7 @@ pub async fn apply(
         specs.iter().flat_map(|spec| &spec.definition.selectors.chains).copied().collect();
     known_chains::name(&mut transaction, &chains, NamedBy::Trigger).await?;
     let gone = if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
+    known_chains::forget_unnamed(&mut transaction).await?;
     let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
     let revision = put_in_force(&mut transaction, changed).await?;
     let removed = cancel_jobs(&mut transaction, gone).await?;
@@ -116,6 +117,7 @@ pub async fn disable(pool: &PgPool, owner: &str, name: &str) -> Result<bool> {
     .execute(&mut *transaction)
     .await?;
     let found = done.rows_affected() > 0;
+    known_chains::forget_unnamed(&mut transaction).await?;
     put_in_force(&mut transaction, found).await?;
     transaction.commit().await?;
     Ok(found)
