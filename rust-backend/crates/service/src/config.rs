@@ -175,8 +175,8 @@ fn required<'a>(endpoint: Option<&'a Endpoint>, name: &str) -> Result<&'a str, C
 
 fn is_read_here(name: &str) -> bool {
     let ours = name.starts_with("AGENTAURI_") && !name.starts_with("AGENTAURI_SECRET_");
-    let others = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "PGHOST", "PGHOSTADDR", "PGSSLMODE"];
-    ours || others.contains(&name)
+    let libpqs = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE"];
+    ours || libpqs.contains(&name) || ["DATABASE_URL", "REDIS_URL", "RUST_LOG"].contains(&name)
 }
 
 /// Reads the file's chains. That the usual file is missing is no mistake; that a named one is, is.

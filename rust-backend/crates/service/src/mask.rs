@@ -7,7 +7,7 @@
 //! What is masked: of HTTP's and websockets' URLs the user, the password, each value of the query,
 //! a name without a value, and each segment of the path that [`may_be_secret`]; of other URLs the
 //! password and the values of the query. Found in any mixture of percent, JSON and HTML escapes, in
-//! upper or lower case, as the header `Authorization: Basic`, and of a long one each part of eight
+//! upper or lower case, as the header `Authorization: Basic`, and of a longer one each part of eight
 //! characters. The host is no secret.
 
 mod parts;
@@ -24,7 +24,7 @@ use self::plain::Plain;
 /// Of a text of others, so many bytes are looked at, and the rest is dropped: far more than anybody
 /// keeps of it.
 const FOREIGN_BYTES_MAX: usize = 16 << 10;
-/// Of a secret that is at least twice as long, each part of so many characters is masked.
+/// Of a longer secret, each part of so many characters is masked.
 const PART_CHARS: usize = 8;
 /// A shorter secret is only found between what is no letter and no digit: in the middle of words it
 /// would be chance.
@@ -55,7 +55,7 @@ impl Masker {
             if secret.is_empty() || secrets.whole.contains(&secret) {
                 continue;
             }
-            if secret.len() >= 2 * PART_CHARS {
+            if secret.len() > PART_CHARS {
                 let parts = secret.windows(PART_CHARS);
                 secrets
                     .parts

@@ -44,6 +44,11 @@ async fn a_man_in_the_middle_without_tls_is_told_no_password() {
     let variables = [("PGHOST", "0.0.0.0"), ("PGPORT", &port), ("PGPASSWORD", "hunter2")];
     run("agentauri", &[&[("DATABASE_URL", url)], &variables[..]].concat()).await;
     assert_eq!(between.heard().await, "", "named by libpq's variables");
+    let url = format!("postgres://me:hunter2@0.0.0.0:{}/x", between.port);
+    for mode in ["verify-full ", "Verify-CA\r", "\trequire\n"] {
+        run("agentauri", &[("DATABASE_URL", &url), ("PGSSLMODE", mode)]).await;
+        assert_eq!(between.heard().await, "", "{mode:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,9 @@
 //!
 //! The driver takes `prefer` where no `sslmode` is written: whoever stands in between says that
 //! there is no TLS, and is given the password. And it logs parameters that it does not know, with
-//! their values. So what it is given says how to encrypt, and holds only what it knows.
+//! their values. And it reads libpq's variables as they are: what it does not understand in them
+//! (a blank at the end) it replaces by what is usual, and that is `prefer` again. So what it is given
+//! says where to go and how to encrypt, and holds only what it knows.
 
 use url::Url;
 use url::form_urlencoded;
@@ -43,16 +45,20 @@ pub(super) fn read(
     warnings: &mut Vec<String>,
 ) -> Result<Endpoint> {
     let url = endpoint.expose();
-    let written = is_mode_written(url, environment)?;
-    let verified = !written && !is_local(url, environment);
     let (mut query, dropped) = parameters(url, |name| KNOWN.contains(&name) || is_option(name));
-    if dropped.is_empty() && !verified {
+    let of_variables = [
+        host(url, environment).map(|host| ("host", host.to_owned())),
+        port(url, environment)?.map(|port| ("port", port.to_string())),
+        mode(url, environment)?.map(|mode| ("sslmode", mode)),
+    ];
+    let added: Vec<_> = of_variables.into_iter().flatten().collect();
+    if dropped.is_empty() && added.is_empty() {
         return Ok(endpoint);
     }
     warnings.extend(passed_over("DATABASE_URL", &dropped));
-    if verified {
-        query.push("sslmode=verify-full".to_owned());
-    }
+    query.extend(added.into_iter().map(|(name, value)| {
+        form_urlencoded::Serializer::new(String::new()).append_pair(name, &value).finish()
+    }));
     Ok(endpoint.with_query(&query.join("&")))
 }
 
@@ -60,33 +66,54 @@ fn is_option(name: &str) -> bool {
     name.strip_prefix("options[").is_some_and(|rest| rest.ends_with(']'))
 }
 
-/// Whether somebody has said how to encrypt, in the URL or by libpq's variable.
-fn is_mode_written(url: &Url, environment: &Environment) -> Result<bool> {
-    let right = |mode: &str| MODES.contains(&mode.to_ascii_lowercase().as_str());
+fn names(url: &Url, parameters: &[&str]) -> bool {
+    url.query_pairs().any(|(name, _)| parameters.contains(&name.as_ref()))
+}
+
+/// The mode that the URL does not say itself: that of libpq's variable, else that which is safe.
+fn mode(url: &Url, environment: &Environment) -> Result<Option<String>> {
+    let right = |mode: &str| {
+        let mode = mode.to_ascii_lowercase();
+        MODES.contains(&mode.as_str()).then_some(mode)
+    };
     let refuse = |name: &str, key: &str| {
         let reason = format!("{key}has to be one of {}", MODES.join(", "));
         Err(ConfigError::variable(name, reason))
     };
     let mut modes = url.query_pairs().filter(|(name, _)| matches!(&**name, "sslmode" | "ssl-mode"));
-    let mut written = false;
-    if modes.any(|(_, mode)| {
-        written = true;
-        !right(&mode)
-    }) {
+    if modes.any(|(_, mode)| right(&mode).is_none()) {
         return refuse("DATABASE_URL", "sslmode ");
     }
-    match environment.text("PGSSLMODE") {
-        Some(mode) if !right(mode) => refuse("PGSSLMODE", ""),
-        Some(_) => Ok(true),
-        None => Ok(written),
+    let written = environment.text("PGSSLMODE").map(right);
+    match written {
+        Some(None) => refuse("PGSSLMODE", ""),
+        _ if names(url, &["sslmode", "ssl-mode"]) => Ok(None),
+        Some(mode) => Ok(mode),
+        None => Ok((!is_local(url, environment)).then(|| "verify-full".to_owned())),
     }
+}
+
+/// The host of libpq's variables, where the URL names none.
+fn host<'e>(url: &Url, environment: &'e Environment) -> Option<&'e str> {
+    if url.host_str().is_some() || names(url, &["host", "hostaddr"]) {
+        return None;
+    }
+    environment.text("PGHOSTADDR").or_else(|| environment.text("PGHOST"))
+}
+
+/// The port of libpq's variable, likewise.
+fn port(url: &Url, environment: &Environment) -> Result<Option<u16>> {
+    if url.port().is_some() || names(url, &["port"]) {
+        return Ok(None);
+    }
+    let port = environment.text("PGPORT").map(str::parse).transpose();
+    port.map_err(|_| ConfigError::variable("PGPORT", "has to be a number from 0 to 65535"))
 }
 
 /// Whether the driver stays on this machine. It takes a socket wherever one is named, else the host
 /// that is named last, and without any that of libpq's variables.
 fn is_local(url: &Url, environment: &Environment) -> bool {
-    let fallback = environment.text("PGHOSTADDR").or_else(|| environment.text("PGHOST"));
-    let mut host = fallback.unwrap_or("localhost").to_owned();
+    let mut host = host(url, environment).unwrap_or("localhost").to_owned();
     if let Some(named) = url.host_str() {
         if named.get(..3).is_some_and(|first| first.eq_ignore_ascii_case("%2f")) {
             return true;

@@ -129,9 +129,6 @@ fn is_readable(secret: &str, text: &str) -> bool {
     let plain = |text: &str| -> Vec<char> { Plain::of(text).characters().collect() };
     let (secret, text) = (plain(secret), plain(text));
     let length = secret.len().min(PART_CHARS);
-    if secret.len() < 2 * PART_CHARS {
-        return text.windows(secret.len()).any(|window| window == secret);
-    }
     secret.windows(length).any(|part| text.windows(length).any(|window| window == part))
 }
 

@@ -1,8 +1,11 @@
 //! How the servers are connected to, and what of their URLs is handed on and said.
 
+use std::str::FromStr as _;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::*;
 
@@ -37,7 +40,8 @@ fn a_database_elsewhere_is_verified_unless_the_mode_is_written() {
                 let written = format!("{url}{joint}{name}={mode}");
                 assert_eq!(given(&written, &[]), written);
             }
-            assert_eq!(given(url, &[("PGSSLMODE", mode)]), url);
+            let by_variable = format!("{url}{joint}sslmode={}", mode.to_lowercase());
+            assert_eq!(given(url, &[("PGSSLMODE", mode)]), by_variable);
         }
     }
     assert!(is_verified(&given("postgres:///x", &[("PGHOST", "db")])));
@@ -63,8 +67,66 @@ fn a_database_on_this_machine_is_connected_to_as_before() {
         assert_eq!(given(url, &[]), url);
     }
     for host in ["/run", "localhost", "::1"] {
-        assert_eq!(given("postgres:///x", &[("PGHOST", host)]), "postgres:///x");
+        assert!(!given("postgres:///x", &[("PGHOST", host)]).contains("sslmode"), "{host}");
     }
+}
+
+/// The first variables drawn, as people write them, of which the driver makes something else.
+fn first_misread(given: impl Fn(&str, &[(&str, &str)]) -> String) -> Option<String> {
+    let mut random = StdRng::seed_from_u64(17);
+    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+    let blanks = ["", "", " ", "\t", "\r", "\n", "\r\n", " \r", "\u{a0}", "  "];
+    for _ in 0..1_000 {
+        let mut written = |value: &str| {
+            let any_case = |c: char| {
+                if random.random_bool(0.3) { c.to_ascii_uppercase() } else { c }
+            };
+            let value: String = value.chars().map(any_case).collect();
+            let mut blank = || *blanks.choose(&mut random).expect("a blank");
+            format!("{}{value}{}", blank(), blank())
+        };
+        let drawn: Vec<_> = modes.map(|mode| (mode, written(mode))).into();
+        let (host, port) = (written("db.example.org"), written("5433"));
+        for (mode, variable) in drawn {
+            for (url, is_named) in
+                [("postgres://u:p@10.0.0.1:5434/x", true), ("postgres:///x", false)]
+            {
+                let variables = [("PGSSLMODE", &*variable), ("PGHOST", &host), ("PGPORT", &port)];
+                let options = PgConnectOptions::from_str(&given(url, &variables)).expect("a URL");
+                let (named, named_port) =
+                    if is_named { ("10.0.0.1", 5434) } else { ("db.example.org", 5433) };
+                let found = mode_of(options.get_ssl_mode());
+                let right = found == mode
+                    && options.get_host().eq_ignore_ascii_case(named)
+                    && options.get_port() == named_port;
+                if !right {
+                    return Some(format!("{url} with {variables:?} became {found}"));
+                }
+            }
+        }
+    }
+    None
+}
+
+fn mode_of(mode: PgSslMode) -> &'static str {
+    match mode {
+        PgSslMode::Disable => "disable",
+        PgSslMode::Allow => "allow",
+        PgSslMode::Prefer => "prefer",
+        PgSslMode::Require => "require",
+        PgSslMode::VerifyCa => "verify-ca",
+        PgSslMode::VerifyFull => "verify-full",
+    }
+}
+
+#[test]
+fn the_driver_takes_libpqs_variables_as_we_read_them() {
+    assert_eq!(first_misread(given), None);
+    let as_before = |url: &str, _: &[(&str, &str)]| url.to_owned();
+    assert!(first_misread(as_before).is_some(), "a URL that leaves it to the driver is caught");
+    let error = from(&[("DATABASE_URL", "postgres:///x"), ("PGPORT", "5433a")]);
+    let error = error.expect_err("refused").to_string();
+    assert_eq!(error, "PGPORT: has to be a number from 0 to 65535");
 }
 
 /// The first URL drawn whose host is elsewhere and which is given on without a mode, or whose host
