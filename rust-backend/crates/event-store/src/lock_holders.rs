@@ -102,8 +102,11 @@ pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockH
                    END AS lingers
             FROM held h
             LEFT JOIN pg_stat_activity a ON a.pid = h.pid
-            LEFT JOIN pg_prepared_xacts p
-                   ON h.pid IS NULL AND h.virtualtransaction = '-1/' || p.transaction::text
+            -- A prepared transaction has its id locked, too.
+            LEFT JOIN pg_locks t
+                   ON h.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid'
+                  AND t.virtualtransaction = h.virtualtransaction
+            LEFT JOIN pg_prepared_xacts p ON p.transaction = t.transactionid
             LEFT JOIN pg_roles r ON r.oid = a.usesysid OR r.rolname = p.owner
             WHERE h.pid IS NULL OR a.pid IS NOT NULL
         )
