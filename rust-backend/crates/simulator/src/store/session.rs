@@ -25,7 +25,7 @@ pub enum Lock {
     Shard(ChainId),
 }
 
-/// How a session has the advisory lock on the set of triggers.
+/// How a session has the lock on the table of the set of triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// With others: a batch.
