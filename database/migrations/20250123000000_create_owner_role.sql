@@ -83,8 +83,8 @@ BEGIN
         JOIN pg_roles r ON r.oid = ours.owner AND r.rolsuper
         WHERE NOT EXISTS (
             SELECT FROM pg_depend WHERE classid = catalog AND objid = id AND deptype = 'e')
-            -- Whoever migrates for us holds it meanwhile, on another connection, and calls this once
-            -- more afterwards.
+            -- Whoever migrates for us holds it meanwhile, on another connection, and calls this
+            -- once more afterwards.
             AND NOT EXISTS (
                 SELECT FROM pg_locks
                 WHERE relation = id AND catalog = 'pg_class'::regclass AND granted

@@ -10,8 +10,8 @@ CREATE TABLE IF NOT EXISTS named_chains (
 -- one by one: surveyed each time, judged before all others, with series of their own. Whoever may
 -- write events may name any other chain; those together have a bounded share of everything.
 --
--- `vouching` says by whom, the weightiest first: 1 the list, 2 the file, 3 an indexer, 4 an auditor,
--- 5 a checkpoint, 6 Ponder, 7 a trigger and nobody else. Where there are too many, the last go.
+-- `vouching` says by whom, the weightiest first: 1 the list, 2 the file, 3 an indexer, 4 an
+-- auditor, 5 a checkpoint, 6 Ponder, 7 a trigger and nobody else. Of too many, the last go.
 CREATE OR REPLACE VIEW known_chains AS
     SELECT chain_id, min(vouching) AS vouching
     FROM (SELECT chain_id, 1 FROM chain_list

@@ -34,8 +34,8 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
 }
 
 fn owners_functions(found: [Option<String>; 3]) -> Condition {
-    let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner, and \
-                  SELECT give_to_owner() as a superuser; what an older schema made wants it \
+    let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner, \
+                  and SELECT give_to_owner() as a superuser; what an older schema made wants it \
                   indexed again";
     let said = told(found, "no one else calls what runs as their owner");
     let section = "functions-that-run-as-the-owner";

@@ -7,8 +7,8 @@
 //! What is masked: of HTTP's and websockets' URLs the user, the password, each value of the query,
 //! a name without a value, and each segment of the path that [`may_be_secret`]; of other URLs the
 //! password and the values of the query. Found in any mixture of percent, JSON and HTML escapes, in
-//! upper or lower case, as the header `Authorization: Basic`, and of a longer one each part of eight
-//! characters. The host is no secret.
+//! upper or lower case, as the header `Authorization: Basic`, and of a longer one each part of
+//! eight characters. The host is no secret.
 
 mod parts;
 mod plain;

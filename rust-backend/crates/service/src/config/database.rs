@@ -3,8 +3,8 @@
 //! The driver takes `prefer` where no `sslmode` is written: whoever stands in between says that
 //! there is no TLS, and is given the password. And it logs parameters that it does not know, with
 //! their values. And it reads libpq's variables as they are: what it does not understand in them
-//! (a blank at the end) it replaces by what is usual, and that is `prefer` again. So what it is given
-//! says where to go and how to encrypt, and holds only what it knows.
+//! (a blank at the end) it replaces by what is usual, and that is `prefer` again. So what it is
+//! given says where to go and how to encrypt, and holds only what it knows.
 
 use url::Url;
 use url::form_urlencoded;
