@@ -8,12 +8,12 @@
 -- each byte may be `\u0001`), a number or two among them. 8 MiB stored are written in some 50 MiB
 -- at most, which takes a second of the five that an answer may take.
 --
--- It runs with the rights of whoever asks, in the CHECK of `events` with the writer's.
+-- It runs with the rights of whoever asks, in an UPDATE of `events` with the writer's.
 CREATE OR REPLACE FUNCTION arguments_text(data JSONB) RETURNS TEXT
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- The shortest number of the longest text is 16 bytes that are written as 147,460, so this many
-    -- bytes are never more than 16 MiB. The CHECK and claim_shards() say the same.
+    -- bytes are never more than 16 MiB. log_inserted_events() and claim_shards() say the same.
     small_max   CONSTANT INTEGER := 1800;
     stored_max  CONSTANT INTEGER := 8388608;
     written_max CONSTANT INTEGER := 16777216;
@@ -52,7 +52,7 @@ BEGIN
 END
 $$;
 
--- What the CHECK asks. It refuses by itself: PostgreSQL would first write out the row that fails.
+-- What is asked of what is stored. It refuses by itself, and does not write out what fails.
 CREATE OR REPLACE FUNCTION arguments_are_readable(data JSONB) RETURNS BOOLEAN
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

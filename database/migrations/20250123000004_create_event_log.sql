@@ -93,7 +93,7 @@ RETURN later.invalidated AND NOT (earlier.invalidated
 
 -- The revision so many steps on. Only the replica role and a restore can bring a row that has none
 -- left; that one must not keep a reorg from all others. It says what the chain says, and is not
--- judged again. Like the next one, it is called where the search path is fixed.
+-- judged again.
 CREATE OR REPLACE FUNCTION next_revision(id TEXT, revision INTEGER, steps INTEGER) RETURNS INTEGER
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,18 +105,54 @@ BEGIN
 END
 $$;
 
--- The revision that a row was inserted with, if it may say one: replication brings rows as they
--- are elsewhere, and so does a restore, which sets triggers up behind its rows.
-CREATE OR REPLACE FUNCTION inserted_revision(id TEXT, revision INTEGER) RETURNS INTEGER
-LANGUAGE plpgsql AS $$
+-- Refuses a row that no log can be. A log has four topics of 66 characters. Its data is 4 MiB in
+-- hex, more than fits into a block of 60 million gas; what else a chain has, our writers shorten.
+CREATE OR REPLACE FUNCTION refuse_impossible(said events) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    rule    TEXT;
+    problem TEXT;
 BEGIN
-    IF current_setting('session_replication_role') <> 'replica' THEN
-        RAISE EXCEPTION 'events: % has revision %, and an inserted event has 0', id, revision
+    SELECT * INTO rule, problem FROM (VALUES
+        ('events_registry_length', 'registry has more than 64 bytes',
+            octet_length(said.registry) > 64),
+        -- Until the year 2100: a block time in milliseconds is a mistake worth refusing.
+        ('events_timestamp_range', 'timestamp is not a block time in seconds, from 0 to 4102444800',
+            said."timestamp" NOT BETWEEN 0 AND 4102444800),
+        ('events_log_length', 'block_hash and transaction_hash have more than 512 bytes',
+            octet_length(said.block_hash) + octet_length(said.transaction_hash) > 512),
+        ('events_log_length', 'address has more than 256 bytes', octet_length(said.address) > 256),
+        ('events_log_length', 'topics has more than 4,096 bytes as text',
+            octet_length(said.topics::text) > 4096),
+        ('events_log_length', 'log_data has more than 8,388,610 bytes',
+            octet_length(said.log_data) > 8388610)
+    ) AS rules (rule, problem, is_broken)
+    WHERE is_broken;
+    IF FOUND THEN
+        RAISE EXCEPTION 'events: %', problem
+            USING ERRCODE = 'check_violation', SCHEMA = 'public', TABLE = 'events',
+                CONSTRAINT = rule, HINT = 'No log of a chain has that.';
+    END IF;
+    PERFORM public.arguments_are_readable(said.data);
+END
+$$;
+
+-- The revision that a row was inserted with, if it may say one: replication brings rows as they
+-- are elsewhere, and so does a restore, which sets triggers up behind its rows. It is asked where
+-- a row is not plainly well, and says why one is refused. Like its neighbours it is called where the
+-- search path is fixed. STABLE, because a volatile one costs each statement a node of its plan.
+CREATE OR REPLACE FUNCTION inserted_revision(inserted events) RETURNS INTEGER
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM public.refuse_impossible(inserted);
+    IF inserted.revision <> 0 AND current_setting('session_replication_role') <> 'replica' THEN
+        RAISE EXCEPTION 'events: % has revision %, and an inserted event has 0',
+                inserted.id, inserted.revision
             USING ERRCODE = 'check_violation', TABLE = 'events', COLUMN = 'revision',
                 CONSTRAINT = 'events_inserted_revision',
                 HINT = 'Leave the column out: it rises when the chain changes its mind.';
     END IF;
-    RETURN revision;
+    RETURN inserted.revision;
 END
 $$;
 
@@ -129,6 +165,10 @@ BEGIN
     IF (NEW.id, NEW."timestamp") <> (OLD.id, OLD."timestamp") THEN
         RAISE EXCEPTION 'events: id and timestamp of an event do not change'
             USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- What was stored before, or without our triggers, still follows a reorg.
+    IF public.says_otherwise(OLD, NEW) THEN
+        PERFORM public.refuse_impossible(NEW);
     END IF;
     NEW.invalidated := public.is_invalid_now(OLD, NEW);
     NEW.revision :=
@@ -144,17 +184,22 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     unlisted BIGINT;
 BEGIN
-    IF TG_RELID <> 'public.events'::regclass THEN
-        RAISE EXCEPTION 'log_inserted_events() does not serve %', TG_RELID::regclass
-            USING ERRCODE = 'wrong_object_type';
-    END IF;
-    IF pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0 THEN
-        PERFORM public.refuse_foreign_bounds();
-    END IF;
-    -- A constant while there is no list. What is replicated was let in elsewhere.
-    IF public.chain_list_is_set() AND current_setting('session_replication_role') <> 'replica' THEN
+    -- One question for what is hardly ever so.
+    IF TG_RELID <> 'public.events'::regclass
+       OR pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0
+       OR public.chain_list_is_set() THEN
+        IF TG_RELID <> 'public.events'::regclass THEN
+            RAISE EXCEPTION 'log_inserted_events() does not serve %', TG_RELID::regclass
+                USING ERRCODE = 'wrong_object_type';
+        END IF;
+        IF pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0 THEN
+            PERFORM public.refuse_foreign_bounds();
+        END IF;
         SELECT i.chain_id INTO unlisted FROM inserted i
-        WHERE NOT EXISTS (SELECT FROM public.chain_list c WHERE c.chain_id = i.chain_id) LIMIT 1;
+        -- A constant while there is no list. What is replicated was let in elsewhere.
+        WHERE public.chain_list_is_set() AND current_setting('session_replication_role') <> 'replica'
+            AND NOT EXISTS (SELECT FROM public.chain_list c WHERE c.chain_id = i.chain_id)
+        LIMIT 1;
         IF FOUND THEN
             RAISE EXCEPTION 'events: chain % is not in the list of chains', unlisted
                 USING ERRCODE = 'check_violation', TABLE = 'events', COLUMN = 'chain_id',
@@ -163,7 +208,17 @@ BEGIN
     END IF;
     INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT chain_id, id, "timestamp",
-           CASE WHEN revision = 0 THEN 0 ELSE public.inserted_revision(id, revision) END,
+           -- As in a CHECK, what is null is well. Arguments that are small as they are stored are
+           -- not measured.
+           CASE WHEN revision = 0 AND octet_length(registry) <= 64
+                     AND "timestamp" BETWEEN 0 AND 4102444800
+                     AND octet_length(block_hash) + octet_length(transaction_hash) <= 512
+                     AND (octet_length(address) <= 256 AND octet_length(topics::text) <= 4096
+                          AND octet_length(log_data) <= 8388610) IS NOT FALSE
+                     AND (pg_column_size(data) <= 1800 AND pg_column_compression(data) IS NULL
+                          OR public.arguments_are_readable(data)) IS NOT FALSE
+                THEN 0
+                ELSE public.inserted_revision(inserted::public.events) END,
            invalidated
     FROM inserted;
     RETURN NULL;

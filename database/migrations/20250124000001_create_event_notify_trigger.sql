@@ -2,12 +2,14 @@
 -- log, so a lost notification delays and loses nothing. It runs with the writer's rights, and sets
 -- no search_path, which would cost a quarter of a ring: each name and operator says its schema
 -- instead, here and in all that a row runs, as the writer's path may lead to others of that name.
+-- What is called for its effect is assigned: PERFORM would run a query for each of them.
 CREATE OR REPLACE FUNCTION ring_new_event(
     event_id TEXT, chain_id BIGINT, block_number BIGINT, event_type TEXT, registry TEXT
 ) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     payload pg_catalog.text;
+    rung    pg_catalog.text;
 BEGIN
     -- A full queue would fail the INSERT. Half full means that a listener is stuck.
     IF pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.>) 0.5 THEN
@@ -20,14 +22,14 @@ BEGIN
         'event_type', event_type,
         'registry', registry
     );
-    PERFORM pg_catalog.pg_notify('new_event', payload);
+    rung := pg_catalog.pg_notify('new_event', payload);
     -- A channel's name has at most 63 bytes; a longer one would fail the INSERT.
     IF public.notification_registry_channels()
        AND pg_catalog.octet_length(registry) OPERATOR(pg_catalog.<=) 53 THEN
-        PERFORM pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) registry, payload);
+        rung := pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) registry, payload);
     END IF;
     IF public.notification_chain_channels() THEN
-        PERFORM pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) chain_id, payload);
+        rung := pg_catalog.pg_notify('new_event_' OPERATOR(pg_catalog.||) chain_id, payload);
     END IF;
 END
 $$;
@@ -36,10 +38,12 @@ $$;
 -- with the writer's rights.
 CREATE OR REPLACE FUNCTION notify_new_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    rung pg_catalog.text;
 BEGIN
     IF public.notification_mode() OPERATOR(pg_catalog.=) 'row' THEN
         IF public.is_worth_a_bell(NEW.chain_id, NEW.registry, NEW.event_type) THEN
-            PERFORM public.ring_new_event(
+            rung := public.ring_new_event(
                 NEW.id, NEW.chain_id, NEW.block_number, NEW.event_type, NEW.registry);
         END IF;
     END IF;

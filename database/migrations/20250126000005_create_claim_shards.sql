@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION claim_shards(
     -- The row. `row_revision` is null where it is deleted.
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
     log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT,
-    -- There are arguments, and more than is read: the row was stored without its CHECK.
+    -- There are arguments, and more than is read: the row was stored without our trigger.
     is_unreadable BOOLEAN
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -48,13 +48,15 @@ BEGIN
     -- A table's lock takes no transaction id either, and strangers have no right to it.
     LOCK TABLE public.trigger_set IN SHARE MODE;
 
-    SELECT array_agg(l ORDER BY s.place, l.xid, l.seq), min(l.event_timestamp),
+    -- Entries of the array's own type: others would be cast by way of their text.
+    SELECT array_agg(l.entry ORDER BY s.place, l.xid, l.seq), min(l.event_timestamp),
            max(l.event_timestamp)
     INTO entries, earliest, latest
     FROM unnest(locked) WITH ORDINALITY AS s (chain_id, place)
     LEFT JOIN public.shard_cursors c ON c.chain_id = s.chain_id
     CROSS JOIN LATERAL (
-        SELECT * FROM public.event_log e
+        SELECT e AS entry, e.xid, e.seq, e.event_timestamp
+        FROM public.event_log e
         WHERE e.chain_id = s.chain_id
           AND (e.xid, e.seq) > (coalesce(c.xid, '0'), coalesce(c.seq, 0))
           AND e.xid < pg_snapshot_xmin(pg_current_snapshot())

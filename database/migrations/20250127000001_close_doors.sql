@@ -29,9 +29,8 @@ GRANT EXECUTE ON FUNCTION
     public.is_worth_a_bell, public.could_match, public.ring_new_event, public.somebody_sleeps,
     public.notification_mode, public.notification_registry_channels,
     public.notification_chain_channels, public.notification_only_matching,
-    -- Its CHECK's.
-    public.arguments_are_readable, public.arguments_text,
     -- An UPDATE's.
+    public.refuse_impossible, public.arguments_are_readable, public.arguments_text,
     public.comparable_hash, public.differing_columns, public.says_otherwise,
     public.revisions_between, public.is_invalid_now, public.next_revision
 TO PUBLIC;

@@ -33,8 +33,8 @@ SELECT pg_temp.is(pg_temp.callable_as_owner_by('public'), 'could_match',
 SELECT pg_temp.is(pg_temp.callable_by('public'),
     'arguments_are_readable arguments_text comparable_hash could_match differing_columns '
     'is_invalid_now is_worth_a_bell next_revision notification_chain_channels notification_mode '
-    'notification_only_matching notification_registry_channels revisions_between ring_new_event '
-    'says_otherwise somebody_sleeps',
+    'notification_only_matching notification_registry_channels refuse_impossible '
+    'revisions_between ring_new_event says_otherwise somebody_sleeps',
     'PUBLIC executes what an INSERT or an UPDATE calls as its writer');
 SELECT pg_temp.is(pg_temp.callable_by('tap_writer'), pg_temp.callable_by('public'),
     'a writer executes no more than that');

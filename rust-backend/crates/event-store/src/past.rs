@@ -6,31 +6,35 @@ use event_engine::event::{Event, EventName};
 use event_engine::log::Position;
 use sqlx::PgConnection;
 
-use crate::{Result, event_log, replaced_events};
+use crate::replaced_events::{self, Revision};
+use crate::{Result, event_log};
 
 /// What such rows were.
 #[derive(Default)]
 pub(crate) struct Past {
     /// Where the later revisions stand.
     revisions: HashMap<EventName, Vec<(i32, Position)>>,
-    /// What a row said before it came to say something else, up to each revision.
-    replaced: HashMap<EventName, Vec<Event>>,
+    /// What a row said at a revision, before it came to say something else; `None` where that is
+    /// too long to be read with the others.
+    replaced: HashMap<Revision, Option<Event>>,
 }
 
 impl Past {
-    /// Reads what is known of these.
-    pub(crate) async fn of<'a>(
-        connection: &mut PgConnection,
-        outgrown: impl Iterator<Item = &'a EventName>,
-    ) -> Result<Self> {
-        let names: Vec<&EventName> = outgrown.collect();
-        if names.is_empty() {
+    /// Reads what is known of these, each at a revision that is not its row's any more.
+    pub(crate) async fn of(connection: &mut PgConnection, outgrown: &[Revision]) -> Result<Self> {
+        if outgrown.is_empty() {
             return Ok(Self::default());
         }
+        let names: Vec<&EventName> = outgrown.iter().map(|(name, _)| name).collect();
         Ok(Self {
             revisions: event_log::revisions(connection, &names).await?,
-            replaced: replaced_events::by_name(connection, &names).await?,
+            replaced: replaced_events::in_force(connection, outgrown).await?,
         })
+    }
+
+    /// Whether what an event said at a revision was read, if anything else is to be.
+    pub(crate) fn is_read(&self, name: &EventName, revision: i32) -> bool {
+        !matches!(self.replaced.get(&(name.clone(), revision)), Some(None))
     }
 
     /// What an event said at a revision, if its row is still there.
@@ -40,9 +44,8 @@ impl Past {
         revision: i32,
         row: Option<Box<Event>>,
     ) -> Option<Box<Event>> {
-        let replaced = self.replaced.get(name).into_iter().flatten();
-        let then = replaced.filter(|then| then.revision >= revision);
-        then.min_by_key(|then| then.revision).cloned().map(Box::new).or(row)
+        let then = self.replaced.get(&(name.clone(), revision)).cloned().flatten();
+        then.map(Box::new).or(row)
     }
 
     /// Whether a higher revision stands in front of the entry at `position`.

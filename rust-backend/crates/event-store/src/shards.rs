@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_engine::decide::Plan;
-use event_engine::event::{ChainId, EventName};
+use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Subject};
 use event_engine::port::{Claim, Portion, Ready, Shards, Survey};
@@ -16,6 +16,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
 use crate::past::Past;
 use crate::pool::{answered, answered_at_length};
+use crate::replaced_events::Revision;
 use crate::sessions::{Session, Sessions};
 use crate::shard_cursors::{self, Move, advance};
 use crate::walk::Walk;
@@ -250,7 +251,12 @@ async fn as_they_were(
     stored: Vec<StoredPortion>,
 ) -> Result<Vec<Portion>> {
     let entries = stored.iter().flat_map(|portion| &portion.entries);
-    let past = Past::of(connection, entries.filter_map(outgrown)).await?;
+    let past = Past::of(connection, &entries.filter_map(outgrown).collect::<Vec<_>>()).await?;
+    // The others come with the next claim.
+    let is_read = |entry: &StoredEntry| match &entry.subject {
+        StoredSubject::Event { name, revision, .. } => past.is_read(name, *revision),
+        StoredSubject::Heights(_) => true,
+    };
     let portion = |stored: StoredPortion| Portion {
         shard: stored.shard,
         cursor: stored.cursor,
@@ -258,16 +264,21 @@ async fn as_they_were(
         block_time: stored.block_time,
         heights: stored.heights,
         waits: stored.waits,
-        entries: stored.entries.into_iter().map(|entry| joined(&past, entry)).collect(),
+        entries: stored
+            .entries
+            .into_iter()
+            .take_while(is_read)
+            .map(|entry| joined(&past, entry))
+            .collect(),
     };
     Ok(stored.into_iter().map(portion).collect())
 }
 
-/// The entry's event, where its row has outgrown it.
-fn outgrown(entry: &StoredEntry) -> Option<&EventName> {
+/// The entry's event and revision, where its row has outgrown it.
+fn outgrown(entry: &StoredEntry) -> Option<Revision> {
     match &entry.subject {
         StoredSubject::Event { name, revision, row: Some(row), .. } => {
-            (row.revision > *revision).then_some(name)
+            (row.revision > *revision).then(|| (name.clone(), *revision))
         }
         _ => None,
     }

@@ -51,13 +51,15 @@ pub(crate) async fn recall(
     let rows = rows(connection, shard, &reached).await?;
     let outgrown = reached.iter().filter_map(|(name, wait)| {
         let row = rows.get(&name.event)?.as_ref()?;
-        (row.revision > wait.revision).then_some(&name.event)
+        (row.revision > wait.revision).then(|| (name.event.clone(), wait.revision))
     });
-    let past = Past::of(connection, outgrown).await?;
+    let past = Past::of(connection, &outgrown.collect::<Vec<_>>()).await?;
+    let mut unread = BTreeSet::new();
     for (name, wait) in reached {
-        // Too large to be read with the others.
-        let Some(row) = rows.get(&name.event) else {
-            found.cut.insert(name.finality);
+        // Too large to be read with the others; nor may what comes behind it go first.
+        let row = rows.get(&name.event).filter(|_| past.is_read(&name.event, wait.revision));
+        let Some(row) = row.filter(|_| !unread.contains(&name.finality)) else {
+            unread.insert(name.finality);
             continue;
         };
         let row = row.clone().map(Box::new);
@@ -69,6 +71,7 @@ pub(crate) async fn recall(
         });
         found.reached.push(Waiting { name, wait, event });
     }
+    found.cut.extend(unread);
     Ok(found)
 }
 

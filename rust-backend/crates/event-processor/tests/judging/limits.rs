@@ -55,10 +55,11 @@ async fn arguments_that_cannot_be_written_out_stop_no_chain() {
     assert_eq!(listed.expect("they are listed").len(), 5);
 }
 
-/// As a database may hold them whose owner took the CHECK off.
+/// As a database may hold them whose owner measures nothing.
 async fn insert_unreadable(bed: &Bed) {
-    let off = "ALTER TABLE events DROP CONSTRAINT events_data_length";
-    sqlx::query(off).execute(&bed.strangers).await.expect("no CHECK");
+    let off = "CREATE OR REPLACE FUNCTION arguments_are_readable(data JSONB) RETURNS BOOLEAN
+               LANGUAGE sql IMMUTABLE STRICT AS 'SELECT true'";
+    sqlx::query(off).execute(&bed.strangers).await.expect("nothing is measured");
     for (id, data) in UNREADABLE {
         let row = format!(
             "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
@@ -74,17 +75,42 @@ async fn insert_unreadable(bed: &Bed) {
 async fn a_row_that_swells_takes_no_other_with_it() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    insert_swollen(&bed).await;
+    let entries = claimed(&bed).await;
+    assert!((1..=3).contains(&entries), "{entries} of them are as much as is read together");
+    let _processor = start(&bed).await;
+    eventually("all are judged", async || judged(&bed).await == 30).await;
+}
+
+#[tokio::test]
+async fn what_rows_said_before_is_read_in_portions_too() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
+    insert_swollen(&bed).await;
+    let taken_over = "UPDATE events SET data = '{}'";
+    sqlx::query(taken_over).execute(&bed.pool).await.expect("their writer takes them over");
+    let entries = claimed(&bed).await;
+    assert!((1..=3).contains(&entries), "{entries} of them are as much as is read together");
+    let _processor = start(&bed).await;
+    eventually("all are judged", async || judged(&bed).await == 60).await;
+    let told = "SELECT count(*) FROM jobs WHERE event_revision = 1";
+    assert_eq!(bed.count(told).await, 30, "what is said now is told of");
+}
+
+/// Rows of a few kilobytes, and 4 MB of text each.
+async fn insert_swollen(bed: &Bed) {
     let swollen = "INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
                        log_index, event_type, registry, \"timestamp\", data)
                    SELECT n, 1, 1, '0xaa', '0xbb', n, 'e', 'r', 1750000000,
                           ('[' || repeat('1e131000,', 34) || '1]')::jsonb
                    FROM generate_series(1, 30) AS n";
     sqlx::query(swollen).execute(&bed.strangers).await.expect("each is within its limit");
+}
+
+/// Entries that a claim brings.
+async fn claimed(bed: &Bed) -> usize {
     let claim = PgShards::new(bed.pool.clone(), "test").claim(&[ChainId(1)], 500).await;
-    let entries = claim.expect("in time").expect("claimed").portions()[0].entries.len();
-    assert!((1..=3).contains(&entries), "{entries} of them are as much as is read together");
-    let _processor = start(&bed).await;
-    eventually("all are judged", async || judged(&bed).await == 30).await;
+    claim.expect("in time").expect("claimed").portions()[0].entries.len()
 }
 
 /// Draws rows as a role with INSERT alone may write them.

@@ -139,6 +139,73 @@ async fn a_prepared_transaction_that_holds_a_shard_is_named() {
     assert_eq!((holder.pid, holder.application.as_str()), (None, "left behind"));
 }
 
+/// Draws who holds which lock, and how.
+#[tokio::test]
+async fn whoever_holds_a_lock_is_named_by_its_rights_alone() {
+    let bed = Bed::start().await;
+    let judged = "INSERT INTO shard_cursors (chain_id) VALUES (7)";
+    sqlx::raw_sql(judged).execute(&bed.strangers).await.expect("a cursor");
+    for (role, rights) in ROLES {
+        bed.make_role(role).await;
+        sqlx::raw_sql(AssertSqlSafe(rights)).execute(&bed.strangers).await.expect("granted");
+    }
+    let mut drawn = Vec::new();
+    for (number, (key, lock)) in KEYS.iter().enumerate() {
+        for (place, (role, _)) in ROLES.iter().enumerate() {
+            let way = WAYS[(number * 3 + place * 5 + number / 3) % WAYS.len()];
+            let mut holder = connect(&bed, role).await;
+            hold(&mut holder, way, key).await;
+            let found = holders(&bed).await;
+            let named: Vec<_> =
+                found.iter().map(|it| (it.lock.as_str(), it.role.as_str())).collect();
+            let expected = is_named(lock, role).then_some((*lock, *role));
+            assert_eq!(named, Vec::from_iter(expected), "{way} {key}");
+            holder.close().await.expect("gone");
+            eventually("it is free", async || holders(&bed).await.is_empty()).await;
+            drawn.push((*lock, *role));
+        }
+    }
+    // One that asks for less, or for more, would be found.
+    let planted: [fn(&str, &str) -> bool; 4] = [
+        |lock, _| !lock.is_empty(),
+        |lock, role| !lock.is_empty() && role == "nothing",
+        |lock, role| lock.contains("chain") && is_named(lock, role),
+        |lock, role| is_named(lock, role) && !lock.contains("chain 7"),
+    ];
+    for fault in planted {
+        assert!(drawn.iter().any(|(lock, role)| fault(lock, role) != is_named(lock, role)));
+    }
+}
+
+/// Who may do what. The last is one of ours by its rights.
+const ROLES: [(&str, &str); 4] = [
+    ("nothing", ""),
+    ("reader", "GRANT SELECT ON events, shard_cursors, trigger_set TO reader"),
+    ("writer", "GRANT INSERT ON events TO writer"),
+    ("judge", "GRANT UPDATE ON shard_cursors TO judge"),
+];
+
+/// Keys by their name, and what the lock is called; nothing where it is none of ours.
+const KEYS: [(&str, &str); 8] = [
+    ("'agentauri shard 1'", "the lock of chain 1"),
+    ("'agentauri shard 5'", "the lock of chain 5"),
+    ("'agentauri shard 7'", "the lock of chain 7"),
+    ("'agentauri shard 8'", ""),
+    ("'agentauri shard 1 '", ""),
+    ("'agentauri writers'", "the gate's lock of writers"),
+    ("'agentauri sleepers'", "the gate's lock of sleepers"),
+    ("'agentauri'", ""),
+];
+
+/// A writer probes the gate, and who judges takes all of them.
+fn is_named(lock: &str, role: &str) -> bool {
+    match lock {
+        "" => false,
+        _ if lock.contains("gate") => role == "nothing" || role == "reader",
+        _ => role != "judge",
+    }
+}
+
 #[tokio::test]
 async fn five_thousand_locks_of_a_strangers_own_hide_no_lock_of_ours() {
     let bed = Bed::start().await;
@@ -165,8 +232,12 @@ async fn stranger(bed: &Bed) -> PgConnection {
     if bed.count("SELECT count(*) FROM pg_roles WHERE rolname = 'stranger'").await == 0 {
         bed.make_role("stranger").await;
     }
+    connect(bed, "stranger").await
+}
+
+async fn connect(bed: &Bed, role: &str) -> PgConnection {
     let options: PgConnectOptions = bed.postgres.url().parse().expect("a URL");
-    let options = options.username("stranger").password("stranger");
+    let options = options.username(role).password(role);
     let options = options.application_name("psql of a stranger");
     PgConnection::connect_with(&options).await.expect("a connection")
 }
