@@ -139,8 +139,8 @@ $$;
 
 -- The revision that a row was inserted with, if it may say one: replication brings rows as they
 -- are elsewhere, and so does a restore, which sets triggers up behind its rows. It is asked where
--- a row is not plainly well, and says why one is refused. Like its neighbours it is called where the
--- search path is fixed. STABLE, because a volatile one costs each statement a node of its plan.
+-- a row is not plainly well, and says why one is refused. Like its neighbours it is called where
+-- the search path is fixed. STABLE, because a volatile one costs each statement a node of its plan.
 CREATE OR REPLACE FUNCTION inserted_revision(inserted events) RETURNS INTEGER
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -197,7 +197,8 @@ BEGIN
         END IF;
         SELECT i.chain_id INTO unlisted FROM inserted i
         -- A constant while there is no list. What is replicated was let in elsewhere.
-        WHERE public.chain_list_is_set() AND current_setting('session_replication_role') <> 'replica'
+        WHERE public.chain_list_is_set()
+            AND current_setting('session_replication_role') <> 'replica'
             AND NOT EXISTS (SELECT FROM public.chain_list c WHERE c.chain_id = i.chain_id)
         LIMIT 1;
         IF FOUND THEN

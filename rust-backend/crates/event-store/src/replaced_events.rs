@@ -63,8 +63,9 @@ async fn contents(
     let rows = sqlx::query!(
         r#"SELECT place AS "place!", id AS "id!", chain_id AS "chain_id!",
                   block_number AS "block_number!", block_hash AS "block_hash!",
-                  transaction_hash AS "transaction_hash!", log_index AS "log_index!", event_type AS "event_type!",
-                  registry AS "registry!", "timestamp" AS "timestamp!",
+                  transaction_hash AS "transaction_hash!", log_index AS "log_index!",
+                  event_type AS "event_type!", registry AS "registry!",
+                  "timestamp" AS "timestamp!",
                   agent_id::text AS agent_id, address, data,
                   has_data AND data IS NULL AS "is_unreadable!",
                   invalidated AS "invalidated!", revision AS "revision!",
