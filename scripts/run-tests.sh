@@ -20,11 +20,11 @@ STEPS=(
 
 # The Rust tests that meet the hypertable.
 MEETS_HYPERTABLE='binary(judging) or binary(acting) or binary(processes) and not test(refus)
-    or binary(promises) and test(/^real::/) and not test(queueing)
+    or binary(bench) or binary(promises) and test(/^real::/) and not test(queueing)
     or binary(schemas) or binary(servers) and test(/^account::|whom_a_test/)
     or binary(reorgs) or binary(audits) or binary(doors)
-    or binary(indexer) and test(/^(auditing|forgeries|reorgs)::/)
-    or binary(indexer) and test(/^(backfill::history_below|branches::.*back|gaps::ag)/)'
+    or binary(indexer) and test(/^(auditing|forgeries|branch::reorgs)::/)
+    or binary(indexer) and test(/^(backfill::history_below|branch::branches::.*back|gaps::ag)/)'
 : "${AGENTAURI_TIMESCALEDB_FILTER:=$MEETS_HYPERTABLE}"
 
 step_setup() {

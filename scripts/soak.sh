@@ -11,17 +11,20 @@ minutes with our indexer). Each round is traffic, a reorg of 1 to 20 blocks and 
 end valid events are the chain's logs, every message of an orphaned one is retracted under one id,
 and state is a replay. scripts/run-tests.sh runs three rounds of each.
 
-  reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks          our indexer
-  reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
-  ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well      about 15 s a round
+  chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks
+                  our indexer
+  chain::reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
+  chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well
+                  about 15 s a round
 
 Example:
-  scripts/soak.sh ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well 45
+  scripts/soak.sh \
+      chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well 45
 HELP
 }
 
 main() {
-    local test=${1:-reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks}
+    local test=${1:-chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks}
     local rounds=${2:-150}
     if [[ $test == -h || $test == --help ]]; then
         usage
@@ -40,6 +43,8 @@ main() {
     need_npm ponder-indexers
     cd rust-backend
     cargo build --workspace --bins
+    cargo test -q -p cli --test processes -- --exact "$test" --list | grep -q ': test$' \
+        || stop "there is no test $test"
     # Not by nextest, which ends a test after five minutes.
     AGENTAURI_TEST_SOAK_ROUNDS=$rounds \
         cargo test -p cli --test processes -- --exact "$test" --nocapture

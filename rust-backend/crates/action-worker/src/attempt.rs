@@ -14,12 +14,13 @@ pub struct Attempt {
     /// From the first look at the destination to the end of the answer.
     pub duration: Duration,
     /// Why it failed: one line without control characters, at most
-    /// [`ERROR_CHARS_MAX`](crate::response::ERROR_CHARS_MAX) characters and what their escaping
-    /// adds, without secrets and without the path and query of a URL. `None` if it was delivered.
+    /// [`ERROR_CHARS_MAX`](crate::sending::response::ERROR_CHARS_MAX) characters and what their
+    /// escaping adds, without secrets and without the path and query of a URL. `None` if it was
+    /// delivered.
     pub error: Option<String>,
     /// The beginning of the answer's body: valid text without NUL, at most
-    /// [`RESPONSE_BYTES_MAX`](crate::response::RESPONSE_BYTES_MAX) bytes. Hostile: it says whatever
-    /// the receiver wants.
+    /// [`RESPONSE_BYTES_MAX`](crate::sending::response::RESPONSE_BYTES_MAX) bytes. Hostile: it says
+    /// whatever the receiver wants.
     pub response: Option<String>,
 }
 

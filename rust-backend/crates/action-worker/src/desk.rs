@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_engine::action::ActionConfig;
+use event_engine::delivery::lease::{Assignment, Lease, Loaded};
 use event_engine::job::JobId;
-use event_engine::lease::{Assignment, Lease, Loaded};
 use event_engine::port::{Inbox, Leases};
+use event_engine::trigger::action::ActionConfig;
 use service::health::Heartbeat;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
 use crate::recorder::Ended;
+use crate::sending::act::{Acting, Performer};
 
 /// Jobs leased together at least: as many as one destination has places.
 const LEASED_TOGETHER_MIN: usize = 64;

@@ -9,27 +9,18 @@
 //! lease. Nothing here decides what is sent, and nothing is sent to where the policy
 //! ([`destination`]) does not permit.
 
-pub mod act;
 pub mod attempt;
-pub mod body;
 mod desk;
-pub mod destination;
 mod destinations;
 
-mod failure;
 mod jitter;
 mod lack;
 mod measures;
-mod networks;
 mod recorder;
-pub mod resolver;
-pub mod response;
 mod run;
-pub mod secret;
+pub mod sending;
 mod shortage;
-pub mod signer;
 mod sweep;
-pub mod webhook;
 mod worker;
 
 pub use jitter::Jitter;

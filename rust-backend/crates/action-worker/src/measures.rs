@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use event_engine::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::delivery::lease::{Attempt, AttemptStatus, Outcome};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };

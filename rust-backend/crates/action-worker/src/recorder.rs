@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::lease::{Attempt, Lease};
+use event_engine::delivery::lease::{Attempt, Lease};
 use event_engine::port::Leases;
 use tokio::sync::mpsc;
 

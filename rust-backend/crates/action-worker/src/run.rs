@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use action_queue::{QueueError, Reader, Sender};
-use event_engine::retry::RetrySchedule;
+use event_engine::delivery::retry::RetrySchedule;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
@@ -11,11 +11,11 @@ use service::logs::{self, Destination};
 use service::name::unique_name;
 use service::signals;
 
-use crate::act::Webhooks;
-use crate::destination::DestinationPolicy;
 use crate::jitter::Jitter;
-use crate::secret::SecretContext;
-use crate::webhook::WebhookSender;
+use crate::sending::act::Webhooks;
+use crate::sending::destination::DestinationPolicy;
+use crate::sending::secret::SecretContext;
+use crate::sending::webhook::WebhookSender;
 use crate::worker::Worker;
 
 /// Connections a worker uses: leases, records, the sweep, one to spare.

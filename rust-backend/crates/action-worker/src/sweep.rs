@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use event_engine::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::delivery::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::delivery::retry::Next;
 use event_engine::port::{Inbox, JobQueue, Leases};
-use event_engine::retry::Next;
 use tokio_util::sync::CancellationToken;
 
-use crate::act::Retries;
 use crate::measures;
+use crate::sending::act::Retries;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::audit_cursors::Memory;
+use event_store::chain::audit_cursors::Memory;
 use service::config::Owner;
 use service::health::Heartbeat;
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use self::chain::AuditedChain;
-use crate::node::Nodes;
+use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// How often the tasks are looked after.

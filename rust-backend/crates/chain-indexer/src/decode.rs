@@ -7,9 +7,11 @@
 mod argument;
 mod common;
 mod identity;
+pub(crate) mod raw_log;
 mod reputation;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unknown_logs;
 mod validation;
 mod word;
 

@@ -2,17 +2,18 @@
 //!
 //! # A block's way
 //!
-//! Each chain has a task of its own ([`Indexer`] looks after them), whose loop in `chain` is: wait
+//! Each chain has a task of its own ([`Indexer`] looks after them), whose loop in `follow` is: wait
 //! for a head that a node announces, or for the next poll → fetch and store what is missing →
 //! repeat.
 //!
-//! 1. `node` asks one of the chain's nodes in JSON-RPC (`rpc`), by HTTP (`transport`) or websocket
-//!    (`ws`). A node that fails is avoided for a while, one that is asked too fast is waited for
+//! 1. `rpc` asks one of the chain's nodes in JSON-RPC, by HTTP (`transport`) or websocket (`ws`).
+//!    A node that fails is avoided for a while, one that is asked too fast is waited for
 //!    (`favour`, `pace`). Each is asked for its chain id before anything else.
 //! 2. At the head, `heads` brings announced headers, and only the logs are asked for. Otherwise
-//!    `fetch` takes the header by number and then the logs **by the header's hash**, so that logs
-//!    always belong to the block they are stored with; where the header's bloom filter excludes
-//!    the registries, it does not ask, and where it claims one that is not there, it asks again.
+//!    `one_block` takes the header by number and then the logs **by the header's hash**, so that
+//!    logs always belong to the block they are stored with; where the header's bloom filter
+//!    excludes the registries, it does not ask, and where it claims one that is not there, it asks
+//!    again.
 //! 3. Far below the head, where blocks are final, `ranges` fetches the logs of many blocks at once,
 //!    and headers only of those that have any (`range`); `width` finds how many a node gives.
 //! 4. `block` checks what the node answered and makes rows of it: `decode` reads what the log says.
@@ -69,50 +70,24 @@
 //!
 //! Here is no judging and no trigger: that begins with the rows.
 
-mod ancestry;
-mod answer;
 mod audit;
-mod backfill;
-mod backoff;
-mod block;
-mod catch_up;
-mod chain;
-mod check;
+mod branch;
 mod decode;
 mod error;
-mod favour;
 mod fetch;
-mod finality;
-mod gaps;
-mod gather;
-mod heads;
-mod indexer;
-mod measures;
-mod node;
-mod pace;
-mod range;
-mod ranges;
-mod raw_log;
-mod reorg;
+mod follow;
+mod health;
+mod history;
 mod rpc;
 mod run;
-mod said;
 mod settings;
-mod shorten;
-mod status;
-mod stretch;
-mod transport;
-mod trouble;
-mod unknown_logs;
-mod width;
-mod ws;
 
 pub use audit::Auditor;
-pub use backfill::{Backfill, BackfillProgress};
-pub use check::{NodeReport, check};
 pub use error::{IndexerError, Result};
-pub use gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
-pub use indexer::Indexer;
+pub use follow::indexer::Indexer;
+pub use health::check::{NodeReport, check};
+pub use health::status::{ChainState, ChainStatus, StatusBoard};
+pub use history::backfill::{Backfill, BackfillProgress};
+pub use history::gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
 pub use settings::{ANSWER_BYTES_MAX, ChainSettings, Registries, Registry};
-pub use status::{ChainState, ChainStatus, StatusBoard};

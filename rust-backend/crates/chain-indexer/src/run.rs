@@ -11,7 +11,7 @@ use service::signals;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::node::Nodes;
+use crate::rpc::node::Nodes;
 use crate::{Auditor, ChainSettings, Indexer, IndexerError, Result, StatusBoard};
 
 /// Connections an indexer uses at most. A transaction holds one for milliseconds, so that more

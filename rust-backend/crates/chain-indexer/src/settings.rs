@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, hex};
 use event_engine::event::ChainId;
-use event_store::forgeries::Claims;
-use event_store::new_events::Writer;
+use event_store::events::forgeries::Claims;
+use event_store::events::new_events::Writer;
 use service::config::{Chain, Endpoint, Owner};
 
 use crate::{IndexerError, Result};

@@ -6,12 +6,14 @@ mod locks;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use event_store::audit_suspects::{self, Unproved};
-use event_store::chain_troubles::{self, Trouble, TroubledChain};
-use event_store::lock_holders::lock_holders;
-use event_store::overview::{self, Status};
-use event_store::vitals::{self, OVERDUE_MAX, Vitals};
-use event_store::{PgPool, answered, known_chains, times_ahead};
+use event_store::chain::audit_suspects::{self, Unproved};
+use event_store::chain::chain_troubles::{self, Trouble, TroubledChain};
+use event_store::chain::known_chains;
+use event_store::judging::times_ahead;
+use event_store::views::lock_holders::lock_holders;
+use event_store::views::overview::{self, Status};
+use event_store::views::vitals::{self, OVERDUE_MAX, Vitals};
+use event_store::{PgPool, answered};
 use serde::Serialize;
 
 /// The page whose sections the conditions name.

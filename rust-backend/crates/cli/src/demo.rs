@@ -10,6 +10,7 @@ mod receiver;
 mod screen;
 mod summary;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -26,7 +27,6 @@ use self::devnet::Devnet;
 use self::receiver::Receiver;
 use self::screen::Screen;
 use self::summary::Summary;
-use crate::args::Demo;
 use crate::parts::{self, Parts};
 use crate::{output, servers};
 
@@ -37,7 +37,29 @@ const LOOK: Duration = Duration::from_millis(200);
 /// A destination that only the demo's worker may reach.
 const LOOPBACK: &str = "127.0.0.1/32";
 
-pub(crate) async fn demo(settings: Settings, options: Demo, json: bool) -> Result<()> {
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  agentauri demo\n  agentauri demo --once --events 1000 --seed 7"
+)]
+pub(crate) struct DemoArgs {
+    /// End once every event was delivered and verified, with a summary.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How many events the traffic makes at least (10 to 100000); without --once it goes on.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) events: u32,
+    /// Events a second (1 to 1000).
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
+    /// The same seed makes the same traffic.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The folder of the contracts and the traffic generator.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) devnet: Option<PathBuf>,
+}
+
+pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     let began = Instant::now();
     let screen = Screen::new(json);
@@ -80,7 +102,7 @@ pub(crate) async fn demo(settings: Settings, options: Demo, json: bool) -> Resul
 
 /// Traffic until the script is done, or else until somebody ends it.
 async fn show(
-    options: &Demo,
+    options: &DemoArgs,
     devnet: &Devnet,
     receiver: &Receiver,
     screen: &Screen,

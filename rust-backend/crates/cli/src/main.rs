@@ -4,24 +4,15 @@
 //! here: the commands put the other crates' parts together and print what they say.
 
 mod args;
-mod backfill;
-mod bench;
-mod chain_list;
-mod chains;
+mod chain_names;
+mod commands;
 mod conditions;
+mod database;
 mod demo;
 mod dispatch;
-mod doctor;
-mod doctor_chain;
-mod doors;
-mod events;
-mod jobs;
-mod notifications;
 mod output;
 mod parts;
 mod servers;
-mod status;
-mod triggers;
 
 use std::process::ExitCode;
 

@@ -65,3 +65,8 @@ pub(crate) fn or_dash<T: Display>(value: Option<T>) -> String {
 pub(crate) fn seconds(value: Option<f64>) -> String {
     or_dash(value.map(|seconds| format!("{seconds:.1} s")))
 }
+
+/// How many rows a list may have.
+pub(crate) fn rows() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(1..=10_000)
+}

@@ -1,36 +1,13 @@
-//! `agentauri run`: the indexer, the processor and the worker in one process.
+//! The indexer, the processor and the worker in one process: what `run` and `demo` start.
 
 use anyhow::Result;
 use chain_indexer::{ChainSettings, Reading};
 use event_store::PgPool;
 use service::config::{ConfigError, Settings};
-use service::health::{self, DefaultPort, Health};
+use service::health::Health;
 use service::name::unique_name;
 use service::process::Refused;
-use service::signals;
 use tokio_util::sync::CancellationToken;
-
-use crate::servers;
-
-/// Runs until SIGTERM or SIGINT.
-pub(crate) async fn run(settings: Settings) -> Result<()> {
-    let shutdown = signals::shutdown_token()?;
-    tracing::info!("Starting AgentAuri...");
-    let (settings, servers) = servers::provided(settings)?;
-    let mut chains = chains(&settings)?;
-    chains.retain(ChainSettings::is_ours_to_read);
-    if chains.is_empty() {
-        tracing::warn!("No chain is ours to read; judging what others write to `events`");
-    }
-    chain_indexer::refuse_unusable(&chains)?;
-    let health = Health::default();
-    let parts = Parts::new(&settings, chains, &health).await?;
-    health::start(health, settings.listen, DefaultPort::RUN, shutdown.clone()).await?;
-    Box::pin(parts.run(shutdown)).await?;
-    drop(servers);
-    tracing::info!("Stopped");
-    Ok(())
-}
 
 /// The configured chains as the indexer wants them.
 pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {

@@ -1,6 +1,7 @@
 //! The decoded arguments of an event, as conditions compare them.
 
 mod any;
+pub mod number;
 mod plain;
 
 #[cfg(test)]

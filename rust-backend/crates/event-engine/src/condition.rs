@@ -73,20 +73,17 @@
 //! So is the order of a quoted number and something that may be text, `value < "60"`: by their
 //! bytes, "100" would come before "60".
 
-mod call;
 mod comparison;
 mod error;
 mod expression;
 mod field;
-mod function;
-mod kinds;
+mod functions;
 mod lexer;
 mod operand;
 mod operator;
 mod parser;
 mod quoted;
 mod verdict;
-mod window;
 mod word;
 
 #[cfg(test)]
@@ -99,12 +96,12 @@ use std::sync::Arc;
 use crate::event::Event;
 
 pub use self::error::{ConditionError, ConditionFault};
-pub use self::function::{Count, Ema, Function, Reading, Sample};
+pub use self::functions::function::{Count, Ema, Function, Reading, Sample};
 pub use self::verdict::Verdict;
 
 pub(crate) use self::comparison::is_hex;
+pub(crate) use self::functions::window::Window;
 pub(crate) use self::operand::{Operand, Value};
-pub(crate) use self::window::Window;
 
 use self::expression::Expression;
 

@@ -21,20 +21,16 @@
 //! [`lease`] is what a worker is given and gives back; [`port`] is what the loops of processors and
 //! workers need of the world.
 
-pub mod action;
 pub mod argument;
 pub mod condition;
 pub mod decide;
+pub mod delivery;
 pub mod event;
 pub mod finality;
-pub mod group;
 pub mod index;
 pub mod job;
-pub mod lease;
 pub mod log;
-pub mod number;
 pub mod port;
-pub mod retry;
 pub mod state;
 pub mod trigger;
 pub mod trigger_file;

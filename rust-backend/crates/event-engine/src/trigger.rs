@@ -1,15 +1,18 @@
 //! A trigger: which events fire, since when, and what is done then.
 
+pub mod action;
+pub mod group_by;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::action::ActionConfig;
 use crate::condition::Condition;
 use crate::finality::Finality;
-use crate::group::GroupBy;
 use crate::job::Name;
+use crate::trigger::action::ActionConfig;
+use crate::trigger::group_by::GroupBy;
 
 /// What names a trigger: a function of its owner and its name, for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

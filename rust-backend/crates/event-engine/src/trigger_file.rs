@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::action::ActionConfig;
 use crate::trigger::TriggerSpec;
+use crate::trigger::action::ActionConfig;
 
 /// The largest document, in bytes: about 50,000 triggers.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;

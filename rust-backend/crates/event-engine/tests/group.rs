@@ -1,8 +1,8 @@
 //! `group_by`: which events are of one group.
 
+use event_engine::argument::number::Number;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
-use event_engine::group::{GroupBy, KEY_BYTES_MAX};
-use event_engine::number::Number;
+use event_engine::trigger::group_by::{GroupBy, KEY_BYTES_MAX};
 use proptest::prelude::*;
 
 const ADDRESS: &str = "0x8004BAA17c55a88189ae136b182e5fda19de9b63";

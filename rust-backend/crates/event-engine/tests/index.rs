@@ -3,8 +3,8 @@
 use event_engine::condition::Condition;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
-use event_engine::group::GroupBy;
 use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
+use event_engine::trigger::group_by::GroupBy;
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
 use proptest::prelude::*;
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_engine::action::{ActionConfig, SecretSource};
+use event_engine::trigger::action::{ActionConfig, SecretSource};
 use event_engine::trigger::{Definition, Selectors, Since, TriggerSpec};
 use event_engine::trigger_file::{Context, TriggerFileError};
 

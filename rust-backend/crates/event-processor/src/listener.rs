@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use event_engine::event::ChainId;
-use event_store::notification_settings::{self, Mode};
-use event_store::{PgPool, StoreError, answered, gate};
+use event_store::judging::gate;
+use event_store::judging::notification_settings::{self, Mode};
+use event_store::{PgPool, StoreError, answered};
 use serde::Deserialize;
 use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use tokio_util::sync::CancellationToken;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use action_queue::{QueueError, Sender};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Subject};
-use event_store::known_chains::{self, NamedBy};
+use event_store::chain::known_chains::{self, NamedBy};
 use event_store::{PgPool, PgShards};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use event_engine::event::ChainId;
-use event_store::lock_holders::{LockHolder, lock_holders};
-use event_store::vitals::{self, Vitals};
+use event_store::views::lock_holders::{LockHolder, lock_holders};
+use event_store::views::vitals::{self, Vitals};
 use event_store::{PgPool, PgShards, StoreError, answered};
 use metrics::{describe_gauge, gauge};
 use service::escape::escape;

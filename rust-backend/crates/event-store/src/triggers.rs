@@ -181,12 +181,12 @@ pub async fn list(pool: &PgPool, owner: &str) -> Result<Vec<Overview>> {
 struct StoredAction {
     id: String,
     version: i32,
-    config: event_engine::action::ActionConfig,
+    config: event_engine::trigger::action::ActionConfig,
 }
 
 impl From<StoredAction> for ActionOverview {
     fn from(stored: StoredAction) -> Self {
-        let event_engine::action::ActionConfig::Webhook { url, secret } = &stored.config;
+        let event_engine::trigger::action::ActionConfig::Webhook { url, secret } = &stored.config;
         Self {
             kind: stored.config.kind().to_owned(),
             destination: url.clone(),

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use event_engine::event::ChainId;
-use event_store::audit_cursors::{self, Memory};
-use event_store::audit_suspects::{self, Proof, Settled};
-use event_store::chain_blocks::{self, BlockName, ChainBlock};
-use event_store::forgeries::Claims;
-use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::{PgPool, audited_blocks, checkpoints, finalized_blocks, safe_blocks};
+use event_store::PgPool;
+use event_store::chain::audit_cursors::{self, Memory};
+use event_store::chain::audit_suspects::{self, Proof, Settled};
+use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::{audited_blocks, checkpoints, finalized_blocks, safe_blocks};
+use event_store::events::forgeries::Claims;
+use event_store::events::new_events::Writer;
 use private_servers::Postgres;
 use sqlx::PgTransaction;
 use tokio::task::JoinHandle;

@@ -1,8 +1,9 @@
 //! What `doctor` is told of a database in which a door stands open: each of a kind is opened, and
 //! it alone is found.
 
-use event_store::unlogged_events::{Unlogged, unlogged};
-use event_store::{PgPool, doors};
+use event_store::PgPool;
+use event_store::events::unlogged_events::{Unlogged, unlogged};
+use event_store::views::doors;
 use private_servers::Postgres;
 
 /// Each says by its bits which rows are written past the log.
@@ -131,14 +132,16 @@ async fn a_strangers_table_is_not_taken_for_the_migrators() {
             checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL);
         RESET ROLE";
     run(&superuser, planted).await;
-    let refused = event_store::migrations::migrate(&pool).await.expect_err("a stranger's table");
+    let refused =
+        event_store::connection::migrations::migrate(&pool).await.expect_err("a stranger's table");
     assert!(refused.to_string().contains("_sqlx_migrations belongs to stranger"), "{refused}");
-    let missing = event_store::migrations::missing(&pool).await.expect_err("a stranger's table");
+    let missing =
+        event_store::connection::migrations::missing(&pool).await.expect_err("a stranger's table");
     assert_eq!(missing.to_string(), refused.to_string());
     run(&superuser, "DROP TABLE _sqlx_migrations").await;
-    event_store::migrations::migrate(&pool).await.expect("migrated");
+    event_store::connection::migrations::migrate(&pool).await.expect("migrated");
     assert_eq!(all(&pool).await, Vec::<String>::new());
-    event_store::migrations::migrate(&pool).await.expect("migrated again");
+    event_store::connection::migrations::migrate(&pool).await.expect("migrated again");
 }
 
 /// Writes of every kind, some of them past the log, as the bits of a seed say.

@@ -1,12 +1,13 @@
 //! Reorganisations and finalized blocks in a real PostgreSQL.
 
 use event_engine::event::ChainId;
-use event_store::audit_cursors::Memory;
-use event_store::chain_blocks::{self, BlockName, ChainBlock};
-use event_store::forgeries::Claims;
-use event_store::new_events::Writer;
-use event_store::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::{PgPool, finalized_blocks};
+use event_store::PgPool;
+use event_store::chain::audit_cursors::Memory;
+use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::chain::finalized_blocks;
+use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::events::forgeries::Claims;
+use event_store::events::new_events::Writer;
 use private_servers::Postgres;
 
 const CHAIN: ChainId = ChainId(31_337);

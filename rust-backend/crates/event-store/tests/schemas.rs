@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use event_store::migrations::{migrate, missing};
+use event_store::connection::migrations::{migrate, missing};
 use event_store::{PgPool, StoreError};
 use private_servers::Postgres;
 use sqlx::postgres::PgPoolOptions;

@@ -11,10 +11,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::account::Account;
-use crate::guarded::Guarded;
-use crate::launch::Launch;
-use crate::processes::Ending;
-use crate::{Error, PrivateDirectory, free_port, programs, server_log, wait};
+use crate::process::guarded::Guarded;
+use crate::process::launch::Launch;
+use crate::process::processes::Ending;
+use crate::process::{programs, server_log, wait};
+use crate::{Error, PrivateDirectory, free_port};
 
 /// How long a start may take.
 const START_MAX: Duration = Duration::from_mins(1);

@@ -42,16 +42,11 @@ mod directory;
 mod error;
 mod folder;
 mod free_port;
-mod guarded;
-mod launch;
 mod password;
 mod percent;
 mod postgres;
-mod processes;
-mod programs;
+mod process;
 mod redis;
-mod server_log;
-mod wait;
 
 pub use self::anvil::{Anvil, AnvilOptions};
 pub use self::directory::PrivateDirectory;

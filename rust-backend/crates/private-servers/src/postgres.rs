@@ -13,10 +13,11 @@ use rustix::process::Signal;
 pub use self::installation::Installation;
 use self::installation::Programs;
 pub use self::options::PostgresOptions;
-use crate::guarded::Guarded;
-use crate::launch::Launch;
-use crate::processes::{self, Ending};
-use crate::{Error, free_port, password, percent, server_log, wait};
+use crate::process::guarded::Guarded;
+use crate::process::launch::Launch;
+use crate::process::processes::{self, Ending};
+use crate::process::{server_log, wait};
+use crate::{Error, free_port, password, percent};
 
 /// The database that every cluster has.
 pub(crate) const DATABASE: &str = "agentauri_backend";

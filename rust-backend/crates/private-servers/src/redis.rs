@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::guarded::Guarded;
-use crate::launch::Launch;
-use crate::processes::{self, Ending};
-use crate::{Error, PrivateDirectory, free_port, password, percent, programs, server_log, wait};
+use crate::process::guarded::Guarded;
+use crate::process::launch::Launch;
+use crate::process::processes::{self, Ending};
+use crate::process::{programs, server_log, wait};
+use crate::{Error, PrivateDirectory, free_port, password, percent};
 
 /// How long a start may take: it reads its whole log back.
 const START_MAX: Duration = Duration::from_mins(1);

@@ -138,7 +138,7 @@ mod tests {
             tracing::info!(target: "hyper::client", "unheard");
             tracing::warn!(target: "hyper::client", "heard");
             tracing::trace!(target: "event_store", "unheard");
-            tracing::debug!(target: "event_store::events", "also");
+            tracing::debug!(target: "event_store::events::rows", "also");
         });
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.contains("WARN heard\n") && text.contains("DEBUG also\n"), "{text}");

@@ -5,13 +5,13 @@ mod lacking;
 use std::time::Duration;
 
 use action_queue::{Reader, Sender};
-use action_worker::act::Webhooks;
-use action_worker::destination::DestinationPolicy;
-use action_worker::secret::SecretContext;
-use action_worker::webhook::{SenderOptions, WebhookSender};
+use action_worker::sending::act::Webhooks;
+use action_worker::sending::destination::DestinationPolicy;
+use action_worker::sending::secret::SecretContext;
+use action_worker::sending::webhook::{SenderOptions, WebhookSender};
 use action_worker::{Jitter, Worker};
+use event_engine::delivery::lease;
 use event_engine::event::ChainId;
-use event_engine::lease;
 use event_engine::port::{Claim as _, JobQueue as _, Leases as _, Shards as _};
 use event_engine::state::ShardState;
 use event_engine::trigger_file::Context;

@@ -1,6 +1,6 @@
 use action_worker::attempt::Outcome;
-use action_worker::response::RESPONSE_BYTES_MAX;
-use action_worker::webhook::TIMEOUT;
+use action_worker::sending::response::RESPONSE_BYTES_MAX;
+use action_worker::sending::webhook::TIMEOUT;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use action_worker::attempt::Outcome;
-use action_worker::webhook::TIMEOUT;
+use action_worker::sending::webhook::TIMEOUT;
 use axum::http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use action_worker::attempt::Outcome;
-use action_worker::destination::DestinationPolicy;
-use action_worker::resolver::Lookup;
-use action_worker::webhook::{SenderOptions, WebhookSender};
+use action_worker::sending::destination::DestinationPolicy;
+use action_worker::sending::resolver::Lookup;
+use action_worker::sending::webhook::{SenderOptions, WebhookSender};
 use axum::http::StatusCode;
 use url::Url;
 

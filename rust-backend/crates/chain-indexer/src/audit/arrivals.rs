@@ -1,8 +1,8 @@
 //! What has arrived: each event once, in the order of the shard's log.
 
-use event_store::audit_cursors::{self, Memory};
-use event_store::audit_suspects::{self, Proof, Settled};
-use event_store::chain_blocks::BlockName;
+use event_store::chain::audit_cursors::{self, Memory};
+use event_store::chain::audit_suspects::{self, Proof, Settled};
+use event_store::chain::chain_blocks::BlockName;
 use service::escape::escape;
 
 use super::chain::AuditedChain;

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use event_store::audit_cursors::Memory;
-use event_store::chain_blocks::{BlockName, ChainBlock};
-use event_store::reorgs::{Outcome, Reorg};
-use event_store::{
-    PgPool, StoreError, answered, audit_cursors, audited_blocks, finalized_blocks, safe_blocks,
-};
+use event_store::chain::audit_cursors::Memory;
+use event_store::chain::chain_blocks::{BlockName, ChainBlock};
+use event_store::chain::reorgs::{Outcome, Reorg};
+use event_store::chain::{audit_cursors, audited_blocks, finalized_blocks, safe_blocks};
+use event_store::{PgPool, StoreError, answered};
 use futures::{StreamExt, stream};
 
 use super::measures;
-use crate::answer::{Link, NodeHeader};
-use crate::finality::{Finality, Finalized};
-use crate::node::{Node, Nodes};
+use crate::follow::finality::{Finality, Finalized};
+use crate::rpc::answer::{Link, NodeHeader};
+use crate::rpc::node::{Node, Nodes};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Headers that are asked for at once, and stored in one transaction.

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_store::audit_cursors::{self, Memory};
-use event_store::chain_blocks::{self, BlockName};
-use event_store::chain_troubles::{Reader, Trouble};
-use event_store::{PgPool, StoreError, answered, audit_suspects, audited_blocks, finalized_blocks};
+use event_store::chain::audit_cursors::{self, Memory};
+use event_store::chain::chain_blocks::{self, BlockName};
+use event_store::chain::chain_troubles::{Reader, Trouble};
+use event_store::chain::{audit_suspects, audited_blocks, finalized_blocks};
+use event_store::{PgPool, StoreError, answered};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Pulse, arrivals, branch::Branch, measures};
-use crate::backoff::Backoff;
-use crate::node::Nodes;
-use crate::trouble::Telling;
+use crate::health::trouble::Telling;
+use crate::rpc::backoff::Backoff;
+use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// How often it is counted what nothing is proved of.

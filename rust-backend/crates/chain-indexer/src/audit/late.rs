@@ -1,14 +1,14 @@
 //! Rows that came after their block was read whole: what claims to be one of its logs and is none
 //! is taken back.
 
-use event_store::audit_suspects;
-use event_store::chain_blocks::BlockName;
-use event_store::forgeries::{self, ReadBlocks};
-use event_store::new_events::NewEvent;
+use event_store::chain::audit_suspects;
+use event_store::chain::chain_blocks::BlockName;
+use event_store::events::forgeries::{self, ReadBlocks};
+use event_store::events::new_events::NewEvent;
 
 use super::chain::AuditedChain;
 use super::measures;
-use crate::fetch::fetch;
+use crate::fetch::one_block::fetch;
 use crate::{IndexerError, Result};
 
 /// Compares the names of a block's rows with its logs, and takes back what is none of them. False

@@ -1,15 +1,15 @@
 //! A block that events name and the chain is not known to have: what is it?
 
 use alloy_primitives::B256;
-use event_store::audit_cursors::Memory;
-use event_store::audit_suspects::{self, Proof};
-use event_store::chain_blocks::{BlockName, ChainBlock};
-use event_store::orphaned_blocks;
+use event_store::chain::audit_cursors::Memory;
+use event_store::chain::audit_suspects::{self, Proof};
+use event_store::chain::chain_blocks::{BlockName, ChainBlock};
+use event_store::chain::orphaned_blocks;
 
 use super::branch::row;
 use super::chain::AuditedChain;
 use crate::Result;
-use crate::node::Node;
+use crate::rpc::node::Node;
 
 /// Blocks of a branch aside that are followed down to the chain.
 const ASIDE_MAX: usize = 256;

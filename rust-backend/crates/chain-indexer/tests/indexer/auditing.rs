@@ -4,7 +4,7 @@ use chain_indexer::{ChainSettings, IndexerError};
 use serde_json::Value;
 use service::config::{Endpoint, Owner};
 
-use crate::branches::world;
+use crate::branch::branches::world;
 use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit};
 
 /// As [`world`], of a chain that the auditor owns.
@@ -194,7 +194,8 @@ async fn a_block_that_nobody_knows_is_told_once_and_left_alone() {
     until_audited(&database, &node).await;
     auditing.stop().await;
     assert!(database.events().await.iter().all(|event| event.revision == 0));
-    let unproved = event_store::audit_suspects::unproved(&database.pool).await.expect("a list");
+    let unproved =
+        event_store::chain::audit_suspects::unproved(&database.pool).await.expect("a list");
     assert_eq!((unproved[0].chain_id, unproved[0].unknown, unproved[0].above), (31_337, 6, 0));
     assert!(unproved[0].first.starts_with("block -1, 0xefef"), "{unproved:?}");
     assert_eq!(database.orphans().await, []);

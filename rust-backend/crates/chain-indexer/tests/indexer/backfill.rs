@@ -5,7 +5,7 @@ use serde_json::json;
 use service::config::Owner;
 use tokio_util::sync::CancellationToken;
 
-use crate::branches::{assert_follows, indexed, until_head, world};
+use crate::branch::branches::{assert_follows, indexed, until_head, world};
 use crate::world::{Database, Indexing, Said, ScriptedNode, settings};
 
 /// Fills a chain's history, to the end or until it is told to stop.

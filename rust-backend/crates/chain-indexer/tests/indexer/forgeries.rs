@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::branches;
+use crate::branch::branches;
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Indexing, StoredEvent, audit, settings};
 

@@ -1,9 +1,9 @@
 //! Whether what is stored is complete, what is missing, and mending it.
 
 use chain_indexer::{ChainSettings, Gap, GapCheck, GapReport};
-use event_store::gaps::AgentGap;
+use event_store::chain::gaps::AgentGap;
 
-use crate::branches::{self, indexed};
+use crate::branch::branches::{self, indexed};
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Indexing, settings};
 

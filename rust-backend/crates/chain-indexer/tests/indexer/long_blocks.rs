@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::branches::{indexed, registries};
+use crate::branch::branches::{indexed, registries};
 use crate::world::{Database, Indexing, Said, Script, ScriptedNode, StoredEvent, number, settings};
 
 const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";

@@ -3,19 +3,14 @@
 
 mod auditing;
 mod backfill;
-mod branches;
+mod branch;
 mod every_log;
-mod faults;
-mod finality;
 mod forgeries;
 mod gaps;
-mod lies;
 mod long_blocks;
-mod nodes;
+mod node;
 mod process;
 mod ranges;
-mod reorgs;
 mod resuming;
 mod two_writers;
-mod websockets;
 mod world;

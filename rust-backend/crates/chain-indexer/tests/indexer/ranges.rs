@@ -4,7 +4,7 @@
 use chain_indexer::ChainState;
 use serde_json::{Value, json};
 
-use crate::branches::{assert_follows, indexed, until_head, world};
+use crate::branch::branches::{assert_follows, indexed, until_head, world};
 use crate::world::{Database, Indexing, Said, Script, ScriptedNode, number};
 
 /// Blocks of a node, most of which are final.

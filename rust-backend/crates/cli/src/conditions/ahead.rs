@@ -1,7 +1,7 @@
 //! Block times that are ahead of the clock.
 
 use chrono::DateTime;
-use event_store::times_ahead::TimeAhead;
+use event_store::judging::times_ahead::TimeAhead;
 
 use super::{Condition, condition};
 

@@ -1,7 +1,7 @@
 //! Locks of ours that others hold.
 
 use event_store::StoreError;
-use event_store::lock_holders::LockHolder;
+use event_store::views::lock_holders::LockHolder;
 
 use super::{Condition, condition};
 

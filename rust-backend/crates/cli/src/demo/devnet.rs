@@ -12,7 +12,7 @@ use service::config::{Chain, Endpoint, Owner, Registries};
 use tokio::process::Command;
 use url::Url;
 
-use crate::args::Demo;
+use crate::demo::DemoArgs;
 
 /// A block a second, as on a fast chain.
 const BLOCK_TIME: Duration = Duration::from_secs(1);
@@ -93,7 +93,7 @@ impl Devnet {
     }
 
     /// Makes traffic, and ends when all of it is mined. Gives the number of logs that it made.
-    pub(super) async fn traffic(&self, options: &Demo, seed: u64) -> Result<u64> {
+    pub(super) async fn traffic(&self, options: &DemoArgs, seed: u64) -> Result<u64> {
         #[derive(Deserialize)]
         struct Totals {
             logs: u64,

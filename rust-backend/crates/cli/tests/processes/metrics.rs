@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
 
-use crate::reorgs::Chain;
+use crate::chain::reorgs::Chain;
 
 const DOCUMENTATION: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/metrics.md"));

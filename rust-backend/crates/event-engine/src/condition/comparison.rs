@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::argument::number::Number;
 use crate::event::Event;
-use crate::number::Number;
 
-use super::function::Reading;
 use super::operand::{Operand, Value};
 use super::operator::Operator;
 use super::verdict::Verdict;
+use crate::condition::functions::function::Reading;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Comparison {

@@ -5,9 +5,9 @@ use std::fmt;
 use crate::event::Event;
 
 use super::comparison::Comparison;
-use super::function::Reading;
 use super::operand::{Operand, Value};
 use super::verdict::Verdict;
+use crate::condition::functions::function::Reading;
 
 /// `All` and `Any` hold two parts or more and never one of their own kind: `a && (b && c)` and
 /// `a && b && c` are the same tree.

@@ -1,8 +1,8 @@
 //! What a condition can name beside the arguments: the event's columns, and what derives from them.
 
 use crate::argument::Argument;
+use crate::argument::number::Number;
 use crate::event::{Arguments, Event};
-use crate::number::Number;
 
 use super::operand::Value;
 

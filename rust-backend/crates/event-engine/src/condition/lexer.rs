@@ -1,12 +1,12 @@
 //! Cuts a condition into its words.
 
-use crate::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
+use crate::argument::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
 
 use super::error::{ConditionError, ConditionFault};
 use super::operator::Operator;
 use super::quoted::Quoted;
-use super::window::Window;
 use super::word;
+use crate::condition::functions::window::Window;
 
 #[derive(Debug)]
 pub(super) enum Token<'s> {

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::argument::Argument;
+use crate::argument::number::Number;
 use crate::event::Event;
-use crate::number::Number;
 
 use super::field::Field;
-use super::function::{Call, Function, Reading, counted};
 use super::quoted::Quoted;
 use super::word;
+use crate::condition::functions::function::{Call, Function, Reading, counted};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Operand {

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use super::call::Calls;
 use super::comparison::Comparison;
 use super::error::{ConditionError, ConditionFault};
 use super::expression::Expression;
 use super::field::Field;
-use super::function::Function;
-use super::kinds::{self, Side};
 use super::lexer::{Lexeme, Lexer, Token};
 use super::operand::Operand;
 use super::{COMPARISONS_MAX, DEPTH_MAX, word};
+use crate::condition::functions::call::Calls;
+use crate::condition::functions::function::Function;
+use crate::condition::functions::kinds::{self, Side};
 
 /// Reads a text whose length is within the limit, and the functions it uses.
 pub(super) fn parse(source: &str) -> Result<(Expression, Box<[Function]>), ConditionError> {

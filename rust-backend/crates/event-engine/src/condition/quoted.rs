@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::number::Number;
+use crate::argument::number::Number;
 
 use super::error::{ConditionError, ConditionFault};
 

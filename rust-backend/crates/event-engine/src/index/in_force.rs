@@ -5,9 +5,9 @@ use std::fmt;
 use crate::condition::{Condition, Function};
 use crate::event::Event;
 use crate::finality::Finality;
-use crate::group::GroupBy;
 use crate::state::GroupName;
 use crate::trigger::TriggerId;
+use crate::trigger::group_by::GroupBy;
 
 use super::TriggerIndex;
 use super::rule::Rule;

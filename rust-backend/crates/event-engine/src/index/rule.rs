@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::condition::{Condition, Function};
 use crate::finality::Finality;
-use crate::group::GroupBy;
+use crate::trigger::group_by::GroupBy;
 
 /// How an event that the selectors take is judged. Equal ones are kept once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::delivery::lease::{Attempt, Expired, Lease, Loaded};
 use crate::job::JobId;
-use crate::lease::{Attempt, Expired, Lease, Loaded};
 
 /// Leases on jobs: a worker asks for a job here, and tells here what came of it.
 pub trait Leases: Clone + Send + Sync + 'static {

@@ -3,7 +3,7 @@
 use bigdecimal::num_bigint::BigInt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::number::Number;
+use crate::argument::number::Number;
 
 /// Digits behind the point.
 const DECIMALS: u8 = 18;

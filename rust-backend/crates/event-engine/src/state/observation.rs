@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::average::Average;
+use crate::argument::number::Number;
 use crate::condition::Sample;
 use crate::event::{Event, EventName};
-use crate::number::Number;
 use crate::trigger::TriggerId;
 
 /// What names a group on its shard.
@@ -124,7 +124,7 @@ impl From<Sample> for Sampled {
 mod plain {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::number::Number;
+    use crate::argument::number::Number;
 
     #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
     pub(super) fn serialize<S: Serializer>(

@@ -7,10 +7,10 @@ use serde_saphyr::Spanned;
 
 use super::form::{Action, File, NumberOrText, Secret, Trigger};
 use super::{Context, TriggerFileError, refuse};
-use crate::action::{ActionConfig, SecretSource};
 use crate::condition::{Condition, Window};
 use crate::finality::Finality;
-use crate::group::GroupBy;
+use crate::trigger::action::{ActionConfig, SecretSource};
+use crate::trigger::group_by::GroupBy;
 use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
 
 type Result<T> = std::result::Result<T, TriggerFileError>;

@@ -1,8 +1,8 @@
 //! Stateful functions: what they ask of an event, and what their readings decide.
 
+use event_engine::argument::number::Number;
 use event_engine::condition::Verdict::{Incomparable, Match, NoMatch};
 use event_engine::condition::{Condition, Function, Reading, Sample, Verdict};
-use event_engine::number::Number;
 
 use crate::event;
 

@@ -1,8 +1,8 @@
 //! Numbers: exact, bounded, and without surprises from their spelling.
 
 use bigdecimal::num_bigint::BigInt;
+use event_engine::argument::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
 use event_engine::condition::Verdict::{Incomparable, Match, NoMatch};
-use event_engine::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
 
 use crate::{assert_verdicts, event, judge};
 

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use bigdecimal::num_bigint::BigInt;
+use event_engine::argument::number::Number;
 use event_engine::condition::{Condition, Verdict};
-use event_engine::number::Number;
 use proptest::prelude::*;
 
 use crate::{event, judge};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use event_engine::condition::Condition;
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::{Finality, Heights};
-use event_engine::group::GroupBy;
 use event_engine::log::{Entry, Position, Subject};
+use event_engine::trigger::group_by::GroupBy;
 use event_engine::trigger::{Selectors, Trigger, TriggerId};
 
 /// Some block time.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_engine::port::Shards as _;
-use event_store::known_chains::{self, NamedBy};
+use event_store::chain::known_chains::{self, NamedBy};
 use event_store::{PgShards, triggers};
 use testbed::{Bed, Row, eventually, trigger_file};
 

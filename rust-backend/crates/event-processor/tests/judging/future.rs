@@ -1,8 +1,8 @@
 //! Block times that nobody can have read off a clock yet.
 
 use event_engine::event::ChainId;
-use event_store::chain_blocks::{self, ChainBlock};
-use event_store::times_ahead;
+use event_store::chain::chain_blocks::{self, ChainBlock};
+use event_store::judging::times_ahead;
 use testbed::{Bed, Row, eventually, trigger_file};
 
 use crate::{NOWHERE, judged, start};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_store::notification_settings::{self, Change, Mode};
+use event_store::judging::notification_settings::{self, Change, Mode};
 use testbed::{Bed, Row, eventually, trigger_file};
 use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;

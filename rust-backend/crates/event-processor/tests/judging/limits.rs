@@ -5,7 +5,7 @@ use event_engine::event::ChainId;
 use event_engine::log::Subject;
 use event_engine::port::{Claim as _, Shards as _};
 use event_store::PgShards;
-use event_store::events::{self, Filter};
+use event_store::events::rows::{self, Filter};
 use sqlx::AssertSqlSafe;
 use testbed::{Bed, Row, eventually, trigger_file};
 
@@ -51,7 +51,7 @@ async fn arguments_that_cannot_be_written_out_stop_no_chain() {
     let replaced = "UPDATE events SET block_hash = '0xcc'; UPDATE events SET invalidated = true";
     sqlx::raw_sql(replaced).execute(&bed.pool).await.expect("a reorg takes them back");
     eventually("that is judged", async || judged(&bed).await == 16).await;
-    let listed = events::latest(&bed.pool, &Filter::default(), 10).await;
+    let listed = rows::latest(&bed.pool, &Filter::default(), 10).await;
     assert_eq!(listed.expect("they are listed").len(), 5);
 }
 
@@ -159,11 +159,11 @@ async fn assert_vitals_are_sane(bed: &Bed) {
         .await
         .expect("chains");
     let chains: Vec<ChainId> = chains.into_iter().map(ChainId).collect();
-    let vitals = event_store::vitals::vitals(&bed.pool, &chains).await.expect("read");
+    let vitals = event_store::views::vitals::vitals(&bed.pool, &chains).await.expect("read");
     for (chain, age) in vitals.oldest_unjudged {
         assert!((0.0..600.0).contains(&age), "{chain} is {age} s late");
     }
-    let status = event_store::overview::status(&bed.pool).await.expect("read");
+    let status = event_store::views::overview::status(&bed.pool).await.expect("read");
     assert!(status.shards.iter().all(|shard| shard.entries_behind == 0));
 }
 

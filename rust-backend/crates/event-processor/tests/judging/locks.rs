@@ -1,8 +1,8 @@
 //! Strangers that hold the locks that judging goes by.
 
 use event_engine::event::ChainId;
-use event_store::lock_holders::{LockHolder, lock_holders};
-use event_store::notification_settings::{self, Change, Mode};
+use event_store::judging::notification_settings::{self, Change, Mode};
+use event_store::views::lock_holders::{LockHolder, lock_holders};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 use testbed::{Bed, Row, eventually, trigger_file};

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::Result;
-use crate::known_chains::{self, NamedBy};
+use crate::chain::known_chains::{self, NamedBy};
 
 /// What applying a document did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -350,7 +350,7 @@ async fn cancel_jobs(
 ) -> Result<Vec<Removed>> {
     let mut reports = Vec::with_capacity(removed.len());
     for (id, name) in removed {
-        let jobs_cancelled = crate::jobs::cancel_of_triggers(connection, &[id]).await?;
+        let jobs_cancelled = crate::delivery::jobs::cancel_of_triggers(connection, &[id]).await?;
         reports.push(Removed { name, jobs_cancelled });
     }
     reports.sort_by(|a, b| a.name.cmp(&b.name));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use event_engine::condition::{Condition, ConditionError};
 use event_engine::finality::Finality;
-use event_engine::group::GroupBy;
+use event_engine::trigger::group_by::GroupBy;
 use event_engine::trigger::{Definition, Selectors};
 
 /// What of a definition judges.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::account::Account;
-use crate::launch::Launch;
-use crate::programs::{find, is_executable};
+use crate::process::launch::Launch;
+use crate::process::programs::{find, is_executable};
 use crate::{Error, PrivateDirectory};
 
 /// The oldest major version that our SQL runs on.

@@ -1,7 +1,7 @@
 //! Logs as long as a chain can emit, and longer: whatever they say is stored.
 
 use alloy_primitives::{B256, Bytes, U64, U256};
-use event_store::new_events::{self, NewEvent, Writer};
+use event_store::events::new_events::{self, NewEvent, Writer};
 use private_servers::Postgres;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::super::{JSON_BYTES_MAX, reputation};
 use super::property::{BLOCK, REGISTRIES, header, settings};
-use crate::answer::NodeLog;
-use crate::block::{Block, block};
-use crate::raw_log::RAW_BYTES_MAX;
+use crate::decode::raw_log::RAW_BYTES_MAX;
+use crate::fetch::block::{Block, block};
+use crate::rpc::answer::NodeLog;
 
 const MIB: usize = 1 << 20;
 

@@ -2,15 +2,15 @@
 
 use alloy_primitives::{Address, B256, Bytes, U64, hex};
 use event_engine::event::ChainId;
-use event_store::new_events::NewEvent;
+use event_store::events::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 use service::config::Owner;
 
 use super::super::{common, identity, reputation, validation};
-use crate::answer::{NodeHeader, NodeLog};
-use crate::block::block;
+use crate::fetch::block::block;
+use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::{ChainSettings, Registries};
 
 pub(super) const REGISTRIES: [Address; 3] =

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use event_engine::event::ChainId;
-use event_store::{PgPool, chain_troubles};
+use event_store::PgPool;
+use event_store::chain::chain_troubles;
 use private_servers::Postgres;
 use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
@@ -38,7 +39,7 @@ impl Database {
     pub(crate) async fn start() -> Self {
         let server = Postgres::for_test().expect("a private PostgreSQL");
         let pool = event_store::connect(&server.url(), "test", 8).await.expect("a connection");
-        event_store::migrations::migrate(&pool).await.expect("the schema");
+        event_store::connection::migrations::migrate(&pool).await.expect("the schema");
         Self { pool, server }
     }
 
@@ -113,7 +114,8 @@ impl Database {
 
     /// Height of the finalized block.
     pub(crate) async fn finalized(&self, chain_id: i64) -> Option<i64> {
-        let height = event_store::finalized_blocks::height(&self.pool, ChainId(chain_id)).await;
+        let height =
+            event_store::chain::finalized_blocks::height(&self.pool, ChainId(chain_id)).await;
         height.expect("the finalized block")
     }
 
@@ -149,7 +151,8 @@ impl Database {
 
     /// Number and hash of each chain's checkpoint.
     pub(crate) async fn checkpoints(&self) -> Vec<(i64, i64, String)> {
-        let checkpoints = event_store::checkpoints::all(&self.pool).await.expect("checkpoints");
+        let checkpoints =
+            event_store::chain::checkpoints::all(&self.pool).await.expect("checkpoints");
         checkpoints.into_iter().map(|c| (c.chain_id.0, c.block_number, c.block_hash)).collect()
     }
 
@@ -166,7 +169,7 @@ impl Database {
 
     /// First and last block of the ranges that are covered, lowest first; each joins the one below.
     pub(crate) async fn covered(&self, chain_id: i64) -> Vec<(i64, i64)> {
-        let ranges = event_store::covered_ranges::all(&self.pool, ChainId(chain_id)).await;
+        let ranges = event_store::chain::covered_ranges::all(&self.pool, ChainId(chain_id)).await;
         let ranges = ranges.expect("the covered ranges");
         ranges.into_iter().map(|range| (range.first_block, range.last_block)).collect()
     }

@@ -1,0 +1,336 @@
+//! The body of a webhook: a contract, held by the golden files in `tests/golden`.
+//!
+//! Every field is always there, in this order; a column that is NULL is `null`. A job's body is the
+//! same in all of its attempts.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use event_engine::delivery::lease::{OtherInclusion, Reorg};
+use event_engine::event::Event;
+use event_engine::finality::Finality;
+use event_engine::job::JobId;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// The exact text that is signed and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body(String);
+
+impl Body {
+    /// The text: JSON.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a receiver is told: `event.matched`, or `event.retracted`.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// When the job was created: equal over its attempts.
+    pub timestamp: DateTime<Utc>,
+    /// The trigger that matched.
+    pub trigger: TriggerName<'a>,
+    /// The event that it matched.
+    pub event: EventRow<'a>,
+    /// The trigger's finality as it is written: `instant`, a number of confirmations, `safe` or
+    /// `finalized`.
+    pub finality: Finality,
+    /// What the stateful functions of the condition said, a JSON object. `None` is sent as `{}`.
+    pub state: Option<&'a RawValue>,
+    /// The job of the match that is true no more, and what became of its event's block. `None`: it
+    /// is true.
+    pub retracts: Option<(JobId, &'a Reorg)>,
+    /// The same transaction's event in another block: what the match was before, or what the
+    /// retracted one is now. Where there is none, the field is not there.
+    pub reincluded: Option<&'a OtherInclusion>,
+}
+
+/// A trigger and the version that matched.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TriggerName<'a> {
+    /// For life.
+    pub id: Uuid,
+    /// Unique for its owner.
+    pub name: &'a str,
+    /// Rises with each change of its definition.
+    pub version: i32,
+}
+
+/// A row of `events`: what the engine knows of it, and the columns that it does not need.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRow<'a> {
+    /// What was judged.
+    pub event: &'a Event,
+    /// When it was inserted.
+    pub created_at: DateTime<Utc>,
+    /// Topics of the raw log, where no decoder knew it.
+    pub topics: Option<&'a [String]>,
+    /// Data of the raw log, where no decoder knew it.
+    pub log_data: Option<&'a str>,
+}
+
+impl Message<'_> {
+    /// Writes the body.
+    pub fn body(&self) -> Body {
+        let data = Data {
+            trigger: self.trigger,
+            event: columns(&self.event),
+            finality: self.finality,
+            state: self.state.map_or(State::Stateless {}, State::Told),
+            retraction: self.retracts.map(|(job, reorg)| Retraction {
+                retracts: job.0,
+                reorg: Blocks {
+                    fork_block: reorg.fork_block,
+                    old_hash: &reorg.old_hash,
+                    new_hash: reorg.new_hash.as_deref(),
+                },
+                reincluded_in: self.reincluded,
+            }),
+            reincludes: self.reincluded.filter(|_| self.retracts.is_none()),
+        };
+        let kind = if self.retracts.is_some() { "event.retracted" } else { "event.matched" };
+        let envelope = Envelope { kind, timestamp: Time(self.timestamp), data };
+        Body(serde_json::to_string(&envelope).expect("text, numbers and raw JSON can be written"))
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: Time,
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    trigger: TriggerName<'a>,
+    event: Columns<'a>,
+    finality: Finality,
+    state: State<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reincludes: Option<&'a OtherInclusion>,
+    #[serde(flatten)]
+    retraction: Option<Retraction<'a>>,
+}
+
+#[derive(Serialize)]
+struct Retraction<'a> {
+    retracts: Uuid,
+    reorg: Blocks<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reincluded_in: Option<&'a OtherInclusion>,
+}
+
+#[derive(Serialize)]
+struct Blocks<'a> {
+    fork_block: Option<i64>,
+    old_hash: &'a str,
+    new_hash: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum State<'a> {
+    Told(&'a RawValue),
+    Stateless {},
+}
+
+/// The columns of `events` in their order, by name; only `data` is called `args`, because it stands
+/// within an envelope's `data`.
+#[derive(Serialize)]
+struct Columns<'a> {
+    id: &'a str,
+    chain_id: i64,
+    block_number: i64,
+    block_hash: &'a str,
+    transaction_hash: &'a str,
+    log_index: i32,
+    event_type: &'a str,
+    registry: &'a str,
+    timestamp: i64,
+    created_at: Time,
+    agent_id: Option<&'a str>,
+    args: Option<&'a RawValue>,
+    address: Option<&'a str>,
+    topics: Option<&'a [String]>,
+    log_data: Option<&'a str>,
+    invalidated: bool,
+    revision: i32,
+}
+
+fn columns<'a>(row: &EventRow<'a>) -> Columns<'a> {
+    let event = row.event;
+    Columns {
+        id: &event.name.id,
+        chain_id: event.chain_id.0,
+        block_number: event.block_number,
+        block_hash: &event.block_hash,
+        transaction_hash: &event.transaction_hash,
+        log_index: event.log_index,
+        event_type: &event.event_type,
+        registry: &event.registry,
+        timestamp: event.name.timestamp,
+        created_at: Time(row.created_at),
+        agent_id: event.agent_id.as_deref(),
+        args: event.arguments.json(),
+        address: event.address.as_deref(),
+        topics: row.topics,
+        log_data: row.log_data,
+        invalidated: event.invalidated,
+        revision: event.revision,
+    }
+}
+
+/// RFC 3339 in UTC, microseconds as the store keeps them: always the same length.
+struct Time(DateTime<Utc>);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_engine::event::{Arguments, ChainId, EventName};
+
+    use super::*;
+
+    /// The time at which the job of the golden file was created.
+    fn created() -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(1_764_000_000_250_000).expect("a time")
+    }
+
+    fn event(arguments: Option<&str>) -> Event {
+        Event {
+            name: EventName {
+                id: format!("11155111-0x{}-7", "ab".repeat(32)),
+                timestamp: 1_763_999_988,
+            },
+            chain_id: ChainId(11_155_111),
+            block_number: 9_500_000,
+            block_hash: format!("0x{}", "ab".repeat(32)),
+            transaction_hash: format!("0x{}", "cd".repeat(32)),
+            log_index: 7,
+            event_type: "NewFeedback".to_owned(),
+            registry: "reputation".to_owned(),
+            agent_id: Some("42".to_owned()),
+            address: Some("0x8004b663056a597dffe9eccc1965a193b7388713".to_owned()),
+            arguments: Arguments::from_json(arguments.map(str::to_owned)),
+            invalidated: false,
+            revision: 0,
+            inserted_at_ms: 0,
+        }
+    }
+
+    fn body(event: &Event, state: Option<&RawValue>) -> Body {
+        told(event, state, None, None)
+    }
+
+    fn told(
+        event: &Event,
+        state: Option<&RawValue>,
+        retracts: Option<(JobId, &Reorg)>,
+        reincluded: Option<&OtherInclusion>,
+    ) -> Body {
+        let trigger = TriggerName {
+            id: Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a),
+            name: "low-score",
+            version: 3,
+        };
+        let created_at = created() - chrono::TimeDelta::milliseconds(2);
+        let event = EventRow { event, created_at, topics: None, log_data: None };
+        let timestamp = created();
+        let finality = Finality::Instant;
+        Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
+    }
+
+    #[test]
+    fn a_match_is_told_byte_for_byte_as_the_golden_file_says() {
+        let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime <\"> \u00e9"}"#;
+        assert_eq!(
+            body(&event(Some(arguments)), None).as_str(),
+            include_str!("../../tests/golden/event.matched.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_retraction_is_told_byte_for_byte_as_the_golden_file_says() {
+        let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
+        let event = Event { invalidated: true, ..event(Some(arguments)) };
+        let job = JobId(Uuid::from_u128(0x0b30_b630_7616_8768_90e3_3804_29d0_799e));
+        let reorg = Reorg {
+            fork_block: Some(9_499_998),
+            old_hash: event.block_hash.clone(),
+            new_hash: Some(format!("0x{}", "ef".repeat(32))),
+        };
+        assert_eq!(
+            told(&event, None, Some((job, &reorg)), None).as_str(),
+            include_str!("../../tests/golden/event.retracted.json").trim_end()
+        );
+    }
+
+    fn other_block(webhook_id: u128) -> OtherInclusion {
+        OtherInclusion {
+            webhook_id: Some(Uuid::from_u128(webhook_id)),
+            id: format!("11155111-0x{}-4", "ef".repeat(32)),
+            timestamp: 1_763_999_976,
+            revision: 0,
+            block_number: 9_499_999,
+            block_hash: format!("0x{}", "ef".repeat(32)),
+        }
+    }
+
+    #[test]
+    fn an_event_that_came_back_says_what_it_was_as_the_golden_file_says() {
+        let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
+        let before = other_block(0x0b30_b630_7616_8768_90e3_3804_29d0_799e);
+        assert_eq!(
+            told(&event(Some(arguments)), None, None, Some(&before)).as_str(),
+            include_str!("../../tests/golden/event.matched.again.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_retraction_says_where_the_event_is_now_if_that_is_known() {
+        let event = Event { invalidated: true, ..event(None) };
+        let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
+        let now = OtherInclusion { webhook_id: None, ..other_block(0) };
+        let body = told(&event, None, Some((JobId(Uuid::nil()), &reorg)), Some(&now));
+        let says = format!(
+            r#""new_hash":null}},"reincluded_in":{{"webhook_id":null,"id":"{}","timestamp":"#,
+            now.id
+        );
+        assert!(body.as_str().contains(&says), "{body:?}");
+        assert!(!body.as_str().contains("reincludes"), "{body:?}");
+    }
+
+    #[test]
+    fn a_block_of_which_nothing_is_known_is_null() {
+        let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
+        let job = JobId(Uuid::nil());
+        let body = told(&event(None), None, Some((job, &reorg)), None);
+        let says = r#""reorg":{"fork_block":null,"old_hash":"0xab","new_hash":null}}}"#;
+        assert!(body.as_str().ends_with(says), "{body:?}");
+    }
+
+    #[test]
+    fn arguments_and_state_pass_through_unchanged() {
+        let text =
+            r#"{"wide": 115792089237316195423570985008687907853269984665640564039457, "d": 1.10}"#;
+        let state = RawValue::from_string(r#"{"count": 1.0}"#.to_owned()).expect("JSON");
+        let body = body(&event(Some(text)), Some(&state));
+        assert!(body.as_str().contains(&format!(r#""args":{text}"#)), "{body:?}");
+        assert!(body.as_str().ends_with(r#""state":{"count": 1.0}}}"#), "{body:?}");
+    }
+
+    #[test]
+    fn a_column_that_is_null_is_sent_as_null() {
+        let event = Event { agent_id: None, address: None, ..event(None) };
+        let body = body(&event, None);
+        for field in ["agent_id", "args", "address", "topics", "log_data"] {
+            assert!(body.as_str().contains(&format!(r#""{field}":null"#)), "{field}: {body:?}");
+        }
+    }
+}

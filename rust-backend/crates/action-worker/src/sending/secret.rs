@@ -1,0 +1,249 @@
+//! Finds the secret of an action where its source says it is kept.
+//!
+//! Errors name the variable or the file, never what it holds, and never a name that breaks the
+//! rules for names: somebody may have pasted the secret itself there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use event_engine::trigger::action::SecretSource;
+use service::config::is_open_to_others;
+
+use crate::sending::signer::{SecretFormatError, Signer};
+
+/// No trigger reads another variable: `DATABASE_URL` is nobody's webhook secret.
+pub const VARIABLE_PREFIX: &str = "AGENTAURI_SECRET_";
+/// Eight secrets of the largest size take 800 bytes.
+pub const FILE_BYTES_MAX: u64 = 4_096;
+
+/// The variables and the directory in which secrets may be kept.
+#[derive(Default)]
+pub struct SecretContext {
+    variables: BTreeMap<String, OsString>,
+    directory: Option<PathBuf>,
+    /// Files that others may read, each of which is told of once.
+    open: Mutex<BTreeSet<String>>,
+}
+
+/// Why there is no secret. The operator provides it; a later attempt may find it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The name is not one of a variable for secrets.
+    #[error("the variable of a secret must be named {VARIABLE_PREFIX} and letters, digits or _")]
+    VariableName,
+    /// The variable does not exist.
+    #[error("the variable {0} of the secret is not set")]
+    VariableUnset(String),
+    /// The name is empty, begins with a dot, or holds a slash or a control character.
+    #[error("the file of a secret must have a plain name, without a folder or a leading dot")]
+    FileName,
+    /// A file is named, and no directory is configured.
+    #[error("the file {0} of the secret has no place: no directory of secrets is configured")]
+    NoDirectory(String),
+    /// The file cannot be read.
+    #[error("the file {file} of the secret cannot be read: {error}")]
+    FileUnreadable {
+        /// Its name in the directory.
+        file: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// It is a link to somewhere else.
+    #[error("the file {0} of the secret leads out of the directory of secrets")]
+    FileOutside(String),
+    /// It is a directory, a pipe or a device.
+    #[error("the file {0} of the secret is not a regular file")]
+    FileKind(String),
+    /// Nobody's secret is that long.
+    #[error("the file {0} of the secret has more than {FILE_BYTES_MAX} bytes")]
+    FileSize(String),
+    /// What was found is not a secret of Standard Webhooks.
+    #[error("{place}: {error}")]
+    Format {
+        /// Where it was found.
+        place: String,
+        /// What is wrong.
+        #[source]
+        error: SecretFormatError,
+    },
+}
+
+impl SecretContext {
+    /// Takes an environment, of which it keeps the variables for secrets, and the directory of
+    /// secret files, if there is one.
+    pub fn new(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        directory: Option<PathBuf>,
+    ) -> Self {
+        let variables = environment
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .filter(|(name, _)| name.starts_with(VARIABLE_PREFIX));
+        Self { variables: variables.collect(), directory, open: Mutex::default() }
+    }
+
+    /// Finds the secret. Reads a file anew each time, so that a rotated one is taken up.
+    pub fn resolve(&self, source: &SecretSource) -> Result<Signer, SecretError> {
+        let (place, text) = match source {
+            SecretSource::Variable { env } => (format!("the variable {env}"), self.variable(env)?),
+            SecretSource::File { file } => (format!("the file {file}"), self.file(file)?),
+            SecretSource::Inline(text) => ("the secret".to_owned(), text.clone()),
+        };
+        Signer::from_secrets(&text).map_err(|error| SecretError::Format { place, error })
+    }
+
+    fn variable(&self, name: &str) -> Result<String, SecretError> {
+        let rest = name.strip_prefix(VARIABLE_PREFIX).ok_or(SecretError::VariableName)?;
+        if rest.contains(|character: char| !character.is_ascii_alphanumeric() && character != '_') {
+            return Err(SecretError::VariableName);
+        }
+        let value = self.variables.get(name);
+        let value = value.ok_or_else(|| SecretError::VariableUnset(name.to_owned()))?;
+        // What is not UTF-8 is not base64 either, and is refused as such.
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn file(&self, name: &str) -> Result<String, SecretError> {
+        let unfit = |character: char| character.is_control() || "/\\".contains(character);
+        if name.is_empty() || name.starts_with('.') || name.contains(unfit) {
+            return Err(SecretError::FileName);
+        }
+        let directory = self.directory.as_deref();
+        let directory = directory.ok_or_else(|| SecretError::NoDirectory(name.to_owned()))?;
+        let (bytes, is_open) = read(directory, name)?;
+        // It may have come after the start, which tells of those that are there.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_open && open.insert(name.to_owned()) {
+            tracing::warn!(file = name, "A secret's file may be read by others than its owner");
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// What is in it, and whether others may read that.
+fn read(directory: &Path, name: &str) -> Result<(Vec<u8>, bool), SecretError> {
+    let file = || name.to_owned();
+    let unreadable = |error| SecretError::FileUnreadable { file: file(), error };
+    // Links inside the directory are how Kubernetes mounts secrets; links out of it are refused.
+    let directory = fs::canonicalize(directory).map_err(unreadable)?;
+    let path = fs::canonicalize(directory.join(name)).map_err(unreadable)?;
+    if !path.starts_with(&directory) {
+        return Err(SecretError::FileOutside(file()));
+    }
+    // Asked before it is opened: opening a pipe waits for its writer.
+    let metadata = fs::metadata(&path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(SecretError::FileKind(file()));
+    }
+    let mut bytes = Vec::new();
+    let opened = File::open(&path).map_err(unreadable)?;
+    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(SecretError::FileSize(file()));
+    }
+    Ok((bytes, is_open_to_others(&metadata)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+    fn variable(name: &str) -> SecretSource {
+        SecretSource::Variable { env: name.to_owned() }
+    }
+
+    fn file(name: &str) -> SecretSource {
+        SecretSource::File { file: name.to_owned() }
+    }
+
+    fn refusal(context: &SecretContext, source: &SecretSource) -> String {
+        context.resolve(source).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn a_secret_is_found_in_a_variable_in_a_file_and_inline() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("hook"), format!("{SECRET}\r\n")).expect("written");
+        fs::write(directory.path().join("two"), format!("{SECRET}\n{SECRET}\n")).expect("written");
+        symlink("hook", directory.path().join("link")).expect("linked");
+        let environment = [("AGENTAURI_SECRET_HOOK".into(), SECRET.into())];
+        let context = SecretContext::new(environment, Some(directory.path().to_owned()));
+        let inline = SecretSource::Inline(SECRET.to_owned());
+        let expected = context.resolve(&inline).expect("inline").sign("id", 1, "{}");
+        for source in [variable("AGENTAURI_SECRET_HOOK"), file("hook"), file("link")] {
+            let signer = context.resolve(&source).expect("found");
+            assert_eq!(signer.sign("id", 1, "{}"), expected);
+        }
+        let two = context.resolve(&file("two")).expect("two").sign("id", 1, "{}");
+        assert_eq!(two, format!("{expected} {expected}"));
+    }
+
+    #[test]
+    fn no_other_variable_is_read() {
+        let environment = [("DATABASE_URL".into(), SECRET.into())];
+        let context = SecretContext::new(environment, None);
+        assert!(context.variables.is_empty());
+        let refused = refusal(&context, &variable("DATABASE_URL"));
+        assert!(refused.contains("must be named AGENTAURI_SECRET_ and"), "{refused}");
+        for name in ["AGENTAURI_SECRET_A\nB", "AGENTAURI_SECRET_A=B", "agentauri_secret_a"] {
+            let error = context.resolve(&variable(name)).expect_err("refused");
+            assert!(matches!(error, SecretError::VariableName), "{name}: {error}");
+        }
+        let refused = refusal(&context, &variable("AGENTAURI_SECRET_GONE"));
+        assert_eq!(refused, "the variable AGENTAURI_SECRET_GONE of the secret is not set");
+    }
+
+    #[test]
+    fn no_file_outside_of_the_directory_is_read() {
+        let outside = tempfile::tempdir().expect("a directory");
+        let directory = outside.path().join("secrets");
+        fs::create_dir_all(directory.join("folder")).expect("a directory");
+        fs::write(outside.path().join("hook"), SECRET).expect("written");
+        fs::write(directory.join("large"), [b'x'; 4_097]).expect("written");
+        symlink("../hook", directory.join("out")).expect("linked");
+        symlink(outside.path().join("hook"), directory.join("absolute")).expect("linked");
+        let context = SecretContext::new([], Some(directory));
+        for name in ["", ".", "..", "../hook", "folder/x", "/etc/passwd", ".hidden", "a\0b", "a\\b"]
+        {
+            let error = context.resolve(&file(name)).expect_err("refused");
+            assert!(matches!(error, SecretError::FileName), "{name:?}: {error}");
+        }
+        for (name, words) in [
+            ("out", "the file out of the secret leads out of the directory of secrets"),
+            ("absolute", "leads out of the directory"),
+            ("folder", "is not a regular file"),
+            ("large", "has more than 4096 bytes"),
+            ("absent", "the file absent of the secret cannot be read: No such file"),
+        ] {
+            let refused = refusal(&context, &file(name));
+            assert!(refused.contains(words), "{refused}");
+        }
+        let refused = refusal(&SecretContext::default(), &file("hook"));
+        assert!(refused.contains("no directory of secrets is configured"), "{refused}");
+    }
+
+    #[test]
+    fn an_error_never_says_what_was_found() {
+        let environment = [("AGENTAURI_SECRET_HOOK".into(), "hunter2".into())];
+        let context = SecretContext::new(environment, None);
+        assert_eq!(
+            refusal(&context, &variable("AGENTAURI_SECRET_HOOK")),
+            "the variable AGENTAURI_SECRET_HOOK: secret 1 does not begin with whsec_"
+        );
+        for pasted in
+            [variable("hunter2"), file("/hunter2"), SecretSource::Inline("hunter2".into())]
+        {
+            let refused = refusal(&context, &pasted);
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+    }
+}

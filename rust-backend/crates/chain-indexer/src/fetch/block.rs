@@ -1,0 +1,169 @@
+//! A block of the node, checked against what was asked, as rows of the store.
+
+use std::borrow::Borrow;
+
+use alloy_primitives::{Address, B256, hex};
+use event_engine::event::{ChainId, EventName};
+use event_store::chain::chain_blocks::ChainBlock;
+use event_store::events::new_events::NewEvent;
+
+use crate::decode::raw_log;
+use crate::decode::{self, NotDecoded};
+use crate::rpc::answer::{Link, NodeHeader, NodeLog};
+use crate::{ChainSettings, Registry};
+
+/// The name of a log that no decoder reads.
+const UNKNOWN: &str = "unknown";
+/// Bytes of an event's row beside the log's data: hashes, ids and names as text.
+const ROW_BYTES: usize = 600;
+/// The last block time that `events` takes, unix seconds: the beginning of the year 2100.
+const TIMESTAMP_MAX: i64 = 4_102_444_800;
+
+/// A block, ready to be stored.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) link: Link,
+    pub(crate) row: ChainBlock,
+    /// In the order of their log index.
+    pub(crate) events: Vec<NewEvent>,
+    /// The logs that are stored raw.
+    pub(crate) unknown: Vec<UnknownLog>,
+    /// What its events take in memory, roughly.
+    pub(crate) bytes: usize,
+}
+
+/// Why a log is stored as `unknown`.
+#[derive(Debug)]
+pub(crate) struct UnknownLog {
+    pub(crate) event_id: String,
+    pub(crate) registry: Registry,
+    pub(crate) topic0: Option<B256>,
+    pub(crate) reason: NotDecoded,
+    /// Whether it would be decoded if it were shorter, or is stored in part.
+    pub(crate) is_too_long: bool,
+}
+
+/// Makes a header that was asked for by `number`, and the logs asked for by its hash, into a block.
+/// The error says what the node got wrong.
+pub(crate) fn block(
+    settings: &ChainSettings,
+    number: u64,
+    header: &NodeHeader,
+    logs: &[impl Borrow<NodeLog>],
+) -> Result<Block, String> {
+    let link = header.link()?;
+    let row = chain_block(settings.id, number, header, link)?;
+    let mut events = Vec::with_capacity(logs.len());
+    let mut unknown = Vec::new();
+    let mut log_index_before = None;
+    for log in logs.iter().map(Borrow::borrow) {
+        let registry = check_log(settings, link, log)?;
+        let log_index = log_index(log, log_index_before)?;
+        log_index_before = Some(log_index);
+        let mut event = raw_event(&row, log_index, registry, log);
+        let decoded = match log.unread {
+            Some(_) => Err(NotDecoded::Unread),
+            None => decode::decode(registry, &log.topics, &log.data),
+        };
+        match decoded {
+            Ok(decoded) => {
+                decoded.event_type.clone_into(&mut event.event_type);
+                event.agent_id = decoded.agent_id.map(|agent| agent.to_string());
+                event.data = Some(serde_json::Value::Object(decoded.arguments));
+            }
+            Err(reason) => {
+                let is_shortened = raw_log::store(&mut event, log);
+                unknown.push(UnknownLog {
+                    is_too_long: is_shortened || reason.is_by_length(),
+                    event_id: event.name.id.clone(),
+                    registry,
+                    topic0: log.topics.first().copied(),
+                    reason,
+                });
+            }
+        }
+        events.push(event);
+    }
+    let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
+    let bytes = data_bytes + ROW_BYTES * events.len();
+    Ok(Block { link, row, events, unknown, bytes })
+}
+
+fn chain_block(
+    chain_id: ChainId,
+    number: u64,
+    header: &NodeHeader,
+    link: Link,
+) -> Result<ChainBlock, String> {
+    if u64::try_from(link.number) != Ok(number) {
+        let found = link.number;
+        return Err(format!("asked for block {number}, it answered with block {found}"));
+    }
+    let timestamp = i64::try_from(header.timestamp.to::<u64>())
+        .ok()
+        .filter(|timestamp| *timestamp <= TIMESTAMP_MAX)
+        .ok_or_else(|| {
+            let found = header.timestamp;
+            format!("the time of block {number} is {found}, which is no time in unix seconds")
+        })?;
+    Ok(ChainBlock {
+        chain_id,
+        block_number: link.number,
+        block_hash: link.name().hash,
+        parent_hash: link.parent().hash,
+        timestamp,
+    })
+}
+
+/// Which registry emitted the log, if it belongs to the block and to us.
+fn check_log(settings: &ChainSettings, link: Link, log: &NodeLog) -> Result<Registry, String> {
+    let Link { number, hash: block, .. } = link;
+    if log.block_hash != block {
+        let found = log.block_hash;
+        return Err(format!("asked for the logs of block {block}, it sent one of block {found}"));
+    }
+    if i64::try_from(log.block_number.to::<u64>()) != Ok(number) {
+        let found = log.block_number;
+        return Err(format!("it sent a log of block {block} with the block number {found}"));
+    }
+    if log.removed {
+        return Err(format!("it sent a log of block {block} that a reorganisation removed"));
+    }
+    settings.registries.at(log.address).ok_or_else(|| {
+        let address: Address = log.address;
+        format!("it sent a log of {address}, which is none of the registries asked for")
+    })
+}
+
+/// The log's place in the block, if it comes after the one before.
+fn log_index(log: &NodeLog, before: Option<i32>) -> Result<i32, String> {
+    let found = log.log_index.to::<u64>();
+    i32::try_from(found)
+        .ok()
+        .filter(|index| before.is_none_or(|before| before < *index))
+        .ok_or_else(|| match before {
+            Some(before) => format!("it sent log {found} of a block after its log {before}"),
+            None => format!("no block has a log {found}"),
+        })
+}
+
+fn raw_event(block: &ChainBlock, log_index: i32, registry: Registry, log: &NodeLog) -> NewEvent {
+    NewEvent {
+        name: EventName {
+            id: format!("{}-{}-{log_index}", block.chain_id, block.block_hash),
+            timestamp: block.timestamp,
+        },
+        chain_id: block.chain_id,
+        block_number: block.block_number,
+        block_hash: block.block_hash.clone(),
+        transaction_hash: hex::encode_prefixed(log.transaction_hash),
+        log_index,
+        event_type: UNKNOWN.to_owned(),
+        registry: registry.as_str().to_owned(),
+        agent_id: None,
+        data: None,
+        address: Some(hex::encode_prefixed(log.address)),
+        topics: None,
+        log_data: None,
+    }
+}

@@ -1,0 +1,311 @@
+//! The loop of one chain: wait → ask for the head → fetch and store what is missing, or take back
+//! what was replaced → repeat. What is fetched, and how, is `catch_up`'s.
+
+use std::sync::Arc;
+
+use event_store::chain::chain_troubles::Trouble;
+use event_store::chain::reorgs::Reorg;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::branch::ancestry::Ancestry;
+use crate::branch::reorg::Walk;
+use crate::decode::NotDecoded;
+use crate::decode::unknown_logs::UnknownLogs;
+use crate::fetch::block::UnknownLog;
+use crate::fetch::one_block::complete;
+use crate::fetch::stretch::Stretch;
+use crate::follow::catch_up::BLOCKS_AHEAD_MAX;
+use crate::follow::finality::Finality;
+use crate::health::status::{ChainState, ChainStatus, StatusBoard};
+use crate::health::trouble::Telling;
+use crate::rpc::answer::Link;
+use crate::rpc::backoff::Backoff;
+use crate::rpc::heads::{Announced, Heads};
+use crate::rpc::node::Nodes;
+use crate::{ChainSettings, IndexerError, Result};
+
+/// Blocks until the node is asked for its head again, so that the status shows how far it is.
+const BLOCKS_PER_ROUND_MAX: u64 = 1_000;
+
+/// One chain on its way.
+pub(crate) struct Chain {
+    pub(crate) settings: Arc<ChainSettings>,
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) ancestry: Ancestry,
+    pub(crate) board: StatusBoard,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) backoff: Backoff,
+    pub(crate) unknown_logs: UnknownLogs,
+    pub(crate) finality: Finality,
+    /// The head that the node last showed.
+    pub(crate) head: Option<u64>,
+    /// Whether there is much to do before the head.
+    pub(crate) catching_up: bool,
+    /// Whether the last round failed.
+    pub(crate) failing: bool,
+    pub(crate) telling: Telling,
+}
+
+/// What a round leaves to do.
+enum Next {
+    /// Blocks are missing that the node has.
+    More,
+    /// A new block has to be waited for, or the shutdown has begun.
+    Wait,
+}
+
+/// How far a run of blocks came.
+pub(crate) enum Run {
+    /// All of them are stored.
+    Complete,
+    /// The node does not have the next one yet, or the shutdown has begun.
+    Missing,
+    /// This one does not follow the highest stored block.
+    Forked(Link),
+}
+
+impl Chain {
+    /// Follows the chain until shutdown. An error means that it has stopped.
+    pub(crate) async fn run(mut self) -> Result<()> {
+        let ended = self.go_on().await;
+        match &ended {
+            Ok(()) => self.telling.well().await,
+            Err(error) => self.telling.ill(Trouble::Stopped, error).await,
+        }
+        ended
+    }
+
+    async fn go_on(&mut self) -> Result<()> {
+        let shutdown = self.shutdown.clone();
+        let nodes = Arc::clone(&self.nodes);
+        let _verifying =
+            AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
+        let mut heads = Heads::watch(&self.nodes);
+        let mut poll_at = Instant::now();
+        loop {
+            let announced = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                head = heads.next() => head,
+                () = tokio::time::sleep_until(poll_at) => None,
+            };
+            let was_announced = announced.is_some();
+            if let Some(announced) = announced
+                && self.take(&announced).await?
+            {
+                continue;
+            }
+            let before = self.ancestry.tip().cloned();
+            while let Next::More = self.cycle().await? {}
+            if !was_announced && before.is_some() && before.as_ref() != self.ancestry.tip() {
+                heads.missed_one();
+            }
+            poll_at = Instant::now() + heads.poll_interval(self.settings.poll_interval);
+        }
+    }
+
+    /// Stores a head that was announced, if it stands on the highest stored block: then its logs
+    /// are all that has to be asked for. Whether nothing is left to do; if not, a round finds out.
+    async fn take(&mut self, announced: &Announced) -> Result<bool> {
+        let Ok(link) = announced.header.link() else { return Ok(false) };
+        let tip = self.ancestry.tip();
+        if tip.is_some_and(|tip| *tip == link.name()) {
+            return Ok(true);
+        }
+        let nodes = Arc::clone(&self.nodes);
+        let (true, Some(node)) =
+            (tip.is_some_and(|tip| *tip == link.parent()), nodes.each().nth(announced.node))
+        else {
+            return Ok(false);
+        };
+        let (settings, number) = (Arc::clone(&self.settings), link.number.unsigned_abs());
+        let completing = complete(node, &settings, number, &announced.header);
+        let block = match self.shutdown.run_until_cancelled(completing).await {
+            None => return Ok(true),
+            Some(Err(error)) if error.stops_the_chain() => return Err(error),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "An announced head is asked for again");
+                return Ok(false);
+            }
+            Some(Ok(block)) => block,
+        };
+        let stretch = Stretch::of(block);
+        // Not interrupted. A store that fails is read again in a round.
+        let Ok(Some(rows)) = self.ancestry.append(&stretch).await else { return Ok(false) };
+        self.head = Some(number);
+        self.show(|status| status.head = Some(number));
+        self.stored(&stretch, rows);
+        self.recovered();
+        Ok(self.keep_finality(true).await.is_ok())
+    }
+
+    /// A round, and what its end means: a failure is waited out, unless it stops the chain.
+    async fn cycle(&mut self) -> Result<Next> {
+        match self.round().await {
+            Ok(next) => {
+                self.recovered();
+                self.telling.well().await;
+                Ok(next)
+            }
+            Err(error) if error.stops_the_chain() => Err(error),
+            Err(error) => {
+                self.failed(&error);
+                self.telling.ill(Trouble::Failing, &error).await;
+                let wait = tokio::time::sleep(self.backoff.next_wait());
+                let waited = self.shutdown.run_until_cancelled(wait).await;
+                Ok(waited.map_or(Next::Wait, |()| Next::More))
+            }
+        }
+    }
+
+    /// Stores what lies between the last stored block and the head, up to a round's number; where
+    /// the node's branch is another by now, takes back what it replaces.
+    async fn round(&mut self) -> Result<Next> {
+        let next = self.ancestry.next_number().await?;
+        let asked = self.shutdown.run_until_cancelled(self.nodes.current().head()).await;
+        let Some(link) = asked.transpose()? else { return Ok(Next::Wait) };
+        let head = link.number.unsigned_abs();
+        self.see_head(head, next);
+        let mut last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
+        let run = if head < next {
+            // A node that lags behind on our branch is waited for.
+            let is_other = self.ancestry.contradicts(link).await?;
+            if is_other { Run::Forked(link) } else { Run::Missing }
+        } else if let Some(reach) = self.reach_of_ranges(next, head).await? {
+            last = reach;
+            self.store_ranges(next, reach).await?
+        } else {
+            self.store_blocks(next, last, head).await?
+        };
+        if let Run::Forked(link) = run {
+            return self.follow(link).await;
+        }
+        let is_more = matches!(run, Run::Complete) && last < head;
+        self.keep_finality(!is_more).await?;
+        Ok(if is_more { Next::More } else { Next::Wait })
+    }
+
+    /// Takes back the stored blocks that are not on the branch of `link`. The next round goes on
+    /// with the new ones.
+    async fn follow(&mut self, link: Link) -> Result<Next> {
+        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(Next::More) };
+        let (settings, board) = (Arc::clone(&self.settings), self.board.clone());
+        let node = self.nodes.current();
+        let walk = Walk { settings: &settings, node, ancestry: &self.ancestry, board: &board };
+        let walked = self.shutdown.run_until_cancelled(walk.down(&tip, link)).await;
+        let Some(reorg) = walked.transpose()? else { return Ok(Next::Wait) };
+        // Not interrupted: a transaction under way is finished.
+        if let Some(events_invalidated) = self.ancestry.take_back(&reorg).await? {
+            self.took_back(&reorg, events_invalidated);
+        }
+        Ok(Next::More)
+    }
+
+    /// Now and then, remembers what is finalized and what is safe, and shows it.
+    async fn keep_finality(&mut self, is_at_head: bool) -> Result<()> {
+        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(()) };
+        if !self.finality.is_due(is_at_head) {
+            return Ok(());
+        }
+        let looking = self.finality.look(self.nodes.current(), &tip);
+        let looked = self.shutdown.run_until_cancelled(looking).await;
+        if let Some(finalized) = looked.transpose()?.flatten() {
+            self.ancestry.finalize(&finalized).await?;
+        }
+        let asking = self.finality.safe(self.nodes.current());
+        let asked = self.shutdown.run_until_cancelled(asking).await;
+        if let Some(safe) = asked.transpose()?.flatten() {
+            self.ancestry.raise_safe(&safe).await?;
+        }
+        let finalized = self.ancestry.finalized().await?.map(|block| block.number.unsigned_abs());
+        self.show(|status| status.finalized = finalized);
+        Ok(())
+    }
+
+    /// Takes note of the node's head, `next` being the block to store next.
+    fn see_head(&mut self, head: u64, next: u64) {
+        let chain = self.settings.name.as_str();
+        if self.head.is_some_and(|before| head < before) {
+            tracing::debug!(chain, head, next, "The node's head went backwards; waiting for it");
+        }
+        self.head = Some(head);
+        let behind = head.saturating_add(1).saturating_sub(next);
+        let is_behind = behind > u64::from(BLOCKS_AHEAD_MAX);
+        if is_behind != self.catching_up {
+            self.catching_up = is_behind;
+            let sentence = if is_behind { "Catching up" } else { "Caught up" };
+            tracing::info!(chain, next, head, "{sentence} with the chain");
+        }
+        self.show(|status| {
+            status.head = Some(head);
+            status.last_block = next.checked_sub(1);
+        });
+        if !self.failing {
+            self.show_progress();
+        }
+    }
+
+    pub(crate) fn stored(&mut self, stretch: &Stretch, rows: u64) {
+        let chain = self.settings.name.as_str();
+        let number = stretch.tip.number.unsigned_abs();
+        tracing::trace!(chain, number, rows, "Stored up to a block");
+        self.unknown_logs.mention(chain, &stretch.unknown);
+        self.backoff.reset();
+        let is_unread = |log: &&UnknownLog| log.reason == NotDecoded::Unread;
+        let unread = stretch.unknown.iter().filter(is_unread).count();
+        self.show(|status| {
+            status.last_block = Some(number);
+            status.blocks_stored += stretch.blocks();
+            status.events_stored += rows;
+            status.logs_unknown += stretch.unknown.len() as u64;
+            status.logs_unread += unread as u64;
+            let too_long = stretch.unknown.iter().filter(|log| log.is_too_long);
+            status.logs_too_long += too_long.count() as u64;
+        });
+    }
+
+    fn took_back(&mut self, reorg: &Reorg, events_invalidated: u64) {
+        let fork_block = reorg.fork.number;
+        tracing::info!(
+            chain = self.settings.name,
+            fork_block,
+            depth = reorg.tip.number - fork_block,
+            events_invalidated,
+            "The chain was reorganised; what was replaced is taken back",
+        );
+        self.backoff.reset();
+        self.show(|status| {
+            status.last_block = u64::try_from(fork_block).ok();
+            status.reorgs += 1;
+        });
+    }
+
+    fn recovered(&mut self) {
+        self.backoff.reset();
+        if std::mem::take(&mut self.failing) && !self.shutdown.is_cancelled() {
+            self.show_progress();
+            let node = self.nodes.current().label();
+            tracing::info!(chain = self.settings.name, node, "Indexing works again");
+        }
+    }
+
+    fn failed(&mut self, error: &IndexerError) {
+        let problem = error.to_string();
+        if !std::mem::replace(&mut self.failing, true) {
+            let chain = self.settings.name.as_str();
+            tracing::warn!(chain, problem, "Indexing fails and is tried again until it works");
+        }
+        self.show(|status| status.state = ChainState::Failing { problem });
+    }
+
+    fn show_progress(&self) {
+        let state = if self.catching_up { ChainState::CatchingUp } else { ChainState::AtHead };
+        self.show(|status| status.state = state);
+    }
+
+    fn show(&self, change: impl FnOnce(&mut ChainStatus)) {
+        self.board.update(self.settings.id, change);
+    }
+}

@@ -1,0 +1,6 @@
+//! What is told of a chain's reading.
+
+pub(crate) mod check;
+pub(crate) mod measures;
+pub(crate) mod status;
+pub(crate) mod trouble;

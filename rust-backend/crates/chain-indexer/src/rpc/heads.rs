@@ -1,0 +1,164 @@
+//! Heads that nodes announce by themselves: a task for each node that is asked by websocket.
+//!
+//! They only make the chain's loop sooner. It goes on polling beside them, slowly, so that a
+//! subscription that dies or goes silent loses nothing; one that goes silent is made anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::rpc::answer::NodeHeader;
+use crate::rpc::backoff::Backoff;
+use crate::rpc::node::Nodes;
+
+/// Polls are so many times rarer while a subscription lives.
+const POLLS_RARER: u32 = 8;
+/// The slowest that is polled beside a subscription, unless the operator's interval is longer.
+const POLL_SLOWEST: Duration = Duration::from_secs(8);
+/// Polls in a row that found what no subscription had announced, until it counts as silent.
+const MISSED_MAX: u32 = 3;
+
+/// A head, and which node announced it.
+#[derive(Clone, Debug)]
+pub(crate) struct Announced {
+    pub(crate) node: usize,
+    pub(crate) header: Arc<NodeHeader>,
+}
+
+/// What all subscriptions of a chain tell.
+pub(crate) struct Heads {
+    newest: watch::Receiver<Option<Announced>>,
+    shared: Arc<Shared>,
+    missed: u32,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Subscriptions that live.
+    living: AtomicUsize,
+    /// Rung where they are silent.
+    silent: Notify,
+}
+
+impl Heads {
+    /// Subscribes wherever it is possible, for as long as this lives.
+    pub(crate) fn watch(nodes: &Arc<Nodes>) -> Self {
+        let (sender, newest) = watch::channel(None);
+        let shared = Arc::new(Shared::default());
+        let announcing = nodes.each().enumerate().filter(|(_, node)| node.announces());
+        let tasks = announcing.map(|(index, _)| {
+            let subscription = Subscription {
+                nodes: Arc::clone(nodes),
+                index,
+                sender: sender.clone(),
+                shared: Arc::clone(&shared),
+            };
+            AbortOnDropHandle::new(tokio::spawn(subscription.run()))
+        });
+        let tasks = tasks.collect();
+        Self { newest, shared, missed: 0, _tasks: tasks }
+    }
+
+    /// The newest head that was not seen yet; `None` where a subscription has ended instead. It
+    /// waits for ever where nobody announces any.
+    pub(crate) async fn next(&mut self) -> Option<Announced> {
+        if self.newest.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let head = self.newest.borrow_and_update().clone();
+        if head.is_some() {
+            self.missed = 0;
+        }
+        head
+    }
+
+    /// How long to wait until the next poll.
+    pub(crate) fn poll_interval(&self, usual: Duration) -> Duration {
+        if self.shared.living.load(Ordering::Relaxed) == 0 {
+            return usual;
+        }
+        (usual * POLLS_RARER).min(POLL_SLOWEST).max(usual)
+    }
+
+    /// A poll found a block that was not announced.
+    pub(crate) fn missed_one(&mut self) {
+        if self.shared.living.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        self.missed += 1;
+        if self.missed >= MISSED_MAX {
+            self.missed = 0;
+            self.shared.silent.notify_waiters();
+        }
+    }
+}
+
+struct Subscription {
+    nodes: Arc<Nodes>,
+    index: usize,
+    sender: watch::Sender<Option<Announced>>,
+    shared: Arc<Shared>,
+}
+
+impl Subscription {
+    async fn run(self) {
+        let mut backoff = Backoff::new();
+        loop {
+            if self.listen().await {
+                backoff.reset();
+            }
+            // Whoever waits for a head polls now.
+            self.sender.send_replace(None);
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    /// Until the subscription ends. Whether it announced anything.
+    async fn listen(&self) -> bool {
+        let Some(node) = self.nodes.each().nth(self.index) else { return false };
+        let mut announcements = match node.announcements().await {
+            Some(Ok(announcements)) => announcements,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "No subscription to heads; polling meanwhile");
+                return false;
+            }
+            None => return false,
+        };
+        tracing::debug!(node = node.label(), "Subscribed to heads");
+        let _living = Living::new(&self.shared.living);
+        let mut has_announced = false;
+        loop {
+            let header = tokio::select! {
+                header = announcements.next() => header,
+                () = self.shared.silent.notified() => {
+                    tracing::debug!(node = node.label(), "The subscription is silent");
+                    node.hang_up().await;
+                    None
+                }
+            };
+            let Some(header) = header else { return has_announced };
+            has_announced = true;
+            self.sender.send_replace(Some(Announced { node: self.index, header }));
+        }
+    }
+}
+
+/// Counts as long as it is there, however its task ends.
+struct Living<'c>(&'c AtomicUsize);
+
+impl<'c> Living<'c> {
+    fn new(count: &'c AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Living<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

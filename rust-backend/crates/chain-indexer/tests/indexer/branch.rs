@@ -1,0 +1,5 @@
+//! Branches that replace one another.
+
+pub(crate) mod branches;
+mod finality;
+mod reorgs;

@@ -1,0 +1,6 @@
+//! Nodes that fail, lie, lag or limit, and their websockets.
+
+mod faults;
+mod lies;
+mod nodes;
+mod websockets;

@@ -1,0 +1,124 @@
+//! Nodes and databases that fail.
+
+use chain_indexer::check;
+use chain_indexer::{ChainState, IndexerError};
+use event_engine::event::ChainId;
+
+use crate::every_log::expected_rows;
+use crate::world::{Database, Devnet, Gate, Indexing, settings};
+
+/// Nobody listens here.
+const DEAD_URL: &str = "http://127.0.0.1:9/a-key-in-the-path";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_another_chain_is_refused_and_the_other_chains_go_on() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    let right = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    let mut wrong = right.clone();
+    (wrong.name, wrong.id) = ("elsewhere".to_owned(), ChainId(8_453));
+
+    let refused = check(&wrong).await.expect_err("a refusal").to_string();
+    for part in ["elsewhere", "rpc_urls[0]", "8453", "31337"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    let indexing = Indexing::start(&database.pool, vec![wrong, right]);
+    let stopped = |state: &ChainState| matches!(state, ChainState::Stopped { .. });
+    indexing.until("elsewhere", |status| stopped(&status.state)).await;
+    devnet.mine(3).await;
+    indexing.until_stored(devnet.node.head().await).await;
+    indexing.stop().await;
+    assert_eq!(database.blocks(8_453).await, []);
+    assert_eq!(database.events().await, expected_rows(&devnet).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_down_for_a_while_costs_time_and_nothing_else() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    let gate = Gate::before(&devnet.url).await;
+    let chain = settings(&[&gate.url], devnet.registries(), devnet.start_block());
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    indexing.until_stored(devnet.node.head().await).await;
+
+    gate.shut();
+    let failing = |state: &ChainState| matches!(state, ChainState::Failing { .. });
+    indexing.until("devnet", |status| failing(&status.state)).await;
+    devnet.traffic(7, 60, 4).await;
+    gate.open();
+    indexing.until_stored(devnet.node.head().await).await;
+    indexing.until("devnet", |status| status.state == ChainState::AtHead).await;
+    indexing.stop().await;
+    assert_eq!(database.events().await, expected_rows(&devnet).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_down_is_replaced_by_the_next_and_needed_by_nobody() {
+    let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    let urls = [DEAD_URL, &devnet.url];
+    let chain = settings(&urls, devnet.registries(), devnet.start_block());
+
+    let report = check(&chain).await.expect("one that answers");
+    assert_eq!((report.nodes_reachable, report.unreachable.len()), (1, 1));
+    assert_eq!(report.head, devnet.node.head().await);
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    indexing.until_stored(report.head).await;
+    indexing.stop().await;
+    assert_eq!(database.events().await, expected_rows(&devnet).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_cannot_be_reached_is_named_without_what_may_be_its_key() {
+    let registries = chain_indexer::Registries {
+        identity: Some(alloy_primitives::Address::ZERO),
+        ..chain_indexer::Registries::default()
+    };
+    let refused = check(&settings(&[DEAD_URL], registries, 0)).await.expect_err("a refusal");
+    let text = refused.to_string();
+    assert!(
+        text.contains("devnet") && text.contains("rpc_urls[0] (http://127.0.0.1:9/…)"),
+        "{text}"
+    );
+    assert!(!text.contains("a-key"), "{text}");
+    assert!(!format!("{refused:?}").contains("a-key"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_database_costs_time_and_nothing_else() {
+    let (mut database, devnet) = tokio::join!(Database::start(), Devnet::start());
+    devnet.traffic(8, 200, 2).await;
+    let head = devnet.node.head().await;
+    let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    indexing.until_stored(devnet.start_block() + 10).await;
+    database.restart();
+    indexing.until_stored(head).await;
+    indexing.stop().await;
+    assert_eq!(database.events().await, expected_rows(&devnet).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_work_are_refused_by_their_key() {
+    let ours = chain_indexer::Registries {
+        identity: Some(alloy_primitives::Address::ZERO),
+        ..chain_indexer::Registries::default()
+    };
+    let good = settings(&[DEAD_URL], ours, 0);
+    let refused_for = async |spoil: fn(&mut chain_indexer::ChainSettings)| {
+        let mut chain = good.clone();
+        spoil(&mut chain);
+        match check(&chain).await {
+            Err(IndexerError::Settings { key, .. }) => key,
+            other => panic!("not refused: {other:?}"),
+        }
+    };
+    assert_eq!(refused_for(|chain| chain.rpc_urls.clear()).await, "rpc_urls");
+    assert_eq!(refused_for(|chain| chain.registries.identity = None).await, "registries");
+    let twice = |chain: &mut chain_indexer::ChainSettings| {
+        chain.registries.reputation = chain.registries.identity;
+    };
+    assert_eq!(refused_for(twice).await, "registries");
+    assert_eq!(refused_for(|chain| chain.start_block = u64::MAX).await, "start_block");
+    let poll = |chain: &mut chain_indexer::ChainSettings| {
+        chain.poll_interval = std::time::Duration::ZERO;
+    };
+    assert_eq!(refused_for(poll).await, "poll_interval");
+}

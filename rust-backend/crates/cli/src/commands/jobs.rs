@@ -1,0 +1,124 @@
+//! `agentauri jobs`.
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use event_store::PgPool;
+use event_store::views::job_history::{self, Attempt, Filter, Job};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List the latest jobs, newest first.
+    #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
+    List {
+        /// pending, leased, delivered, cancelled or dead.
+        #[arg(long, value_parser = ["pending", "leased", "delivered", "cancelled", "dead"])]
+        state: Option<String>,
+        /// The name of the trigger.
+        #[arg(long)]
+        trigger: Option<String>,
+        /// The id of the event.
+        #[arg(long)]
+        event: Option<String>,
+        /// How many rows (1 to 10000).
+        #[arg(long, default_value_t = 20, value_parser = output::rows())]
+        limit: i64,
+    },
+    /// Show a job with each of its attempts.
+    Show {
+        /// Its id: the `webhook-id` that the receiver saw.
+        id: Uuid,
+    },
+}
+
+pub(crate) async fn jobs(command: JobsCommand, pool: &PgPool, json: bool) -> Result<()> {
+    match command {
+        JobsCommand::List { state, trigger, event, limit } => {
+            let filter = Filter { state, trigger_name: trigger, event_id: event, id: None };
+            list(&job_history::list(pool, &filter, limit).await?, json)
+        }
+        JobsCommand::Show { id } => {
+            let filter = Filter { id: Some(id), ..Filter::default() };
+            let Some(job) = job_history::list(pool, &filter, 1).await?.pop() else {
+                bail!("there is no job {id}");
+            };
+            show(Shown { attempts: job_history::attempts(pool, id).await?, job }, json)
+        }
+    }
+}
+
+fn list(jobs: &[Job], json: bool) -> Result<()> {
+    if json {
+        return output::json(&jobs);
+    }
+    let rows = jobs.iter().map(|job| {
+        [
+            job.id.to_string(),
+            if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
+            job.state.clone(),
+            job.attempts.to_string(),
+            output::or_dash(job.trigger_name.as_deref()),
+            job.action_id.clone(),
+            job.created_at.format("%F %T").to_string(),
+            job.event_id.clone(),
+        ]
+    });
+    let headings = ["ID", "TELLS", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+    output::table(headings, rows.collect(), "No such job.");
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: Job,
+    attempts: Vec<Attempt>,
+}
+
+fn show(shown: Shown, json: bool) -> Result<()> {
+    if json {
+        return output::json(&shown);
+    }
+    let Shown { job, attempts } = shown;
+    let rows = vec![
+        ["retracts".to_owned(), output::or_dash(job.retracts)],
+        ["other block".to_owned(), output::or_dash(other_block(&job))],
+        ["state".to_owned(), job.state],
+        ["reason".to_owned(), output::or_dash(job.reason)],
+        ["trigger".to_owned(), output::or_dash(job.trigger_name)],
+        ["trigger version".to_owned(), job.trigger_version.to_string()],
+        ["action".to_owned(), format!("{} (version {})", job.action_id, job.action_version)],
+        ["event".to_owned(), job.event_id],
+        ["event revision".to_owned(), job.event_revision.to_string()],
+        ["chain".to_owned(), job.chain_id.to_string()],
+        ["created".to_owned(), job.created_at.to_rfc3339()],
+        ["due".to_owned(), job.due_at.to_rfc3339()],
+        ["finished".to_owned(), output::or_dash(job.finished_at.map(|time| time.to_rfc3339()))],
+    ];
+    output::table(["JOB", &job.id.to_string()], rows, "");
+    let rows = attempts.into_iter().map(|attempt| {
+        [
+            attempt.attempt.to_string(),
+            attempt.status,
+            output::or_dash(attempt.http_status),
+            output::or_dash(attempt.duration_ms.map(|ms| format!("{ms} ms"))),
+            attempt.created_at.format("%F %T").to_string(),
+            attempt.error.or(attempt.response).unwrap_or_default(),
+        ]
+    });
+    output::line("");
+    let headings = ["ATTEMPT", "STATUS", "HTTP", "TOOK", "ENDED", "SAID"];
+    output::table(headings, rows.collect(), "No attempt has ended yet.");
+    Ok(())
+}
+
+/// The same transaction's event in another block, and the message that told of it.
+fn other_block(job: &Job) -> Option<String> {
+    let other = job.reincluded.as_ref()?;
+    let relation = if job.retracts.is_some() { "is now" } else { "was" };
+    let told = other.webhook_id.map(|id| format!(", told by {id}")).unwrap_or_default();
+    Some(format!("{relation} {} in block {}{told}", other.id, other.block_number))
+}

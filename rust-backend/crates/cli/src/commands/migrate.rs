@@ -1,0 +1,12 @@
+//! `agentauri migrate`: the schema, brought up to date.
+
+use anyhow::Result;
+use service::config::Settings;
+
+use crate::{database, output};
+
+pub(crate) async fn migrate(settings: &Settings) -> Result<()> {
+    database::migrate(settings).await?;
+    output::line("The schema is up to date.");
+    Ok(())
+}

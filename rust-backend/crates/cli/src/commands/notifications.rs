@@ -1,0 +1,106 @@
+//! `agentauri notifications`.
+
+use anyhow::Result;
+use clap::{Subcommand, ValueEnum};
+use event_store::PgPool;
+use event_store::judging::notification_settings::{self, Change, Mode, NotificationSettings};
+
+use crate::output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotificationsCommand {
+    /// Show the settings in force.
+    #[command(after_help = "Example:\n  agentauri notifications show --json")]
+    Show,
+    /// Change settings while everything runs; what is not named stays.
+    #[command(after_help = "Examples:\n  agentauri notifications set --mode gated\n  \
+        agentauri notifications set --registry-channels on --only-matching off")]
+    Set(NotificationChange),
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct NotificationChange {
+    /// When an insertion rings `new_event`.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<NotificationMode>,
+    /// Ring also on a channel of the registry, such as `new_event_identity`.
+    #[arg(long, value_enum)]
+    pub(crate) registry_channels: Option<Switch>,
+    /// Ring also on a channel of the chain, such as `new_event_8453`.
+    #[arg(long, value_enum)]
+    pub(crate) chain_channels: Option<Switch>,
+    /// Ring only for what an active trigger could match; the rest is judged within half a second.
+    #[arg(long, value_enum)]
+    pub(crate) only_matching: Option<Switch>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NotificationMode {
+    /// For every row.
+    Row,
+    /// Once a statement, and only while a processor sleeps.
+    Gated,
+    /// Never; processors look every half second.
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+pub(crate) async fn notifications(
+    command: NotificationsCommand,
+    pool: &PgPool,
+    json: bool,
+) -> Result<()> {
+    let settings = match command {
+        NotificationsCommand::Show => notification_settings::in_force(pool).await?,
+        NotificationsCommand::Set(wanted) => {
+            let change = Change {
+                mode: wanted.mode.map(mode),
+                registry_channels: wanted.registry_channels.map(is_on),
+                chain_channels: wanted.chain_channels.map(is_on),
+                only_matching: wanted.only_matching.map(is_on),
+            };
+            notification_settings::change(pool, &change).await?
+        }
+    };
+    show(settings, json)
+}
+
+fn show(settings: NotificationSettings, json: bool) -> Result<()> {
+    if json {
+        return output::json(&settings);
+    }
+    let says = match settings.mode {
+        Mode::Row => "every row rings",
+        Mode::Gated => "a statement rings while a processor sleeps",
+        Mode::Off => "nothing rings; processors look every half second",
+    };
+    let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+    let rows = [
+        ["mode".to_owned(), format!("{}: {says}", settings.mode.name())],
+        ["registry channels".to_owned(), switch(settings.registry_channels)],
+        ["chain channels".to_owned(), switch(settings.chain_channels)],
+        ["only matching".to_owned(), switch(settings.only_matching)],
+    ];
+    output::table(["SETTING", "IN FORCE"], rows.into(), "");
+    Ok(())
+}
+
+fn mode(mode: NotificationMode) -> Mode {
+    match mode {
+        NotificationMode::Row => Mode::Row,
+        NotificationMode::Gated => Mode::Gated,
+        NotificationMode::Off => Mode::Off,
+    }
+}
+
+fn is_on(switch: Switch) -> bool {
+    matches!(switch, Switch::On)
+}

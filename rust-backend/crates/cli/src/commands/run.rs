@@ -1,0 +1,30 @@
+//! `agentauri run`: the indexer, the processor and the worker in one process.
+
+use anyhow::Result;
+use chain_indexer::ChainSettings;
+use service::config::Settings;
+use service::health::{self, DefaultPort, Health};
+use service::signals;
+
+use crate::parts::{Parts, chains};
+use crate::servers;
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(settings: Settings) -> Result<()> {
+    let shutdown = signals::shutdown_token()?;
+    tracing::info!("Starting AgentAuri...");
+    let (settings, servers) = servers::provided(settings)?;
+    let mut chains = chains(&settings)?;
+    chains.retain(ChainSettings::is_ours_to_read);
+    if chains.is_empty() {
+        tracing::warn!("No chain is ours to read; judging what others write to `events`");
+    }
+    chain_indexer::refuse_unusable(&chains)?;
+    let health = Health::default();
+    let parts = Parts::new(&settings, chains, &health).await?;
+    health::start(health, settings.listen, DefaultPort::RUN, shutdown.clone()).await?;
+    Box::pin(parts.run(shutdown)).await?;
+    drop(servers);
+    tracing::info!("Stopped");
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `agentauri status`.
+
+use anyhow::Result;
+use event_store::PgPool;
+use event_store::views::overview;
+use service::escape::escape;
+
+use crate::conditions::{self, Condition, Picture};
+use crate::output;
+
+/// Names of sessions and roles are strangers' text, at most 64 bytes each.
+const CONDITION_CHARS_MAX: usize = 500;
+
+pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
+    let picture = conditions::look(pool).await?;
+    if json {
+        return output::json(&picture);
+    }
+    let status = &picture.status;
+    let rows = status.shards.iter().map(|shard| {
+        [
+            shard.chain_id.to_string(),
+            output::or_dash(shard.checkpoint_block),
+            shard.entries_judged.to_string(),
+            bounded(shard.entries_behind),
+            bounded(shard.events_waiting),
+            output::seconds(shard.oldest_unjudged_seconds),
+            shard.generation.to_string(),
+            output::or_dash(shard.holder.as_deref()),
+        ]
+    });
+    let headings =
+        ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "WAITING", "OLDEST", "GENERATION", "HOLDER"];
+    output::table(headings, rows.collect(), "No event has been stored yet.");
+    let others = status.shards_not_shown;
+    if others.number > 0 {
+        output::line(format!(
+            "Note: {} more chains are not known, and not shown; {} entries wait in them.",
+            others.number, others.entries_behind
+        ));
+    }
+    for shard in &status.shards {
+        if shard.events_waiting > 0 && shard.checkpoint_block.is_none() {
+            output::line(format!(
+                "Note: {} events of chain {} wait for finality, and the chain has no checkpoint: \
+                 they are judged once its indexer writes one.",
+                bounded(shard.events_waiting),
+                shard.chain_id
+            ));
+        }
+    }
+    let jobs: Vec<String> =
+        status.jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
+    let jobs = if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") };
+    output::line(format!("\nJobs: {jobs}"));
+    output::line(format!(
+        "Triggers: {} in force (revision {})",
+        status.triggers_active, status.triggers_revision
+    ));
+    show_conditions(&picture);
+    Ok(())
+}
+
+/// A line each; what is bad with its remedy and where it is explained.
+fn show_conditions(picture: &Picture) {
+    for Condition { what, ok, says, remedy, see, .. } in &picture.conditions {
+        let says = escape(says, CONDITION_CHARS_MAX);
+        output::line(if *ok {
+            format!("{what}: {says}")
+        } else {
+            format!("Warning: {what}: {says}. {remedy} ({see}).")
+        });
+    }
+    if !picture.status.sees_all_transactions {
+        output::line(
+            "Note: this role cannot see the transactions of others; grant it pg_read_all_stats.",
+        );
+    }
+}
+
+fn bounded(number: i64) -> String {
+    if number >= overview::BEHIND_MAX { format!("{number} or more") } else { number.to_string() }
+}

@@ -1,0 +1,230 @@
+//! `agentauri triggers`.
+
+use clap::Subcommand;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use action_worker::sending::destination::DestinationPolicy;
+use anyhow::{Context as _, Result, bail};
+use event_engine::trigger::TriggerSpec;
+use event_engine::trigger::action::{ActionConfig, SecretSource};
+use event_engine::trigger_file::{self, Context};
+use event_store::triggers::{self, Applied, Change, Overview};
+use serde_json::json;
+use service::config::{ConfigError, Settings};
+use service::mask::shortened;
+use service::process::Refused;
+use url::Url;
+
+use crate::database::migrated;
+use crate::output;
+
+/// The owner of what the command line applies. Others come with the HTTP API.
+const OWNER: &str = "default";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TriggersCommand {
+    /// Put the triggers of a file in force, all of them or none.
+    ///
+    /// They are in force when the command ends. A trigger of the same name gets a new version;
+    /// one that says what it said before is left alone.
+    #[command(after_help = "Examples:\n  agentauri triggers apply triggers.yaml\n  \
+        agentauri triggers apply --prune - < triggers.json")]
+    Apply {
+        /// YAML or JSON; - is standard input.
+        file: PathBuf,
+        /// Remove the triggers that the file does not name, and cancel what they have pending.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// List the triggers.
+    List,
+    /// Show a trigger with its actions and jobs.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Take a trigger out of force without removing it; apply its file again to undo.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+}
+
+pub(crate) async fn triggers(
+    command: TriggersCommand,
+    settings: &Settings,
+    json: bool,
+) -> Result<()> {
+    match command {
+        TriggersCommand::Apply { file, prune } => {
+            // Read before anything is connected to: what is refused leaves no trace.
+            let specs = read(&file, settings)?;
+            let pool = migrated(settings).await?;
+            report(&triggers::apply(&pool, OWNER, &specs, prune).await?, json)
+        }
+        TriggersCommand::List => list(&all(settings).await?, json),
+        TriggersCommand::Show { name } => {
+            let all = all(settings).await?;
+            let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
+                bail!("there is no trigger {name:?}");
+            };
+            show(&trigger, json)
+        }
+        TriggersCommand::Disable { name } => {
+            if !triggers::disable(&migrated(settings).await?, OWNER, &name).await? {
+                bail!("there is no trigger {name:?}");
+            }
+            if json {
+                return output::json(&json!({"name": name, "state": "disabled"}));
+            }
+            output::line(format!("{name}: disabled"));
+            Ok(())
+        }
+    }
+}
+
+/// All of them, as they may be shown: whoever has a webhook's URL may post there.
+async fn all(settings: &Settings) -> Result<Vec<Overview>> {
+    let mut all = triggers::list(&migrated(settings).await?, OWNER).await?;
+    for action in all.iter_mut().flat_map(|trigger| &mut trigger.actions) {
+        action.destination = shortened(&action.destination);
+    }
+    Ok(all)
+}
+
+/// Reads and checks a document; every refusal begins with the file and the place in it.
+fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
+    let mut document = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut document).context("reading standard input")?;
+    } else {
+        document = std::fs::read_to_string(file)
+            .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
+    }
+    let policy = DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
+        .map_err(|error| {
+            let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
+            ConfigError::variable(variable, error.to_string())
+        })?;
+    let accepts = |config: &ActionConfig| check(config, &policy);
+    let context = Context { chains: &settings.chain_ids(), accepts: &accepts };
+    let specs = trigger_file::parse(&document, &context)
+        .map_err(|error| Refused::new(format!("{}:{error}", file.display())))?;
+    Ok(specs)
+}
+
+/// What only the sender of an action can tell.
+fn check(config: &ActionConfig, policy: &DestinationPolicy) -> Result<(), String> {
+    let ActionConfig::Webhook { url, secret } = config;
+    let url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
+    policy.check_url(&url).map_err(|refusal| format!("url: {refusal}"))?;
+    if let SecretSource::Inline(text) = secret {
+        action_worker::sending::signer::Signer::from_secrets(text)
+            .map_err(|error| format!("secret: {error}"))?;
+    }
+    Ok(())
+}
+
+fn report(applied: &Applied, json: bool) -> Result<()> {
+    if json {
+        let changes: BTreeMap<_, _> = applied.triggers.iter().cloned().collect();
+        return output::json(&json!({
+            "revision": applied.revision, "triggers": changes, "removed": applied.removed,
+        }));
+    }
+    for (name, change) in &applied.triggers {
+        let change = match change {
+            Change::Created => "created",
+            Change::Updated => "updated",
+            Change::Unchanged => "unchanged",
+        };
+        output::line(format!("{name}: {change}"));
+    }
+    for removed in &applied.removed {
+        let jobs = removed.jobs_cancelled;
+        output::line(format!("{}: removed, {jobs} pending jobs cancelled", removed.name));
+    }
+    output::line(format!("In force: revision {}", applied.revision));
+    Ok(())
+}
+
+fn list(triggers: &[Overview], json: bool) -> Result<()> {
+    if json {
+        return output::json(&triggers);
+    }
+    let rows = triggers.iter().map(|trigger| {
+        [
+            trigger.name.clone(),
+            trigger.state.clone(),
+            trigger.version.to_string(),
+            selects(trigger),
+            trigger.actions.len().to_string(),
+            count(&trigger.jobs),
+        ]
+    });
+    let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
+    output::table(headings, rows.collect(), "No trigger has been applied yet.");
+    Ok(())
+}
+
+fn show(trigger: &Overview, json: bool) -> Result<()> {
+    if json {
+        return output::json(trigger);
+    }
+    let definition = &trigger.definition;
+    let rows = vec![
+        ["id".to_owned(), trigger.id.clone()],
+        ["state".to_owned(), trigger.state.clone()],
+        ["version".to_owned(), trigger.version.to_string()],
+        ["selects".to_owned(), selects(trigger)],
+        ["when".to_owned(), output::or_dash(definition.when.as_deref())],
+        ["since".to_owned(), since(trigger.since)],
+        ["jobs".to_owned(), count(&trigger.jobs)],
+    ];
+    output::table(["TRIGGER", &trigger.name], rows, "");
+    output::line("");
+    let rows = trigger.actions.iter().map(|action| {
+        [
+            action.id.clone(),
+            action.version.to_string(),
+            action.kind.clone(),
+            action.destination.clone(),
+            action.secret.clone(),
+        ]
+    });
+    output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");
+    Ok(())
+}
+
+fn since(seconds: i64) -> String {
+    if seconds == 0 {
+        return "genesis".to_owned();
+    }
+    output::or_dash(chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.to_rfc3339()))
+}
+
+fn selects(trigger: &Overview) -> String {
+    let selectors = &trigger.definition.selectors;
+    let chains: Vec<String> = selectors.chains.iter().map(i64::to_string).collect();
+    let lists = [
+        ("chains", chains.join(" ")),
+        ("registry", selectors.registry.clone().unwrap_or_default()),
+        ("events", selectors.events.join(" ")),
+        ("agents", selectors.agents.join(" ")),
+    ];
+    let named: Vec<String> = lists
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(key, values)| format!("{key}: {values}"))
+        .collect();
+    if named.is_empty() { "everything".to_owned() } else { named.join("; ") }
+}
+
+fn count(jobs: &BTreeMap<String, i64>) -> String {
+    let counts: Vec<String> =
+        jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+}

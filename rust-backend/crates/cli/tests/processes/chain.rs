@@ -1,0 +1,7 @@
+//! Chains: read, filled in, reorganised, forged, by our indexer and by Ponder.
+
+mod backfill;
+mod forgeries;
+mod gaps;
+mod ponder;
+pub(crate) mod reorgs;

@@ -1,0 +1,4 @@
+//! The rules of delivery: who owns a job and for how long, and when it is tried again.
+
+pub mod lease;
+pub mod retry;

@@ -1,0 +1,95 @@
+//! `group_by`: which group of a trigger's events an event belongs to.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use sha2::{Digest, Sha256};
+
+use crate::argument::number::Number;
+use crate::condition::{ConditionError, Operand, Value, is_hex, parse_name};
+use crate::event::Event;
+
+/// Bytes of a key: every name and every uint256 that the registries emit fits. A key is part of a
+/// stored row, and texts are as long as their writers like.
+pub const KEY_BYTES_MAX: usize = 128;
+
+/// The name whose values make the groups.
+///
+/// ```
+/// use event_engine::group::GroupBy;
+///
+/// assert_eq!(GroupBy::parse(" args.tag1 ")?.to_string(), "tag1");
+/// assert_eq!(
+///     GroupBy::parse("42").unwrap_err().to_string(),
+///     "column 1: expected a name such as `agent_id`, found 42"
+/// );
+/// # Ok::<(), event_engine::condition::ConditionError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupBy {
+    name: Operand,
+}
+
+impl GroupBy {
+    /// Reads what stands behind `group_by:`, any name that a condition knows. The error says what
+    /// is wrong and where.
+    pub fn parse(source: &str) -> Result<Self, ConditionError> {
+        Ok(Self { name: parse_name(source)? })
+    }
+
+    /// The event's group. `None` where the event has no such value.
+    ///
+    /// Values that a condition finds equal are of one group: numbers by value, also those that an
+    /// argument spells as a text; `0x…` texts whatever the case of their digits; other texts by
+    /// their bytes. A key of more than [`KEY_BYTES_MAX`] is replaced by `sha256:` and its hash.
+    pub fn key(&self, event: &Event) -> Option<Box<str>> {
+        Some(bounded(match self.name.value(event, &[])? {
+            Value::Number(number) => plain(&number).into(),
+            Value::Flag(flag) => flag.to_string().into(),
+            Value::Open(text) => match Number::parse_plain(text) {
+                Some(number) => plain(&number).into(),
+                None => folded(text),
+            },
+            Value::Text(text) => folded(text),
+            Value::Quoted(_) => unreachable!("a name is no literal"),
+        }))
+    }
+}
+
+/// By the name as it is printed: equal ones are printed alike.
+impl Hash for GroupBy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_string().hash(state);
+    }
+}
+
+/// The name, canonically.
+impl fmt::Display for GroupBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// The shortest plain decimal.
+fn plain(number: &Number) -> String {
+    if let Some(integer) = number.to_i64() {
+        return integer.to_string();
+    }
+    let mut text = number.to_string();
+    if text.contains('.') {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    text
+}
+
+fn folded(text: &str) -> Cow<'_, str> {
+    if is_hex(text) { text.to_ascii_lowercase().into() } else { text.into() }
+}
+
+fn bounded(key: Cow<'_, str>) -> Box<str> {
+    if key.len() <= KEY_BYTES_MAX {
+        return key.into();
+    }
+    format!("sha256:{:x}", Sha256::digest(key.as_bytes())).into()
+}

@@ -1,0 +1,18 @@
+//! What a chain's readers have seen of it: blocks, the heights that are safe and final, reorgs, the
+//! auditor's suspects, gaps.
+
+pub mod audit_cursors;
+pub(crate) mod audit_invalidations;
+pub mod audit_suspects;
+pub mod audited_blocks;
+pub mod chain_blocks;
+pub mod chain_troubles;
+pub mod checkpoints;
+pub mod covered_ranges;
+pub mod finalized_blocks;
+pub mod gaps;
+pub mod indexed_chains;
+pub mod known_chains;
+pub mod orphaned_blocks;
+pub mod reorgs;
+pub mod safe_blocks;

@@ -1,0 +1,101 @@
+//! The table `orphaned_blocks`: blocks that were on a chain, or stand aside, and are replaced.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+use crate::Result;
+use crate::chain::chain_blocks::{BlockName, ChainBlock, Columns};
+use crate::chain::reorgs::Reorg;
+
+/// Remembers the blocks that a reorganisation has cut off, as they were orphaned this time.
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    reorg: &Reorg,
+    blocks: &[ChainBlock],
+) -> Result<()> {
+    let columns = Columns::of(blocks);
+    sqlx::query!(
+        r#"INSERT INTO orphaned_blocks (
+               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
+               fork_block)
+           SELECT b.chain_id, b.hash, b.number, b.parent_hash, b.time, new.hash, $6
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+                AS b (chain_id, number, hash, parent_hash, time)
+           LEFT JOIN unnest($7::text[]) WITH ORDINALITY AS new (hash, place)
+                ON b.number = $6 + new.place
+           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
+               replaced_by = EXCLUDED.replaced_by,
+               fork_block = EXCLUDED.fork_block,
+               orphaned_at = EXCLUDED.orphaned_at"#,
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+        &columns.parent_hashes as &[&str],
+        &columns.timestamps,
+        reorg.fork.number,
+        &reorg.branch,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Remembers a branch aside from the chain, its highest block first, where it is not remembered.
+pub(crate) async fn record_aside(
+    connection: &mut PgConnection,
+    branch: &[ChainBlock],
+    replaced_by: &str,
+) -> Result<()> {
+    let Some(lowest) = branch.last() else { return Ok(()) };
+    let columns = Columns::of(branch);
+    sqlx::query!(
+        r#"INSERT INTO orphaned_blocks (
+               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
+               fork_block)
+           SELECT chain_id, hash, number, parent_hash, time, CASE WHEN place = 1 THEN $6 END, $7
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+                WITH ORDINALITY AS b (chain_id, number, hash, parent_hash, time, place)
+           ON CONFLICT (chain_id, block_hash) DO NOTHING"#,
+        &columns.chain_ids,
+        &columns.numbers,
+        &columns.hashes as &[&str],
+        &columns.parent_hashes as &[&str],
+        &columns.timestamps,
+        replaced_by,
+        lowest.block_number - 1,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether it is remembered that the block was on the chain once and was replaced.
+pub async fn has(
+    connection: impl PgExecutor<'_>,
+    chain_id: ChainId,
+    block: &BlockName,
+) -> Result<bool> {
+    let was = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM orphaned_blocks
+               WHERE chain_id = $1 AND block_hash = $2 AND block_number = $3
+           ) AS "was!""#,
+        chain_id.0,
+        block.hash,
+        block.number,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(was)
+}
+
+/// The height above which no block of the chain was ever orphaned; `None` where none was.
+pub async fn highest(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
+    let height = sqlx::query_scalar!(
+        "SELECT max(block_number) FROM orphaned_blocks WHERE chain_id = $1",
+        chain_id.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(height)
+}

@@ -1,0 +1,176 @@
+//! A reorganisation in the store: `chain_blocks` cut off above the fork, `orphaned_blocks`, and the
+//! events that were taken back with their blocks.
+
+use event_engine::event::ChainId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::Result;
+use crate::chain::chain_blocks::{self, BlockName, ChainBlock, Columns};
+use crate::chain::{
+    audit_cursors, checkpoints, covered_ranges, finalized_blocks, orphaned_blocks, safe_blocks,
+};
+use crate::connection::pool::answered_at_length;
+use crate::events::forgeries::Claims;
+use crate::events::new_events::Writer;
+
+/// A branch that takes the place of the stored one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reorg {
+    /// The chain.
+    pub chain_id: ChainId,
+    /// The highest stored block when the branches were compared.
+    pub tip: BlockName,
+    /// The last block that both branches have. It may lie below the first stored one.
+    pub fork: BlockName,
+    /// Hashes of the new branch from the block above the fork upwards, as far as they are known.
+    pub branch: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The stored chain ends with the fork.
+    Followed {
+        /// Events that were valid and are not any more.
+        events_invalidated: u64,
+    },
+    /// Nothing was changed: the tip is another by now. Compare the branches again.
+    TipMoved,
+    /// Nothing was changed: a block above the fork has been finalized meanwhile. Compare again.
+    BelowFinalized,
+}
+
+/// Takes back every stored block above the fork, in one transaction: all of it or nothing.
+///
+/// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
+/// wrote them. Others are proven by nothing to be replaced. A writer that does not own the chain
+/// forgets its blocks, and leaves events and checkpoint to who does.
+pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outcome> {
+    // As long as a deep one takes.
+    answered_at_length(async {
+        let mut transaction = pool.begin().await?;
+        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
+        if !is_tip(&mut transaction, reorg).await? {
+            return Ok(Outcome::TipMoved);
+        }
+        let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
+        let blocks = chain_blocks::cut_off(&mut transaction, chain_id, fork.number).await?;
+        // Once the blocks are gone: until then somebody else could have had one finalized.
+        if finalized_blocks::is_replaced(&mut transaction, reorg).await? {
+            return Ok(Outcome::BelowFinalized);
+        }
+        orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
+        let owns = writer == Writer::Owner;
+        let events_invalidated =
+            if owns { invalidate(&mut transaction, reorg, &blocks).await? } else { 0 };
+        covered_ranges::cut_off(&mut transaction, chain_id, fork).await?;
+        safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
+        if owns {
+            checkpoints::set(&mut transaction, chain_id, fork.number, &fork.hash).await?;
+        }
+        transaction.commit().await?;
+        Ok(Outcome::Followed { events_invalidated })
+    })
+    .await
+}
+
+/// Blocks that are about to be stored and may have been orphaned before.
+#[derive(Debug)]
+pub struct Returning {
+    chain_id: ChainId,
+    blocks: Vec<BlockName>,
+}
+
+impl Returning {
+    /// Of these blocks, those that may be back. Begins the transaction that stores them: where
+    /// there are any, the auditor, which may be about to take back a late row of one, has either
+    /// done so, or waits until the blocks are there for it to see.
+    pub async fn of(
+        connection: &mut PgConnection,
+        chain_id: ChainId,
+        blocks: &[ChainBlock],
+        highest_orphan: Option<i64>,
+    ) -> Result<Self> {
+        let may_be_back = blocks.iter().filter(|block| Some(block.block_number) <= highest_orphan);
+        let blocks: Vec<_> = may_be_back.map(ChainBlock::name).collect();
+        if !blocks.is_empty() {
+            audit_cursors::hold(connection, chain_id).await?;
+        }
+        Ok(Self { chain_id, blocks })
+    }
+
+    /// Makes the events of those that are back valid again, whoever wrote them. Their logs are,
+    /// once they are stored: what else claims to be one is forged, and stays as it is. Returns how
+    /// many there were.
+    pub async fn restore(&self, connection: &mut PgConnection, claims: &Claims) -> Result<u64> {
+        let mut events = 0;
+        for block in &self.blocks {
+            if orphaned_blocks::has(&mut *connection, self.chain_id, block).await? {
+                events += self.restore_block(connection, block, claims).await?;
+            }
+        }
+        Ok(events)
+    }
+
+    // A statement of its own: TimescaleDB does not plan an UPDATE that asks by the way whether the
+    // block was orphaned.
+    async fn restore_block(
+        &self,
+        connection: &mut PgConnection,
+        block: &BlockName,
+        claims: &Claims,
+    ) -> Result<u64> {
+        let done = sqlx::query!(
+            r#"UPDATE events SET invalidated = false
+               WHERE chain_id = $1 AND block_number = $2 AND comparable_hash(block_hash) = $3
+                 AND invalidated
+                 -- What `forgeries::take_back` would take, of any block time.
+                 AND (registry <> ALL ($4) AND coalesce(lower(address) <> ALL ($5), true)
+                     OR lower(address) = ANY (ARRAY(
+                         SELECT former FROM covered_ranges r, unnest(r.addresses) AS former
+                         WHERE r.chain_id = $1 AND former <> ALL ($5))))"#,
+            self.chain_id.0,
+            block.number,
+            block.hash,
+            &claims.registries,
+            &claims.addresses,
+        )
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// Whether the chain still ends where it did. A second one that follows it waits here, and then
+/// finds it otherwise.
+async fn is_tip(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
+    let is_tip = sqlx::query_scalar!(
+        r#"SELECT block_number = $2 AND block_hash = $3 AS "is_tip!" FROM chain_blocks
+           WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1 FOR UPDATE"#,
+        reorg.chain_id.0,
+        reorg.tip.number,
+        reorg.tip.hash,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(is_tip.unwrap_or(false))
+}
+
+async fn invalidate(
+    connection: &mut PgConnection,
+    reorg: &Reorg,
+    blocks: &[ChainBlock],
+) -> Result<u64> {
+    let hashes = Columns::of(blocks).hashes;
+    let done = sqlx::query!(
+        "UPDATE events SET invalidated = true
+         WHERE chain_id = $1 AND block_number > $2 AND NOT invalidated
+           AND comparable_hash(block_hash) = ANY($3)",
+        reorg.chain_id.0,
+        reorg.fork.number,
+        &hashes as &[&str],
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,340 @@
+//! Leases on `jobs`, behind the engine's port.
+
+use std::time::Duration;
+
+use event_engine::delivery::lease::{Attempt, Expired, Lease, Loaded, Outcome};
+use event_engine::event::EventName;
+use event_engine::job::JobId;
+use event_engine::port::Leases;
+use event_engine::trigger::TriggerId;
+use sqlx::{PgPool, PgTransaction};
+use uuid::Uuid;
+
+use crate::connection::pool::answered;
+use crate::delivery::jobs::reason;
+use crate::delivery::{assignments, jobs, retractions};
+use crate::{Result, StoreError};
+
+/// The leases in PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct PgLeases {
+    pool: PgPool,
+}
+
+impl PgLeases {
+    /// The leases of a database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+impl Leases for PgLeases {
+    type Error = StoreError;
+
+    async fn take(&self, holder: &str, ids: &[JobId], duration: Duration) -> Result<Vec<Lease>> {
+        answered(take(&self.pool, holder, ids, duration)).await
+    }
+
+    async fn load(&self, leases: &[Lease]) -> Result<Loaded> {
+        answered(assignments::load(&self.pool, leases)).await
+    }
+
+    async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
+        answered(give_back(&self.pool, holder, back)).await
+    }
+
+    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<()> {
+        answered(finish(&self.pool, holder, attempts)).await
+    }
+
+    async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>> {
+        answered(expired(&self.pool, leases_max)).await
+    }
+
+    async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>> {
+        answered(jobs::unpushed(&self.pool, unpushed_for, jobs_max)).await
+    }
+}
+
+async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    move_on(&mut transaction, holder, attempts).await?;
+    let taken_back = record(&mut transaction, attempts).await?;
+    retractions::add(&mut transaction, &taken_back).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// A lease out of a row; each query has a row type of its own.
+macro_rules! lease {
+    ($row:ident) => {
+        Lease {
+            id: JobId($row.id),
+            attempt: $row.attempts,
+            trigger: (TriggerId($row.trigger_id), $row.trigger_version),
+            action: ($row.action_id, $row.action_version),
+            event: EventName { id: $row.event_id, timestamp: $row.event_timestamp },
+            revision: $row.event_revision,
+            created_at: $row.created_at,
+            retracts: $row.retracts.map(JobId),
+        }
+    };
+}
+
+/// An order of locks that is everybody's (by id), and nobody waits: what is locked is passed over.
+///
+/// The planner takes an array that it cannot look into for ten ids, so that it finds each job by
+/// its key, whatever it believes of a table that was empty a minute ago. For the same reason the
+/// query does not say `state = 'pending'`, but what the CHECK says of it: by the index of what is
+/// due, each lease would go through the whole backlog.
+async fn take(
+    pool: &PgPool,
+    holder: &str,
+    ids: &[JobId],
+    duration: Duration,
+) -> Result<Vec<Lease>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"WITH due AS MATERIALIZED (
+               SELECT job.*
+               FROM unnest(ARRAY(SELECT DISTINCT unnest($1::uuid[]) ORDER BY 1)) AS named (id)
+               CROSS JOIN LATERAL (
+                   SELECT id, retracts, event_id, event_timestamp, event_revision, trigger_id
+                   FROM jobs
+                   WHERE jobs.id = named.id AND lease_until IS NULL AND finished_at IS NULL
+                     AND due_at <= now()
+                   FOR UPDATE SKIP LOCKED
+               ) AS job
+           ), asked AS (
+               SELECT due.id, CASE
+                   WHEN due.retracts IS NOT NULL THEN NULL
+                   WHEN e.revision IS NULL THEN $4
+                   WHEN e.invalidated OR e.revision <> due.event_revision THEN $5
+                   WHEN t.state = 'removed' THEN $6
+               END AS unwanted
+               FROM due
+               LEFT JOIN LATERAL (
+                   SELECT revision, invalidated FROM events
+                   WHERE events.id = due.event_id AND events."timestamp" = due.event_timestamp
+                   LIMIT 1
+               ) e ON true
+               LEFT JOIN LATERAL (
+                   SELECT state FROM triggers WHERE triggers.id = due.trigger_id LIMIT 1
+               ) t ON true
+           )
+           UPDATE jobs SET
+               state = CASE WHEN unwanted IS NULL THEN 'leased' ELSE 'cancelled' END,
+               attempts = attempts + CASE WHEN unwanted IS NULL THEN 1 ELSE 0 END,
+               lease_holder = CASE WHEN unwanted IS NULL THEN $2 END,
+               lease_until = CASE WHEN unwanted IS NULL
+                                  THEN now() + make_interval(secs => $3) END,
+               finished_at = CASE WHEN unwanted IS NOT NULL THEN now() END,
+               reason = unwanted
+           FROM asked
+           WHERE jobs.id = asked.id
+           RETURNING jobs.id, state, attempts, trigger_id, trigger_version, action_id,
+                     action_version, event_id, event_timestamp, event_revision, created_at,
+                     retracts"#,
+        &ids,
+        holder,
+        duration.as_secs_f64(),
+        reason::EVENT_DELETED,
+        reason::EVENT_INVALIDATED,
+        reason::TRIGGER_REMOVED,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
+}
+
+async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
+    let ids: Vec<Uuid> = back.iter().map(|(lease, _)| lease.id.0).collect();
+    let numbers: Vec<i32> = back.iter().map(|(lease, _)| lease.attempt).collect();
+    let delays: Vec<f64> = back.iter().map(|(_, delay)| delay.as_secs_f64()).collect();
+    let mut transaction = pool.begin().await?;
+    let given = sqlx::query!(
+        "WITH held AS MATERIALIZED (
+             SELECT jobs.id, back.delay
+             FROM unnest($2::uuid[], $3::integer[], $4::double precision[])
+                  AS back (id, attempt, delay)
+             JOIN jobs ON jobs.id = back.id AND jobs.attempts = back.attempt
+             WHERE state = 'leased' AND lease_holder = $1
+             ORDER BY jobs.id
+             FOR UPDATE OF jobs
+         )
+         UPDATE jobs SET state = 'pending', attempts = attempts - 1, lease_holder = NULL,
+                         lease_until = NULL, due_at = now() + make_interval(secs => held.delay),
+                         pushed_at = '-infinity'
+         FROM held
+         WHERE jobs.id = held.id
+         RETURNING jobs.id, attempts",
+        holder,
+        &ids,
+        &numbers,
+        &delays,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    // Of an event that was taken back meanwhile, an earlier attempt may have arrived.
+    let attempted = given.iter().filter(|job| job.attempts > 0).map(|job| job.id);
+    retractions::add(&mut transaction, &attempted.collect::<Vec<_>>()).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Locks the jobs, in the order in which everybody does, and moves on those that are still ours.
+///
+/// A withdrawal ([`jobs::withdraw`](crate::delivery::jobs::withdraw)) locks them too, after the
+/// event was taken back. If it is first, we wait here, and `record`, a statement of its own, sees
+/// the event as it is now. If we are, it waits for our commit, and then finds our results. So none
+/// is left that the chain took back and that does not say so, once the processor has judged the
+/// event.
+async fn move_on(
+    transaction: &mut PgTransaction<'static>,
+    holder: &str,
+    attempts: &[Attempt],
+) -> Result<()> {
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
+    let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| state(&a.outcome)).collect();
+    let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.outcome).as_secs_f64()).collect();
+    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.outcome)).collect();
+    sqlx::query!(
+        "WITH locked AS MATERIALIZED (
+             SELECT job.id
+             FROM unnest(ARRAY(SELECT DISTINCT unnest($1::uuid[]) ORDER BY 1)) AS named (id)
+             CROSS JOIN LATERAL (SELECT id FROM jobs WHERE jobs.id = named.id FOR UPDATE) AS job
+         )
+         UPDATE jobs SET state = ended.state,
+                due_at = CASE WHEN ended.state = 'pending'
+                              THEN now() + make_interval(secs => ended.delay) ELSE due_at END,
+                pushed_at = '-infinity', lease_holder = NULL, lease_until = NULL,
+                finished_at = CASE WHEN ended.state <> 'pending' THEN now() END,
+                reason = ended.reason
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::double precision[], $5::text[])
+              AS ended (id, attempt, state, delay, reason)
+         JOIN locked ON locked.id = ended.id
+         WHERE jobs.id = ended.id AND jobs.attempts = ended.attempt
+           AND (jobs.state = 'leased' AND jobs.lease_holder = $6
+                OR jobs.state IN ('pending', 'dead') AND ended.state = 'delivered')",
+        &ids,
+        &numbers,
+        &states as &[&str],
+        &delays,
+        &reasons as &[Option<&str>],
+        holder,
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Gives the jobs whose event was taken back.
+async fn record(
+    transaction: &mut PgTransaction<'static>,
+    attempts: &[Attempt],
+) -> Result<Vec<Uuid>> {
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
+    let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
+    let kinds: Vec<&str> = attempts.iter().map(|a| a.action_type.as_str()).collect();
+    let statuses: Vec<&str> = attempts.iter().map(|a| a.status.as_str()).collect();
+    let durations: Vec<Option<i32>> = attempts
+        .iter()
+        .map(|a| a.duration.map(|d| i32::try_from(d.as_millis()).unwrap_or(i32::MAX)))
+        .collect();
+    let codes: Vec<Option<i16>> =
+        attempts.iter().map(|a| a.http_status.and_then(|code| i16::try_from(code).ok())).collect();
+    let errors: Vec<Option<&str>> = attempts.iter().map(|a| a.error.as_deref()).collect();
+    let responses: Vec<Option<&str>> = attempts.iter().map(|a| a.response.as_deref()).collect();
+    // Named, so that a hypertable looks into the chunks that it is about and no others.
+    let times = || attempts.iter().map(|a| a.lease.event.timestamp);
+    let (earliest, latest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+    // What was lost may turn out delivered: the worker was only slower than its lease.
+    let recorded = sqlx::query!(
+        "INSERT INTO action_results (job_id, trigger_id, trigger_version, action_id, action_type,
+                chain_id, event_id, event_timestamp, event_revision, attempt, status, duration_ms,
+                http_status, error, response, invalidated)
+         SELECT j.id, j.trigger_id, j.trigger_version, j.action_id, ended.kind, j.chain_id,
+                j.event_id, j.event_timestamp, j.event_revision, ended.attempt, ended.status,
+                ended.duration_ms, ended.http_status, ended.error, ended.response,
+                j.retracts IS NULL
+                AND COALESCE(e.invalidated OR e.revision > j.event_revision, false)
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[],
+                     $6::smallint[], $7::text[], $8::text[])
+              AS ended (id, attempt, kind, status, duration_ms, http_status, error, response)
+         CROSS JOIN LATERAL (SELECT * FROM jobs WHERE jobs.id = ended.id LIMIT 1) AS j
+         LEFT JOIN LATERAL (
+             SELECT revision, invalidated FROM events
+             WHERE events.id = j.event_id AND events.\"timestamp\" = j.event_timestamp
+               AND events.\"timestamp\" BETWEEN $9 AND $10
+             LIMIT 1
+         ) e ON true
+         ON CONFLICT (job_id, attempt) DO UPDATE
+         SET status = excluded.status, duration_ms = excluded.duration_ms,
+             http_status = excluded.http_status, error = excluded.error,
+             response = excluded.response,
+             invalidated = action_results.invalidated OR excluded.invalidated
+         WHERE action_results.status = 'lost'
+         RETURNING job_id, invalidated",
+        &ids,
+        &numbers,
+        &kinds as &[&str],
+        &statuses as &[&str],
+        &durations as &[Option<i32>],
+        &codes as &[Option<i16>],
+        &errors as &[Option<&str>],
+        &responses as &[Option<&str>],
+        earliest,
+        latest,
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(recorded.iter().filter(|result| result.invalidated).map(|result| result.job_id).collect())
+}
+
+fn state(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Retry(_) => "pending",
+        Outcome::Dead(_) => "dead",
+    }
+}
+
+fn delay(outcome: &Outcome) -> Duration {
+    match outcome {
+        Outcome::Retry(delay) => *delay,
+        Outcome::Delivered | Outcome::Dead(_) => Duration::ZERO,
+    }
+}
+
+fn reason_of(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Dead(reason) => Some(reason),
+        Outcome::Delivered | Outcome::Retry(_) => None,
+    }
+}
+
+async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
+    let rows = sqlx::query!(
+        r#"SELECT j.id, attempts, j.trigger_id, trigger_version, j.action_id, action_version,
+                  event_id, event_timestamp, event_revision, j.created_at, j.retracts,
+                  lease_holder AS "lease_holder!", a.action_type AS "action_type?"
+           FROM jobs j
+           LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id
+                AND a.action_id = j.action_id AND a.version = j.action_version
+           WHERE state = 'leased' AND lease_until < now()
+           ORDER BY lease_until
+           LIMIT $1"#,
+        leases_max,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Expired {
+            lease: lease!(row),
+            holder: row.lease_holder,
+            action_type: row.action_type,
+        })
+        .collect())
+}

@@ -1,0 +1,12 @@
+//! What a processor reads and writes: shards with their cursors, the log, the state of triggers,
+//! events that wait, and the gate behind which it sleeps.
+
+pub(crate) mod event_log;
+pub mod gate;
+pub mod notification_settings;
+pub(crate) mod shard_cursors;
+pub(crate) mod shards;
+pub mod times_ahead;
+pub(crate) mod trigger_observations;
+pub(crate) mod waiting_events;
+pub(crate) mod walk;

@@ -1,0 +1,302 @@
+//! The shards' logs behind the engine's port: survey, claim, commit.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use event_engine::decide::Plan;
+use event_engine::event::ChainId;
+use event_engine::index::TriggerIndex;
+use event_engine::log::{Entry, Subject};
+use event_engine::port::{Claim, Portion, Ready, Shards, Survey};
+use event_engine::state::{GroupName, Needs, Observation};
+use event_engine::waiting::{WaitingFound, WaitingNeeds};
+use sqlx::{PgConnection, PgPool};
+
+use crate::chain::known_chains;
+use crate::connection::pool::{answered, answered_at_length};
+use crate::connection::sessions::{Session, Sessions};
+use crate::delivery::{action_results, inclusions, jobs, taken_back_events};
+use crate::events::past::Past;
+use crate::events::replaced_events::Revision;
+use crate::judging::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
+use crate::judging::shard_cursors::{self, Move, advance};
+use crate::judging::walk::Walk;
+use crate::judging::{times_ahead, trigger_observations, waiting_events};
+use crate::{Result, StoreError, triggers};
+
+/// Chains that are not known whose entries the watch looks at.
+const RECENT_MAX: usize = 100;
+/// How long it is believed which chains are known.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+
+/// The shards in PostgreSQL, for one processor.
+#[derive(Clone, Debug)]
+pub struct PgShards {
+    sessions: Sessions,
+    /// Names this processor in the cursor row.
+    holder: Arc<str>,
+    looked: Arc<Mutex<Looked>>,
+}
+
+/// What the looks so far have learnt.
+#[derive(Debug, Default)]
+struct Looked {
+    known: Arc<BTreeSet<ChainId>>,
+    known_at: Option<Instant>,
+    walk: Walk,
+    /// Chains that are not known and had entries lately, the latest last.
+    recent: VecDeque<ChainId>,
+    /// The connection that looked last.
+    session: Option<Instant>,
+}
+
+impl PgShards {
+    /// The shards as `holder` works on them.
+    pub fn new(pool: PgPool, holder: &str) -> Self {
+        let sessions = Sessions::of(pool, event_log::PREPARED);
+        Self { sessions, holder: holder.into(), looked: Arc::default() }
+    }
+
+    /// The chains that are known, and some others that had entries lately; and whether each is
+    /// known.
+    pub fn in_sight(&self) -> Vec<(ChainId, bool)> {
+        let looked = self.looked();
+        let others = looked.recent.iter().filter(|chain| !looked.known.contains(chain));
+        let others = others.map(|chain| (*chain, false));
+        looked.known.iter().map(|chain| (*chain, true)).chain(others).collect()
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shards for PgShards {
+    type Claim = PgClaim;
+    type Error = StoreError;
+
+    async fn survey(&self, named: &[ChainId], entries_max: u32) -> Result<Survey> {
+        answered(self.surveyed(named, entries_max)).await
+    }
+
+    async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
+        answered(self.claimed(shards, entries_max)).await
+    }
+}
+
+impl PgShards {
+    async fn surveyed(&self, named: &[ChainId], entries_max: u32) -> Result<Survey> {
+        let mut session = self.sessions.take().await?;
+        let known = self.known(&mut session).await?;
+        let (asked, step, rested_at) = {
+            let mut looked = self.looked();
+            if looked.session.replace(session.made_at()) != Some(session.made_at()) {
+                looked.walk.doubt();
+            }
+            let asked = known.iter().copied().chain(named.iter().copied());
+            let asked: Vec<i64> = asked.chain(looked.walk.pending()).map(|it| it.0).collect();
+            (asked, looked.walk.step(Instant::now()), looked.walk.rested_at())
+        };
+        let found = shard_cursors::survey(&mut session, entries_max, &asked, step, rested_at).await;
+        let (ready, held, seen) = found?;
+        self.sessions.keep(session);
+        let mut looked = self.looked();
+        looked.note(seen.pending.iter().filter(|chain| !known.contains(chain)));
+        looked.walk.saw(step, seen, Instant::now());
+        let ready = ready.into_iter().map(|it| Ready { is_known: known.contains(&it.shard), ..it });
+        Ok(Survey { ready: ready.collect(), held })
+    }
+
+    /// The known chains, asked for again now and then.
+    async fn known(&self, session: &mut Session) -> Result<Arc<BTreeSet<ChainId>>> {
+        let looked = {
+            let looked = self.looked();
+            let is_fresh = looked.known_at.is_some_and(|at| at.elapsed() < KNOWN_FOR);
+            is_fresh.then(|| Arc::clone(&looked.known))
+        };
+        if let Some(known) = looked {
+            return Ok(known);
+        }
+        let known: BTreeSet<ChainId> =
+            known_chains::known(&mut **session).await?.into_iter().collect();
+        let known = Arc::new(known);
+        let mut looked = self.looked();
+        (looked.known, looked.known_at) = (Arc::clone(&known), Some(Instant::now()));
+        Ok(known)
+    }
+
+    async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
+        let mut session = self.sessions.take().await?;
+        let claimed = event_log::claim(&mut session, shards, &self.holder, entries_max).await?;
+        let Some(Claimed { triggers_revision, portions }) = claimed else {
+            sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
+            self.sessions.keep(session);
+            return Ok(None);
+        };
+        let portions = as_they_were(&mut session, portions).await?;
+        let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
+        Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
+    }
+}
+
+impl Looked {
+    /// Some chains that are not known have entries.
+    fn note<'a>(&mut self, chains: impl Iterator<Item = &'a ChainId>) {
+        for chain in chains.take(RECENT_MAX) {
+            self.recent.retain(|earlier| earlier != chain);
+            self.recent.push_back(*chain);
+        }
+        while self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+}
+
+/// Shards under our locks. Dropping it rolls everything back.
+#[derive(Debug)]
+pub struct PgClaim {
+    /// In a transaction.
+    session: Session,
+    /// Where it goes behind the commit.
+    sessions: Sessions,
+    holder: Arc<str>,
+    triggers_revision: i64,
+    portions: Vec<Portion>,
+}
+
+impl Claim for PgClaim {
+    type Error = StoreError;
+
+    fn portions(&self) -> &[Portion] {
+        &self.portions
+    }
+
+    fn triggers_revision(&self) -> i64 {
+        self.triggers_revision
+    }
+
+    async fn triggers(&mut self) -> Result<TriggerIndex> {
+        let revision = self.triggers_revision;
+        answered_at_length(triggers::in_force(&mut self.session, revision)).await
+    }
+
+    async fn recall(
+        &mut self,
+        shard: ChainId,
+        needs: &Needs,
+    ) -> Result<Vec<(GroupName, Observation)>> {
+        answered(trigger_observations::recall(&mut self.session, shard, needs)).await
+    }
+
+    async fn waiting(&mut self, shard: ChainId, needs: &WaitingNeeds) -> Result<WaitingFound> {
+        answered(waiting_events::recall(&mut self.session, shard, needs)).await
+    }
+
+    /// The first write of the transaction, and with it its transaction id, comes here: a claim
+    /// that only reads holds nobody's horizon back.
+    async fn commit(self, plans: &[Plan]) -> Result<Vec<Portion>> {
+        answered(self.committed(plans)).await
+    }
+}
+
+impl PgClaim {
+    async fn committed(mut self, plans: &[Plan]) -> Result<Vec<Portion>> {
+        let connection = &mut *self.session;
+        let mut moves = Vec::with_capacity(plans.len());
+        let mut decided = jobs::Columns::default();
+        let mut withdrawals = Vec::new();
+        for (portion, plan) in self.portions.iter().zip(plans) {
+            let Some(to) = plan.cursor else { continue };
+            moves.push(Move { portion, to, plan });
+            decided.extend(portion.shard, &plan.jobs);
+            withdrawals.extend(&plan.withdrawals);
+        }
+        if moves.is_empty() {
+            sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+            self.sessions.keep(self.session);
+            return Ok(self.portions);
+        }
+        // Before the new jobs, which may be of the same transactions.
+        if !withdrawals.is_empty() {
+            let shards: Vec<i64> = moves.iter().map(|it| it.portion.shard.0).collect();
+            taken_back_events::add(connection, &shards, &withdrawals).await?;
+        }
+        let (holder, revision) = (&self.holder, self.triggers_revision);
+        if advance(connection, holder, revision, &moves, &decided).await? {
+            let jobs = moves.iter().flat_map(|it| &it.plan.jobs);
+            inclusions::link_matches(connection, &jobs.collect::<Vec<_>>()).await?;
+        }
+        for (portion, plan) in self.portions.iter().zip(plans) {
+            let (shard, block_time) = (portion.shard, plan.block_time);
+            trigger_observations::change(connection, shard, &plan.state, block_time).await?;
+            waiting_events::change(connection, shard, &plan.waits).await?;
+        }
+        let ahead = moves.iter().filter_map(|it| Some((it.portion.shard, it.plan.ahead.as_ref()?)));
+        times_ahead::note(connection, &ahead.collect::<Vec<_>>()).await?;
+        // Behind the new jobs: a batch may take back what it has decided.
+        if !withdrawals.is_empty() {
+            jobs::withdraw(connection, &withdrawals).await?;
+            action_results::invalidate(connection, &withdrawals).await?;
+        }
+        sqlx::raw_sql("COMMIT").execute(connection).await?;
+        self.sessions.keep(self.session);
+        Ok(self.portions)
+    }
+}
+
+/// The entries with what their events were at their revisions.
+async fn as_they_were(
+    connection: &mut PgConnection,
+    stored: Vec<StoredPortion>,
+) -> Result<Vec<Portion>> {
+    let entries = stored.iter().flat_map(|portion| &portion.entries);
+    let past = Past::of(connection, &entries.filter_map(outgrown).collect::<Vec<_>>()).await?;
+    // The others come with the next claim.
+    let is_read = |entry: &StoredEntry| match &entry.subject {
+        StoredSubject::Event { name, revision, .. } => past.is_read(name, *revision),
+        StoredSubject::Heights(_) => true,
+    };
+    let portion = |stored: StoredPortion| Portion {
+        shard: stored.shard,
+        cursor: stored.cursor,
+        is_continued: stored.is_continued,
+        block_time: stored.block_time,
+        heights: stored.heights,
+        waits: stored.waits,
+        entries: stored
+            .entries
+            .into_iter()
+            .take_while(is_read)
+            .map(|entry| joined(&past, entry))
+            .collect(),
+    };
+    Ok(stored.into_iter().map(portion).collect())
+}
+
+/// The entry's event and revision, where its row has outgrown it.
+fn outgrown(entry: &StoredEntry) -> Option<Revision> {
+    match &entry.subject {
+        StoredSubject::Event { name, revision, row: Some(row), .. } => {
+            (row.revision > *revision).then(|| (name.clone(), *revision))
+        }
+        _ => None,
+    }
+}
+
+fn joined(past: &Past, StoredEntry { position, logged_at_ms, subject }: StoredEntry) -> Entry {
+    let subject = match subject {
+        StoredSubject::Heights(heights) => Subject::Heights(heights),
+        StoredSubject::Event { name, revision, invalidated, row } => {
+            let row = past.content(&name, revision, row).map(|mut content| {
+                content.revision = revision;
+                content.invalidated = invalidated;
+                content.inserted_at_ms = logged_at_ms;
+                content
+            });
+            let outgrown = past.outgrows(&name, revision, position);
+            Subject::Event { name, revision, row, outgrown }
+        }
+    };
+    Entry { position, subject }
+}

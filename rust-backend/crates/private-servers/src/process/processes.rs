@@ -1,0 +1,129 @@
+//! The processes of a data directory, also those that this process did not start.
+//!
+//! PostgreSQL and Redis both work in their data directory, so it is the working directory of each
+//! of their processes. That names a server more surely than a process id in a file, which may be
+//! stale and belong to somebody else by now.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::process::wait;
+
+/// Milliseconds that a process needs to vanish after SIGKILL, generously.
+const VANISH_MAX: Duration = Duration::from_secs(5);
+
+/// How a kind of server is told to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// The signal for an orderly end.
+    pub(crate) polite: Signal,
+    /// How long that may take.
+    pub(crate) patience: Duration,
+    /// The signal after that.
+    pub(crate) firm: Signal,
+}
+
+/// Sends a signal. A process that is gone already is no error.
+pub(crate) fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // The only other answer is that it is not ours: then it is not our server.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// The living processes called `name` that work in `data`. Linux only (`/proc`).
+pub(crate) fn working_in(data: &Path, name: &str) -> Vec<u32> {
+    let Ok(data) = data.canonicalize() else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data))
+        .filter(|pid| Stat::of(*pid).is_some_and(|stat| stat.name == name && stat.state != 'Z'))
+        .collect()
+}
+
+/// Kills the processes called `name` that work in `data` at once, as a crash of the machine would:
+/// none of them sees another one go.
+pub(crate) fn crash(data: &Path, name: &str) {
+    // Stopped first, so that none is started while we count.
+    for pid in working_in(data, name) {
+        send(pid, Signal::STOP);
+    }
+    wait::until(VANISH_MAX, || {
+        let living = working_in(data, name);
+        for pid in &living {
+            send(*pid, Signal::KILL);
+        }
+        living.is_empty()
+    });
+}
+
+/// Ends what a dead process of ours left running in `data`, politely if that works. Returns
+/// whether there was anything.
+pub(crate) fn end_leftovers(data: &Path, name: &str, ending: Ending) -> bool {
+    let living = working_in(data, name);
+    if living.is_empty() {
+        return false;
+    }
+    tracing::info!(data = %data.display(), "ending a leftover {name}");
+    let known: HashSet<u32> = living.iter().copied().collect();
+    // Only the first of them is told; its children are its own business. Children without it
+    // have nothing to wait for.
+    let heads = living
+        .iter()
+        .filter(|pid| Stat::of(**pid).is_some_and(|stat| !known.contains(&stat.parent)));
+    for (signal, patience) in [(ending.polite, ending.patience), (ending.firm, VANISH_MAX)] {
+        heads.clone().for_each(|pid| send(*pid, signal));
+        if wait::until(patience, || working_in(data, name).is_empty()) {
+            return true;
+        }
+    }
+    crash(data, name);
+    true
+}
+
+/// What `/proc/PID/stat` tells.
+struct Stat {
+    name: String,
+    state: char,
+    parent: u32,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name stands in parentheses and may contain anything, parentheses too.
+    fn parse(text: &str) -> Option<Self> {
+        let (head, tail) = text.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
+        let mut fields = tail.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let parent = fields.next()?.parse().ok()?;
+        Some(Self { name: name.to_owned(), state, parent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_may_have_any_name() {
+        let stat = Stat::parse("7 (a) (b c) S 5 7 7 0").expect("a process");
+        assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) (b c", 'S', 5));
+    }
+
+    #[test]
+    fn a_folder_in_which_nobody_works_has_no_leftovers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ending =
+            Ending { polite: Signal::INT, patience: Duration::from_secs(1), firm: Signal::QUIT };
+        assert!(!end_leftovers(folder.path(), "postgres", ending));
+    }
+}

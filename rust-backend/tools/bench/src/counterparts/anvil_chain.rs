@@ -1,0 +1,106 @@
+//! A private anvil with a contract on it that emits what it is sent, as events of the identity
+//! registry. It mines when it is told to.
+
+use std::fmt::Write as _;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context as _, Result, bail};
+use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
+use serde_json::{Value, json};
+
+use crate::counterparts::canned_node::REGISTRY;
+use crate::scenario::Round;
+
+/// For each word of its input it emits a `MetadataUpdate(uint256)` with it.
+const EMITTER: &str = "0x60005b80361115603b578035600052\
+     7ff8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7\
+     60206000a16020016002565b00";
+/// Gas of a call: some 1,700 an event.
+const GAS: &str = "0x7a1200";
+/// As agentauri.toml calls it.
+pub(crate) const NAME: &str = "anvil";
+const PONDER_URLS: u32 = 4;
+/// How far its clock begins behind ours: many blocks are mined, each a second after the last.
+const BEHIND_SECONDS: u64 = 86_400;
+
+/// Dropping it ends it.
+pub(crate) struct AnvilChain {
+    url: String,
+    client: reqwest::Client,
+    sender: Value,
+    _anvil: Anvil,
+}
+
+impl AnvilChain {
+    pub(crate) async fn start(round: &Round<'_>) -> Result<Self> {
+        let started = round.plan.starts.spawn_blocking(|| {
+            let mut options = AnvilOptions::new(PrivateDirectory::temporary()?);
+            options.arguments = vec!["--no-mining".to_owned()];
+            let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+            options.timestamp = Some(now.saturating_sub(BEHIND_SECONDS));
+            Anvil::start(options)
+        });
+        let anvil = started.await.context("starting anvil")?.context(
+            "anvil, which `npm ci` in devnet/ installs; the bench looks for it from here upwards",
+        )?;
+        let client = service::http::client_builder().build()?;
+        let mut chain = Self { url: anvil.rpc_url(), client, sender: Value::Null, _anvil: anvil };
+        chain.sender = chain.ask("eth_accounts", json!([])).await?[0].clone();
+        chain.ask("anvil_setCode", json!([REGISTRY, EMITTER])).await?;
+        chain.mine().await?;
+        Ok(chain)
+    }
+
+    /// Its table in agentauri.toml: its owner, how it is reached, where it begins.
+    pub(crate) fn table(owner: &str, urls: &[String], poll_ms: u32, start_block: u64) -> String {
+        format!(
+            "[[chains]]\nname = \"{NAME}\"\nid = 31337\nowner = \"{owner}\"\n\
+             rpc_urls = {urls:?}\npoll_interval_ms = {poll_ms}\nstart_block = {start_block}\n\
+             registries = {{ identity = \"{REGISTRY}\" }}\n"
+        )
+    }
+
+    pub(crate) fn http(&self) -> String {
+        self.url.clone()
+    }
+
+    /// As so many nodes: Ponder asks each URL 20 times a second at first, which is its limit, not
+    /// its speed.
+    pub(crate) fn urls_for_ponder(&self) -> Vec<String> {
+        (0..PONDER_URLS).map(|number| format!("{}?{number}", self.url)).collect()
+    }
+
+    pub(crate) fn websocket(&self) -> String {
+        self.url.replacen("http", "ws", 1)
+    }
+
+    /// Has the registry emit these numbers in the next block.
+    pub(crate) async fn send(&self, numbers: impl IntoIterator<Item = u64>) -> Result<()> {
+        let mut data = "0x".to_owned();
+        for number in numbers {
+            let _ = write!(data, "{number:064x}");
+        }
+        let call = json!({"from": self.sender, "to": REGISTRY, "data": data, "gas": GAS});
+        self.ask("eth_sendTransaction", json!([call])).await.map(drop)
+    }
+
+    pub(crate) async fn mine(&self) -> Result<()> {
+        self.ask("evm_mine", json!([])).await.map(drop)
+    }
+
+    pub(crate) async fn head(&self) -> Result<u64> {
+        let head = self.ask("eth_blockNumber", json!([])).await?;
+        let digits = head.as_str().and_then(|head| head.strip_prefix("0x"));
+        Ok(u64::from_str_radix(digits.context("a quantity")?, 16)?)
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> Result<Value> {
+        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let answer = self.client.post(&self.url).json(&question).send().await?;
+        let mut answer: Value = answer.json().await?;
+        if !answer["error"].is_null() {
+            bail!("{method}: {}", answer["error"]);
+        }
+        Ok(answer["result"].take())
+    }
+}

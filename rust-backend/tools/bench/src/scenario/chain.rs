@@ -1,0 +1,232 @@
+//! How long it takes from a block that is mined to the webhook that is received: all of
+//! `agentauri run`, or its processor and worker behind Ponder, on one anvil, and a receiver.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use event_engine::trigger_file::{self, Context};
+use event_store::triggers;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::Round;
+use crate::counterparts::anvil_chain::{self, AnvilChain};
+use crate::measuring::histogram::Latencies;
+use crate::stand::{Child, Ponder, Servers};
+
+/// Between a webhook and the next block: at random, or whoever polls would always look at the same
+/// time after a block.
+const PAUSE_MS: RangeInclusive<u64> = 50..=150;
+/// As many blocks as would be mined one after the other at this pace.
+const BLOCK_EVERY: Duration = Duration::from_millis(100);
+/// How long a webhook may take; then it is lost.
+const ARRIVAL_MAX: Duration = Duration::from_secs(10);
+const START_MAX: Duration = Duration::from_secs(30);
+/// How long an indexer may take until it is at the head. Ponder takes 5 s of an idle machine.
+const CAUGHT_UP_MAX: Duration = Duration::from_mins(2);
+/// Between two blocks that are mined until an indexer has noticed one, and between looks at it.
+const UNTIL_NOTICED: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(20);
+/// Blocks before what is measured: connections and plans are warm then.
+const WARM_UP: u64 = 20;
+/// The secret of a trial.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A way to learn of heads: what it is called, and how often the node is asked.
+const CASES: [(&str, bool, u32); 2] = [("websocket", true, 1_000), ("polling, 100 ms", false, 100)];
+
+pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
+    let ponder = round.ponder().await;
+    let chain = AnvilChain::start(round).await?;
+    let mut next = 0;
+    for (case, by_socket, poll_ms) in CASES {
+        let indexer = Indexer { ponder: None, by_socket, poll_ms };
+        next = take_turn(round, case, &indexer, &chain, next).await?;
+    }
+    let Some(ponder) = &ponder else { return Ok(()) };
+    for (case, by_socket, poll_ms) in CASES {
+        let indexer = Indexer { ponder: Some(ponder), by_socket, poll_ms };
+        next = take_turn(round, &format!("Ponder, {case}"), &indexer, &chain, next).await?;
+    }
+    Ok(())
+}
+
+/// Who indexes, and how it learns of heads.
+struct Indexer<'a> {
+    /// `None`: ours.
+    ponder: Option<&'a Ponder>,
+    by_socket: bool,
+    poll_ms: u32,
+}
+
+impl Indexer<'_> {
+    /// Starts it with what judges and delivers, from a block on.
+    fn start(&self, chain: &AnvilChain, from: u64, servers: &Servers) -> Result<Vec<Child>> {
+        let Some(ponder) = self.ponder else {
+            let url = if self.by_socket { chain.websocket() } else { chain.http() };
+            let table = AnvilChain::table("chain-indexer", &[url], self.poll_ms, from);
+            std::fs::write(servers.folder().join("agentauri.toml"), table)?;
+            return Ok(vec![Child::start("agentauri", &["run"], servers)?]);
+        };
+        let mut urls = chain.urls_for_ponder();
+        if self.by_socket {
+            urls.push(chain.websocket());
+        }
+        // Where `agentauri run` does not find it.
+        let file = servers.folder().join("ponder.toml");
+        std::fs::write(&file, AnvilChain::table("ponder", &urls, self.poll_ms, from))?;
+        let run = Child::start("agentauri", &["run"], servers)?;
+        Ok(vec![run, ponder.start(anvil_chain::NAME, &file, servers)?])
+    }
+}
+
+/// Measures one case on servers of its own; gives the next number to be emitted.
+async fn take_turn(
+    round: &mut Round<'_>,
+    case: &str,
+    indexer: &Indexer<'_>,
+    chain: &AnvilChain,
+    next: u64,
+) -> Result<u64> {
+    round.progress.begin(&format!("{}: starting", round.title(case)), 1);
+    let servers = Servers::start(round.plan, round.plan.database).await?;
+    event_store::connection::migrations::migrate(&servers.pool).await?;
+    let mut receiver = Receiver::start().await?;
+    let document = format!(
+        "version: 1\ntriggers:\n  - name: all\n    match_all: true\n    since: genesis\n    \
+         actions: [{{id: hook, type: webhook, url: \"{}\", secret: \"{SECRET}\"}}]\n",
+        receiver.url
+    );
+    let specs = trigger_file::parse(&document, &Context::default())?;
+    triggers::apply(&servers.pool, "default", &specs, false).await?;
+    let mut children = indexer.start(chain, chain.head().await?, &servers)?;
+    children[0].said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
+    let measured = async {
+        until_caught_up(chain, &servers, &mut children).await?;
+        measure(round, case, chain, &mut receiver, next).await
+    };
+    let next = measured
+        .await
+        .with_context(|| -> String { children.iter().map(Child::last_words).collect() })?;
+    drop(children);
+    servers.pool.close().await;
+    Ok(next)
+}
+
+/// Mines until the indexer has passed the head: by websocket Ponder begins with the next one.
+async fn until_caught_up(
+    chain: &AnvilChain,
+    servers: &Servers,
+    children: &mut [Child],
+) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < CAUGHT_UP_MAX {
+        chain.mine().await?;
+        let (head, mined) = (chain.head().await?, Instant::now());
+        while mined.elapsed() < UNTIL_NOTICED {
+            let query = "SELECT max(block_number) FROM checkpoints";
+            let passed: Option<i64> = sqlx::query_scalar(query).fetch_one(&servers.pool).await?;
+            if passed.is_some_and(|passed| passed.unsigned_abs() == head) {
+                return Ok(());
+            }
+            for child in &mut *children {
+                if !child.is_running()? {
+                    bail!("{} has ended", child.role());
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    bail!("the indexer was not at the head within {CAUGHT_UP_MAX:?}")
+}
+
+async fn measure(
+    round: &mut Round<'_>,
+    case: &str,
+    chain: &AnvilChain,
+    receiver: &mut Receiver,
+    first: u64,
+) -> Result<u64> {
+    let blocks = round.plan.measured.as_millis() / BLOCK_EVERY.as_millis();
+    let blocks = u64::try_from(blocks).unwrap_or(u64::MAX).max(10);
+    round.progress.begin(&round.title(case), blocks);
+    let (mut latencies, mut mining) = (Latencies::default(), Latencies::default());
+    for block in 0..WARM_UP + blocks {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(PAUSE_MS))).await;
+        chain.send([first + block]).await?;
+        let began = Instant::now();
+        chain.mine().await?;
+        let mined = Instant::now();
+        let arrived = receiver.wait_for(first + block).await?;
+        if block >= WARM_UP {
+            // From the question that mines it: a little before it is mined.
+            latencies.record(arrived - began);
+            mining.record(mined - began);
+            round.progress.done(block - WARM_UP);
+        }
+    }
+    round.add(case, "p50_ms", latencies.quantile_ms(0.5));
+    round.add(case, "p99_ms", latencies.quantile_ms(0.99));
+    round.add(case, "max_ms", latencies.max_ms());
+    round.add(case, "mining_p50_ms", mining.quantile_ms(0.5));
+    Ok(first + WARM_UP + blocks)
+}
+
+/// Notes when each number arrives.
+struct Receiver {
+    url: String,
+    arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
+    _serving: JoinSet<()>,
+}
+
+impl Receiver {
+    async fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("a port of loopback")?;
+        let url = format!("http://{}/hook", listener.local_addr()?);
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let router = Router::new().route("/hook", post(hook)).with_state(sender);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            // It ends with the task.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { url, arrivals, _serving: serving })
+    }
+
+    async fn wait_for(&mut self, number: u64) -> Result<Instant> {
+        let arrived = async {
+            loop {
+                match self.arrivals.recv().await {
+                    Some((arrived, at)) if arrived == number => return Ok(at),
+                    // Of an earlier one, again.
+                    Some((arrived, _)) if arrived < number => {}
+                    Some((arrived, _)) => bail!("{arrived} arrived before {number}"),
+                    None => bail!("the receiver has ended"),
+                }
+            }
+        };
+        let arrived = tokio::time::timeout(ARRIVAL_MAX, arrived).await;
+        arrived.with_context(|| format!("the webhook of block {number} did not arrive"))?
+    }
+}
+
+async fn hook(
+    State(arrivals): State<mpsc::UnboundedSender<(u64, Instant)>>,
+    Json(body): Json<Value>,
+) -> StatusCode {
+    let at = Instant::now();
+    let number = body["data"]["event"]["args"]["_tokenId"].as_str();
+    let Some(number) = number.and_then(|text| text.parse().ok()) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    // The bench may have ended.
+    let _ = arrivals.send((number, at));
+    StatusCode::NO_CONTENT
+}

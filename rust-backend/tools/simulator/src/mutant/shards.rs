@@ -1,0 +1,186 @@
+//! The processor's door to the store, and what may be wrong with it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event_engine::decide::Plan;
+use event_engine::event::{ChainId, Event};
+use event_engine::index::TriggerIndex;
+use event_engine::log::{Entry, Position, Subject};
+use event_engine::port::{Claim, Portion, Shards, Survey};
+use event_engine::state::{GroupName, Needs, Observation};
+use event_engine::waiting::{WaitingFound, WaitingNeeds};
+
+use super::Mutant;
+use crate::checker::Saw;
+use crate::store::{Database, FakeClaim, FakeShards, Next, Noted, below_horizon};
+use crate::world::link::Fault;
+
+/// The shards as one processor sees them.
+#[derive(Clone)]
+pub struct Door {
+    shards: FakeShards,
+    mutant: Option<Mutant>,
+    /// The first revision of the set of triggers that was seen.
+    first_set: Arc<Mutex<Option<i64>>>,
+    /// Where the processor left each shard.
+    left: Arc<Mutex<BTreeMap<ChainId, Position>>>,
+}
+
+impl Door {
+    /// The door, with something wrong or nothing.
+    pub fn new(shards: FakeShards, mutant: Option<Mutant>) -> Self {
+        let next: Next = if mutant == Some(Mutant::SeqOnly) { behind_seq } else { below_horizon };
+        Self {
+            shards: FakeShards { next, ..shards },
+            mutant,
+            first_set: Arc::default(),
+            left: Arc::default(),
+        }
+    }
+}
+
+impl Shards for Door {
+    type Claim = Opened;
+    type Error = Fault;
+
+    async fn survey(&self, named: &[ChainId], entries_max: u32) -> Result<Survey, Fault> {
+        let (world, holder) = (&self.shards.link.world, &self.shards.holder);
+        world.checker().survey_begins(holder);
+        let survey = self.shards.survey(named, entries_max).await;
+        let saw = match &survey {
+            Ok(survey) if survey.held => Saw::Held,
+            Ok(_) => Saw::Nothing,
+            Err(_) => Saw::Trouble,
+        };
+        world.checker().survey_ended(holder, saw);
+        let sleeps = self.mutant == Some(Mutant::SleepsAboveHorizon);
+        survey.map(|survey| Survey { held: survey.held && !sleeps, ..survey })
+    }
+
+    async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<Opened>, Fault> {
+        let Some(mut claim) = self.shards.claim(shards, entries_max).await? else {
+            return Ok(None);
+        };
+        let mut revision = claim.triggers_revision();
+        if self.mutant == Some(Mutant::StaleIndex) {
+            let mut first = self.first_set.lock().unwrap_or_else(PoisonError::into_inner);
+            revision = *first.get_or_insert(revision);
+        }
+        let truth = claim.portions.clone();
+        for portion in &mut claim.portions {
+            if self.mutant == Some(Mutant::InOrder) {
+                portion.entries.iter_mut().for_each(in_order);
+            }
+            if self.mutant == Some(Mutant::BelievesTheFuture) {
+                let events = portion.entries.iter_mut().filter_map(event);
+                events.for_each(|event| event.inserted_at_ms = i64::MAX);
+            }
+            let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&portion.shard))
+            {
+                (portion.cursor, portion.is_continued) = (*left, true);
+            }
+        }
+        let left = Arc::clone(&self.left);
+        Ok(Some(Opened { claim, truth, mutant: self.mutant, revision, left }))
+    }
+}
+
+/// A claim that came through the door.
+pub struct Opened {
+    claim: FakeClaim,
+    /// What the store handed over.
+    truth: Vec<Portion>,
+    mutant: Option<Mutant>,
+    revision: i64,
+    left: Arc<Mutex<BTreeMap<ChainId, Position>>>,
+}
+
+impl Claim for Opened {
+    type Error = Fault;
+
+    fn portions(&self) -> &[Portion] {
+        self.claim.portions()
+    }
+
+    fn triggers_revision(&self) -> i64 {
+        self.revision
+    }
+
+    async fn recall(
+        &mut self,
+        shard: ChainId,
+        needs: &Needs,
+    ) -> Result<Vec<(GroupName, Observation)>, Fault> {
+        self.claim.recall(shard, needs).await
+    }
+
+    async fn waiting(
+        &mut self,
+        shard: ChainId,
+        needs: &WaitingNeeds,
+    ) -> Result<WaitingFound, Fault> {
+        let mut found = self.claim.waiting(shard, needs).await?;
+        if self.mutant == Some(Mutant::ReleasesOnly) {
+            found.named.clear();
+        }
+        if self.mutant == Some(Mutant::BelievesTheFuture) {
+            let events = found.reached.iter_mut().filter_map(|it| it.event.as_mut());
+            events.for_each(|event| event.inserted_at_ms = i64::MAX);
+        }
+        Ok(found)
+    }
+
+    async fn triggers(&mut self) -> Result<TriggerIndex, Fault> {
+        self.claim.triggers().await
+    }
+
+    async fn commit(mut self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
+        for (portion, plan) in self.truth.iter().zip(plans) {
+            if let Some(cursor) = plan.cursor {
+                let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+                left.insert(portion.shard, cursor);
+            }
+        }
+        self.claim.portions = self.truth;
+        if self.mutant != Some(Mutant::NoOutbox) {
+            return self.claim.commit(plans).await;
+        }
+        let link = self.claim.link().clone();
+        let revision = self.claim.triggers_revision();
+        let portions = self.claim.commit_with(plans, false).await?;
+        let afterwards = link.ask(|| {
+            let now_ms = link.world.clock.database_ms();
+            for (portion, plan) in portions.iter().zip(plans) {
+                let jobs = &mut link.world.database().judged.jobs;
+                jobs.add(portion.shard, revision, &plan.jobs, now_ms);
+            }
+            Ok(())
+        });
+        afterwards.await?;
+        Ok(portions)
+    }
+}
+
+/// [`Mutant::SeqOnly`]
+fn behind_seq(database: &Database, shard: ChainId, cursor: Position) -> Vec<(Position, Noted)> {
+    let visible = database.log.behind(shard, Position::default(), u64::MAX);
+    let behind = visible.filter(|(position, _)| position.seq > cursor.seq);
+    behind.map(|(position, noted)| (position, noted.clone())).collect()
+}
+
+/// [`Mutant::BelievesTheFuture`]
+fn event(entry: &mut Entry) -> Option<&mut Event> {
+    match &mut entry.subject {
+        Subject::Event { row, .. } => row.as_deref_mut(),
+        Subject::Heights(_) => None,
+    }
+}
+
+/// [`Mutant::InOrder`]
+fn in_order(entry: &mut Entry) {
+    if let Subject::Event { outgrown, .. } = &mut entry.subject {
+        *outgrown = false;
+    }
+}

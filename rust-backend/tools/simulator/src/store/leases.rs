@@ -1,0 +1,142 @@
+//! Leases behind the engine's port.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use event_engine::delivery::lease::{Assignment, Attempt, Expired, Lease, Loaded, Reorg};
+use event_engine::job::JobId;
+use event_engine::port::Leases;
+use event_engine::trigger::action::{ActionConfig, SecretSource};
+
+use super::Database;
+use crate::world::link::{Fault, Link};
+
+/// The leases in the fake, for one worker.
+#[derive(Clone)]
+pub struct FakeLeases {
+    /// The worker's way to the database.
+    pub link: Link,
+}
+
+impl Leases for FakeLeases {
+    type Error = Fault;
+
+    async fn take(
+        &self,
+        holder: &str,
+        ids: &[JobId],
+        duration: Duration,
+    ) -> Result<Vec<Lease>, Fault> {
+        let world = &self.link.world;
+        let taken = self.link.ask(|| {
+            let mut database = world.database();
+            let now_ms = world.clock.database_ms();
+            let leases = database.take(holder, ids, duration, now_ms);
+            world.checker().leased(&database, holder, &leases, now_ms);
+            if !leases.is_empty() {
+                world.say(&format!("{holder} leases {} of {} jobs", leases.len(), ids.len()));
+            }
+            Ok(leases)
+        });
+        taken.await
+    }
+
+    async fn load(&self, leases: &[Lease]) -> Result<Loaded, Fault> {
+        let world = &self.link.world;
+        let loaded = self.link.ask(|| {
+            let database = world.database();
+            let assignments = leases.iter().filter_map(|lease| assignment(&database, lease));
+            Ok(Loaded { assignments: assignments.collect(), unreadable: Vec::new() })
+        });
+        loaded.await
+    }
+
+    async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<(), Fault> {
+        let world = &self.link.world;
+        let given = self.link.ask(|| {
+            let mut database = world.database();
+            let now_ms = world.clock.database_ms();
+            database.judged.jobs.give_back(holder, back, now_ms);
+            let jobs: Vec<JobId> = back.iter().map(|(lease, _)| lease.id).collect();
+            database.retract(&jobs, now_ms);
+            database.flush();
+            world.checker().given_back(holder, back);
+            Ok(())
+        });
+        given.await
+    }
+
+    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<(), Fault> {
+        let world = &self.link.world;
+        let finished = self.link.ask(|| {
+            let mut database = world.database();
+            let now_ms = world.clock.database_ms();
+            world.checker().finished(holder, attempts, now_ms);
+            database.judged.jobs.finish(holder, attempts, now_ms);
+            let jobs: Vec<JobId> = attempts.iter().map(|attempt| attempt.lease.id).collect();
+            database.retract(&jobs, now_ms);
+            database.flush();
+            for attempt in attempts {
+                let Attempt { lease, status, .. } = attempt;
+                world.say(&format!("{holder} says of {}, {}: {status:?}", lease.id, lease.attempt));
+            }
+            Ok(())
+        });
+        finished.await
+    }
+
+    async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>, Fault> {
+        let world = &self.link.world;
+        let expired = self.link.ask(|| {
+            let database = world.database();
+            let leases_max = usize::try_from(leases_max).unwrap_or_default();
+            Ok(database.judged.jobs.expired(leases_max, world.clock.database_ms()))
+        });
+        expired.await
+    }
+
+    async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
+        let world = &self.link.world;
+        let unpushed = self.link.ask(|| {
+            let mut database = world.database();
+            let jobs_max = usize::try_from(jobs_max).unwrap_or_default();
+            let now_ms = world.clock.database_ms();
+            let ids = database.judged.jobs.unpushed(unpushed_for, jobs_max, now_ms);
+            if !ids.is_empty() {
+                database.flush();
+            }
+            Ok(ids)
+        });
+        unpushed.await
+    }
+}
+
+/// What a lease is about, while its event stands at the revision that matched, or as it was then
+/// where that is retracted.
+fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
+    let row = match lease.retracts {
+        Some(_) => database.history.get(&(lease.event.clone(), lease.revision))?,
+        None => database.rows.get(&lease.event).filter(|row| row.revision == lease.revision)?,
+    };
+    let reorg = lease.retracts.map(|_| Reorg {
+        fork_block: None,
+        old_hash: row.block.to_string(),
+        new_hash: None,
+    });
+    let rule = database.triggers.rules.get(&lease.trigger.0)?;
+    let url = format!("https://receiver-{}.test/", rule.receiver);
+    Some(Assignment {
+        lease: lease.clone(),
+        trigger_name: rule.name.clone(),
+        finality: rule.finality,
+        action_type: "webhook".to_owned(),
+        action: Ok(ActionConfig::Webhook { url, secret: SecretSource::Inline(String::new()) }),
+        event: row.event(),
+        event_created_at: DateTime::UNIX_EPOCH,
+        topics: None,
+        log_data: None,
+        readings: None,
+        reorg,
+        reincluded: None,
+    })
+}

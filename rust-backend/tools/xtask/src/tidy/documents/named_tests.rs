@@ -1,0 +1,197 @@
+//! A document that names a test as the proof of a sentence names one that is there.
+//!
+//! A name in backticks with three underscores or more is taken for a test, with or without its
+//! module: `reorgs::a_branch_that_is_gone`. So are a file of SQL tests, `test-….sql`, and five or
+//! more words, as the tests in TypeScript are called.
+
+use std::collections::BTreeMap;
+
+use crate::tidy::finding::Finding;
+use crate::tree::Tree;
+
+const UNDERSCORES_MIN: usize = 3;
+const SPACES_MIN: usize = 4;
+/// Begin the names of series, which a test holds against those that are emitted.
+const SERIES: &str = "agentauri_";
+/// Where a macro makes tests of a list of names, a line each.
+const PROMISES: &str = "rust-backend/tools/simulator/tests/promises/main.rs";
+/// PostgreSQL's own, as far as its names have the form of a test's.
+const POSTGRES: [&str; 2] = ["idle_in_transaction_session_timeout", "pg_try_advisory_xact_lock"];
+
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let tests = tests(tree);
+    let mut findings = Vec::new();
+    for (path, text) in tree.ending(&[".md"]) {
+        let missing = spans(text).into_iter().filter(|(_, span)| {
+            is_sql_test(span) && !has_file(tree, span)
+                || is_sentence(span) && !is_title(tree, span)
+                || is_test_like(span)
+                    && !is_test(&tests, span)
+                    && !is_of_database(tree, span)
+                    && !is_condition(tree, span)
+        });
+        findings.extend(missing.map(|(line, span)| {
+            Finding::at(path, line, format!("names {span}, and there is no such test"))
+        }));
+    }
+    findings
+}
+
+/// What stands in backticks, and the line where it begins. A span may go on in the next line, and
+/// ends with its paragraph at the latest.
+fn spans(text: &str) -> Vec<(usize, String)> {
+    let (mut line, mut spans) = (1, Vec::new());
+    for paragraph in text.split_inclusive("\n\n") {
+        for (at, part) in paragraph.split('`').enumerate() {
+            if at % 2 == 1 {
+                spans.push((line, part.split_whitespace().collect::<Vec<_>>().join(" ")));
+            }
+            line += part.matches('\n').count();
+        }
+    }
+    spans
+}
+
+fn is_sql_test(span: &str) -> bool {
+    let name = span.rsplit('/').next().unwrap_or(span);
+    name.starts_with("test-")
+        && [".sql", ".sh"].iter().any(|ending| name.ends_with(ending))
+        && !span.contains(' ')
+}
+
+fn has_file(tree: &Tree, span: &str) -> bool {
+    let span = span.trim_start_matches("./");
+    tree.files().any(|(path, _)| path == span || path.ends_with(&format!("/{span}")))
+}
+
+/// Of words alone: a command has other signs in it.
+fn is_sentence(span: &str) -> bool {
+    let is_of_words = |c: char| c.is_ascii_alphanumeric() || " ,;'".contains(c);
+    span.matches(' ').count() >= SPACES_MIN && span.chars().all(is_of_words)
+}
+
+fn is_title(tree: &Tree, span: &str) -> bool {
+    let title = format!("test(\"{span}\"");
+    tree.ending(&[".test.ts"]).any(|(_, text)| text.contains(&title))
+}
+
+fn is_test_like(span: &str) -> bool {
+    let name = span.rsplit("::").next().unwrap_or(span);
+    let is_snake = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.matches('_').count() >= UNDERSCORES_MIN
+        && span.chars().all(|c| is_snake(c) || c == ':')
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.starts_with(SERIES)
+        && !POSTGRES.contains(&name)
+}
+
+/// The tests of Rust by their name, each with the paths of the files that have one of it.
+fn tests(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
+    let mut tests: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (path, text) in tree.ending(&[".rs"]) {
+        let mut is_marked = false;
+        for line in text.lines().map(str::trim_start) {
+            is_marked |= marks_a_test(line);
+            let promise = line.strip_suffix(',').filter(|_| path == PROMISES);
+            let Some(name) = function(line).or(promise) else { continue };
+            if is_marked || promise.is_some() {
+                tests.entry(name).or_default().push(path);
+            }
+            is_marked = false;
+        }
+    }
+    tests
+}
+
+/// `#[test]`, `#[tokio::test(…)]` and their like.
+fn marks_a_test(line: &str) -> bool {
+    let attribute = line.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next());
+    attribute.and_then(|attribute| attribute.rsplit("::").next()) == Some("test")
+}
+
+fn function(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once("fn ")?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let are_words = before.chars().all(|c| is_word(c) || " ()".contains(c));
+    rest.split(|c| !is_word(c)).next().filter(|name| are_words && !name.is_empty())
+}
+
+/// The modules before the name are parts of its file's path.
+fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
+    let mut parts: Vec<&str> = span.split("::").collect();
+    let name = parts.pop().unwrap_or(span);
+    tests.get(name).is_some_and(|paths| {
+        paths.iter().any(|path| {
+            let mut folders = path.trim_end_matches(".rs").split('/');
+            parts.iter().all(|part| folders.any(|folder| folder == *part))
+        })
+    })
+}
+
+/// What `doctor` and `status` call a condition.
+fn is_condition(tree: &Tree, span: &str) -> bool {
+    let named = format!("condition(\"{span}\"");
+    tree.ending(&[".rs"]).any(|(path, text)| path.contains("/cli/src/") && text.contains(&named))
+}
+
+/// A function, a trigger or a column of the schema.
+fn is_of_database(tree: &Tree, span: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let migrations = tree.ending(&[".sql"]).filter(|(path, _)| path.contains("/migrations/"));
+    migrations.into_iter().any(|(_, text)| text.split(|c| !is_word(c)).any(|word| word == span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::finding::places;
+
+    const NONE: [usize; 0] = [];
+    const RUST: &str = "#[cfg(test)]\nmod tests {\n    #[test]\n    \
+        fn a_lost_bell_is_heard() {}\n\n    \
+        #[tokio::test(flavor = \"x\")]\n    #[expect(y)]\n    \
+        async fn nothing_is_ever_lost_twice() {}\n\n    fn a_helper_of_many_words() {}\n}\n";
+
+    fn found(document: &str) -> Vec<usize> {
+        let tree = Tree::from([
+            ("crates/a/tests/bells/reorgs.rs", RUST),
+            (PROMISES, "judging of $bed => {\n    a_claim_is_kept_whole,\n}\n"),
+            ("database/tests/test-writer.sql", ""),
+            ("a/test/b.test.ts", "test(\"a row is the chain's, whoever writes it\", async () => {"),
+            ("database/migrations/1.sql", "CREATE FUNCTION log_all_new_rows() …"),
+            ("docs/security.md", document),
+        ]);
+        let findings = check(&tree);
+        assert!(places(&findings).iter().all(|place| place.starts_with("docs/security.md:")));
+        let line = |place: &str| place.rsplit(':').next().and_then(|line| line.parse().ok());
+        places(&findings).into_iter().filter_map(line).collect()
+    }
+
+    #[test]
+    fn a_test_that_is_named_and_not_there_is_found() {
+        assert_eq!(found("A `a_lost_bell_is_heard`,\n`a_lost_bell_is_not_heard`."), [2]);
+        assert_eq!(found("`nothing_is_ever_lost_twice` and `nothing_is_ever_lost_thrice`"), [1]);
+        assert_eq!(found("`bells::reorgs::a_lost_bell_is_heard`"), NONE);
+        assert_eq!(found("`audits::a_lost_bell_is_heard`\n`reorgs::a_lost_bell_is_red`"), [1, 2]);
+        assert_eq!(found("`a_claim_is_kept_whole`\n`a_claim_is_not_kept_whole`"), [2]);
+        assert_eq!(found("a\n`a_helper_of_many_words`"), [2], "a function that nobody tests by");
+        assert_eq!(found("`test-writer.sql`, `database/tests/test-writer.sql`"), NONE);
+        assert_eq!(found("`a row is the chain's, whoever writes it`"), NONE);
+        assert_eq!(found("a `b\nc` `a row is the\nchain's, whoever writes it`"), NONE);
+        assert_eq!(found("a\n\n`b\nc` `a row is the\nchain's, whoever reads it`"), [4]);
+        assert_eq!(found("`test-reader.sql`\n`scripts/test-all.sh`"), [1, 2]);
+    }
+
+    #[test]
+    fn names_of_the_schema_and_of_series_are_no_tests() {
+        assert_eq!(
+            found("`log_all_new_rows`, `agentauri_jobs_dead_total`, `events`, `a_b_c`"),
+            NONE
+        );
+        assert_eq!(
+            found("`idle_in_transaction_session_timeout` `AGENTAURI_A_B_C` `a_b_c_d = 1`"),
+            NONE
+        );
+        assert_eq!(found("`log_all_old_rows`"), [1]);
+    }
+}
