@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod backoff;
+pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod favour;
 pub(crate) mod heads;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::load::Ledger;
-use crate::stand::System;
+use crate::options::System;
 
 /// Of one round: what had to come of the events, and what did.
 #[derive(Clone, Debug, Serialize)]

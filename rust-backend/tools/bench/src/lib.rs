@@ -26,6 +26,7 @@ mod measuring;
 mod options;
 mod part;
 mod report;
+mod round;
 mod scenario;
 mod screen;
 mod stand;
@@ -36,10 +37,9 @@ use service::process::Refused;
 use tokio_util::sync::CancellationToken;
 
 pub use self::goals::Goal;
-pub use self::options::{Database, Options};
+pub use self::options::{Database, Options, Scenario};
 pub use self::part::Part;
 pub use self::report::{Figure, Report};
-pub use self::scenario::Scenario;
 pub use self::screen::show;
 
 use self::measuring::progress::Progress;
@@ -68,7 +68,7 @@ pub async fn run(options: Options, quiet: bool, shutdown: &CancellationToken) ->
             break;
         }
         let measured = tokio::select! {
-            measured = scenario.run(&plan, &progress, &mut report) => measured,
+            measured = scenario::run(scenario, &plan, &progress, &mut report) => measured,
             () = shutdown.cancelled() => Ok(()),
         };
         if let Err(error) = measured {

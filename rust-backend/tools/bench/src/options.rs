@@ -7,7 +7,7 @@ use private_servers::Installation;
 use tokio_util::task::TaskTracker;
 
 use crate::counterparts::notifications::Mode;
-use crate::scenario::Scenario;
+use crate::yardstick::Reading;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +18,35 @@ Examples:
   agentauri bench sustained --statements           and which statements PostgreSQL spent it on
 
 It starts servers of its own and touches no others. Ctrl-C ends it and shows what was measured.";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// How many events a second become jobs in Redis, beside the yardstick.
+    Sustained,
+    /// How long that takes at a given rate, from the time the INSERT was due.
+    Latency,
+    /// How fast stored events are caught up with.
+    Drain,
+    /// What writers of single rows pay for being listened to.
+    Writers,
+    /// How fast an event finds its triggers, and what a trigger weighs.
+    Matching,
+    /// How many webhooks a second are delivered, every attempt recorded.
+    Delivery,
+    /// How much memory `agentauri run` takes under load.
+    Memory,
+    /// What two and four processors do together, and how soon they take over from one that is gone.
+    Scale,
+    /// How fast a chain's history is filled in, from a node whose answers are canned, and from
+    /// anvil, beside Ponder.
+    Backfill,
+    /// How long it takes from a mined block to its webhook, by websocket and by polling, on anvil,
+    /// beside Ponder.
+    Chain,
+    /// Latency and drain on a hypertable of a hundred chunks.
+    Hypertable,
+}
 
 /// Measure throughput, latency, CPU and memory on this machine, beside the goals and a yardstick.
 #[derive(Clone, Debug, clap::Args)]
@@ -114,6 +143,24 @@ pub(crate) struct Plan {
     pub(crate) starts: TaskTracker,
 }
 
+/// Whose processes are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    /// Ours, with the database in a notification mode.
+    Ours(Mode),
+    /// The design that ours grew from, in one of its readings.
+    Yardstick(Reading),
+}
+
+impl std::fmt::Display for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ours(mode) => mode.fmt(f),
+            Self::Yardstick(reading) => reading.fmt(f),
+        }
+    }
+}
+
 /// Triggers in force under load.
 const TRIGGERS: u32 = 10_000;
 
@@ -154,5 +201,30 @@ impl Plan {
     /// Load before what is measured: connections, plans and caches are warm then.
     pub(crate) fn warm_up(&self) -> Duration {
         (self.measured / 10).max(Duration::from_secs(1))
+    }
+}
+
+impl Scenario {
+    /// As the command line and the report call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sustained => "sustained",
+            Self::Latency => "latency",
+            Self::Drain => "drain",
+            Self::Writers => "writers",
+            Self::Matching => "matching",
+            Self::Delivery => "delivery",
+            Self::Memory => "memory",
+            Self::Scale => "scale",
+            Self::Backfill => "backfill",
+            Self::Chain => "chain",
+            Self::Hypertable => "hypertable",
+        }
+    }
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }

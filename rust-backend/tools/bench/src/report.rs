@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::audit::Books;
 use crate::goals::{self, Goal};
 use crate::measuring::machine::Machine;
+use crate::options::Scenario;
 use crate::options::{Database, Plan};
-use crate::scenario::Scenario;
 
 /// The figures of a run, and whether they may be believed.
 #[derive(Debug, Serialize)]

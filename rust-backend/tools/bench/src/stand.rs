@@ -17,33 +17,14 @@ pub(crate) use self::child::Child;
 pub(crate) use self::ponder::Ponder;
 pub(crate) use self::servers::Servers;
 use crate::audit::{self, Books};
-use crate::counterparts::notifications::Mode;
 use crate::counterparts::receiver::Receiver;
 use crate::load::{self, CHAINS, Course, Ledger, Load, Pace, Run, Spread};
 use crate::measuring::cpu::Watched;
 use crate::measuring::progress::Progress;
-use crate::options::{Database, Plan};
-use crate::scenario::Round;
+use crate::options::{Database, Plan, System};
+use crate::round::Round;
 use crate::yardstick::{self, Reading};
 use arrivals::Arrivals;
-
-/// Whose processes are measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum System {
-    /// Ours, with the database in a notification mode.
-    Ours(Mode),
-    /// The design that ours grew from, in one of its readings.
-    Yardstick(Reading),
-}
-
-impl std::fmt::Display for System {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ours(mode) => mode.fmt(f),
-            Self::Yardstick(reading) => reading.fmt(f),
-        }
-    }
-}
 
 /// How long a process may take until it listens, and until it has judged its first events.
 const START_MAX: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 
 use crate::decode::topics;
 use crate::rpc::answer::{NodeLog, NodeReceipt, NodeTransactions, UnreadLog};
-use crate::rpc::client::Failure;
+use crate::rpc::call::Failure;
 use crate::rpc::node::Node;
 use crate::{ChainSettings, Result};
 

@@ -11,7 +11,7 @@ use crate::fetch::block::{Block, block};
 use crate::fetch::one_block::{self, may_leave_out};
 use crate::fetch::stretch::Stretch;
 use crate::rpc::answer::{NodeHeader, NodeLog};
-use crate::rpc::client::Failure;
+use crate::rpc::call::Failure;
 use crate::rpc::node::{Node, Nodes, answer, header_call, range_call};
 use crate::{ChainSettings, Result};
 

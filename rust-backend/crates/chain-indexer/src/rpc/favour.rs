@@ -101,7 +101,7 @@ mod tests {
         let (favour, mut now) = (Favour::new(), Instant::now());
         for expected_s in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             favour.failed(now);
-            // Of the same trouble.
+            // Of the same problem.
             favour.failed(now);
             let until = favour.avoided_until(now).expect("a time");
             let longest = Duration::from_secs(expected_s);

@@ -19,7 +19,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::rpc::answer::{Link, NodeHeader, NodeLog};
-use crate::rpc::client::{Call, Failure, Rpc, read};
+use crate::rpc::call::{Call, Failure, read};
+use crate::rpc::client::Rpc;
 use crate::rpc::favour::Favour;
 use crate::rpc::pace::Pace;
 use crate::rpc::said::Said;

@@ -1,7 +1,7 @@
 //! A long JSON text, read without being held: strings that would make it longer than is kept are
 //! replaced by their length, and everything else stays where it is.
 
-use crate::rpc::client::Failure;
+use crate::rpc::call::Failure;
 
 /// Before the length that stands for a string. Hex never begins so.
 pub(crate) const MARK: char = '~';

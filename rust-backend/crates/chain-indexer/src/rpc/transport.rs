@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::rpc::client::{Call, Failure, Reply, Sent};
+use crate::rpc::call::{Call, Failure, Reply, Sent};
 use crate::rpc::shorten::Shortener;
 
 /// Bytes of an answer that is an HTTP error: enough to say what is wrong.

@@ -23,7 +23,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use url::Url;
 
 use crate::rpc::answer::NodeHeader;
-use crate::rpc::client::{Call, Failure, Reply, Sent, read};
+use crate::rpc::call::{Call, Failure, Reply, Sent, read};
 use crate::rpc::said::Said;
 
 /// Between two pings. A load balancer closes what is idle for a minute or so.

@@ -9,7 +9,7 @@ use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use serde_json::{Value, json};
 
 use crate::counterparts::canned_node::REGISTRY;
-use crate::scenario::Round;
+use crate::round::Round;
 
 /// For each word of its input it emits a `MetadataUpdate(uint256)` with it.
 const EMITTER: &str = "0x60005b80361115603b578035600052\
@@ -51,10 +51,10 @@ impl AnvilChain {
         Ok(chain)
     }
 
-    /// Its table in agentauri.toml: its owner, how it is reached, where it begins.
-    pub(crate) fn table(owner: &str, urls: &[String], poll_ms: u32, start_block: u64) -> String {
+    /// Its table in agentauri.toml: its writer, how it is reached, where it begins.
+    pub(crate) fn table(writer: &str, urls: &[String], poll_ms: u32, start_block: u64) -> String {
         format!(
-            "[[chains]]\nname = \"{NAME}\"\nid = 31337\nowner = \"{owner}\"\n\
+            "[[chains]]\nname = \"{NAME}\"\nid = 31337\nwriter = \"{writer}\"\n\
              rpc_urls = {urls:?}\npoll_interval_ms = {poll_ms}\nstart_block = {start_block}\n\
              registries = {{ identity = \"{REGISTRY}\" }}\n"
         )

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Round;
 use crate::audit::Books;
 use crate::counterparts::canned_node::{self, CHAIN_ID, REGISTRY};
 use crate::measuring::cpu::{self, Watched};
+use crate::round::{self, Round};
 use crate::stand::{Child, Servers};
 
 /// Without a step forward for so long, it has stopped.
@@ -89,7 +89,7 @@ async fn measure(
     round.add(case, "resident_mb_at_half", float(memory_at_half) / 1e6);
     if let Some(spent) = spent {
         for (role, spent) in &spent.by_role {
-            round.add(case, super::share(role), spent.as_secs_f64() * 1e6 / float(events));
+            round.add(case, round::share(role), spent.as_secs_f64() * 1e6 / float(events));
         }
         round.add(case, "strangers_cores", spent.strangers_cores());
     }

@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::Round;
 use crate::counterparts::anvil_chain::{self, AnvilChain};
 use crate::measuring::histogram::Latencies;
+use crate::round::Round;
 use crate::stand::{Child, Ponder, Servers};
 
 /// Between a webhook and the next block: at random, or whoever polls would always look at the same
@@ -43,7 +43,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CASES: [(&str, bool, u32); 2] = [("websocket", true, 1_000), ("polling, 100 ms", false, 100)];
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
-    let ponder = round.ponder().await;
+    let ponder = Ponder::of(round).await;
     let chain = AnvilChain::start(round).await?;
     let mut next = 0;
     for (case, by_socket, poll_ms) in CASES {

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::Round;
 use crate::counterparts::receiver::Receiver;
 use crate::load::{self, Load, Spread, TriggerSet};
 use crate::measuring::cpu;
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::{self, Round};
+use crate::stand::Stand;
 
 /// One job for so many events of `--events`.
 const EVENTS_A_JOB: u32 = 10;
@@ -49,7 +50,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     round.keep(&case, books);
     round.add(&case, "webhooks_per_second", f64::from(jobs) / elapsed);
     for (role, spent) in &spent.by_role {
-        round.add(&case, super::share(role), spent.as_secs_f64() * 1e6 / f64::from(jobs));
+        round.add(&case, round::share(role), spent.as_secs_f64() * 1e6 / f64::from(jobs));
     }
     round.add(&case, "strangers_cores", spent.strangers_cores());
     stand.end(round).await

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::Round;
 use super::sustained::NOWHERE;
 use crate::load::{self, Load, Spread, TriggerSet};
 use crate::measuring::cpu;
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::{self, Round};
+use crate::stand::Stand;
 
 /// Without a step forward for so long, it has stopped.
 const STANDSTILL_MAX: Duration = Duration::from_secs(10);
@@ -64,7 +65,7 @@ pub(super) async fn measure(
     round.add(case, "events_per_second", events / elapsed.as_secs_f64());
     round.add(case, "cpu_us_per_event", spent.measured().as_secs_f64() * 1e6 / events);
     for (role, spent) in &spent.by_role {
-        round.add(case, super::share(role), spent.as_secs_f64() * 1e6 / events);
+        round.add(case, round::share(role), spent.as_secs_f64() * 1e6 / events);
     }
     round.add(case, "strangers_cores", spent.strangers_cores());
     Ok(())

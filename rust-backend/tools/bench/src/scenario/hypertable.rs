@@ -5,12 +5,15 @@ use anyhow::Result;
 use sqlx::Executor as _;
 
 use super::sustained::NOWHERE;
-use super::{Round, Scenario, drain, latency};
+use super::{drain, latency};
 use crate::load::{self, Load, Spread, TriggerSet};
 use crate::measuring::progress::Progress;
+use crate::options::Scenario;
+use crate::options::System;
 use crate::options::{Database, Plan};
 use crate::report::Report;
-use crate::stand::{Stand, System};
+use crate::round::Round;
+use crate::stand::Stand;
 
 /// Chunks, a week each.
 const CHUNKS: u32 = 100;

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 
-use super::Round;
 use super::sustained::NOWHERE;
 use crate::load::{Load, Pace, TriggerSet};
 use crate::options::Database;
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::Round;
+use crate::stand::Stand;
 use crate::yardstick::Reading;
 
 /// Events a second.

@@ -18,11 +18,12 @@ use event_store::PgShards;
 use serde::{Deserialize, Serialize};
 use service::config::Settings;
 
-use super::Round;
 use super::sustained::NOWHERE;
 use crate::load::{ACTION, FIRST_CHAIN, Load, TriggerSet};
 use crate::measuring::cpu;
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::Round;
+use crate::stand::Stand;
 
 /// Triggers in force.
 const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];

@@ -2,11 +2,12 @@
 
 use anyhow::{Context as _, Result};
 
-use super::Round;
 use crate::counterparts::receiver::Receiver;
 use crate::load::{Load, Pace, TriggerSet};
 use crate::measuring::cpu;
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::Round;
+use crate::stand::Stand;
 
 /// Events a second; a tenth of them is delivered.
 const RATE: u32 = 1_000;

@@ -9,11 +9,13 @@ mod takeover;
 
 use anyhow::{Result, ensure};
 
+use super::drain;
 use super::sustained::{NOWHERE, pace};
-use super::{Round, drain};
 use crate::counterparts::notifications::Mode;
 use crate::load::{self, Load, Spread, TriggerSet};
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::Round;
+use crate::stand::Stand;
 
 const PROCESSES: [usize; 3] = [1, 2, 4];
 

@@ -3,10 +3,11 @@
 
 use anyhow::Result;
 
-use super::Round;
 use crate::load::{Load, Pace, TriggerSet};
+use crate::options::System;
 use crate::options::{Database, Plan};
-use crate::stand::{Stand, System};
+use crate::round::Round;
+use crate::stand::Stand;
 use crate::yardstick::Reading;
 
 /// Events on their way: enough to fill every batch, few enough that what is measured is a steady

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 use sqlx::{Executor as _, PgPool};
 use tokio::task::JoinSet;
 
-use super::Round;
 use super::sustained::NOWHERE;
 use crate::load::{self, Load, TriggerSet};
-use crate::stand::{Stand, System};
+use crate::options::System;
+use crate::round::Round;
+use crate::stand::Stand;
 
 /// As many as write at once.
 const WRITERS: u32 = 32;

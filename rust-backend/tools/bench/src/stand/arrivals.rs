@@ -11,8 +11,8 @@ use redis::streams::StreamReadReply;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::System;
 use crate::load::Ledger;
+use crate::options::System;
 use crate::yardstick;
 
 /// How long a read waits for something to come.

@@ -6,6 +6,7 @@ use service::process::Refused;
 use tokio::process::Command;
 
 use super::{Child, Servers};
+use crate::round::Round;
 
 const FOLDER: &str = "ponder-indexers";
 const CONFIG: &str = "ponder.config.ts";
@@ -19,9 +20,20 @@ pub(crate) struct Ponder {
 }
 
 impl Ponder {
+    /// For a round; where it is not installed, the report says that it was not measured, and why.
+    pub(crate) async fn of(round: &mut Round<'_>) -> Option<Self> {
+        let found = Self::find(round.plan.ponder.as_deref()).await;
+        if let Err(missing) = &found
+            && round.number == 1
+        {
+            round.report.note(format!("{}: Ponder was not measured: {missing}", round.scenario));
+        }
+        found.ok()
+    }
+
     /// In the folder that was named, or else in the working directory, beside this program, or
     /// above them. The error says what is missing, and how to get it.
-    pub(crate) async fn find(named: Option<&Path>) -> Result<Self, String> {
+    async fn find(named: Option<&Path>) -> Result<Self, String> {
         let Some(folder) = named.map(Path::to_path_buf).or_else(beside_us) else {
             let why = format!("no {FOLDER}/ is found from here upwards: name it by --ponder DIR");
             return Err(why);

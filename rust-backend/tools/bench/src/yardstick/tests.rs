@@ -6,8 +6,9 @@ use event_engine::job::JobId;
 use super::Reading;
 use crate::counterparts::notifications::Mode;
 use crate::load::{Load, TriggerSet};
+use crate::options::System;
 use crate::options::{Database, Options, Plan};
-use crate::stand::{Stand, System};
+use crate::stand::Stand;
 
 /// Rounds over all chains: a thousand events.
 const BLOCKS: u32 = 50;

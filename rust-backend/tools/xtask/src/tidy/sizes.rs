@@ -1,9 +1,14 @@
-//! How long a file and a line may be. How long a function may be is clippy's to say.
+//! How long a file and a line may be, and how full a folder. How long a function may be is clippy's
+//! to say.
+
+use std::collections::BTreeMap;
 
 use super::finding::Finding;
 use crate::tree::{Tree, lines};
 
 const FILE_LINES_MAX: usize = 500;
+/// Rust sources in one folder.
+const FOLDER_FILES_MAX: usize = 15;
 const LINE_COLUMNS_MAX: usize = 100;
 const CODE: [&str; 6] = [".rs", ".sql", ".sh", ".ts", ".sol", ".mjs"];
 
@@ -24,7 +29,19 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
                 .then(|| Finding::at(path, number, sentence))
         })
     });
-    long_files.chain(long_lines).collect()
+    long_files.chain(long_lines).chain(full_folders(tree)).collect()
+}
+
+fn full_folders(tree: &Tree) -> impl Iterator<Item = Finding> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for (path, _) in tree.ending(&[".rs"]) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        *counts.entry(folder).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count > FOLDER_FILES_MAX).map(|(folder, count)| {
+        let sentence = format!("{count} sources, more than {FOLDER_FILES_MAX}; find the rooms");
+        Finding::of(folder, sentence)
+    })
 }
 
 fn may_be_long(path: &str, line: &str) -> bool {
@@ -41,6 +58,16 @@ mod tests {
         let tree = |count| Tree::from([("a.rs", "\n".repeat(count).as_str())]);
         assert_eq!(check(&tree(500)), []);
         assert_eq!(places(&check(&tree(501))), ["a.rs"]);
+    }
+
+    #[test]
+    fn the_16th_source_of_a_folder_is_found() {
+        let names: [String; 16] = std::array::from_fn(|number| format!("a/b{number}.rs"));
+        let full: [(&str, &str); 16] = std::array::from_fn(|number| (names[number].as_str(), ""));
+        assert_eq!(places(&check(&Tree::from(full))), ["a"]);
+        let mut elsewhere = full;
+        elsewhere[0].0 = "a/b/c.rs";
+        assert_eq!(check(&Tree::from(elsewhere)), []);
     }
 
     #[test]

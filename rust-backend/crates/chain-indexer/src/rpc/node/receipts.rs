@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{BY_HASH, Node, answer, header};
 use crate::Result;
 use crate::rpc::answer::{NodeReceipt, NodeTransactions, RawReceipt};
-use crate::rpc::client::{Call, Failure};
+use crate::rpc::call::{Call, Failure};
 
 impl Node<'_> {
     /// The transactions of the block with that hash.

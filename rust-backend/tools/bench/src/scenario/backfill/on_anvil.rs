@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::{LOOK, books};
 use crate::counterparts::anvil_chain::{self, AnvilChain};
 use crate::counterparts::canned_node::EVENTS_PER_BLOCK;
-use crate::scenario::Round;
+use crate::round::Round;
 use crate::stand::{Child, Ponder, Servers};
 
 /// Of the events of the canned history, because anvil makes each block.
@@ -20,7 +20,7 @@ const POLL_MS: u32 = 100;
 const ALL_STORED_MAX: Duration = Duration::from_mins(5);
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
-    let ponder = round.ponder().await;
+    let ponder = Ponder::of(round).await;
     let blocks = u64::from((round.plan.events / SHARE).min(EVENTS_MAX)).div_ceil(EVENTS_PER_BLOCK);
     round.progress.begin(&round.title("anvil: mining"), blocks);
     let chain = AnvilChain::start(round).await?;

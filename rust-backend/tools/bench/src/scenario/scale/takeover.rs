@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::load::{self, CHAINS};
-use crate::scenario::Round;
+use crate::round::Round;
 use crate::stand::{Child, Stand};
 
 /// Connections that write, a block of so many rows each time.
