@@ -29,14 +29,14 @@ CREATE TABLE IF NOT EXISTS event_log (
                    THEN 4 ELSE 0 END)
 );
 
--- Whoever reads an entry that its row has outgrown asks where the later revisions stand: a
+-- Where an entry is read that its row has superseded, so are the later revisions' places: a
 -- transaction that began earlier may have revised what a later one inserted.
 CREATE INDEX IF NOT EXISTS event_log_revised ON event_log (event_id, event_timestamp)
     WHERE revision > 0;
 
 -- What a row said before it came to say something else: an entry is judged by the content of its
 -- own revision. Columns as in `events`; `revision` is the last one that the content held for.
-CREATE TABLE IF NOT EXISTS replaced_events (
+CREATE TABLE IF NOT EXISTS superseded_events (
     LIKE events,
     -- Whether what took its place speaks of the same block: then no reorg was the reason.
     is_corrected BOOLEAN NOT NULL,
@@ -249,9 +249,9 @@ BEGIN
             USING ERRCODE = 'wrong_object_type';
     END IF;
     -- Of an earlier life of the same name, where the event was deleted and came again.
-    DELETE FROM public.replaced_events r USING earlier
+    DELETE FROM public.superseded_events r USING earlier
     WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
-    INSERT INTO public.replaced_events
+    INSERT INTO public.superseded_events
     SELECT earlier.*,
         public.comparable_hash(later.block_hash) = public.comparable_hash(earlier.block_hash)
     FROM later JOIN earlier USING (id, "timestamp")
@@ -328,7 +328,7 @@ BEGIN
             AND public.revisions_between(earlier::public.events, later::public.events)
                 BETWEEN 1 AND 2147483647 - earlier.revision;
         -- Once more: to the update, what the first one kept is of an earlier life.
-        INSERT INTO public.replaced_events
+        INSERT INTO public.superseded_events
         SELECT earlier.*,
             public.comparable_hash(later.block_hash) = public.comparable_hash(earlier.block_hash)
         FROM later JOIN earlier USING (id, "timestamp")

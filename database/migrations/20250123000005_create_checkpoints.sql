@@ -1,4 +1,4 @@
--- How far each chain has been indexed, written by the one indexer that owns the chain's checkpoint.
+-- How far each chain has been indexed, written by the one program that is the chain's writer.
 CREATE TABLE IF NOT EXISTS checkpoints (
     chain_id     BIGINT      PRIMARY KEY,
     block_number BIGINT      NOT NULL,

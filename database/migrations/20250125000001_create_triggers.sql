@@ -1,16 +1,16 @@
 -- What users want to be told of, and what is to be done then.
 CREATE TABLE IF NOT EXISTS triggers (
-    -- A function of (owner, name): a trigger that is removed and comes back is the same one.
+    -- A function of (account, name): a trigger that is removed and comes back is the same one.
     id         UUID        PRIMARY KEY,
-    owner      TEXT        NOT NULL,
+    account    TEXT        NOT NULL,
     name       TEXT        NOT NULL,
-    -- active: judged. disabled: kept, not judged. removed: gone for its owner, kept for history.
+    -- active: judged. disabled: kept, not judged. removed: gone for its account, kept for history.
     state      TEXT        NOT NULL DEFAULT 'active',
     -- The version in force.
     version    INTEGER     NOT NULL,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-    UNIQUE (owner, name),
+    UNIQUE (account, name),
     CONSTRAINT triggers_state CHECK (state IN ('active', 'disabled', 'removed'))
 );
 

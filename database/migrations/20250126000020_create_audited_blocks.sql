@@ -1,6 +1,6 @@
--- The auditor's ancestry on chains that it owns: headers that it saw on the chain, without a gap
--- from the finalized block up. A block that was here and is not any more is proved replaced, and
--- stands in `orphaned_blocks` from then on, whether a node still knows it or not.
+-- The auditor's ancestry on chains whose writer it is: headers that it saw on the chain, without a
+-- gap from the finalized block up. A block that was here and is not any more is proved replaced,
+-- and stands in `orphaned_blocks` from then on, whether a node still knows it or not.
 CREATE TABLE IF NOT EXISTS audited_blocks (
     chain_id     BIGINT NOT NULL,
     block_number BIGINT NOT NULL,

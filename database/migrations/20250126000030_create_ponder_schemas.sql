@@ -7,14 +7,15 @@ CREATE TABLE IF NOT EXISTS ponder_schemas (
     chain_id    BIGINT      NOT NULL,
     -- candidate: catching up beside the current one. retired: its process ends, then it is dropped.
     status      TEXT        NOT NULL CHECK (status IN ('candidate', 'current', 'retired')),
-    -- Whether the chain's checkpoint and invalidations are Ponder's. If not, it only inserts.
+    -- Whether Ponder is the chain's writer: checkpoint and invalidations are its. If not, it only
+    -- inserts.
     owns        BOOLEAN     NOT NULL,
     -- The first block that is asked for by itself; those below it were settled at the first start,
     -- and are asked for in ranges.
     live_from   BIGINT      NOT NULL,
     started_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
     -- The names and contracts of the registries that it reads, lower-case 0x hex: what claims to be
-    -- theirs is the schema's to judge where it owns the chain.
+    -- theirs is the schema's to judge where it is the chain's writer.
     registries  TEXT[]      NOT NULL DEFAULT '{}',
     addresses   TEXT[]      NOT NULL DEFAULT '{}'
 );
@@ -45,9 +46,9 @@ CREATE TABLE IF NOT EXISTS ponder_blocks (
     PRIMARY KEY (schema_name, block_number)
 );
 
--- What the schema may do. owner: set its chain's checkpoint and take events back; writer: insert
--- events; none: it is replaced, and its process is about to end. Until the transaction ends nobody
--- can change that.
+-- As whom the schema may act. writer: set its chain's checkpoint and take events back; inserter:
+-- insert events; none: it is replaced, and its process is about to end. Until the transaction ends
+-- nobody can change that.
 CREATE OR REPLACE FUNCTION ponder_role(of_schema TEXT) RETURNS TEXT
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -55,8 +56,8 @@ DECLARE
 BEGIN
     SELECT CASE
         WHEN status = 'retired' THEN 'none'
-        WHEN status = 'current' AND owns THEN 'owner'
-        ELSE 'writer'
+        WHEN status = 'current' AND owns THEN 'writer'
+        ELSE 'inserter'
     END INTO role FROM public.ponder_schemas WHERE schema_name = of_schema FOR SHARE;
     IF role IS NULL THEN
         RAISE EXCEPTION 'ponder_schemas: % is not there', of_schema
@@ -74,7 +75,7 @@ DECLARE
 BEGIN
     DELETE FROM public.ponder_unconfirmed u USING changed
     WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
-    IF role = 'owner' THEN
+    IF role = 'writer' THEN
         INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data)
@@ -92,8 +93,8 @@ BEGIN
             address = EXCLUDED.address, topics = EXCLUDED.topics, log_data = EXCLUDED.log_data,
             invalidated = false
         WHERE events.invalidated OR public.says_otherwise(events, EXCLUDED);
-    ELSIF role = 'writer' THEN
-        -- Ponder may be behind whoever owns the chain: what that one has taken back stays so.
+    ELSIF role = 'inserter' THEN
+        -- Ponder may be behind the chain's writer: what that one has taken back stays so.
         INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data, invalidated)
@@ -249,7 +250,7 @@ BEGIN
         SELECT FROM public.ponder_blocks
         WHERE schema_name = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
-    IF role = 'owner' THEN
+    IF role = 'writer' THEN
         PERFORM public.ponder_take_back(
             me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
     END IF;
@@ -266,7 +267,7 @@ BEGIN
         schema_name, block_number, block_hash, parent_hash, "timestamp")
     VALUES (me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
     ON CONFLICT (schema_name, block_number) DO NOTHING;
-    IF role = 'owner' THEN
+    IF role = 'writer' THEN
         PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
         -- Once in so many blocks, of whatever time a row says.
         PERFORM public.ponder_take_back_forged(
@@ -289,8 +290,9 @@ BEGIN
 END
 $$;
 
--- Raises the safe and the finalized block of the chain that the schema owns, to blocks that it has
--- passed; anything else changes nothing. False: Ponder is writing, and it is to be said again.
+-- Raises the safe and the finalized block of the chain whose writer the schema is, to blocks that
+-- it has passed; anything else changes nothing. False: Ponder is writing, and it is to be said
+-- again.
 CREATE OR REPLACE FUNCTION ponder_report(
     of_schema TEXT, safe_number BIGINT, safe_hash TEXT, final_number BIGINT, final_hash TEXT)
 RETURNS BOOLEAN
@@ -386,8 +388,9 @@ BEGIN
 END
 $$;
 
--- Makes a candidate the chain's current schema and retires the others. Where Ponder owns the
--- chain, the events of the blocks that the candidate remembers become what it says of them.
+-- Makes a candidate the chain's current schema and retires the others. Where Ponder is
+-- the chain's writer, the events of the blocks that the candidate remembers become what it says of
+-- them.
 CREATE OR REPLACE FUNCTION ponder_take_over(new_schema TEXT) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

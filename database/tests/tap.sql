@@ -194,10 +194,10 @@ BEGIN
     DELETE FROM checkpoints WHERE chain_id < 0;
     DELETE FROM jobs WHERE chain_id < 0;
     DELETE FROM event_log WHERE chain_id < 0;
-    DELETE FROM replaced_events WHERE chain_id < 0;
-    IF EXISTS (SELECT FROM triggers WHERE owner = 'tap') THEN
-        DELETE FROM trigger_versions USING triggers WHERE trigger_id = id AND owner = 'tap';
-        DELETE FROM triggers WHERE owner = 'tap';
+    DELETE FROM superseded_events WHERE chain_id < 0;
+    IF EXISTS (SELECT FROM triggers WHERE account = 'tap') THEN
+        DELETE FROM trigger_versions USING triggers WHERE trigger_id = id AND account = 'tap';
+        DELETE FROM triggers WHERE account = 'tap';
         UPDATE trigger_set SET revision = revision + 1;
     END IF;
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')

@@ -120,7 +120,7 @@ SELECT pg_temp.is(pg_temp.logged(), 'moved@1',
     'an upsert with another block hash is one entry, one revision on');
 SELECT pg_temp.is(pg_temp.heard_bells(), 1, 'and rings once');
 SELECT pg_temp.is(
-    (SELECT format('%s %s@%s', block_hash, block_number, revision) FROM replaced_events
+    (SELECT format('%s %s@%s', block_hash, block_number, revision) FROM superseded_events
      WHERE id = 'moved'), '0xaa 100@0', 'and what the row said before is kept');
 
 INSERT INTO events SELECT * FROM pg_temp.event('moved', block_hash => '0xcc')

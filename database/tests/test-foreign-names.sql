@@ -256,7 +256,7 @@ CALL pg_temp.listen('new_event', 'event_log', 'new_event_reputation', 'new_event
     'new_event_my own', 'new_event_-1', 'new_event_-2', 'notification_settings');
 CALL pg_temp.open_connection('sleeper');
 SELECT pg_temp.elsewhere('sleeper', 'SELECT shut_notification_gate()') \g /dev/null
-INSERT INTO triggers (id, owner, name, version)
+INSERT INTO triggers (id, account, name, version)
 VALUES ('00000000-0000-0000-0000-000000000001', 'tap', 'tap', 1);
 INSERT INTO trigger_versions (
     trigger_id, version, definition, since, lineage, action_ids, action_versions)

@@ -10,9 +10,9 @@ CREATE PROCEDURE pg_temp.apply(called text, definition jsonb, in_state text DEFA
 LANGUAGE plpgsql AS $$
 DECLARE
     new_version integer := 1 + coalesce(
-        (SELECT version FROM triggers WHERE owner = 'tap' AND name = called), 0);
+        (SELECT version FROM triggers WHERE account = 'tap' AND name = called), 0);
 BEGIN
-    INSERT INTO triggers (id, owner, name, state, version)
+    INSERT INTO triggers (id, account, name, state, version)
     VALUES (md5('tap ' || called)::uuid, 'tap', called, in_state, new_version)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version;
     INSERT INTO trigger_versions

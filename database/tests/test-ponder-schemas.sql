@@ -172,14 +172,14 @@ SELECT pg_temp.is(to_regclass('tap_one.cursor')::text, NULL, 'and is dropped');
 SELECT pg_temp.is(pg_temp.outcome($$SELECT ponder_forget('tap_two')$$), 'P0001',
     'the current schema is not');
 
--- Beside an owner that has taken a block back already.
+-- Beside a writer that has taken a block back already.
 SELECT ponder_start('tap_two', -1, false, 0) \g /dev/null
 INSERT INTO orphaned_blocks (
     chain_id, block_hash, block_number, parent_hash, "timestamp", fork_block)
 VALUES (-1, '0xo8', 8, '0x', 0, 7);
 CALL pg_temp.block('tap_two', 8, 'o');
 SELECT pg_temp.is((SELECT invalidated FROM events WHERE block_hash = '0xo8'), true,
-    'a late event of a block that its owner took back is taken back, too');
+    'a late event of a block that its writer took back is taken back, too');
 
 -- So many blocks later.
 UPDATE tap_two.cursor SET block_number = 64, block_hash = '0xo64';
@@ -272,9 +272,9 @@ SELECT ponder_start('tap_three', -3, true, 0, '{identity}', '{0xdd}') \g /dev/nu
 CALL pg_temp.forge('-3-0xa8-0', 'a8', '{"chain_id": -4}');
 CALL pg_temp.pass(8, 'a');
 SELECT pg_temp.is(pg_temp.told(), '-3-0xa7-0@0 -3-0xa7-4@1! -3-0xa8-0@2',
-    'the owner takes a row over that claims to be of another chain');
+    'the writer takes a row over that claims to be of another chain');
 SELECT pg_temp.is(
-    (SELECT format('%s %s', chain_id, revision) FROM replaced_events WHERE id = '-3-0xa8-0'),
+    (SELECT format('%s %s', chain_id, revision) FROM superseded_events WHERE id = '-3-0xa8-0'),
     '-4 0', 'and what it said is kept');
 
 -- Another build, which is back on the first branch, takes over.
@@ -300,7 +300,7 @@ SELECT pg_temp.is(pg_temp.told(),
 DROP SCHEMA tap_four CASCADE;
 DROP SCHEMA tap_three CASCADE;
 DROP SCHEMA tap_two CASCADE;
-DELETE FROM replaced_events WHERE chain_id < 0;
+DELETE FROM superseded_events WHERE chain_id < 0;
 DELETE FROM safe_blocks WHERE chain_id < 0;
 DELETE FROM finalized_blocks WHERE chain_id < 0;
 DELETE FROM orphaned_blocks WHERE chain_id < 0;

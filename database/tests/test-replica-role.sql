@@ -60,7 +60,7 @@ UPDATE events SET data = '{ }' WHERE id = 'before';
 SELECT pg_temp.is(pg_temp.logged(), 'before@4', 'what says something else is a revision');
 SELECT pg_temp.is(
     (SELECT string_agg(format('%s %s %s', revision, block_hash, is_corrected), ', '
-        ORDER BY revision) FROM replaced_events WHERE id = 'before'),
+        ORDER BY revision) FROM superseded_events WHERE id = 'before'),
     '1 0xaa f, 2 0xcc f, 3 0xdd t', 'and what each row said before is kept');
 UPDATE events SET chain_id = -2 WHERE id = 'before';
 SELECT pg_temp.is(

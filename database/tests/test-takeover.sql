@@ -71,11 +71,11 @@ SELECT pg_temp.is(
      WHERE entry ~ '@1$'),
     (SELECT count(*) FROM forgeries), 'in one revision');
 SELECT pg_temp.is(
-    (SELECT count(*) FROM forgeries f JOIN replaced_events r USING (id)
+    (SELECT count(*) FROM forgeries f JOIN superseded_events r USING (id)
      WHERE (to_jsonb(r) @> f.forged OR f.id = 'nested') AND r.revision = 0),
     (SELECT count(*) FROM forgeries), 'what each said before is kept');
 SELECT pg_temp.is(
-    (SELECT string_agg(id, ' ' ORDER BY id) FROM replaced_events
+    (SELECT string_agg(id, ' ' ORDER BY id) FROM superseded_events
      WHERE id IN (SELECT id FROM forgeries) AND NOT is_corrected),
     'block_hash', 'of another block only where its hash is another');
 
@@ -118,7 +118,7 @@ SELECT pg_temp.is(
         ORDER BY xid, seq) FROM event_log WHERE event_id = 'elsewhere'),
     '-9@1 t, -1@2 f', 'a row of another chain is taken back there, and comes where it belongs');
 SELECT pg_temp.is(
-    (SELECT format('%s %s', chain_id, revision) FROM replaced_events WHERE id = 'elsewhere'),
+    (SELECT format('%s %s', chain_id, revision) FROM superseded_events WHERE id = 'elsewhere'),
     '-9 0', 'and what it said is kept');
 SELECT pg_temp.is(pg_temp.untrue(), 'gone', 'in one row');
 
@@ -175,11 +175,11 @@ SELECT pg_temp.is(
     (SELECT format('%s %s', revision, data) FROM events WHERE id = 'registry'), '2 {"b": 1}',
     'what somebody corrects by hand is a revision like any other');
 SELECT pg_temp.is(
-    (SELECT max(data ->> 'a') FROM replaced_events WHERE id = 'registry' AND revision = 1),
+    (SELECT max(data ->> 'a') FROM superseded_events WHERE id = 'registry' AND revision = 1),
     '{"b": [1, "x"]}', 'of which the earlier content is kept');
 UPDATE events SET revision = 7 WHERE id = 'registry';
 SELECT pg_temp.is((SELECT revision FROM events WHERE id = 'registry'), 2,
     'nobody sets a revision');
 
-DELETE FROM replaced_events WHERE chain_id < 0;
+DELETE FROM superseded_events WHERE chain_id < 0;
 CALL pg_temp.finish();

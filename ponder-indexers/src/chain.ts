@@ -13,7 +13,7 @@ export interface Chain {
   pollIntervalMs: number;
   /** Blocks that a reorg may take back; undefined: the nodes are asked what is final. */
   finalityDepth: number | undefined;
-  /** Whether Ponder owns the chain's checkpoint and invalidations, or only inserts. */
+  /** Whether Ponder is the chain's writer, of checkpoint and invalidations, or only inserts. */
   owns: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Chain {
 export class ConfigError extends Error {}
 
 export const CONFIG_FILE_DEFAULT = "agentauri.toml";
-const OWNERS = ["chain-indexer", "ponder", "auditor"];
+const WRITERS = ["chain-indexer", "ponder", "auditor"];
 const POLL_INTERVAL_MS_DEFAULT = 1_000;
 /** Ponder polls no more often. */
 const POLL_INTERVAL_MS_MIN = 100;
@@ -62,6 +62,7 @@ export function chainOf(text: string, name: string, file: string): Chain {
     const names = all.map(chain => chain.text("name")).join(", ");
     throw new ConfigError(`${file}: chains: none is called ${name}; there are: ${names || "none"}`);
   }
+  if (found.has("owner")) found.refuse("owner", "`owner` is now `writer`");
   return {
     name,
     id: found.integer("id"),
@@ -75,7 +76,7 @@ export function chainOf(text: string, name: string, file: string): Chain {
     finalityDepth: found.has("finality_depth")
       ? found.integer("finality_depth", undefined, FINALITY_DEPTH_MAX)
       : undefined,
-    owns: found.choice("owner", OWNERS, "chain-indexer") === "ponder",
+    owns: found.choice("writer", WRITERS, "chain-indexer") === "ponder",
   };
 }
 

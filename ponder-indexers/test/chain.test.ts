@@ -25,7 +25,8 @@ test("a chain is read as the other processes read it", () => {
     finalityDepth: undefined,
     owns: false,
   });
-  const more = 'owner = "ponder"\nstart_block = 7\npoll_interval_ms = 20\nfinality_depth = 0\nid =';
+  const more =
+    'writer = "ponder"\nstart_block = 7\npoll_interval_ms = 20\nfinality_depth = 0\nid =';
   const other = chainOf(CHAIN.replace("id =", more), "one", "f.toml");
   assert.deepEqual([other.owns, other.startBlock, other.pollIntervalMs], [true, 7, 100]);
   assert.equal(other.finalityDepth, 0);
@@ -35,7 +36,12 @@ test("what is wrong is refused with the file and the key", () => {
   const cases: [string, string, string][] = [
     ["id = 11155111", "id = -1", "f.toml: chains[0].id: has to be a whole number"],
     ["id = 11155111", "", "f.toml: chains[0].id: is missing"],
-    ["id =", 'owner = "nobody"\nid =', "f.toml: chains[0].owner: has to be one of chain-indexer,"],
+    [
+      "id =",
+      'writer = "nobody"\nid =',
+      "f.toml: chains[0].writer: has to be one of chain-indexer,",
+    ],
+    ["id =", 'owner = "ponder"\nid =', "f.toml: chains[0].owner: `owner` is now `writer`"],
     [
       "id =",
       "finality_depth = 1000001\nid =",

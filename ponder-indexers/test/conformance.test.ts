@@ -16,10 +16,10 @@ const ROUNDS = [
 /** In a soak by hand: so many rounds of chance. */
 const ROUNDS_BY_HAND = Number(process.env.AGENTAURI_TEST_SOAK_ROUNDS ?? 0);
 
-/** Who owns the chain where both index it, and what the file says to that. */
-const OWNERS: [string, ...string[]][] = [
+/** The chain's writer where both index it, and what the file says to that. */
+const WRITERS: [string, ...string[]][] = [
   ["chain-indexer"],
-  ["ponder", 'owner = "ponder"', "indexed = true"],
+  ["ponder", 'writer = "ponder"', "indexed = true"],
 ];
 
 let world: World;
@@ -34,7 +34,7 @@ after(async () => world?.end());
 
 test("its rows are our indexer's, column by column, through reorgs and restarts", async () => {
   const [ours, theirs] = [await world.database("ours"), await world.database("theirs")];
-  const config = world.config("ponder.toml", 'owner = "ponder"');
+  const config = world.config("ponder.toml", 'writer = "ponder"');
   const indexer = world.indexer(world.config("ours.toml"), ours.url);
   let ponder = world.ponder(config, theirs.url);
   const where = [() => ours.store.checkpoint(), () => theirs.store.checkpoint()];
@@ -71,16 +71,16 @@ test("its rows are our indexer's, column by column, through reorgs and restarts"
   await Promise.all([ours.store.close(), theirs.store.close()]);
 });
 
-for (const [owner, ...lines] of OWNERS) {
-  test(`beside each other, where ${owner} owns the chain, nothing flaps`, async () => {
-    await beside(owner, lines);
+for (const [writer, ...lines] of WRITERS) {
+  test(`beside each other, where ${writer} is the chain's writer, nothing flaps`, async () => {
+    await beside(writer, lines);
   });
 }
 
 /** Both on one database: nothing is doubled, taken back twice or skipped. */
-async function beside(owner: string, lines: string[]): Promise<void> {
-  const { url, store } = await world.database(`owned by ${owner}`);
-  const config = world.config(`beside-${owner}.toml`, ...lines);
+async function beside(writer: string, lines: string[]): Promise<void> {
+  const { url, store } = await world.database(`written by ${writer}`);
+  const config = world.config(`beside-${writer}.toml`, ...lines);
   const start = {
     indexer: () => world.indexer(config, url),
     ponder: () => world.ponder(config, url),
@@ -114,7 +114,7 @@ async function beside(owner: string, lines: string[]): Promise<void> {
   const [{ decided } = {}] = await store.rows(
     "SELECT bool_or(owns) AS decided FROM ponder_schemas",
   );
-  assert.equal(decided, owner === "ponder");
+  assert.equal(decided, writer === "ponder");
   for (const process of both()) assert.equal(await process.kill("SIGTERM"), 0, process.tail);
   await store.close();
 }

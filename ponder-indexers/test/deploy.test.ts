@@ -15,13 +15,13 @@ after(async () => world?.end());
 
 test("a new build takes over once it has caught up, and the one before is dropped", async () => {
   const { url, store } = await world.database("deployed");
-  const first = world.ponder(world.config("first.toml", 'owner = "ponder"'), url);
+  const first = world.ponder(world.config("first.toml", 'writer = "ponder"'), url);
   await untilHead(world, [() => store.checkpoint()], [first]);
   const [old] = await schemas(store);
   const before = await store.events();
   const entries = await eventEntries(store);
 
-  const second = world.config("second.toml", 'owner = "ponder"', "start_block = 0");
+  const second = world.config("second.toml", 'writer = "ponder"', "start_block = 0");
   const log = join(world.folder, "second.log");
   const deploy = world.ponder(second, url, "deploy", "--port", "0", "--log", log);
   assert.equal(await deploy.ended(), 0, deploy.tail);

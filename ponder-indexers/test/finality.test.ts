@@ -1,4 +1,4 @@
-// What is safe and final on a chain that Ponder owns.
+// What is safe and final on a chain whose writer is Ponder.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { eventually } from "./patience.ts";
@@ -77,7 +77,7 @@ interface Scene {
   store: Store;
 }
 
-/** Ponder at the head of the chain that it owns, which it reads through a proxy. */
+/** Ponder at the head of the chain whose writer it is, which it reads through a proxy. */
 async function withPonder(
   name: string,
   lines: string[],
@@ -87,8 +87,8 @@ async function withPonder(
   const { url, store } = await world.database(name);
   const urls = Array.from({ length: 16 }, (_, at) => `"${proxy.url}/?${at}"`);
   const startBlock = `start_block = ${(await world.head()).number - 5}`;
-  const owned = ['owner = "ponder"', `rpc_urls = [${urls}]`, startBlock, ...lines];
-  const ponder = world.ponder(world.config(`${name}.toml`, ...owned), url);
+  const written = ['writer = "ponder"', `rpc_urls = [${urls}]`, startBlock, ...lines];
+  const ponder = world.ponder(world.config(`${name}.toml`, ...written), url);
   try {
     await untilHead(world, [() => store.checkpoint()], [ponder]);
     // Beyond what was history at the start.

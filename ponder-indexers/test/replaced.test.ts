@@ -166,7 +166,7 @@ async function withPonder(play: (scene: Scene) => Promise<void>): Promise<void> 
   const proxy = await NodeProxy.start(world.chain.anvil.url);
   const { url, store } = await world.database(`replaced-${new URL(proxy.url).port}`);
   const urls = Array.from({ length: 16 }, (_, at) => `"${proxy.url}/?${at}"`);
-  const config = world.config("replaced.toml", 'owner = "ponder"', `rpc_urls = [${urls}]`);
+  const config = world.config("replaced.toml", 'writer = "ponder"', `rpc_urls = [${urls}]`);
   const ponder = world.ponder(config, url);
   const all = [ponder];
   const restart = async () => {

@@ -1,8 +1,8 @@
 //! Events whose writer only inserts, compared with the chain: what its nodes prove to be replaced
 //! is taken back.
 //!
-//! On a chain that the auditor owns, `branch` follows the headers from the finalized block up, and
-//! remembers each: where one is replaced, the events that name it are taken back, in one
+//! On a chain whose writer is the auditor, `branch` follows the headers from the finalized block
+//! up, and remembers each: where one is replaced, the events that name it are taken back, in one
 //! transaction, and where it returns they come back. On every chain that is ours, `arrivals` reads
 //! the shard's log: each event that arrives is compared once, at whatever height, since a writer
 //! may be late. What names a block that the chain does not have is looked at by `suspect`.
@@ -15,6 +15,7 @@
 mod arrivals;
 mod branch;
 mod chain;
+mod context;
 mod late;
 mod measures;
 mod suspect;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use event_store::PgPool;
 use event_store::chain::audit_cursors::Memory;
-use service::config::Owner;
+use service::config::ChainWriter;
 use service::health::Heartbeat;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -125,13 +126,13 @@ impl Auditor {
 }
 
 impl ChainSettings {
-    /// Whether the auditor may take its events back: it owns the chain, or our indexer does.
+    /// Whether the auditor may take its events back: it is the chain's writer, or our indexer is.
     pub(crate) fn is_audited(&self) -> bool {
-        self.owner != Owner::Ponder
+        self.writer != ChainWriter::Ponder
     }
 
     /// By whose blocks it is audited.
     fn memory(&self) -> Memory {
-        if self.owner == Owner::Auditor { Memory::Audited } else { Memory::Indexed }
+        if self.writer == ChainWriter::Auditor { Memory::Audited } else { Memory::Indexed }
     }
 }

@@ -40,11 +40,11 @@ pub enum IndexerError {
         problem: String,
     },
     /// A node shows a branch that would take back a finalized block. The chain stops and nothing is
-    /// invalidated; docs/operations/conditions.md says how an operator decides.
+    /// invalidated; docs/operations/problems.md says how an operator decides.
     #[error(
         "chain {chain:?}: the node of {node} replaces final blocks: above block {fork} it has \
          {found}, where another is stored, and block {finalized} is final. Nothing is \
-         invalidated; docs/operations/conditions.md says what to do"
+         invalidated; docs/operations/problems.md says what to do"
     )]
     BelowFinalized {
         /// The chain.

@@ -2,5 +2,5 @@
 
 pub(crate) mod check;
 pub(crate) mod measures;
+pub(crate) mod problem;
 pub(crate) mod status;
-pub(crate) mod trouble;

@@ -41,9 +41,9 @@
 //!
 //! # What others write
 //!
-//! Where another program owns the chain, the indexer only inserts: it forgets its blocks at a
-//! reorg, and leaves events and checkpoint alone. `audit` compares with the chain what anybody
-//! wrote, and takes back what is proved replaced, on chains that it or the indexer owns.
+//! Where another program is the chain's writer, the indexer only inserts: it forgets its blocks at
+//! a reorg, and leaves events and checkpoint alone. `audit` compares with the chain what anybody
+//! wrote, and takes back what is proved replaced, on chains whose writer it or the indexer is.
 //!
 //! `gaps` proves on demand that nothing is missing, or names and mends what is.
 //!

@@ -118,7 +118,7 @@ fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
 }
 
 /// Refuses settings that cannot work. No node is asked: one that is away, or is another chain's, is
-/// its chain's trouble alone, and told while the others go on.
+/// its chain's problem alone, and told while the others go on.
 ///
 /// # Errors
 /// The first chain whose settings are refused, by name and key.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use alloy_primitives::{Address, hex};
 use event_engine::event::ChainId;
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::Writer;
-use service::config::{Chain, Endpoint, Owner};
+use event_store::events::new_events::InsertsAs;
+use service::config::{Chain, ChainWriter, Endpoint};
 
 use crate::{IndexerError, Result};
 
@@ -38,7 +38,7 @@ pub struct ChainSettings {
     pub finality_depth: Option<u64>,
     /// Who writes its checkpoint and invalidates its events. Where it is not this indexer, it only
     /// inserts.
-    pub owner: Owner,
+    pub writer: ChainWriter,
     /// Whether it is indexed at all.
     pub indexed: bool,
     /// Questions a second to all nodes together, each of a batch counted. `None`: no limit.
@@ -140,7 +140,7 @@ impl ChainSettings {
             start_block: chain.start_block,
             poll_interval: chain.poll_interval,
             finality_depth: chain.finality_depth,
-            owner: chain.owner,
+            writer: chain.writer,
             indexed: chain.indexed,
             requests_per_second: chain.requests_per_second,
             answer_bytes_max: ANSWER_BYTES_MAX,
@@ -149,12 +149,16 @@ impl ChainSettings {
 
     /// Whether this program reads the chain, or leaves it to another.
     pub fn is_ours_to_read(&self) -> bool {
-        self.indexed || self.owner == Owner::Auditor
+        self.indexed || self.writer == ChainWriter::Auditor
     }
 
-    /// What the indexer may write.
-    pub(crate) fn writer(&self) -> Writer {
-        if self.owner == Owner::ChainIndexer { Writer::Owner } else { Writer::Inserter }
+    /// As whom the indexer inserts.
+    pub(crate) fn inserts_as(&self) -> InsertsAs {
+        if self.writer == ChainWriter::ChainIndexer {
+            InsertsAs::Writer
+        } else {
+            InsertsAs::Inserter
+        }
     }
 
     /// Refuses what cannot work, naming chain and key.

@@ -6,10 +6,10 @@
 mod args;
 mod chain_names;
 mod commands;
-mod conditions;
 mod database;
 mod demo;
 mod dispatch;
+mod health_checks;
 mod output;
 mod parts;
 mod servers;

@@ -78,7 +78,7 @@ fn decide_500(bencher: Bencher) {
                     name,
                     revision: 0,
                     row: Some(event.into()),
-                    outgrown: false,
+                    superseded: false,
                 },
             }
         })

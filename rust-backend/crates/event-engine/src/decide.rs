@@ -24,8 +24,8 @@ pub struct Plan {
     pub block_time: i64,
     /// Jobs to add.
     pub jobs: Vec<NewJob>,
-    /// Events whose earlier revisions are taken back: jobs of a revision below the number given.
-    pub withdrawals: Vec<Withdrawal>,
+    /// Events that were revised: jobs of their earlier revisions are cancelled or retracted.
+    pub supersessions: Vec<Supersession>,
     /// How far the chain is after it.
     pub heights: Heights,
     /// What becomes of observations.
@@ -52,15 +52,16 @@ pub struct Ahead {
     pub logged_at_ms: i64,
 }
 
-/// That an event is no longer what it was.
+/// An event was revised: jobs of its earlier revisions are cancelled or retracted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withdrawal {
+pub struct Supersession {
     /// The event.
     pub event: EventName,
-    /// Jobs of revisions below this one are taken back.
+    /// The revisions below this one are superseded.
     pub below: i32,
-    /// Whether it was true until then and is not now; otherwise it is true, again or otherwise.
-    pub is_taken_back: bool,
+    /// True if this revision invalidates the event; false if it is valid again, or another block
+    /// replaced it.
+    pub is_invalidated: bool,
 }
 
 /// Counts of what a plan has seen.
@@ -105,7 +106,7 @@ pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -
                 }
             }
             Subject::Event { row: None, .. } => plan.tally.gone += 1,
-            Subject::Event { outgrown: true, .. } => plan.tally.superseded += 1,
+            Subject::Event { superseded: true, .. } => plan.tally.superseded += 1,
             Subject::Event { row: Some(event), .. } => judgement.take(event),
         }
         plan.cursor = Some(entry.position);
@@ -129,14 +130,14 @@ impl Judgement<'_> {
     /// An event comes, or is revised.
     fn take(&mut self, event: &Event) {
         if event.revision > 0 {
-            self.plan.withdrawals.push(Withdrawal {
+            self.plan.supersessions.push(Supersession {
                 event: event.name.clone(),
                 below: event.revision,
-                is_taken_back: event.invalidated,
+                is_invalidated: event.invalidated,
             });
-            self.plan.tally.late += self.state.withdraw(&event.name, event.revision, self.index);
+            self.plan.tally.late += self.state.remove(&event.name, event.revision, self.index);
         }
-        self.state.waits.withdraw(&event.name);
+        self.state.waits.remove(&event.name);
         self.plan.tally.unreadable += usize::from(event.arguments.are_unreadable());
         if event.invalidated {
             return;

@@ -11,7 +11,7 @@
 //! - A missed event is impossible here: every entry ends in the plan, and the cursor with it.
 //! - A double is impossible here: a job's id ([`job`]) is a function of trigger, action, event and
 //!   revision, so deciding twice adds nothing.
-//! - A reorg is a revision: the row's highest one wins, lower ones are withdrawn.
+//! - A reorg is a revision: the row's highest one wins, lower ones are superseded.
 //!
 //! What a trigger remembers between events is [`state`]: a function of the log, stored with the
 //! cursor. One that wants more [`finality`] than an event has when it comes judges it later: the

@@ -34,7 +34,7 @@ pub enum Subject {
         row: Option<Box<Event>>,
         /// A higher revision stands earlier in the log: its transaction began earlier, and it has
         /// spoken for this one.
-        outgrown: bool,
+        superseded: bool,
     },
     /// The chain's checkpoint moved, or a higher block became safe or finalized.
     Heights(Heights),

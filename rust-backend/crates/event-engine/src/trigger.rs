@@ -14,15 +14,15 @@ use crate::job::Name;
 use crate::trigger::action::ActionConfig;
 use crate::trigger::group_by::GroupBy;
 
-/// What names a trigger: a function of its owner and its name, for life.
+/// What names a trigger: a function of its account and its name, for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TriggerId(pub Uuid);
 
 impl TriggerId {
-    /// Names the trigger `name` of `owner`.
-    pub fn of(owner: &str, name: &str) -> Self {
+    /// Names the trigger `name` of `account`.
+    pub fn of(account: &str, name: &str) -> Self {
         let mut parts = Name::begin("agentauri trigger");
-        parts.part(owner.as_bytes());
+        parts.part(account.as_bytes());
         parts.part(name.as_bytes());
         Self(parts.end())
     }
@@ -101,7 +101,7 @@ fn is_instant(finality: &Finality) -> bool {
 
 /// A definition as it is written down: flat. It reads in one pass; `flatten` would read it twice,
 /// and a processor reads every definition there is. A key that a later program has written is
-/// refused: without it the trigger would match more than its owner said.
+/// refused: without it the trigger would match more than its account said.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredDefinition {
@@ -144,10 +144,10 @@ pub enum Since {
     Time(i64),
 }
 
-/// A trigger as its owner wrote it.
+/// A trigger as its account wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TriggerSpec {
-    /// Its name, unique for its owner.
+    /// Its name, unique in its account.
     pub name: String,
     /// What it says.
     pub definition: Definition,
@@ -157,7 +157,7 @@ pub struct TriggerSpec {
     pub actions: Vec<ActionSpec>,
 }
 
-/// One action of a trigger as its owner wrote it.
+/// One action of a trigger as its account wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionSpec {
     /// Its id, or else its type and a hash of its destination.

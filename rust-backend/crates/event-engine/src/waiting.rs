@@ -168,7 +168,7 @@ impl Waits {
     }
 
     /// An event comes, or is revised: what it was waits no more.
-    pub(crate) fn withdraw(&mut self, event: &EventName) {
+    pub(crate) fn remove(&mut self, event: &EventName) {
         let of = |finality| WaitName { event: event.clone(), finality };
         let names = self.turns.range(of(Finality::Instant)..=of(Finality::Finalized));
         for name in names.map(|(name, _)| name.clone()).collect::<Vec<_>>() {

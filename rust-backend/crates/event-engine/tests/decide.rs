@@ -1,7 +1,7 @@
 //! The judgement, by examples and properties.
 
 use event_engine::condition::Condition;
-use event_engine::decide::{Plan, Withdrawal, decide};
+use event_engine::decide::{Plan, Supersession, decide};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::index::{InForce, TriggerIndex};
@@ -42,16 +42,16 @@ fn an_event_from_before_since_does_not_fire() {
 }
 
 #[test]
-fn an_invalidated_event_fires_nothing_and_withdraws_its_earlier_revisions() {
+fn an_invalidated_event_fires_nothing_and_supersedes_itself() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
     let event = Event { invalidated: true, revision: 1, ..event("a") };
     let plan = judged(&[entry(1, 1, Some(event.clone()))], &index);
     assert_eq!(plan.jobs, []);
-    assert_eq!(plan.withdrawals, [withdrawn(event.name, 1, true)]);
+    assert_eq!(plan.supersessions, [superseded(event.name, 1, true)]);
 }
 
-fn withdrawn(event: EventName, below: i32, is_taken_back: bool) -> Withdrawal {
-    Withdrawal { event, below, is_taken_back }
+fn superseded(event: EventName, below: i32, is_invalidated: bool) -> Supersession {
+    Supersession { event, below, is_invalidated }
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn an_event_that_is_valid_again_fires_again_under_another_id() {
     let again = Event { revision: 2, ..event("a") };
     let second = judged(&[entry(9, 2, Some(again.clone()))], &index);
     assert_ne!(first.jobs[0].id, second.jobs[0].id);
-    assert_eq!(second.withdrawals, [withdrawn(again.name, 2, false)]);
+    assert_eq!(second.supersessions, [superseded(again.name, 2, false)]);
 }
 
 #[test]
@@ -70,12 +70,12 @@ fn an_entry_that_a_higher_revision_stands_in_front_of_is_passed_over() {
     let row = Event { invalidated: true, revision: 1, ..event("a") };
     // The invalidation stands in front of the insertion: its transaction began earlier.
     let mut entries = [entry(1, 1, Some(row.clone())), entry(2, 0, Some(event("a")))];
-    if let Subject::Event { outgrown, .. } = &mut entries[1].subject {
-        *outgrown = true;
+    if let Subject::Event { superseded, .. } = &mut entries[1].subject {
+        *superseded = true;
     }
     let plan = judged(&entries, &index);
     assert_eq!(plan.jobs, []);
-    assert_eq!(plan.withdrawals, [withdrawn(row.name, 1, true)]);
+    assert_eq!(plan.supersessions, [superseded(row.name, 1, true)]);
     assert_eq!(plan.tally.superseded, 1);
 }
 
@@ -235,6 +235,6 @@ fn inserted(xid: u64, event: Event) -> Entry {
 fn entry(xid: u64, revision: i32, row: Option<Event>) -> Entry {
     let name =
         row.as_ref().map_or(EventName { id: "gone".into(), timestamp: 1 }, |e| e.name.clone());
-    let subject = Subject::Event { name, revision, row: row.map(Box::new), outgrown: false };
+    let subject = Subject::Event { name, revision, row: row.map(Box::new), superseded: false };
     Entry { position: Position { xid, seq: 1 }, subject }
 }

@@ -39,7 +39,7 @@ pub(crate) fn describe() {
     for (name, text) in counters {
         describe_counter!(name, text);
     }
-    // Shown from the start: a series that comes with the first trouble has no rate in it.
+    // Shown from the start: a series that comes with the first problem has no rate in it.
     left_to_sweep(0);
     let seconds = Unit::Seconds;
     describe_histogram!(

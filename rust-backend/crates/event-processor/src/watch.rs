@@ -1,4 +1,4 @@
-//! Watches what may hold judging back, and makes series of it: a bad condition is never silent.
+//! Watches what may hold judging back, and makes series of it: a problem is never silent.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use event_store::views::vitals::{self, Vitals};
 use event_store::{PgPool, PgShards, StoreError, answered};
 use metrics::{describe_gauge, gauge};
 use service::escape::escape;
-use service::health::{Heartbeat, Trouble};
+use service::health::{Heartbeat, PartProblem};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +69,7 @@ impl Watch {
             Err(error) => {
                 tracing::warn!(%error, "Who holds locks of ours cannot be seen");
                 let says = format!("who holds locks of ours cannot be seen: {error}");
-                self.heartbeat.trouble(Some(Trouble { says, stops: false }));
+                self.heartbeat.set_problem(Some(PartProblem { says, stops: false }));
             }
         }
     }
@@ -80,7 +80,8 @@ impl Watch {
         let says = |it: &LockHolder| format!("{} is held by {}", it.lock, it.who());
         let held = holders.iter().map(says).collect::<Vec<_>>().join("; ");
         let stops = holders.iter().any(|holder| holder.stops_judging);
-        self.heartbeat.trouble((!held.is_empty()).then(|| Trouble { says: held.clone(), stops }));
+        self.heartbeat
+            .set_problem((!held.is_empty()).then(|| PartProblem { says: held.clone(), stops }));
         if held != self.held && !held.is_empty() {
             let held = escape(&held, HELD_CHARS_MAX);
             tracing::error!(%held, "Locks of ours are held by others");

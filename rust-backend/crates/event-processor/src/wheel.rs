@@ -38,8 +38,8 @@ pub const TICK: Duration = Duration::from_millis(500);
 const POLL_MIN: Duration = Duration::from_millis(1);
 const POLL_MAX: Duration = Duration::from_millis(20);
 /// The shortest and the longest wait while the store does not answer.
-const TROUBLE_MIN: Duration = Duration::from_millis(50);
-const TROUBLE_MAX: Duration = Duration::from_secs(2);
+const STORE_WAIT_MIN: Duration = Duration::from_millis(50);
+const STORE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What hears of each batch after it is committed.
 pub trait Audience: Send + Sync + 'static {
@@ -51,7 +51,7 @@ pub trait Audience: Send + Sync + 'static {
     fn turned(&self, answered: bool);
 }
 
-/// The judging loop over the shards of a store. What is ready is judged together; a shard's trouble
+/// The judging loop over the shards of a store. What is ready is judged together; a shard's problem
 /// is its own: after a batch that failed each of its shards is judged alone for a while, and rests
 /// by itself where that fails again.
 pub struct Wheel<S: Shards, A, G = NoGate> {
@@ -75,7 +75,7 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     /// The wait where nobody may sleep; doubled each time in vain.
     poll: Duration,
     /// The wait while the store does not answer; zero while it does.
-    trouble: Duration,
+    store_wait: Duration,
     /// A bell ended a sleep, and nothing has been begun or looked for since.
     is_called: bool,
     /// The latest survey saw entries that may not be judged yet.
@@ -118,7 +118,7 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             turns: 0,
             batch_began: Instant::now(),
             poll: POLL_MIN,
-            trouble: Duration::ZERO,
+            store_wait: Duration::ZERO,
             is_called: false,
             is_held: false,
         }
@@ -139,7 +139,7 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             turns,
             batch_began,
             poll,
-            trouble,
+            store_wait,
             is_called,
             is_held,
         } = self;
@@ -156,7 +156,7 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             turns,
             batch_began,
             poll,
-            trouble,
+            store_wait,
             is_called,
             is_held,
         }
@@ -202,7 +202,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         }
         let pause = self.look().await;
         let judging = self.under_way(Kind::Together) > 0;
-        if pause <= POLL_MAX || judging || !self.trouble.is_zero() {
+        if pause <= POLL_MAX || judging || !self.store_wait.is_zero() {
             return if judging { pause.min(TO_ITSELF) } else { pause };
         }
         let sleep = self.gate.shut().await;
@@ -232,7 +232,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             && !shards.is_empty()
             && !self.is_held
             && self.tasks.is_empty()
-            && self.trouble.is_zero()
+            && self.store_wait.is_zero()
             && shards.iter().all(is_usual);
         if answers {
             self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX, Kind::Together);
@@ -254,15 +254,15 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         self.judge.audience.turned(survey.is_ok());
         match survey {
             Ok(survey) => self.begin(&survey),
-            Err(error) => self.troubled(&error),
+            Err(error) => self.store_failed(&error),
         }
     }
 
     /// Begins the turns of the shards that are ready, and tells how long to wait for news.
     fn begin(&mut self, survey: &Survey) -> Duration {
-        if !self.trouble.is_zero() {
+        if !self.store_wait.is_zero() {
             tracing::info!("The store answers again");
-            self.trouble = Duration::ZERO;
+            self.store_wait = Duration::ZERO;
         }
         let now = Instant::now();
         let mut pause = self.tick;
@@ -416,11 +416,11 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         }
     }
 
-    fn troubled(&mut self, error: &S::Error) -> Duration {
-        if self.trouble.is_zero() {
+    fn store_failed(&mut self, error: &S::Error) -> Duration {
+        if self.store_wait.is_zero() {
             tracing::error!(%error, "The shards cannot be surveyed; trying again");
         }
-        self.trouble = (self.trouble * 2).clamp(TROUBLE_MIN, TROUBLE_MAX);
-        self.trouble
+        self.store_wait = (self.store_wait * 2).clamp(STORE_WAIT_MIN, STORE_WAIT_MAX);
+        self.store_wait
     }
 }

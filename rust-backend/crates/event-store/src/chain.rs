@@ -6,7 +6,7 @@ pub(crate) mod audit_invalidations;
 pub mod audit_suspects;
 pub mod audited_blocks;
 pub mod chain_blocks;
-pub mod chain_troubles;
+pub mod chain_problems;
 pub mod checkpoints;
 pub mod covered_ranges;
 pub mod finalized_blocks;

@@ -2,8 +2,8 @@
 
 pub mod action_results;
 pub(crate) mod assignments;
-pub(crate) mod inclusions;
+pub(crate) mod invalidated_events;
 pub mod jobs;
 pub(crate) mod leases;
+pub(crate) mod reinclusions;
 pub(crate) mod retractions;
-pub(crate) mod taken_back_events;

@@ -1,8 +1,8 @@
 //! Rows of `events`: what our indexer inserts, what they said before, and what others forged.
 
 pub mod forgeries;
+pub(crate) mod history;
 pub mod new_events;
-pub(crate) mod past;
-pub(crate) mod replaced_events;
 pub mod rows;
+pub(crate) mod superseded_events;
 pub mod unlogged_events;

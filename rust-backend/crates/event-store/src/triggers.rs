@@ -25,7 +25,7 @@ async fn revision(connection: &mut PgConnection) -> Result<i64> {
 /// and reported: it must not stop the others.
 ///
 /// There may be a million, so a row has nothing in it that judging does not need: with the names of
-/// its owner and its own, the planner takes a way through the indexes that is twice as long.
+/// its account and its own, the planner takes a way through the indexes that is twice as long.
 pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Result<TriggerIndex> {
     let mut index = IndexBuilder::default();
     let mut definitions = Definitions::default();
@@ -69,7 +69,7 @@ async fn report(connection: &mut PgConnection, broken: &[(Uuid, i32, String)]) -
     }
     let ids: Vec<Uuid> = broken.iter().map(|(id, ..)| *id).collect();
     let named = sqlx::query!(
-        "SELECT t.owner, t.name
+        "SELECT t.account, t.name
          FROM unnest($1::uuid[]) WITH ORDINALITY AS b (id, place)
          JOIN triggers t ON t.id = b.id
          ORDER BY b.place",
@@ -79,20 +79,20 @@ async fn report(connection: &mut PgConnection, broken: &[(Uuid, i32, String)]) -
     .await?;
     for ((id, version, problem), trigger) in broken.iter().zip(named) {
         tracing::error!(
-            trigger = %id, owner = trigger.owner, name = trigger.name, version,
+            trigger = %id, account = trigger.account, name = trigger.name, version,
             problem, "A stored trigger does not read; it is left out"
         );
     }
     Ok(())
 }
 
-/// A trigger as it is shown to its owner. Secrets are not in it.
+/// A trigger as it is shown to its account. Secrets are not in it.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Overview {
     /// Its id.
     pub id: TriggerIdText,
-    /// Its owner.
-    pub owner: String,
+    /// Its account.
+    pub account: String,
     /// Its name.
     pub name: String,
     /// `active`, `disabled` or `removed`.
@@ -112,7 +112,7 @@ pub struct Overview {
 /// An id as text, for output.
 pub type TriggerIdText = String;
 
-/// An action as it is shown to its owner.
+/// An action as it is shown to its account.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ActionOverview {
     /// Its id.
@@ -128,10 +128,10 @@ pub struct ActionOverview {
     pub secret: String,
 }
 
-/// The triggers of an owner that have not been removed, by name.
-pub async fn list(pool: &PgPool, owner: &str) -> Result<Vec<Overview>> {
+/// The triggers of an account that have not been removed, by name.
+pub async fn list(pool: &PgPool, account: &str) -> Result<Vec<Overview>> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.owner, t.name, t.state, v.version, v.since,
+        r#"SELECT t.id, t.account, t.name, t.state, v.version, v.since,
                   v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
                                                      'config', a.config) ORDER BY n.ordinality)
@@ -144,9 +144,9 @@ pub async fn list(pool: &PgPool, owner: &str) -> Result<Vec<Overview>> {
                          WHERE jobs.trigger_id = t.id GROUP BY state) AS j)::text AS "jobs!"
            FROM triggers t
            JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
-           WHERE t.owner = $1 AND t.state <> 'removed'
+           WHERE t.account = $1 AND t.state <> 'removed'
            ORDER BY t.name"#,
-        owner,
+        account,
     )
     .fetch_all(pool)
     .await?;
@@ -166,7 +166,7 @@ pub async fn list(pool: &PgPool, owner: &str) -> Result<Vec<Overview>> {
                     .map_err(|e| broken("definition", e))?,
                 jobs: serde_json::from_str(&row.jobs).map_err(|e| broken("jobs", e))?,
                 actions: stored.into_iter().map(ActionOverview::from).collect(),
-                owner: row.owner,
+                account: row.account,
                 name: row.name,
                 state: row.state,
                 version: row.version,

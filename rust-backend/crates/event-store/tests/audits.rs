@@ -11,7 +11,7 @@ use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::chain::{audited_blocks, checkpoints, finalized_blocks, safe_blocks};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::Writer;
+use event_store::events::new_events::InsertsAs;
 use private_servers::Postgres;
 use sqlx::PgTransaction;
 use tokio::task::JoinHandle;
@@ -162,7 +162,7 @@ async fn late_row(pool: &PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
     let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
     chain_blocks::insert(&mut connection, &blocks).await.expect("blocks");
-    reorgs::follow(pool, &reorg(5, 3), Writer::Owner).await.expect("followed");
+    reorgs::follow(pool, &reorg(5, 3), InsertsAs::Writer).await.expect("followed");
     event(pool, "0xA5", 5).await;
     run(pool, "INSERT INTO audit_suspects VALUES (31337, 5, '0xa5')").await;
 }

@@ -7,7 +7,7 @@ use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::chain::finalized_blocks;
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::Writer;
+use event_store::events::new_events::InsertsAs;
 use private_servers::Postgres;
 
 const CHAIN: ChainId = ChainId(31_337);
@@ -26,7 +26,7 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
     ] {
         event(&pool, id, chain, number, hash).await;
     }
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner)
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), InsertsAs::Writer)
         .await
         .expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 3 });
@@ -47,7 +47,7 @@ async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
     store(&pool, 1..=5, "a").await;
     event(&pool, "second", CHAIN.0, 5, "0xA5").await;
     let reorg = reorg("0xa5", 4, &["0xb5"]);
-    let outcome = reorgs::follow(&pool, &reorg, Writer::Owner).await.expect("an outcome");
+    let outcome = reorgs::follow(&pool, &reorg, InsertsAs::Writer).await.expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 2 });
     let mut transaction = pool.begin().await.expect("a transaction");
     let back = [block(5, "a")];
@@ -69,7 +69,7 @@ async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
     store(&pool, 1..=5, "a").await;
     let before = everything(&pool).await;
     for tip in ["0xa4", "0xb5"] {
-        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), Writer::Owner).await;
+        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), InsertsAs::Writer).await;
         assert_eq!(outcome.expect("an outcome"), Outcome::TipMoved);
     }
     assert_eq!(everything(&pool).await, before);
@@ -81,8 +81,8 @@ async fn of_two_who_follow_one_reorg_one_does() {
     store(&pool, 1..=200, "a").await;
     let reorg = reorg("0xa200", 3, &["0xb4"]);
     let both = tokio::join!(
-        reorgs::follow(&pool, &reorg, Writer::Owner),
-        reorgs::follow(&pool, &reorg, Writer::Owner)
+        reorgs::follow(&pool, &reorg, InsertsAs::Writer),
+        reorgs::follow(&pool, &reorg, InsertsAs::Writer)
     );
     let both = [both.0.expect("an outcome"), both.1.expect("an outcome")];
     assert!(both.contains(&Outcome::Followed { events_invalidated: 197 }), "{both:?}");
@@ -95,10 +95,10 @@ async fn nothing_below_a_finalized_block_is_taken_back() {
     store(&pool, 1..=5, "a").await;
     raise(&pool, 4, None).await;
     let before = everything(&pool).await;
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Writer::Owner).await;
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), InsertsAs::Writer).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
     assert_eq!(everything(&pool).await, before);
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), Writer::Owner).await;
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), InsertsAs::Writer).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::Followed { events_invalidated: 1 });
 }
 
@@ -124,9 +124,11 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
 async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"]), Writer::Owner).await.expect("an outcome");
+    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"]), InsertsAs::Writer)
+        .await
+        .expect("an outcome");
     store(&pool, 4..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"]), Writer::Owner)
+    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"]), InsertsAs::Writer)
         .await
         .expect("an outcome");
     let orphans = "SELECT format('%s %s %s', block_hash, replaced_by, fork_block)

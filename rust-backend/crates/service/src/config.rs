@@ -37,7 +37,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::chain::{Chain, Owner, Registries};
+pub use self::chain::{Chain, ChainWriter, Registries};
 use self::document::Source;
 pub use self::endpoint::Endpoint;
 use self::environment::Environment;

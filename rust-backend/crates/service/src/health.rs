@@ -38,12 +38,12 @@ struct Part {
     beaten_ms: AtomicU64,
     ready: AtomicBool,
     retired: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    problem: Mutex<Option<PartProblem>>,
 }
 
 /// What stands in the way of a part though it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PartProblem {
     /// What it is. It may hold strangers' text.
     pub says: String,
     /// Whether work is not done because of it; otherwise it only costs.
@@ -70,7 +70,7 @@ impl Health {
             beaten_ms: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            problem: Mutex::default(),
         });
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&part));
         let heartbeat = Heartbeat { begun: self.begun, part };
@@ -89,10 +89,10 @@ impl Health {
     }
 
     /// What stands in the way, part by part.
-    pub fn troubles(&self) -> Vec<(&'static str, Trouble)> {
+    pub fn problems(&self) -> Vec<(&'static str, PartProblem)> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
-        working.filter_map(|part| Some((part.name, part.trouble().clone()?))).collect()
+        working.filter_map(|part| Some((part.name, part.problem().clone()?))).collect()
     }
 
     fn stalled_at(&self, now: Instant) -> Vec<&'static str> {
@@ -127,8 +127,8 @@ impl Heartbeat {
     }
 
     /// Says what stands in the way of this part; `None` once nothing does.
-    pub fn trouble(&self, trouble: Option<Trouble>) {
-        *self.part.trouble() = trouble;
+    pub fn set_problem(&self, problem: Option<PartProblem>) {
+        *self.part.problem() = problem;
     }
 
     /// Says that this part has ended as it should: nothing is expected of it any more.
@@ -145,8 +145,8 @@ impl Heartbeat {
 }
 
 impl Part {
-    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn problem(&self) -> MutexGuard<'_, Option<PartProblem>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -85,8 +85,8 @@ impl Checker {
 
     /// Leases were given.
     pub fn leased(&mut self, database: &Database, holder: &str, leases: &[Lease], now_ms: i64) {
-        let withdrawn = self.judging.withdrawn();
-        let checked = self.leasing.leased(database, withdrawn, (holder, leases), now_ms);
+        let superseded = self.judging.superseded();
+        let checked = self.leasing.leased(database, superseded, (holder, leases), now_ms);
         self.note(checked);
     }
 

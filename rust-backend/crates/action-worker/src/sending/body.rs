@@ -50,7 +50,7 @@ pub struct Message<'a> {
 pub struct TriggerName<'a> {
     /// For life.
     pub id: Uuid,
-    /// Unique for its owner.
+    /// Unique in its account.
     pub name: &'a str,
     /// Rises with each change of its definition.
     pub version: i32,

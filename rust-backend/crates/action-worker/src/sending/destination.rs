@@ -32,7 +32,7 @@ pub struct AllowListError {
     hint: String,
 }
 
-/// Why a URL is no destination. Its owner changes the URL, or the operator the allow-list.
+/// Why a URL is no destination. Its account changes the URL, or the operator the allow-list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Longer than [`URL_BYTES_MAX`].

@@ -71,11 +71,11 @@ async fn a_receiver_that_is_gone_kills_the_job_at_once() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_job_is_never_run() {
+async fn a_cancelled_job_is_never_run() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     decide(&bed, &[Row::new("e"), Row::new("other"), Row::new("deleted")]).await;
-    // No processor is there to withdraw it: the worker itself asks.
+    // No processor is there to cancel it: the worker itself asks.
     for query in [
         "UPDATE events SET invalidated = true WHERE id = 'e'",
         "DELETE FROM events WHERE id = 'deleted'",

@@ -5,15 +5,15 @@ use event_store::chain::audit_suspects::{self, Proof, Settled};
 use event_store::chain::chain_blocks::BlockName;
 use service::escape::escape;
 
-use super::chain::AuditedChain;
+use super::context::AuditContext;
 use super::suspect::{Suspicion, Verdict};
 use super::{late, measures};
 use crate::{IndexerError, Result};
 
 /// Pages of the log that are read before the head is asked for again.
 const PAGES_TOGETHER_MAX: u32 = 50;
-/// The same where our indexer owns the chain, and then a pause: most arrivals are its own, and
-/// while it catches up they are as many as the database takes.
+/// The same where our indexer is the chain's writer, and then a pause: most arrivals are its own,
+/// and while it catches up they are as many as the database takes.
 const PAGES_TOGETHER_MAX_INDEXED: u32 = 4;
 /// Suspects that are looked at before the head is asked for again: each may cost two questions to
 /// each node.
@@ -23,7 +23,7 @@ const HASH_CHARACTERS_MAX: usize = 100;
 
 /// Compares what has arrived with the chain, whose highest known block is `tip`. True where nothing
 /// is left to compare up to it.
-pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<bool> {
+pub(super) async fn compare(chain: &AuditContext, tip: &BlockName) -> Result<bool> {
     let (pool, id) = (&chain.pool, chain.settings.id);
     let mut is_drained = false;
     let pages = match chain.memory {
@@ -52,7 +52,7 @@ pub(super) async fn compare(chain: &AuditedChain, tip: &BlockName) -> Result<boo
 }
 
 async fn settle(
-    chain: &AuditedChain,
+    chain: &AuditContext,
     suspect: &BlockName,
     tip: &BlockName,
     verdict: Verdict,
@@ -77,7 +77,7 @@ async fn settle(
     }
 }
 
-async fn take_back(chain: &AuditedChain, suspect: &BlockName, proof: &Proof) -> Result<()> {
+async fn take_back(chain: &AuditContext, suspect: &BlockName, proof: &Proof) -> Result<()> {
     let (pool, id) = (&chain.pool, chain.settings.id);
     let taken = audit_suspects::take_back(pool, id, chain.memory, suspect, proof).await;
     let name = &chain.settings.name;
@@ -90,7 +90,7 @@ async fn take_back(chain: &AuditedChain, suspect: &BlockName, proof: &Proof) -> 
     Ok(())
 }
 
-async fn put_off(chain: &AuditedChain, suspect: &BlockName, unknown: bool) -> Result<()> {
+async fn put_off(chain: &AuditContext, suspect: &BlockName, unknown: bool) -> Result<()> {
     let (pool, id) = (&chain.pool, chain.settings.id);
     if chain.asked(audit_suspects::put_off(pool, id, suspect, unknown)).await? {
         let hash = escape(&suspect.hash, HASH_CHARACTERS_MAX).to_string();

@@ -1,4 +1,4 @@
-//! The headers of a chain that the auditor owns, from the finalized block up to its head.
+//! The headers of a chain whose writer is the auditor, from the finalized block up to its head.
 
 use std::sync::Arc;
 

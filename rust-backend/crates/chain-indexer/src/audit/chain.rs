@@ -3,39 +3,37 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use event_store::PgPool;
 use event_store::chain::audit_cursors::{self, Memory};
 use event_store::chain::chain_blocks::{self, BlockName};
-use event_store::chain::chain_troubles::{Reader, Trouble};
-use event_store::chain::{audit_suspects, audited_blocks, finalized_blocks};
-use event_store::{PgPool, StoreError, answered};
+use event_store::chain::chain_problems::{ChainProblem, Reader};
+use event_store::chain::{audit_suspects, audited_blocks};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::context::AuditContext;
 use super::{Pulse, arrivals, branch::Branch, measures};
-use crate::health::trouble::Telling;
+use crate::health::problem::ProblemReporter;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
-use crate::{ChainSettings, IndexerError, Result};
+use crate::{ChainSettings, Result};
 
 /// How often it is counted what nothing is proved of.
 const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
-/// Between two looks at a backlog where our indexer owns the chain: 4,000 events a second.
+/// Between two looks at a backlog where our indexer is the chain's writer: 4,000 events a second.
 const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// One chain on its way.
 pub(super) struct AuditedChain {
-    pub(super) pool: PgPool,
-    pub(super) settings: ChainSettings,
-    pub(super) nodes: Arc<Nodes>,
-    pub(super) memory: Memory,
+    context: AuditContext,
     branch: Branch,
     shutdown: CancellationToken,
     pulse: Arc<Pulse>,
     backoff: Backoff,
     failing: bool,
-    telling: Telling,
+    reporter: ProblemReporter,
     /// The highest block that was there when suspects were last woken.
     woken_up_to: Option<i64>,
     counted_at: Option<Instant>,
@@ -58,11 +56,8 @@ impl AuditedChain {
     ) -> Self {
         Self {
             branch: Branch::new(pool.clone(), settings.clone(), Arc::clone(&nodes)),
-            memory: settings.memory(),
-            telling: Telling::new(pool.clone(), settings.id, Reader::Auditor),
-            pool,
-            settings,
-            nodes,
+            reporter: ProblemReporter::new(pool.clone(), settings.id, Reader::Auditor),
+            context: AuditContext { memory: settings.memory(), pool, settings, nodes },
             shutdown,
             pulse,
             backoff: Backoff::new(),
@@ -77,24 +72,24 @@ impl AuditedChain {
     ///
     /// The shutdown may cut a round short anywhere, as a crash may.
     pub(super) async fn run(mut self) -> Result<()> {
-        let (shutdown, nodes) = (self.shutdown.clone(), Arc::clone(&self.nodes));
+        let (shutdown, nodes) = (self.shutdown.clone(), Arc::clone(&self.context.nodes));
         let _verifying =
             AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
         let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
         let ended = ended.unwrap_or(Ok(()));
         self.pulse.send_replace(None);
-        measures::stopped(self.settings.id, ended.is_err());
+        measures::stopped(self.context.settings.id, ended.is_err());
         match &ended {
-            Ok(()) => self.telling.well().await,
-            Err(error) => self.telling.ill(Trouble::Stopped, error).await,
+            Ok(()) => self.reporter.report_ok().await,
+            Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
         }
         ended
     }
 
     async fn go_round(&mut self) -> Result<()> {
-        let mut poll = interval(self.settings.poll_interval);
+        let mut poll = interval(self.context.settings.poll_interval);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        measures::begin(self.settings.id);
+        measures::begin(self.context.settings.id);
         loop {
             poll.tick().await;
             while let Next::More = self.cycle().await? {}
@@ -108,20 +103,20 @@ impl AuditedChain {
             Ok(next) => {
                 self.backoff.reset();
                 if std::mem::take(&mut self.failing) {
-                    tracing::info!(chain = self.settings.name, "Auditing works again");
+                    tracing::info!(chain = self.context.settings.name, "Auditing works again");
                 }
-                measures::failing(self.settings.id, false);
-                self.telling.well().await;
+                measures::failing(self.context.settings.id, false);
+                self.reporter.report_ok().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
-                    let (chain, problem) = (self.settings.name.as_str(), error.to_string());
+                    let (chain, problem) = (self.context.settings.name.as_str(), error.to_string());
                     tracing::warn!(chain, problem, "Auditing fails and is tried again");
                 }
-                measures::failing(self.settings.id, true);
-                self.telling.ill(Trouble::Failing, &error).await;
+                measures::failing(self.context.settings.id, true);
+                self.reporter.report_problem(ChainProblem::Failing, &error).await;
                 self.branch.unsure();
                 self.checkpoint = None;
                 tokio::time::sleep(self.backoff.next_wait()).await;
@@ -131,18 +126,18 @@ impl AuditedChain {
     }
 
     async fn round(&mut self) -> Result<Next> {
-        let (tip, is_at_head) = match self.memory {
+        let (tip, is_at_head) = match self.context.memory {
             Memory::Audited => self.branch.advance().await?,
             Memory::Indexed => (self.indexed().await?, true),
         };
         let Some(tip) = tip else { return Ok(Next::Wait) };
-        let is_drained = arrivals::compare(self, &tip).await?;
-        if is_drained && self.memory == Memory::Audited {
+        let is_drained = arrivals::compare(&self.context, &tip).await?;
+        if is_drained && self.context.memory == Memory::Audited {
             self.set_checkpoint(tip).await?;
             self.branch.keep_finality().await?;
         }
         self.count().await?;
-        if !is_drained && self.memory == Memory::Indexed {
+        if !is_drained && self.context.memory == Memory::Indexed {
             tokio::time::sleep(BACKLOG_PAUSE).await;
         }
         Ok(if is_drained && is_at_head { Next::Wait } else { Next::More })
@@ -150,8 +145,8 @@ impl AuditedChain {
 
     /// The highest block that our indexer has stored.
     async fn indexed(&mut self) -> Result<Option<BlockName>> {
-        let (pool, id) = (&self.pool, self.settings.id);
-        let latest = self.asked(chain_blocks::latest(pool, id)).await?;
+        let (pool, id) = (&self.context.pool, self.context.settings.id);
+        let latest = self.context.asked(chain_blocks::latest(pool, id)).await?;
         let Some(tip) = latest else { return Ok(None) };
         if self.woken_up_to == Some(tip.number) {
             return Ok(Some(tip));
@@ -159,11 +154,11 @@ impl AuditedChain {
         let from = if let Some(before) = self.woken_up_to {
             before
         } else {
-            let finalized = self.finalized().await?.map_or(0, |block| block.number);
-            self.asked(audit_cursors::begin(pool, id, finalized)).await?;
+            let finalized = self.context.finalized().await?.map_or(0, |block| block.number);
+            self.context.asked(audit_cursors::begin(pool, id, finalized)).await?;
             finalized
         };
-        self.asked(audit_suspects::wake(pool, id, from..=tip.number)).await?;
+        self.context.asked(audit_suspects::wake(pool, id, from..=tip.number)).await?;
         self.woken_up_to = Some(tip.number);
         Ok(Some(tip))
     }
@@ -171,8 +166,8 @@ impl AuditedChain {
     /// Everything that is stored up to this block has been compared.
     async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
         if self.checkpoint.as_ref() != Some(&tip) {
-            let (pool, id) = (&self.pool, self.settings.id);
-            self.asked(Box::pin(audited_blocks::set_checkpoint(pool, id, &tip))).await?;
+            let (pool, id) = (&self.context.pool, self.context.settings.id);
+            self.context.asked(Box::pin(audited_blocks::set_checkpoint(pool, id, &tip))).await?;
             measures::audited(id, tip.number);
             self.checkpoint = Some(tip);
         }
@@ -184,24 +179,10 @@ impl AuditedChain {
             return Ok(());
         }
         self.counted_at = Some(Instant::now());
-        let id = self.settings.id;
-        let unproved = self.asked(audit_suspects::unproved(&self.pool)).await?;
+        let id = self.context.settings.id;
+        let unproved = self.context.asked(audit_suspects::unproved(&self.context.pool)).await?;
         let of_chain = unproved.iter().find(|chain| chain.chain_id == id.0);
         measures::unproved(id, of_chain.map_or(0, |chain| chain.unknown + chain.above));
         Ok(())
-    }
-
-    /// The highest block that is final, if one is known.
-    pub(super) async fn finalized(&self) -> Result<Option<BlockName>> {
-        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
-    }
-
-    /// What the store answers, in time.
-    pub(super) async fn asked<T>(
-        &self,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T> {
-        let chain = &self.settings.name;
-        answered(call).await.map_err(|source| IndexerError::Store { chain: chain.clone(), source })
     }
 }

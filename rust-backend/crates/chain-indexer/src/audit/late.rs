@@ -6,7 +6,7 @@ use event_store::chain::chain_blocks::BlockName;
 use event_store::events::forgeries::{self, ReadBlocks};
 use event_store::events::new_events::NewEvent;
 
-use super::chain::AuditedChain;
+use super::context::AuditContext;
 use super::measures;
 use crate::fetch::one_block::fetch;
 use crate::{IndexerError, Result};
@@ -14,7 +14,7 @@ use crate::{IndexerError, Result};
 /// Compares the names of a block's rows with its logs, and takes back what is none of them. False
 /// where the node is not there, or on another branch.
 pub(super) async fn compare(
-    chain: &AuditedChain,
+    chain: &AuditContext,
     block: &BlockName,
     tip: &BlockName,
 ) -> Result<bool> {
@@ -30,11 +30,11 @@ pub(super) async fn compare(
 }
 
 /// No block of that hash has that height: nothing that claims to be a log of it is one.
-pub(super) async fn misplaced(chain: &AuditedChain, block: &BlockName) -> Result<()> {
+pub(super) async fn misplaced(chain: &AuditContext, block: &BlockName) -> Result<()> {
     take_back(chain, block, &[]).await
 }
 
-async fn take_back(chain: &AuditedChain, block: &BlockName, logs: &[NewEvent]) -> Result<()> {
+async fn take_back(chain: &AuditContext, block: &BlockName, logs: &[NewEvent]) -> Result<()> {
     let (id, claims) = (chain.settings.id, chain.settings.registries.claims());
     let heights = block.number..=block.number;
     let (times, hashes) = (0..=i64::MAX, &[block.hash.as_str()]);

@@ -13,7 +13,10 @@ const RESTORED: &str = "agentauri_audit_events_restored_total";
 
 /// Says what the series are.
 pub(super) fn describe() {
-    describe_gauge!(BLOCK, "The block up to which a chain that the auditor owns was compared");
+    describe_gauge!(
+        BLOCK,
+        "The block up to which a chain was compared whose writer is the auditor"
+    );
     describe_gauge!(UNPROVED, "Blocks that events name and of which nothing is proved");
     describe_gauge!(FAILING, "1 while the node or the store fails and is tried again");
     describe_gauge!(STOPPED, "1 where auditing the chain has stopped for good");

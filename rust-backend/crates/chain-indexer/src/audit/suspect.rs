@@ -7,7 +7,7 @@ use event_store::chain::chain_blocks::{BlockName, ChainBlock};
 use event_store::chain::orphaned_blocks;
 
 use super::branch::row;
-use super::chain::AuditedChain;
+use super::context::AuditContext;
 use crate::Result;
 use crate::rpc::node::Node;
 
@@ -16,7 +16,7 @@ const ASIDE_MAX: usize = 256;
 
 /// What there is to judge by.
 pub(super) struct Suspicion<'c> {
-    pub(super) chain: &'c AuditedChain,
+    pub(super) chain: &'c AuditContext,
     /// The highest block that is known to be on the chain.
     pub(super) tip: &'c BlockName,
     pub(super) finalized: Option<BlockName>,

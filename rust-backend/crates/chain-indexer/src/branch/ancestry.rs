@@ -10,7 +10,7 @@ use event_store::chain::{
 };
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events;
-use event_store::events::new_events::Writer;
+use event_store::events::new_events::InsertsAs;
 use event_store::{PgPool, StoreError, answered, answered_at_length};
 
 use crate::fetch::stretch::{Stretch, covered_addresses};
@@ -27,7 +27,7 @@ pub(crate) struct Ancestry {
     chain: String,
     id: ChainId,
     start_block: u64,
-    writer: Writer,
+    inserts_as: InsertsAs,
     /// The registries, as `covered_ranges` names them.
     addresses: Vec<String>,
     claims: Claims,
@@ -55,7 +55,7 @@ impl Ancestry {
             chain: settings.name.clone(),
             id: settings.id,
             start_block: settings.start_block,
-            writer: settings.writer(),
+            inserts_as: settings.inserts_as(),
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
             tip: Tip::Unread,
@@ -112,8 +112,8 @@ impl Ancestry {
         page.map_err(|source| self.store_error(source))
     }
 
-    /// Stores the stretch, its events and, where it owns the chain, the checkpoint of its last
-    /// block in one transaction.
+    /// Stores the stretch, its events and, where it is the chain's writer, the checkpoint of its
+    /// last block in one transaction.
     /// Returns how many rows of `events` were written; `None` where it does not stand on the
     /// highest stored block, or somebody else has begun with the chain.
     pub(crate) async fn append(&mut self, stretch: &Stretch) -> Result<Option<u64>> {
@@ -139,9 +139,9 @@ impl Ancestry {
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let (id, tip) = (self.id, &stretch.tip);
-        let owns = self.writer == Writer::Owner;
+        let is_writer = self.inserts_as == InsertsAs::Writer;
         let mut transaction = self.pool.begin().await?;
-        let orphans = self.highest_orphan.filter(|_| owns);
+        let orphans = self.highest_orphan.filter(|_| is_writer);
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if matches!(self.tip, Tip::Nothing) {
             if chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
@@ -154,16 +154,17 @@ impl Ancestry {
         }
         // First, because a second indexer of the same chain waits and fails here.
         chain_blocks::insert(&mut transaction, &stretch.rows).await?;
-        if owns {
+        if is_writer {
             let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &self.claims);
             let forged = forgeries::take_back(&mut transaction, &read).await?;
             stretch.tell_forged(&self.chain, forged);
         }
-        let mut rows = new_events::insert(&mut transaction, &stretch.events, self.writer).await?;
+        let mut rows =
+            new_events::insert(&mut transaction, &stretch.events, self.inserts_as).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         rows += returning.restore(&mut transaction, &self.claims).await?;
-        if owns {
+        if is_writer {
             checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
         }
         transaction.commit().await?;
@@ -179,7 +180,7 @@ impl Ancestry {
     /// Takes back what lies above the fork, in one transaction. Returns how many events were
     /// invalidated; `None` where the store has changed meanwhile, and nothing was done.
     pub(crate) async fn take_back(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
-        let outcome = reorgs::follow(&self.pool, reorg, self.writer).await;
+        let outcome = reorgs::follow(&self.pool, reorg, self.inserts_as).await;
         self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
         self.tip = match outcome {
             Ok(Outcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),

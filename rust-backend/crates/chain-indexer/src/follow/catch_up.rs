@@ -13,11 +13,8 @@ use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
 use crate::fetch::ranges::Ranges;
 use crate::fetch::stretch::Stretch;
-use crate::follow::chain::{Chain, Run};
+use crate::follow::chain::{BLOCKS_AHEAD_MAX, Chain, Run};
 
-/// Blocks that are fetched ahead while behind: enough to hide a node's answer time, few enough for
-/// what public nodes allow at once.
-pub(crate) const BLOCKS_AHEAD_MAX: u32 = 16;
 /// Ranges that are fetched at once: one answers while another is stored.
 const RANGES_AHEAD_MAX: usize = 4;
 /// Fewer blocks are not worth a range.

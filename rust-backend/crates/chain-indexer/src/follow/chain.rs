@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use event_store::chain::chain_troubles::Trouble;
+use event_store::chain::chain_problems::ChainProblem;
 use event_store::chain::reorgs::Reorg;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,15 +16,18 @@ use crate::decode::unknown_logs::UnknownLogs;
 use crate::fetch::block::UnknownLog;
 use crate::fetch::one_block::complete;
 use crate::fetch::stretch::Stretch;
-use crate::follow::catch_up::BLOCKS_AHEAD_MAX;
 use crate::follow::finality::Finality;
+use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
-use crate::health::trouble::Telling;
 use crate::rpc::answer::Link;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::heads::{Announced, Heads};
 use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
+
+/// Blocks that are fetched ahead while behind: enough to hide a node's answer time, few enough for
+/// what public nodes allow at once.
+pub(crate) const BLOCKS_AHEAD_MAX: u32 = 16;
 
 /// Blocks until the node is asked for its head again, so that the status shows how far it is.
 const BLOCKS_PER_ROUND_MAX: u64 = 1_000;
@@ -45,7 +48,7 @@ pub(crate) struct Chain {
     pub(crate) catching_up: bool,
     /// Whether the last round failed.
     pub(crate) failing: bool,
-    pub(crate) telling: Telling,
+    pub(crate) reporter: ProblemReporter,
 }
 
 /// What a round leaves to do.
@@ -71,8 +74,8 @@ impl Chain {
     pub(crate) async fn run(mut self) -> Result<()> {
         let ended = self.go_on().await;
         match &ended {
-            Ok(()) => self.telling.well().await,
-            Err(error) => self.telling.ill(Trouble::Stopped, error).await,
+            Ok(()) => self.reporter.report_ok().await,
+            Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
         }
         ended
     }
@@ -146,13 +149,13 @@ impl Chain {
         match self.round().await {
             Ok(next) => {
                 self.recovered();
-                self.telling.well().await;
+                self.reporter.report_ok().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
                 self.failed(&error);
-                self.telling.ill(Trouble::Failing, &error).await;
+                self.reporter.report_problem(ChainProblem::Failing, &error).await;
                 let wait = tokio::time::sleep(self.backoff.next_wait());
                 let waited = self.shutdown.run_until_cancelled(wait).await;
                 Ok(waited.map_or(Next::Wait, |()| Next::More))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_store::PgPool;
-use event_store::chain::chain_troubles::Reader;
+use event_store::chain::chain_problems::Reader;
 use service::health::Heartbeat;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::interval;
@@ -16,8 +16,8 @@ use crate::decode::unknown_logs::UnknownLogs;
 use crate::follow::chain::Chain;
 use crate::follow::finality::Finality;
 use crate::health::measures;
+use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, StatusBoard};
-use crate::health::trouble::Telling;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
@@ -79,7 +79,7 @@ impl Indexer {
             head: None,
             catching_up: false,
             failing: false,
-            telling: Telling::new(self.pool.clone(), settings.id, Reader::Indexer),
+            reporter: ProblemReporter::new(self.pool.clone(), settings.id, Reader::Indexer),
         })
     }
 

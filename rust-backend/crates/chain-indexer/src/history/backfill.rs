@@ -18,7 +18,7 @@ use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::reorgs::Returning;
 use event_store::chain::{chain_blocks, indexed_chains, orphaned_blocks};
 use event_store::events::forgeries;
-use event_store::events::new_events::{self, Writer};
+use event_store::events::new_events::{self, InsertsAs};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +61,7 @@ pub struct BackfillProgress {
     /// The last block that was stored.
     pub block: Option<u64>,
     /// Why the latest try failed, while it is tried again.
-    pub trouble: Option<String>,
+    pub problem: Option<String>,
     /// Whether nothing is missing any more.
     pub is_complete: bool,
 }
@@ -131,7 +131,7 @@ impl Backfill {
                 }
                 Err(error) => {
                     failures += 1;
-                    progress.trouble = Some(error.to_string());
+                    progress.problem = Some(error.to_string());
                     show(&progress);
                     let wait = tokio::time::sleep(backoff.next_wait());
                     if shutdown.run_until_cancelled(wait).await.is_none() {
@@ -186,7 +186,7 @@ impl Filling {
                 progress.blocks_done += stretch.blocks();
                 progress.events_stored += rows;
                 progress.block = Some(stretch.tip.number.unsigned_abs());
-                progress.trouble = None;
+                progress.problem = None;
                 show(progress);
             }
         }
@@ -233,9 +233,9 @@ impl Filling {
     /// Stores a stretch.
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
-        let writer = self.settings.writer();
+        let inserts_as = self.settings.inserts_as();
         let highest_orphan = orphaned_blocks::highest(&self.pool, id).await?;
-        let orphans = highest_orphan.filter(|_| writer == Writer::Owner);
+        let orphans = highest_orphan.filter(|_| inserts_as == InsertsAs::Writer);
         let mut transaction = self.pool.begin().await?;
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let Others::Nobody { highest } = others {
@@ -259,13 +259,13 @@ impl Filling {
             return Ok(Commit::Contradicts(other));
         }
         let claims = self.settings.registries.claims();
-        if writer == Writer::Owner {
+        if inserts_as == InsertsAs::Writer {
             let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &claims);
             let forged = forgeries::take_back(&mut transaction, &read).await?;
             stretch.tell_forged(&self.settings.name, forged);
         }
-        let mut rows = new_events::insert(&mut transaction, &stretch.events, writer).await?;
+        let mut rows = new_events::insert(&mut transaction, &stretch.events, inserts_as).await?;
         rows += returning.restore(&mut transaction, &claims).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         transaction.commit().await?;

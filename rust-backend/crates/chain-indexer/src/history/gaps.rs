@@ -19,7 +19,7 @@ use event_store::chain::gaps::{self, AgentGap};
 use event_store::chain::{audited_blocks, chain_blocks, finalized_blocks};
 use event_store::{PgPool, StoreError};
 use serde::Serialize;
-use service::config::Owner;
+use service::config::ChainWriter;
 
 use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
@@ -69,7 +69,7 @@ pub struct GapReport {
     pub complete: bool,
     /// What is missing, 1,000 entries at most.
     pub gaps: Vec<Gap>,
-    /// Events that the chain has and that were taken back: by hand, or by their owner's mistake.
+    /// Events that the chain has and that were taken back: by hand, or by their writer's mistake.
     /// They are stored, and left as they are.
     pub taken_back: u64,
     /// Valid events that say something else than their logs, 1,000 at most.
@@ -202,7 +202,7 @@ impl GapCheck {
 
     /// Whether the auditor is the only one of us who knows its blocks.
     fn is_audited_alone(&self) -> bool {
-        self.settings.owner == Owner::Auditor && !self.settings.indexed
+        self.settings.writer == ChainWriter::Auditor && !self.settings.indexed
     }
 
     async fn find(

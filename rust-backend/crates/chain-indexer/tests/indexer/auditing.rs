@@ -2,15 +2,15 @@
 
 use chain_indexer::{ChainSettings, IndexerError};
 use serde_json::Value;
-use service::config::{Endpoint, Owner};
+use service::config::{ChainWriter, Endpoint};
 
 use crate::branch::branches::world;
 use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit};
 
-/// As [`world`], of a chain that the auditor owns.
+/// As [`world`], of a chain whose writer is the auditor.
 async fn audited_world(blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
     let (database, node, mut chain) = world(blocks).await;
-    chain.owner = Owner::Auditor;
+    chain.writer = ChainWriter::Auditor;
     chain.indexed = false;
     (database, node, chain)
 }

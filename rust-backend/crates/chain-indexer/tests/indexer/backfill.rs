@@ -2,7 +2,7 @@
 
 use chain_indexer::{Backfill, BackfillProgress, ChainSettings, ChainState, IndexerError};
 use serde_json::json;
-use service::config::Owner;
+use service::config::ChainWriter;
 use tokio_util::sync::CancellationToken;
 
 use crate::branch::branches::{assert_follows, indexed, until_head, world};
@@ -82,14 +82,14 @@ async fn where_nothing_is_stored_it_begins_and_the_indexer_goes_on_above() {
 #[tokio::test(flavor = "multi_thread")]
 async fn before_an_indexer_that_only_inserts_has_stored_a_block_all_that_is_final_is_filled() {
     let (database, node, mut chain) = world(400).await;
-    chain.owner = Owner::Ponder;
-    // A checkpoint is the owner's, and says nothing of our indexer.
+    chain.writer = ChainWriter::Ponder;
+    // A checkpoint is the writer's, and says nothing of our indexer.
     database.execute("INSERT INTO checkpoints VALUES (31337, 399, '0xff')").await;
     let filled = fill(&database, &chain, (None, Some(200))).await.expect("filled");
     assert_eq!((filled.range, filled.blocks_done), (Some(1..=200), 200));
     // An indexer runs, and its node is away.
     let nobody = settings(&["http://127.0.0.1:9/"], chain.registries, 1);
-    let waiting = ChainSettings { owner: chain.owner, ..nobody };
+    let waiting = ChainSettings { writer: chain.writer, ..nobody };
     let waiting = Indexing::start(&database.pool, vec![waiting]);
     waiting.until("devnet", |chain| matches!(chain.state, ChainState::Failing { .. })).await;
     let filled = fill(&database, &chain, (None, None)).await.expect("filled");
@@ -223,14 +223,14 @@ async fn what_a_node_gets_wrong_is_tried_again_and_told_while_it_lasts() {
         (asked == "eth_getLogs" && left > 0).then_some(Said::Half)
     }));
     let (pool, settings) = (database.pool.clone(), chain.clone());
-    let trouble = std::sync::Mutex::new(0);
+    let problems = std::sync::Mutex::new(0);
     let backfill = Backfill { pool, settings, from: None, to: None };
     let show = |progress: &BackfillProgress| {
-        *trouble.lock().expect("a number") += i32::from(progress.trouble.is_some());
+        *problems.lock().expect("a number") += i32::from(progress.problem.is_some());
     };
     let filled = backfill.run(&CancellationToken::new(), show).await.expect("filled");
-    assert!(filled.is_complete && filled.trouble.is_none(), "{filled:?}");
-    assert!(*trouble.lock().expect("a number") > 0);
+    assert!(filled.is_complete && filled.problem.is_none(), "{filled:?}");
+    assert!(*problems.lock().expect("a number") > 0);
     assert_follows(&database, &node).await;
 }
 
@@ -244,10 +244,10 @@ async fn a_node_of_another_chain_ends_it() {
     let shutdown = CancellationToken::new();
     let backfill = Backfill { pool: database.pool.clone(), settings: nobody, from: None, to: None };
     let show = |progress: &BackfillProgress| {
-        if progress.trouble.is_some() {
+        if progress.problem.is_some() {
             shutdown.cancel();
         }
     };
     let ended = backfill.run(&shutdown, show).await.expect("an orderly end");
-    assert!(!ended.is_complete && ended.trouble.is_some(), "{ended:?}");
+    assert!(!ended.is_complete && ended.problem.is_some(), "{ended:?}");
 }

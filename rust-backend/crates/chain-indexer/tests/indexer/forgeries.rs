@@ -218,7 +218,7 @@ async fn assert_rows_are(database: &Database, logs: &[StoredEvent], strangers: &
 /// What the rows said before they were taken over is kept, as they said it.
 async fn assert_kept(database: &Database, strangers: &Strangers) {
     let kept: Vec<(String, i64, String, String)> = sqlx::query_as(
-        "SELECT id, chain_id, block_hash, event_type FROM replaced_events
+        "SELECT id, chain_id, block_hash, event_type FROM superseded_events
          WHERE created_at = '-infinity' AND revision = 0 ORDER BY id",
     )
     .fetch_all(&database.pool)

@@ -1,4 +1,4 @@
-//! The indexer as a process: what it refuses at start, and what is one chain's trouble alone.
+//! The indexer as a process: what it refuses at start, and what is one chain's problem alone.
 
 use std::net::Ipv4Addr;
 use std::process::{Output, Stdio};
@@ -79,7 +79,7 @@ async fn a_chain_whose_node_is_away_at_start_begins_when_it_is_back_and_no_other
         .await;
     process.until("agentauri_chain_failing{chain_id=\"8453\"} 1").await;
     process.until("agentauri_chain_failing{chain_id=\"31337\"} 0").await;
-    let is_told = async || database.trouble(8_453).await.is_some_and(|it| it.0 == "failing");
+    let is_told = async || database.problem(8_453).await.is_some_and(|it| it.0 == "failing");
     database.until("operators are told", is_told).await;
     assert!(process.get("/ready").await.starts_with("HTTP/1.0 200"));
     assert_eq!(database.blocks(8_453).await, []);
@@ -88,7 +88,7 @@ async fn a_chain_whose_node_is_away_at_start_begins_when_it_is_back_and_no_other
     gate.open();
     database.until("the other begins", async || database.blocks(8_453).await.len() == 7).await;
     process.until("agentauri_chain_failing{chain_id=\"8453\"} 0").await;
-    let is_well = async || database.trouble(8_453).await.is_none();
+    let is_well = async || database.problem(8_453).await.is_none();
     database.until("and that it is over", is_well).await;
     let said = process.stop().await;
     let host = gate.url.trim_start_matches("http://").trim_end_matches('/');

@@ -1,15 +1,15 @@
-//! Two writers of one chain: the one that owns it, and one that only inserts.
+//! Two that write events of one chain: its writer, and one that only inserts.
 
 use chain_indexer::ChainSettings;
 use event_store::PgPool;
-use service::config::Owner;
+use service::config::ChainWriter;
 
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Indexing, StoredEvent, audit, settings};
 
-/// The same chain for the one who does not own it.
+/// The same chain for the one who is not its writer.
 fn inserting(chain: &ChainSettings) -> ChainSettings {
-    ChainSettings { owner: Owner::Ponder, ..chain.clone() }
+    ChainSettings { writer: ChainWriter::Ponder, ..chain.clone() }
 }
 
 async fn until_head(indexing: &Indexing, devnet: &Devnet, reorgs: u64) {
@@ -18,7 +18,7 @@ async fn until_head(indexing: &Indexing, devnet: &Devnet, reorgs: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_an_owner_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
+async fn with_a_writer_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let second = database.second_writer().await;
     devnet.traffic(101, 60, 2).await;
@@ -26,15 +26,15 @@ async fn with_an_owner_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
     let starts = [(&database.pool, chain.clone()), (&second, inserting(&chain))];
     let start =
         |(pool, chain): &(&PgPool, ChainSettings)| Indexing::start(pool, vec![chain.clone()]);
-    let mut writers = [start(&starts[0]), start(&starts[1])];
+    let mut indexers = [start(&starts[0]), start(&starts[1])];
     for round in 0..6_u32 {
-        for writer in &writers {
-            until_head(writer, &devnet, 0).await;
+        for indexer in &indexers {
+            until_head(indexer, &devnet, 0).await;
         }
         // One of them is away while the chain changes its mind, and comes back.
         let away = usize::try_from(round % 2).expect("small");
-        let [owner, inserter] = writers;
-        let (gone, there) = if away == 0 { (owner, inserter) } else { (inserter, owner) };
+        let [writer, inserter] = indexers;
+        let (gone, there) = if away == 0 { (writer, inserter) } else { (inserter, writer) };
         gone.crash().await;
         devnet.reorganise(u64::from(round) + 1).await;
         until_head(&there, &devnet, 1).await;
@@ -43,11 +43,11 @@ async fn with_an_owner_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
         there.stop().await;
         let again = start(&starts[1 - away]);
         devnet.traffic(102 + round, 20, 2).await;
-        writers = if away == 0 { [back, again] } else { [again, back] };
+        indexers = if away == 0 { [back, again] } else { [again, back] };
     }
-    for writer in writers {
-        until_head(&writer, &devnet, 0).await;
-        writer.stop().await;
+    for indexer in indexers {
+        until_head(&indexer, &devnet, 0).await;
+        indexer.stop().await;
     }
     let (valid, orphaned): (Vec<StoredEvent>, Vec<_>) =
         database.events().await.into_iter().partition(|event| !event.invalidated);
@@ -64,7 +64,7 @@ async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reor
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(121, 60, 2).await;
     let mut chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
-    chain.owner = Owner::Auditor;
+    chain.writer = ChainWriter::Auditor;
     let index = || Indexing::start(&database.pool, vec![chain.clone()]);
     let audit = || audit(&database.pool, vec![chain.clone()]);
     let (mut indexing, mut auditing) = (index(), audit());
@@ -112,8 +112,8 @@ async fn an_inserter_alone_writes_events_and_neither_checkpoint_nor_invalidation
     let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
     let indexing = Indexing::start(&database.pool, vec![inserting(&chain)]);
     until_head(&indexing, &devnet, 0).await;
-    let taken_back_by_its_owner = "UPDATE events SET invalidated = true WHERE log_index = 0";
-    database.execute(taken_back_by_its_owner).await;
+    let taken_back_by_its_writer = "UPDATE events SET invalidated = true WHERE log_index = 0";
+    database.execute(taken_back_by_its_writer).await;
     let before = database.events().await;
     devnet.reorganise(4).await;
     until_head(&indexing, &devnet, 1).await;

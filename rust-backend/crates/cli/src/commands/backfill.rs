@@ -201,8 +201,8 @@ fn text(progress: &BackfillProgress, elapsed: Duration) -> String {
         let left = blocks_missing.saturating_sub(*blocks_done) as f64 / pace;
         rest = format!(", {pace:.0} blocks/s, {} left", duration(left));
     }
-    match &progress.trouble {
-        Some(trouble) => format!("{done}{rest}; tried again: {trouble}"),
+    match &progress.problem {
+        Some(problem) => format!("{done}{rest}; tried again: {problem}"),
         None => done + &rest,
     }
 }

@@ -13,8 +13,8 @@ use serde::Serialize;
 use service::config::Settings;
 use sqlx::postgres::PgListener;
 
-use crate::conditions::{self, Condition};
 use crate::database::migrated;
+use crate::health_checks::{Problem, health_checks};
 use crate::{output, parts};
 
 /// A notification that takes longer is lost.
@@ -48,7 +48,7 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Serialize)]
 struct Finding {
-    /// Of a bad condition and a warning, what programs know it by.
+    /// Of a problem and a warning, what programs know it by.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'static str>,
     what: String,
@@ -132,8 +132,8 @@ async fn database(settings: &Settings) -> Vec<Finding> {
         finding("Schema", schema(&pool).await),
         finding("Notifications", notification(&pool).await),
     ];
-    findings.extend(bad_conditions("Conditions", conditions_of(&pool).await));
-    findings.extend(bad_conditions("Doors", doors::look(&pool).await));
+    findings.extend(problems("Health checks", problems_of(&pool).await));
+    findings.extend(problems("Doors", doors::look(&pool).await));
     findings
 }
 
@@ -180,18 +180,18 @@ async fn notification(pool: &PgPool) -> Result<String> {
     Ok(format!("arrive; mode {mode}"))
 }
 
-async fn conditions_of(pool: &PgPool) -> Result<Vec<Condition>> {
-    Ok(conditions::look(pool).await?.conditions)
+async fn problems_of(pool: &PgPool) -> Result<Vec<Problem>> {
+    Ok(health_checks(pool).await?.problems)
 }
 
 /// What holds judging or acting back, or lets somebody in, a line each.
-fn bad_conditions(what: &str, looked: Result<Vec<Condition>>) -> Vec<Finding> {
-    let found = |it: Condition| {
+fn problems(what: &str, checked: Result<Vec<Problem>>) -> Vec<Finding> {
+    let found = |it: Problem| {
         let help = (!it.ok).then_some(Help { remedy: it.remedy, see: it.see });
         Finding { name: Some(it.name), what: it.what.to_owned(), ok: it.ok, says: it.says, help }
     };
-    match looked {
-        Ok(conditions) => conditions.into_iter().map(found).collect(),
+    match checked {
+        Ok(problems) => problems.into_iter().map(found).collect(),
         Err(error) => vec![finding(what, Err(error))],
     }
 }

@@ -5,18 +5,18 @@ use event_store::PgPool;
 use event_store::views::overview;
 use service::escape::escape;
 
-use crate::conditions::{self, Condition, Picture};
+use crate::health_checks::{HealthChecks, Problem, health_checks};
 use crate::output;
 
 /// Names of sessions and roles are strangers' text, at most 64 bytes each.
-const CONDITION_CHARS_MAX: usize = 500;
+const PROBLEM_CHARS_MAX: usize = 500;
 
 pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
-    let picture = conditions::look(pool).await?;
+    let checks = health_checks(pool).await?;
     if json {
-        return output::json(&picture);
+        return output::json(&checks);
     }
-    let status = &picture.status;
+    let status = &checks.status;
     let rows = status.shards.iter().map(|shard| {
         [
             shard.chain_id.to_string(),
@@ -57,21 +57,21 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
         "Triggers: {} in force (revision {})",
         status.triggers_active, status.triggers_revision
     ));
-    show_conditions(&picture);
+    show_problems(&checks);
     Ok(())
 }
 
-/// A line each; what is bad with its remedy and where it is explained.
-fn show_conditions(picture: &Picture) {
-    for Condition { what, ok, says, remedy, see, .. } in &picture.conditions {
-        let says = escape(says, CONDITION_CHARS_MAX);
+/// A line each; one that was found with its remedy and where it is explained.
+fn show_problems(checks: &HealthChecks) {
+    for Problem { what, ok, says, remedy, see, .. } in &checks.problems {
+        let says = escape(says, PROBLEM_CHARS_MAX);
         output::line(if *ok {
             format!("{what}: {says}")
         } else {
             format!("Warning: {what}: {says}. {remedy} ({see}).")
         });
     }
-    if !picture.status.sees_all_transactions {
+    if !checks.status.sees_all_transactions {
         output::line(
             "Note: this role cannot see the transactions of others; grant it pg_read_all_stats.",
         );

@@ -21,8 +21,8 @@ use url::Url;
 use crate::database::migrated;
 use crate::output;
 
-/// The owner of what the command line applies. Others come with the HTTP API.
-const OWNER: &str = "default";
+/// The account of what the command line applies. Others come with the HTTP API.
+const ACCOUNT: &str = "default";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TriggersCommand {
@@ -63,7 +63,7 @@ pub(crate) async fn triggers(
             // Read before anything is connected to: what is refused leaves no trace.
             let specs = read(&file, settings)?;
             let pool = migrated(settings).await?;
-            report(&triggers::apply(&pool, OWNER, &specs, prune).await?, json)
+            report(&triggers::apply(&pool, ACCOUNT, &specs, prune).await?, json)
         }
         TriggersCommand::List => list(&all(settings).await?, json),
         TriggersCommand::Show { name } => {
@@ -74,7 +74,7 @@ pub(crate) async fn triggers(
             show(&trigger, json)
         }
         TriggersCommand::Disable { name } => {
-            if !triggers::disable(&migrated(settings).await?, OWNER, &name).await? {
+            if !triggers::disable(&migrated(settings).await?, ACCOUNT, &name).await? {
                 bail!("there is no trigger {name:?}");
             }
             if json {
@@ -88,7 +88,7 @@ pub(crate) async fn triggers(
 
 /// All of them, as they may be shown: whoever has a webhook's URL may post there.
 async fn all(settings: &Settings) -> Result<Vec<Overview>> {
-    let mut all = triggers::list(&migrated(settings).await?, OWNER).await?;
+    let mut all = triggers::list(&migrated(settings).await?, ACCOUNT).await?;
     for action in all.iter_mut().flat_map(|trigger| &mut trigger.actions) {
         action.destination = shortened(&action.destination);
     }

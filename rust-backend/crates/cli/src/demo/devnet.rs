@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::config::{Chain, Endpoint, Owner, Registries};
+use service::config::{Chain, ChainWriter, Endpoint, Registries};
 use tokio::process::Command;
 use url::Url;
 
@@ -85,7 +85,7 @@ impl Devnet {
             },
             start_block,
             finality_depth: None,
-            owner: Owner::ChainIndexer,
+            writer: ChainWriter::ChainIndexer,
             indexed: true,
             poll_interval: POLL,
             requests_per_second: None,

@@ -2,12 +2,12 @@
 
 mod chain;
 mod command_line;
-mod conditions;
 mod demo;
 mod files;
 mod metrics;
 mod nothing_committed_is_lost;
 mod notifications;
+mod problems;
 mod refusals;
 mod security;
 mod shutdown;

@@ -67,7 +67,7 @@ async fn every_series_is_documented_and_says_what_happened() {
         "agentauri_attempts_not_begun_total",
         "agentauri_jobs_dead_total",
         "agentauri_chain_finalized_block",
-        // Of a chain that the auditor owns.
+        // Of a chain whose writer is the auditor.
         "agentauri_audit_block",
     ];
     let documented: BTreeSet<&str> =

@@ -134,7 +134,7 @@ impl ShardState {
         }
         let mut groups = BTreeSet::new();
         for entry in entries {
-            let Subject::Event { name, revision, row, outgrown: false } = &entry.subject else {
+            let Subject::Event { name, revision, row, superseded: false } = &entry.subject else {
                 continue;
             };
             if *revision > 0 {
@@ -248,7 +248,7 @@ impl ShardState {
 
     /// Takes the revisions below the given one out of every group. Gives the number of groups that
     /// hold the event and no longer know enough to do without it.
-    pub(crate) fn withdraw(
+    pub(crate) fn remove(
         &mut self,
         event: &EventName,
         below_revision: i32,

@@ -1,4 +1,4 @@
-//! What is done for a match: the configuration of an action, as its owner wrote it.
+//! What is done for a match: the configuration of an action, as its account wrote it.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ impl ActionConfig {
         }
     }
 
-    /// An id for an action whose owner gave none: its kind and a hash of its destination.
+    /// An id for an action whose account gave none: its kind and a hash of its destination.
     pub fn default_id(&self) -> String {
         let Self::Webhook { url, .. } = self;
         let mut name = Name::begin("agentauri action");

@@ -1,7 +1,7 @@
 //! Refuses what YAML reads as something else than stands there.
 //!
 //! `when: !approved` is a tag on nothing to YAML, `agents:` with nothing behind it is null, and to
-//! serde both are as good as a key that was left out: the trigger would match more than its owner
+//! serde both are as good as a key that was left out: the trigger would match more than its account
 //! wrote. A document of triggers needs neither tags, nor null, nor anchors on single values, so
 //! each is refused where it stands. An anchor on a list or a table loses nothing, and is allowed.
 

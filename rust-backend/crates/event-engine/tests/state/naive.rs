@@ -15,7 +15,7 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    /// As its owner writes it, with its cooldown.
+    /// As its account writes it, with its cooldown.
     pub(crate) fn when(&self) -> (String, Option<i64>) {
         match self {
             Self::Count { window_s, at_least, below_score: None } => {

@@ -88,7 +88,7 @@ proptest! {
 /// What of a log is judged: entries that no higher revision stands in front of.
 fn heard(entries: &[Entry]) -> impl Iterator<Item = &Event> {
     entries.iter().filter_map(|entry| match &entry.subject {
-        Subject::Event { row, outgrown: false, .. } => row.as_deref(),
+        Subject::Event { row, superseded: false, .. } => row.as_deref(),
         _ => None,
     })
 }

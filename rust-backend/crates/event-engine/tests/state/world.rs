@@ -56,9 +56,9 @@ pub(crate) fn log(events: impl IntoIterator<Item = Event>) -> Vec<Entry> {
     for (xid, event) in (1..).zip(events) {
         let (name, revision) = (event.name.clone(), event.revision);
         let known = highest.entry(name.clone()).or_insert(revision);
-        let outgrown = *known > revision;
+        let superseded = *known > revision;
         *known = revision.max(*known);
-        let subject = Subject::Event { name, revision, outgrown, row: Some(Box::new(event)) };
+        let subject = Subject::Event { name, revision, superseded, row: Some(Box::new(event)) };
         entries.push(Entry { position: Position { xid, seq: 1 }, subject });
     }
     entries

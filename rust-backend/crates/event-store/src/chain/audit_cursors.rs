@@ -17,7 +17,7 @@ const ENTRIES_TOGETHER: i64 = 1_000;
 pub enum Memory {
     /// The auditor's own: `audited_blocks`.
     Audited,
-    /// Our indexer's, where it owns the chain: `chain_blocks`.
+    /// Our indexer's, where it is the chain's writer: `chain_blocks`.
     Indexed,
 }
 
@@ -78,8 +78,8 @@ pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId)
 }
 
 /// The next entries of the chain's log, below the horizon: nothing can appear in front of them any
-/// more. `None` where there is none. Where our indexer owns the chain, `claims` says which rows
-/// claim to be its logs.
+/// more. `None` where there is none. Where our indexer is the chain's writer, `claims` says
+/// which rows claim to be its logs.
 pub async fn next(
     pool: &PgPool,
     chain_id: ChainId,

@@ -1,4 +1,4 @@
-//! The table `audited_blocks`: the headers by which the auditor follows a chain that it owns.
+//! The table `audited_blocks`: the headers by which the auditor follows a chain whose writer it is.
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};

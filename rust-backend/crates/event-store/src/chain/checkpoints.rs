@@ -1,4 +1,4 @@
-//! The table `checkpoints`: how far each chain has been indexed, as its one owner says.
+//! The table `checkpoints`: how far each chain has been indexed, as its writer says.
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;

@@ -87,7 +87,7 @@ pub async fn ancestry(
 }
 
 /// What is known of a chain's blocks at these heights, from the lowest up, and of the next above:
-/// by whoever owns it, our indexer or, where that is not there, the auditor.
+/// by its writer, our indexer or, where that is not there, the auditor.
 pub async fn anchors(
     pool: &PgPool,
     chain_id: ChainId,

@@ -11,7 +11,7 @@ use crate::chain::{
 };
 use crate::connection::pool::answered_at_length;
 use crate::events::forgeries::Claims;
-use crate::events::new_events::Writer;
+use crate::events::new_events::InsertsAs;
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub enum Outcome {
 /// Takes back every stored block above the fork, in one transaction: all of it or nothing.
 ///
 /// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
-/// wrote them. Others are proven by nothing to be replaced. A writer that does not own the chain
-/// forgets its blocks, and leaves events and checkpoint to who does.
-pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outcome> {
+/// wrote them. Others are proven by nothing to be replaced. An inserter forgets its blocks,
+/// and leaves events and checkpoint to the chain's writer.
+pub async fn follow(pool: &PgPool, reorg: &Reorg, inserts_as: InsertsAs) -> Result<Outcome> {
     // As long as a deep one takes.
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
@@ -60,12 +60,12 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, writer: Writer) -> Result<Outc
             return Ok(Outcome::BelowFinalized);
         }
         orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
-        let owns = writer == Writer::Owner;
+        let is_writer = inserts_as == InsertsAs::Writer;
         let events_invalidated =
-            if owns { invalidate(&mut transaction, reorg, &blocks).await? } else { 0 };
+            if is_writer { invalidate(&mut transaction, reorg, &blocks).await? } else { 0 };
         covered_ranges::cut_off(&mut transaction, chain_id, fork).await?;
         safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
-        if owns {
+        if is_writer {
             checkpoints::set(&mut transaction, chain_id, fork.number, &fork.hash).await?;
         }
         transaction.commit().await?;

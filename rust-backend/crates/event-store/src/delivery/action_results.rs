@@ -1,6 +1,6 @@
 //! Table `action_results`: what came of each attempt.
 
-use event_engine::decide::Withdrawal;
+use event_engine::decide::Supersession;
 use sqlx::PgConnection;
 
 use crate::Result;
@@ -9,9 +9,9 @@ use crate::Result;
 /// retractions stay true.
 pub(crate) async fn invalidate(
     connection: &mut PgConnection,
-    withdrawals: &[&Withdrawal],
+    supersessions: &[&Supersession],
 ) -> Result<()> {
-    let (ids, times, below) = crate::delivery::jobs::withdrawn(withdrawals);
+    let (ids, times, below) = crate::delivery::jobs::columns_of(supersessions);
     sqlx::query!(
         r#"UPDATE action_results r SET invalidated = true
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)

@@ -97,7 +97,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                        r.log_index, r.event_type, r.registry, r."timestamp", r.created_at,
                        r.agent_id, r.data, r.address, r.topics, r.log_data, r.invalidated,
                        r.revision
-                FROM replaced_events r
+                FROM superseded_events r
                 WHERE j.retracts IS NOT NULL AND r.id = j.event_id
                   AND r."timestamp" = j.event_timestamp AND r.revision >= j.event_revision
                   AND (now.revision IS NULL OR r.revision < now.revision)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::decide::Withdrawal;
+use event_engine::decide::Supersession;
 use event_engine::event::ChainId;
 use event_engine::job::{JobId, NewJob};
 use sqlx::{PgConnection, PgPool};
@@ -17,7 +17,7 @@ pub mod reason {
     pub const EVENT_INVALIDATED: &str = "event invalidated";
     /// The event's row is gone, so there is nothing to send.
     pub const EVENT_DELETED: &str = "event deleted";
-    /// Its owner removed the trigger.
+    /// Its account removed the trigger.
     pub const TRIGGER_REMOVED: &str = "trigger removed";
 }
 
@@ -64,11 +64,11 @@ impl<'a> Columns<'a> {
 ///
 /// Locks the others too, so that whoever records an attempt of theirs has either committed before
 /// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
-pub(crate) async fn withdraw(
+pub(crate) async fn cancel_superseded(
     connection: &mut PgConnection,
-    withdrawals: &[&Withdrawal],
+    supersessions: &[&Supersession],
 ) -> Result<()> {
-    let (ids, times, below) = withdrawn(withdrawals);
+    let (ids, times, below) = columns_of(supersessions);
     let locked = sqlx::query!(
         r#"SELECT j.id, j.attempts
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) AS w (id, "timestamp", below)
@@ -99,11 +99,13 @@ pub(crate) async fn withdraw(
     retractions::add(connection, &attempted.collect::<Vec<_>>()).await
 }
 
-/// Withdrawals as arrays for `unnest`.
-pub(crate) fn withdrawn<'a>(withdrawals: &[&'a Withdrawal]) -> (Vec<&'a str>, Vec<i64>, Vec<i32>) {
-    let ids = withdrawals.iter().map(|gone| gone.event.id.as_str()).collect();
-    let times = withdrawals.iter().map(|gone| gone.event.timestamp).collect();
-    let below = withdrawals.iter().map(|gone| gone.below).collect();
+/// Supersessions as arrays for `unnest`.
+pub(crate) fn columns_of<'a>(
+    supersessions: &[&'a Supersession],
+) -> (Vec<&'a str>, Vec<i64>, Vec<i32>) {
+    let ids = supersessions.iter().map(|gone| gone.event.id.as_str()).collect();
+    let times = supersessions.iter().map(|gone| gone.event.timestamp).collect();
+    let below = supersessions.iter().map(|gone| gone.below).collect();
     (ids, times, below)
 }
 

@@ -184,11 +184,11 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
 
 /// Locks the jobs, in the order in which everybody does, and moves on those that are still ours.
 ///
-/// A withdrawal ([`jobs::withdraw`](crate::delivery::jobs::withdraw)) locks them too, after the
-/// event was taken back. If it is first, we wait here, and `record`, a statement of its own, sees
-/// the event as it is now. If we are, it waits for our commit, and then finds our results. So none
-/// is left that the chain took back and that does not say so, once the processor has judged the
-/// event.
+/// The processor ([`jobs::cancel_superseded`](crate::delivery::jobs::cancel_superseded)) locks them
+/// too, after the event was taken back. If it is first, we wait here, and `record`, a statement of
+/// its own, sees the event as it is now. If we are, it waits for our commit, and then finds our
+/// results. So none is left that the chain took back and that does not say so, once the processor
+/// has judged the event.
 async fn move_on(
     transaction: &mut PgTransaction<'static>,
     holder: &str,

@@ -5,8 +5,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Result;
-use crate::delivery::inclusions;
 use crate::delivery::jobs::reason;
+use crate::delivery::reinclusions;
 
 /// Retracts those of these jobs of which an attempt has begun, none is under way, and whose event
 /// the chain has taken back. What is still pending of them is cancelled: no further attempt begins.
@@ -48,7 +48,7 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
                    LIMIT 1
                ) AS e
                LEFT JOIN LATERAL (
-                   SELECT block_hash FROM replaced_events r
+                   SELECT block_hash FROM superseded_events r
                    WHERE r.id = j.event_id AND r."timestamp" = j.event_timestamp
                      AND r.revision >= j.event_revision AND r.revision < e.revision
                    ORDER BY r.revision
@@ -71,5 +71,5 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
     )
     .execute(&mut *connection)
     .await?;
-    inclusions::link_retractions(connection, &ids).await
+    reinclusions::link_retractions(connection, &ids).await
 }

@@ -40,30 +40,30 @@ pub struct NewEvent {
     pub log_data: Option<String>,
 }
 
-/// What a writer of a chain may do. Of several, one owns it.
+/// As whom a process inserts the events of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writer {
-    /// Writes its checkpoint, and says which of its events are valid.
-    Owner,
+pub enum InsertsAs {
+    /// The chain's writer: writes its checkpoint, and says which of its events are valid.
+    Writer,
     /// Inserts events, and leaves what is stored as it is.
     Inserter,
 }
 
 /// Stores `events` in the order given, which is the order they are judged in.
 ///
-/// What is stored already under an event's name is the owner's to settle: what says something else
-/// of the chain ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md)) becomes what
-/// the event says, and what had been taken back is valid again. What says the same is not written.
-/// An inserter leaves it as it is. The slice holds no name twice. Returns how many rows were
-/// written.
+/// The chain's writer settles what is stored already under an event's name: a row that says
+/// something else of the chain ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md))
+/// becomes what the event says, one that had been taken back is valid again, and one that says the
+/// same is not written. An inserter leaves it as it is. The slice holds no name twice. Returns how
+/// many rows were written.
 pub async fn insert(
     connection: &mut PgConnection,
     events: &[NewEvent],
-    writer: Writer,
+    inserts_as: InsertsAs,
 ) -> Result<u64> {
     let mut rows_written = 0;
     for rows in events.chunks(ROWS_PER_STATEMENT_MAX) {
-        rows_written += insert_rows(connection, &Columns::of(rows), writer).await?;
+        rows_written += insert_rows(connection, &Columns::of(rows), inserts_as).await?;
     }
     Ok(rows_written)
 }
@@ -71,9 +71,9 @@ pub async fn insert(
 async fn insert_rows(
     connection: &mut PgConnection,
     columns: &Columns<'_>,
-    writer: Writer,
+    inserts_as: InsertsAs,
 ) -> Result<u64> {
-    let owns = writer == Writer::Owner;
+    let is_writer = inserts_as == InsertsAs::Writer;
     let done = sqlx::query!(
         r#"
         INSERT INTO events (
@@ -90,7 +90,7 @@ async fn insert_rows(
         ) WITH ORDINALITY AS new (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data, place)
-        -- A conflict locks the stored row, which is the owner's to lock.
+        -- A conflict locks the stored row, which is the writer's to lock.
         WHERE $15 OR NOT EXISTS (
             SELECT FROM events WHERE events.id = new.id AND events."timestamp" = new."timestamp")
         ORDER BY place
@@ -117,7 +117,7 @@ async fn insert_rows(
         &columns.addresses as &[Option<&str>],
         &columns.topics as &[Option<String>],
         &columns.log_data as &[Option<&str>],
-        owns,
+        is_writer,
     )
     .execute(connection)
     .await?;

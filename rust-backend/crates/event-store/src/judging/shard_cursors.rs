@@ -193,7 +193,7 @@ pub(crate) async fn advance(
            RETURNING c.chain_id, set_config('synchronous_commit', 'off', true) AS commit, (
                SELECT EXISTS (
                    SELECT FROM unnest($21::bigint[], $27::text[]) AS new (chain_id, transaction)
-                   JOIN taken_back_events t
+                   JOIN invalidated_events t
                         ON t.chain_id = new.chain_id AND t.transaction_hash = new.transaction)
            ) AS "comes_back!""#,
         &columns.chains,

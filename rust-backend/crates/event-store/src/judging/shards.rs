@@ -16,9 +16,9 @@ use sqlx::{PgConnection, PgPool};
 use crate::chain::known_chains;
 use crate::connection::pool::{answered, answered_at_length};
 use crate::connection::sessions::{Session, Sessions};
-use crate::delivery::{action_results, inclusions, jobs, taken_back_events};
-use crate::events::past::Past;
-use crate::events::replaced_events::Revision;
+use crate::delivery::{action_results, invalidated_events, jobs, reinclusions};
+use crate::events::history::EventHistory;
+use crate::events::superseded_events::Revision;
 use crate::judging::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
 use crate::judging::shard_cursors::{self, Move, advance};
 use crate::judging::walk::Walk;
@@ -205,12 +205,12 @@ impl PgClaim {
         let connection = &mut *self.session;
         let mut moves = Vec::with_capacity(plans.len());
         let mut decided = jobs::Columns::default();
-        let mut withdrawals = Vec::new();
+        let mut supersessions = Vec::new();
         for (portion, plan) in self.portions.iter().zip(plans) {
             let Some(to) = plan.cursor else { continue };
             moves.push(Move { portion, to, plan });
             decided.extend(portion.shard, &plan.jobs);
-            withdrawals.extend(&plan.withdrawals);
+            supersessions.extend(&plan.supersessions);
         }
         if moves.is_empty() {
             sqlx::raw_sql("ROLLBACK").execute(connection).await?;
@@ -218,14 +218,14 @@ impl PgClaim {
             return Ok(self.portions);
         }
         // Before the new jobs, which may be of the same transactions.
-        if !withdrawals.is_empty() {
+        if !supersessions.is_empty() {
             let shards: Vec<i64> = moves.iter().map(|it| it.portion.shard.0).collect();
-            taken_back_events::add(connection, &shards, &withdrawals).await?;
+            invalidated_events::add(connection, &shards, &supersessions).await?;
         }
         let (holder, revision) = (&self.holder, self.triggers_revision);
         if advance(connection, holder, revision, &moves, &decided).await? {
             let jobs = moves.iter().flat_map(|it| &it.plan.jobs);
-            inclusions::link_matches(connection, &jobs.collect::<Vec<_>>()).await?;
+            reinclusions::link_matches(connection, &jobs.collect::<Vec<_>>()).await?;
         }
         for (portion, plan) in self.portions.iter().zip(plans) {
             let (shard, block_time) = (portion.shard, plan.block_time);
@@ -235,9 +235,9 @@ impl PgClaim {
         let ahead = moves.iter().filter_map(|it| Some((it.portion.shard, it.plan.ahead.as_ref()?)));
         times_ahead::note(connection, &ahead.collect::<Vec<_>>()).await?;
         // Behind the new jobs: a batch may take back what it has decided.
-        if !withdrawals.is_empty() {
-            jobs::withdraw(connection, &withdrawals).await?;
-            action_results::invalidate(connection, &withdrawals).await?;
+        if !supersessions.is_empty() {
+            jobs::cancel_superseded(connection, &supersessions).await?;
+            action_results::invalidate(connection, &supersessions).await?;
         }
         sqlx::raw_sql("COMMIT").execute(connection).await?;
         self.sessions.keep(self.session);
@@ -251,10 +251,11 @@ async fn as_they_were(
     stored: Vec<StoredPortion>,
 ) -> Result<Vec<Portion>> {
     let entries = stored.iter().flat_map(|portion| &portion.entries);
-    let past = Past::of(connection, &entries.filter_map(outgrown).collect::<Vec<_>>()).await?;
+    let history =
+        EventHistory::of(connection, &entries.filter_map(superseded).collect::<Vec<_>>()).await?;
     // The others come with the next claim.
     let is_read = |entry: &StoredEntry| match &entry.subject {
-        StoredSubject::Event { name, revision, .. } => past.is_read(name, *revision),
+        StoredSubject::Event { name, revision, .. } => history.is_read(name, *revision),
         StoredSubject::Heights(_) => true,
     };
     let portion = |stored: StoredPortion| Portion {
@@ -268,14 +269,14 @@ async fn as_they_were(
             .entries
             .into_iter()
             .take_while(is_read)
-            .map(|entry| joined(&past, entry))
+            .map(|entry| joined(&history, entry))
             .collect(),
     };
     Ok(stored.into_iter().map(portion).collect())
 }
 
-/// The entry's event and revision, where its row has outgrown it.
-fn outgrown(entry: &StoredEntry) -> Option<Revision> {
+/// The entry's event and revision, where its row has superseded it.
+fn superseded(entry: &StoredEntry) -> Option<Revision> {
     match &entry.subject {
         StoredSubject::Event { name, revision, row: Some(row), .. } => {
             (row.revision > *revision).then(|| (name.clone(), *revision))
@@ -284,18 +285,21 @@ fn outgrown(entry: &StoredEntry) -> Option<Revision> {
     }
 }
 
-fn joined(past: &Past, StoredEntry { position, logged_at_ms, subject }: StoredEntry) -> Entry {
+fn joined(
+    history: &EventHistory,
+    StoredEntry { position, logged_at_ms, subject }: StoredEntry,
+) -> Entry {
     let subject = match subject {
         StoredSubject::Heights(heights) => Subject::Heights(heights),
         StoredSubject::Event { name, revision, invalidated, row } => {
-            let row = past.content(&name, revision, row).map(|mut content| {
+            let row = history.content(&name, revision, row).map(|mut content| {
                 content.revision = revision;
                 content.invalidated = invalidated;
                 content.inserted_at_ms = logged_at_ms;
                 content
             });
-            let outgrown = past.outgrows(&name, revision, position);
-            Subject::Event { name, revision, row, outgrown }
+            let superseded = history.supersedes(&name, revision, position);
+            Subject::Event { name, revision, row, superseded }
         }
     };
     Entry { position, subject }

@@ -11,7 +11,7 @@ use event_engine::waiting::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::events::past::Past;
+use crate::events::history::EventHistory;
 use crate::events::rows;
 use crate::{Result, StoreError};
 
@@ -50,21 +50,21 @@ pub(crate) async fn recall(
         }
     }
     let rows = rows(connection, shard, &reached).await?;
-    let outgrown = reached.iter().filter_map(|(name, wait)| {
+    let superseded = reached.iter().filter_map(|(name, wait)| {
         let row = rows.get(&name.event)?.as_ref()?;
         (row.revision > wait.revision).then(|| (name.event.clone(), wait.revision))
     });
-    let past = Past::of(connection, &outgrown.collect::<Vec<_>>()).await?;
+    let history = EventHistory::of(connection, &superseded.collect::<Vec<_>>()).await?;
     let mut unread = BTreeSet::new();
     for (name, wait) in reached {
         // Too large to be read with the others; nor may what comes behind it go first.
-        let row = rows.get(&name.event).filter(|_| past.is_read(&name.event, wait.revision));
+        let row = rows.get(&name.event).filter(|_| history.is_read(&name.event, wait.revision));
         let Some(row) = row.filter(|_| !unread.contains(&name.finality)) else {
             unread.insert(name.finality);
             continue;
         };
         let row = row.clone().map(Box::new);
-        let event = past.content(&name.event, wait.revision, row).map(|mut event| {
+        let event = history.content(&name.event, wait.revision, row).map(|mut event| {
             event.revision = wait.revision;
             event.invalidated = false;
             event.inserted_at_ms = wait.logged_at_ms;

@@ -19,7 +19,7 @@ pub struct Applied {
     pub revision: i64,
     /// Each trigger of the document.
     pub triggers: Vec<(String, Change)>,
-    /// Those of the owner that were removed because the document does not name them.
+    /// Those of the account that were removed because the document does not name them.
     pub removed: Vec<Removed>,
 }
 
@@ -69,18 +69,18 @@ impl Stored {
 /// The latest configuration of each action: (trigger, action id) → (version, configuration).
 type StoredActions = BTreeMap<(Uuid, String), (i32, Value)>;
 
-/// Puts the triggers of `owner` in force. With `prune`, those that the document does not name are
+/// Puts the triggers of `account` in force. With `prune`, those that the document does not name are
 /// removed and their pending jobs cancelled. Once this returns nothing is judged by the earlier
 /// set.
 pub async fn apply(
     pool: &PgPool,
-    owner: &str,
+    account: &str,
     specs: &[TriggerSpec],
     prune: bool,
 ) -> Result<Applied> {
     let mut transaction = pool.begin().await?;
     one_at_a_time(&mut transaction).await?;
-    let ids: Vec<Uuid> = specs.iter().map(|spec| TriggerId::of(owner, &spec.name).0).collect();
+    let ids: Vec<Uuid> = specs.iter().map(|spec| TriggerId::of(account, &spec.name).0).collect();
     let known = stored(&mut transaction, &ids).await?;
     let known_actions = stored_actions(&mut transaction, &ids).await?;
 
@@ -91,11 +91,12 @@ pub async fn apply(
         let change = rows.add(*id, spec, known.get(id), &known_actions, now);
         triggers.push((spec.name.clone(), change));
     }
-    rows.write(&mut transaction, owner).await?;
+    rows.write(&mut transaction, account).await?;
     let chains: Vec<i64> =
         specs.iter().flat_map(|spec| &spec.definition.selectors.chains).copied().collect();
     known_chains::name(&mut transaction, &chains, NamedBy::Trigger).await?;
-    let gone = if prune { remove_others(&mut transaction, owner, &ids).await? } else { Vec::new() };
+    let gone =
+        if prune { remove_others(&mut transaction, account, &ids).await? } else { Vec::new() };
     known_chains::forget_unnamed(&mut transaction).await?;
     let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
     let revision = put_in_force(&mut transaction, changed).await?;
@@ -105,13 +106,13 @@ pub async fn apply(
 }
 
 /// Takes a trigger out of force without removing it. False where there is none of that name.
-pub async fn disable(pool: &PgPool, owner: &str, name: &str) -> Result<bool> {
+pub async fn disable(pool: &PgPool, account: &str, name: &str) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     one_at_a_time(&mut transaction).await?;
     let done = sqlx::query!(
         "UPDATE triggers SET state = 'disabled', updated_at = now()
-         WHERE owner = $1 AND name = $2 AND state <> 'removed'",
-        owner,
+         WHERE account = $1 AND name = $2 AND state <> 'removed'",
+        account,
         name,
     )
     .execute(&mut *transaction)
@@ -266,18 +267,18 @@ impl Changes {
         if alive.is_some() { Change::Updated } else { Change::Created }
     }
 
-    async fn write(&self, connection: &mut PgConnection, owner: &str) -> Result<()> {
+    async fn write(&self, connection: &mut PgConnection, account: &str) -> Result<()> {
         if self.ids.is_empty() {
             return Ok(());
         }
         sqlx::query!(
-            "INSERT INTO triggers AS t (id, owner, name, version)
+            "INSERT INTO triggers AS t (id, account, name, version)
              SELECT new.id, $1, new.name, new.version
              FROM unnest($2::uuid[], $3::text[], $4::integer[]) AS new (id, name, version)
              ON CONFLICT (id) DO UPDATE
              SET version = excluded.version, state = 'active', updated_at = now(),
                  created_at = CASE WHEN t.state = 'removed' THEN now() ELSE t.created_at END",
-            owner,
+            account,
             &self.ids,
             &self.names,
             &self.versions,
@@ -329,14 +330,14 @@ impl Changes {
 
 async fn remove_others(
     connection: &mut PgConnection,
-    owner: &str,
+    account: &str,
     kept: &[Uuid],
 ) -> Result<Vec<(Uuid, String)>> {
     let removed = sqlx::query!(
         "UPDATE triggers SET state = 'removed', updated_at = now()
-         WHERE owner = $1 AND state <> 'removed' AND id <> ALL($2)
+         WHERE account = $1 AND state <> 'removed' AND id <> ALL($2)
          RETURNING id, name",
-        owner,
+        account,
         kept,
     )
     .fetch_all(connection)

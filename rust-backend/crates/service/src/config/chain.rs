@@ -31,7 +31,7 @@ const KEYS: &[&str] = &[
     "start_block",
     "poll_interval_ms",
     "finality_depth",
-    "owner",
+    "writer",
     "indexed",
     "requests_per_second",
 ];
@@ -59,8 +59,8 @@ pub struct Chain {
     /// is finalized.
     pub finality_depth: Option<u64>,
     /// Who writes its checkpoint and invalidates its events.
-    pub owner: Owner,
-    /// Whether our own indexer reads it. Where it does not own the chain, it only inserts.
+    pub writer: ChainWriter,
+    /// Whether our own indexer reads it. Where it is not the chain's writer, it only inserts.
     pub indexed: bool,
     /// Questions to the nodes a second, 1 to 100,000; `None` or 0: no limit.
     pub requests_per_second: Option<NonZeroU32>,
@@ -68,7 +68,7 @@ pub struct Chain {
 
 /// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Owner {
+pub enum ChainWriter {
     /// Our own indexer.
     #[default]
     ChainIndexer,
@@ -78,7 +78,7 @@ pub enum Owner {
     Auditor,
 }
 
-impl Owner {
+impl ChainWriter {
     /// Each by its name in the file.
     const NAMES: [(&'static str, Self); 3] = [
         ("chain-indexer", Self::ChainIndexer),
@@ -125,6 +125,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
 }
 
 fn chain(table: &Table<'_>) -> Result<Chain> {
+    table.renamed("owner", "writer")?;
     table.only(KEYS)?;
     let integer = |name, min, max, default| {
         table.get(name).map_or(Ok(default), |node| node.integer(min, max))
@@ -133,7 +134,7 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         integer("poll_interval_ms", POLL_INTERVAL_MS_MIN, POLL_INTERVAL_MS_MAX, POLL_INTERVAL_MS)?;
     let finality_depth =
         table.get("finality_depth").map(|node| node.integer(0, FINALITY_DEPTH_MAX)).transpose()?;
-    let owner = table.get("owner").map_or(Ok(Owner::default()), |node| owner(&node))?;
+    let writer = table.get("writer").map_or(Ok(ChainWriter::default()), |node| writer(&node))?;
     let requests_per_second =
         integer("requests_per_second", 0, REQUESTS_PER_SECOND_MAX, 0)?.unsigned_abs();
     Ok(Chain {
@@ -145,29 +146,29 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
-        owner,
-        indexed: indexed(table, owner)?,
+        writer,
+        indexed: indexed(table, writer)?,
         // The bounds leave no larger one.
         requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
     })
 }
 
-fn owner(node: &Node<'_>) -> Result<Owner> {
+fn writer(node: &Node<'_>) -> Result<ChainWriter> {
     let text = node.text()?;
-    let owner = Owner::NAMES.into_iter().find(|(name, _)| *name == text).map(|(_, owner)| owner);
-    match owner {
-        Some(owner) => Ok(owner),
+    let named = ChainWriter::NAMES.into_iter().find(|(name, _)| *name == text);
+    match named {
+        Some((_, writer)) => Ok(writer),
         None => node.refuse("has to be chain-indexer, ponder or auditor"),
     }
 }
 
-/// Whether our indexer reads the chain: unless said, where it owns it.
-fn indexed(table: &Table<'_>, owner: Owner) -> Result<bool> {
-    let owns = owner == Owner::ChainIndexer;
-    let Some(node) = table.get("indexed") else { return Ok(owns) };
+/// Whether our indexer reads the chain: unless said, where it is the chain's writer.
+fn indexed(table: &Table<'_>, writer: ChainWriter) -> Result<bool> {
+    let has_to = writer == ChainWriter::ChainIndexer;
+    let Some(node) = table.get("indexed") else { return Ok(has_to) };
     let indexed = node.boolean()?;
-    if owns && !indexed {
-        return node.refuse("is false, but the owner is chain-indexer, which has to read it");
+    if has_to && !indexed {
+        return node.refuse("is false, but the writer is chain-indexer, which has to read it");
     }
     Ok(indexed)
 }

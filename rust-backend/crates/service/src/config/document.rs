@@ -71,6 +71,14 @@ impl<'a> Table<'a> {
         Err(self.source.refused(first.span().start, &self.key_of(name), reason))
     }
 
+    /// Refuses a key by the name of before, and names the one of today.
+    pub(super) fn renamed(&self, before: &str, today: &str) -> Result<()> {
+        let key = self.entries.keys().find(|key| key.get_ref().as_ref() == before);
+        let Some(key) = key else { return Ok(()) };
+        let reason = format!("`{before}` is now `{today}`");
+        Err(self.source.refused(key.span().start, &self.key_of(before), reason))
+    }
+
     /// The value of `name`, if there is one.
     pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
         let value = self.entries.get(name)?;

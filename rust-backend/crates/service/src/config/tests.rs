@@ -138,7 +138,7 @@ fn chains_are_read_with_what_is_usual() {
     assert_eq!((chain.name.as_str(), chain.id, chain.start_block), ("sepolia", 11_155_111, 0));
     assert_eq!(chain.rpc_urls[0].expose().path(), "/key");
     assert_eq!((chain.poll_interval, chain.finality_depth), (Duration::from_secs(1), None));
-    assert_eq!((chain.owner, chain.indexed), (Owner::ChainIndexer, true));
+    assert_eq!((chain.writer, chain.indexed), (ChainWriter::ChainIndexer, true));
     let identity = chain.registries.identity.as_deref();
     assert_eq!(identity, Some("0xabcdef0000000000000000000000000000000001"));
     assert!(!format!("{chain:?}").contains("key"), "Debug shows no key of a node");
@@ -154,16 +154,16 @@ fn a_finality_depth_is_read_and_none_is_not_zero() {
 }
 
 #[test]
-fn a_chain_is_indexed_where_we_own_it_or_where_it_is_said() {
+fn a_chain_is_indexed_where_we_are_its_writer_or_where_it_is_said() {
     let read = |keys: &str| {
         let chain = with_file(&CHAIN.replace("id =", &format!("{keys}\nid ="))).expect("settings");
-        (chain.chains[0].owner, chain.chains[0].indexed)
+        (chain.chains[0].writer, chain.chains[0].indexed)
     };
-    assert_eq!(read("owner = \"chain-indexer\""), (Owner::ChainIndexer, true));
-    assert_eq!(read("owner = \"ponder\""), (Owner::Ponder, false));
-    assert_eq!(read("indexed = true\nowner = \"ponder\""), (Owner::Ponder, true));
-    assert_eq!(read("owner = \"auditor\""), (Owner::Auditor, false));
-    assert_eq!(read("owner = \"auditor\"\nindexed = true"), (Owner::Auditor, true));
+    assert_eq!(read("writer = \"chain-indexer\""), (ChainWriter::ChainIndexer, true));
+    assert_eq!(read("writer = \"ponder\""), (ChainWriter::Ponder, false));
+    assert_eq!(read("indexed = true\nwriter = \"ponder\""), (ChainWriter::Ponder, true));
+    assert_eq!(read("writer = \"auditor\""), (ChainWriter::Auditor, false));
+    assert_eq!(read("writer = \"auditor\"\nindexed = true"), (ChainWriter::Auditor, true));
 }
 
 #[test]
@@ -188,6 +188,13 @@ fn a_named_file_is_read_from_anywhere() {
 }
 
 #[test]
+fn the_key_owner_of_before_is_refused_where_it_is_with_the_name_that_it_has_now() {
+    let text = CHAIN.replacen("id =", "idd = 1\n  owner = \"ponder\"\nid =", 1);
+    let said = "agentauri.toml:5:3: chains[0].owner: `owner` is now `writer`";
+    assert_eq!(refused_file(&text), said);
+}
+
+#[test]
 fn a_mistake_in_the_file_is_shown_where_it_is() {
     for (change, to, error) in [
         ("id =", "finality_depth = -1\nid =", "4:18: chains[0].finality_depth: -1 is not from 0"),
@@ -207,16 +214,16 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         ("id =", "poll_interval_ms = 19\nid =", "4:20: chains[0].poll_interval_ms: 19 is not from"),
         (
             "id =",
-            "owner = \"me\"\nid =",
-            "4:9: chains[0].owner: has to be chain-indexer, ponder or",
+            "writer = \"me\"\nid =",
+            "4:10: chains[0].writer: has to be chain-indexer, ponder or",
         ),
         (
             "id =",
-            "owner = true\nid =",
-            "4:9: chains[0].owner: is a boolean, and has to be a string",
+            "writer = true\nid =",
+            "4:10: chains[0].writer: is a boolean, and has to be a string",
         ),
         ("id =", "indexed = 1\nid =", "4:11: chains[0].indexed: is an integer, and has to be a bo"),
-        ("id =", "indexed = false\nid =", "4:11: chains[0].indexed: is false, but the owner is"),
+        ("id =", "indexed = false\nid =", "4:11: chains[0].indexed: is false, but the writer is"),
         ("\"sepolia\"", "\"1\"", "3:8: chains[0].name: is a number"),
         ("\"sepolia\"", "\"a b\"", "3:8: chains[0].name: has to be 1 to 64"),
         ("http://127", "ftp://127", "5:44: chains[0].rpc_urls[1]: has to begin with http"),

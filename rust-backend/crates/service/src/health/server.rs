@@ -136,18 +136,18 @@ async fn is_healthy(State(health): State<Health>) -> (StatusCode, Json<Value>) {
 }
 
 async fn is_ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    let troubles = health.troubles();
+    let problems = health.problems();
     let (status, Json(mut answer)) = answer("ready", "starting", &health.unready());
-    if troubles.is_empty() {
+    if problems.is_empty() {
         return (status, Json(answer));
     }
-    let stops = troubles.iter().any(|(_, trouble)| trouble.stops);
-    let says = troubles.into_iter().map(|(part, trouble)| (part.to_owned(), trouble.says.into()));
+    let stops = problems.iter().any(|(_, problem)| problem.stops);
+    let says = problems.into_iter().map(|(part, problem)| (part.to_owned(), problem.says.into()));
     answer["problems"] = Value::Object(says.collect());
     if !stops || status != StatusCode::OK {
         return (status, Json(answer));
     }
-    answer["status"] = "troubled".into();
+    answer["status"] = "problem".into();
     (StatusCode::SERVICE_UNAVAILABLE, Json(answer))
 }
 

@@ -113,7 +113,7 @@ impl TriggerSet {
         number.checked_sub(self.of_agents()).map(|chain| FIRST_CHAIN + i64::from(chain))
     }
 
-    /// As its owner writes it.
+    /// As its account writes it.
     pub(crate) fn spec(&self, number: u32) -> TriggerSpec {
         let (selectors, when) = if let Some(chain) = self.wide(number) {
             (selectors(chain, Kind::Reputation, Vec::new()), NEVER)

@@ -201,7 +201,7 @@ fn entries(load: &Load) -> Vec<Entry> {
             name: event.name.clone(),
             revision: 0,
             row: Some(Box::new(event)),
-            outgrown: false,
+            superseded: false,
         },
     };
     events.zip(1..).map(entry).collect()

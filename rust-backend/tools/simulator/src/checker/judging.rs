@@ -24,7 +24,7 @@ pub struct Remembered {
     cursors: BTreeMap<ChainId, Position>,
     memory: Memory,
     expected: Jobs,
-    withdrawn: BTreeMap<EventName, i32>,
+    superseded: BTreeMap<EventName, i32>,
 }
 
 impl Judging {
@@ -58,8 +58,8 @@ impl Judging {
     }
 
     /// The events that were taken back, with the revision below which they were.
-    pub(super) fn withdrawn(&self) -> &BTreeMap<EventName, i32> {
-        &self.judged.withdrawn
+    pub(super) fn superseded(&self) -> &BTreeMap<EventName, i32> {
+        &self.judged.superseded
     }
 
     /// A batch begins where the last one ended, decides what the rules say, and leaves nothing
@@ -118,7 +118,7 @@ impl Judging {
         }
         for row in heard.iter().filter_map(Heard::row) {
             nothing_is_pending(database, &row.name, row.revision)?;
-            let below = self.judged.withdrawn.entry(row.name.clone()).or_default();
+            let below = self.judged.superseded.entry(row.name.clone()).or_default();
             *below = (*below).max(row.revision);
         }
         self.judged.expected.extend(expected);
@@ -168,9 +168,9 @@ fn heard<'a>(
         Noted::Event(other, higher) => other == name && higher > revision,
         Noted::Heights(_) => false,
     };
-    let outgrown = log.range(..position).any(|(_, earlier)| is_higher(earlier));
+    let superseded = log.range(..position).any(|(_, earlier)| is_higher(earlier));
     let row = database.history.get(&(name.clone(), *revision));
-    row.filter(|_| seen.contains(name) && !outgrown).map(Heard::Row)
+    row.filter(|_| seen.contains(name) && !superseded).map(Heard::Row)
 }
 
 /// Of what was just taken back.
@@ -182,5 +182,5 @@ fn nothing_is_pending(database: &Database, event: &EventName, below: i32) -> Res
             && decided.event == *event
             && decided.revision < below
     });
-    pending.map_or(Ok(()), |job| Err(format!("a job is pending that was withdrawn: {job:?}")))
+    pending.map_or(Ok(()), |job| Err(format!("a job is pending that was superseded: {job:?}")))
 }

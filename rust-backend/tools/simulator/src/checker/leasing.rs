@@ -29,14 +29,14 @@ impl Leasing {
     pub(super) fn leased(
         &mut self,
         database: &Database,
-        withdrawn: &BTreeMap<EventName, i32>,
+        superseded: &BTreeMap<EventName, i32>,
         (holder, leases): (&str, &[Lease]),
         now_ms: i64,
     ) -> Result<(), String> {
         for lease in leases {
             match lease.retracts {
                 Some(retracted) => is_over(database, retracted)?,
-                None => is_wanted(database, withdrawn, lease)?,
+                None => is_wanted(database, superseded, lease)?,
             }
             let in_force = |it: &Grant| !it.over && it.until_ms >= now_ms;
             if let Some((who, _)) = self.grants_of(lease.id).find(|(_, it)| in_force(it)) {
@@ -133,12 +133,12 @@ impl Leasing {
 /// The chain has not taken the event back, and nobody was told that it has.
 fn is_wanted(
     database: &Database,
-    withdrawn: &BTreeMap<EventName, i32>,
+    superseded: &BTreeMap<EventName, i32>,
     lease: &Lease,
 ) -> Result<(), String> {
     let row = database.rows.get(&lease.event);
     let stands = row.is_some_and(|it| it.revision == lease.revision && !it.invalidated);
-    let taken_back = withdrawn.get(&lease.event).is_some_and(|it| *it > lease.revision);
+    let taken_back = superseded.get(&lease.event).is_some_and(|it| *it > lease.revision);
     let retracted = database.judged.jobs.by_id.contains_key(&JobId::of_retraction(lease.id));
     if stands && !taken_back && !retracted {
         return Ok(());

@@ -180,7 +180,7 @@ fn event(entry: &mut Entry) -> Option<&mut Event> {
 
 /// [`Mutant::InOrder`]
 fn in_order(entry: &mut Entry) {
-    if let Subject::Event { outgrown, .. } = &mut entry.subject {
-        *outgrown = false;
+    if let Subject::Event { superseded, .. } = &mut entry.subject {
+        *superseded = false;
     }
 }

@@ -166,15 +166,15 @@ pub async fn an_invalidation_may_stand_before_its_insertion<B: Bed>(bed: &B) {
     let (then, now) = (Some((0, false)), Some((1, true)));
     let seen: Vec<_> = entries(&claim).iter().map(seen).collect();
     assert_eq!(seen, [("a1", 1, now), ("a1", 0, then)]);
-    let is_outgrown =
-        |entry: &Entry| matches!(entry.subject, Subject::Event { outgrown: true, .. });
-    assert!(is_outgrown(&entries(&claim)[1]), "the higher revision speaks for it");
+    let is_superseded =
+        |entry: &Entry| matches!(entry.subject, Subject::Event { superseded: true, .. });
+    assert!(is_superseded(&entries(&claim)[1]), "the higher revision speaks for it");
     drop(claim);
     assert!(judged(bed).await.is_empty());
 }
 
-/// Jobs are added once, and a withdrawal cancels what is pending below its revision.
-pub async fn a_plan_adds_its_jobs_and_withdraws_what_is_pending<B: Bed>(bed: &B) {
+/// Jobs are added once, and a revision cancels the pending jobs of those below it.
+pub async fn a_plan_adds_its_jobs_and_cancels_what_is_pending<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
     assert_eq!(state(bed, job).await, "pending");
     for (invalidated, jobs) in [(true, 0), (false, 1)] {

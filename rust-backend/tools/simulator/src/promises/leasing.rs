@@ -228,7 +228,7 @@ async fn taken_back<B: Bed>(bed: &B) {
         let mut claim = claimed(bed, CHAIN, 1_000).await;
         let index = claim.triggers().await.expect("triggers");
         let plan = decide(entries(&claim), &index, &mut ShardState::default());
-        left -= plan.withdrawals.len();
+        left -= plan.supersessions.len();
         claim.commit(&[plan]).await.expect("committed");
         tokio::task::yield_now().await;
     }

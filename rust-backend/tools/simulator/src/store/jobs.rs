@@ -113,7 +113,7 @@ impl Jobs {
     }
 
     /// Cancels what is pending for revisions of an event below the number given.
-    pub fn withdraw(&mut self, event: &EventName, below: i32) {
+    pub fn cancel_superseded(&mut self, event: &EventName, below: i32) {
         self.cancel("event invalidated", |job| {
             job.decided.event == *event && job.decided.revision < below
         });

@@ -52,7 +52,7 @@ pub enum RuleState {
     Active,
     /// It is kept and not judged.
     Disabled,
-    /// It is gone for its owner.
+    /// It is gone for its account.
     Removed,
 }
 
@@ -67,7 +67,7 @@ pub struct Rule {
     pub version: i32,
     /// What has become of it.
     pub state: RuleState,
-    /// How often its owner removed it.
+    /// How often its account removed it.
     pub removals: u32,
     /// Chains; none means all.
     pub chains: Vec<i64>,

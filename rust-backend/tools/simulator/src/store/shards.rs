@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_engine::decide::{Plan, Withdrawal};
+use event_engine::decide::{Plan, Supersession};
 use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::job::{JobId, NewJob};
@@ -241,22 +241,22 @@ impl Judged<'_> {
         let jobs = if outbox { &plan.jobs[..] } else { &[] };
         let judged = &mut database.judged;
         judged.jobs.add(shard, self.triggers_revision, jobs, now_ms);
-        for Withdrawal { event, below, .. } in &plan.withdrawals {
-            judged.jobs.withdraw(event, *below);
+        for Supersession { event, below, .. } in &plan.supersessions {
+            judged.jobs.cancel_superseded(event, *below);
         }
-        let withdrawn = |job: &&Job| {
+        let superseded = |job: &&Job| {
             let NewJob { event, revision, .. } = &job.decided;
-            plan.withdrawals.iter().any(|gone| gone.event == *event && *revision < gone.below)
+            plan.supersessions.iter().any(|gone| gone.event == *event && *revision < gone.below)
         };
-        let withdrawn = judged.jobs.by_id.values().filter(withdrawn);
-        let withdrawn: Vec<JobId> = withdrawn.map(|job| job.decided.id).collect();
+        let superseded = judged.jobs.by_id.values().filter(superseded);
+        let superseded: Vec<JobId> = superseded.map(|job| job.decided.id).collect();
         judged.observations.change(shard, &plan.state, plan.block_time);
         waits::change(&mut judged.waits, shard, &plan.waits);
         judged.block_times.insert(shard, plan.block_time);
         judged.heights.insert(shard, plan.heights);
         judged.cursors.insert(shard, self.moved.1);
         judged.holders.insert(shard, self.holder.into());
-        database.retract(&withdrawn, now_ms);
+        database.retract(&superseded, now_ms);
     }
 }
 
@@ -311,8 +311,8 @@ fn joined(
             let then = database.history.get(&(name.clone(), revision)).filter(|_| there);
             let row = then.map(|row| Box::new(row.event()));
             seen.extend(there.then(|| name.clone()));
-            let outgrown = database.log.revises_before(&name, revision, position);
-            Subject::Event { name, revision, row, outgrown }
+            let superseded = database.log.revises_before(&name, revision, position);
+            Subject::Event { name, revision, row, superseded }
         }
     };
     let entries = noted.into_iter();

@@ -33,7 +33,7 @@ macro_rules! keeps_all {
                 an_entry_comes_with_its_row,
                 a_change_of_nothing_is_no_entry,
                 an_invalidation_may_stand_before_its_insertion,
-                a_plan_adds_its_jobs_and_withdraws_what_is_pending,
+                a_plan_adds_its_jobs_and_cancels_what_is_pending,
                 what_says_something_else_is_judged_anew,
                 what_waits_is_handed_over_once_it_is_deep_enough,
                 a_claim_tells_the_triggers_in_force,

@@ -6,7 +6,7 @@ use event_store::events::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use service::config::Owner;
+use service::config::ChainWriter;
 
 use super::super::{common, identity, reputation, validation};
 use crate::fetch::block::block;
@@ -29,7 +29,7 @@ pub(super) fn settings() -> ChainSettings {
         },
         start_block: 0,
         finality_depth: None,
-        owner: Owner::ChainIndexer,
+        writer: ChainWriter::ChainIndexer,
         indexed: true,
         requests_per_second: None,
         answer_bytes_max: crate::ANSWER_BYTES_MAX,

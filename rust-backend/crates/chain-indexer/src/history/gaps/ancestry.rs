@@ -7,7 +7,7 @@ use event_store::chain::chain_blocks;
 use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::gaps::{self, Step};
 use event_store::events::forgeries::{self, ReadBlocks};
-use event_store::events::new_events::{self, Writer};
+use event_store::events::new_events::{self, InsertsAs};
 use futures::{StreamExt, stream};
 
 use super::{BLOCKS_AHEAD_MAX, GAPS_MAX, Gap, GapCheck};
@@ -138,8 +138,8 @@ impl GapCheck {
                 problem: "it is another than the parent of the block above".to_owned(),
             });
         }
-        let writer = self.settings.writer();
-        if writer == Writer::Owner {
+        let inserts_as = self.settings.inserts_as();
+        if inserts_as == InsertsAs::Writer {
             let claims = self.settings.registries.claims();
             let read = ReadBlocks {
                 chain_id: self.settings.id,
@@ -151,7 +151,7 @@ impl GapCheck {
             };
             forgeries::take_back(&mut transaction, &read).await?;
         }
-        let events = new_events::insert(&mut transaction, &block.events, writer).await?;
+        let events = new_events::insert(&mut transaction, &block.events, inserts_as).await?;
         transaction.commit().await?;
         Ok(events)
     }

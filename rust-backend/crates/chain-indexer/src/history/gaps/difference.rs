@@ -7,7 +7,7 @@ use event_engine::event::EventName;
 use event_store::chain::gaps::{self, StoredLog};
 use event_store::events::new_events::NewEvent;
 use futures::{StreamExt, stream};
-use service::config::Owner;
+use service::config::ChainWriter;
 
 use super::{BLOCKS_AHEAD_MAX, GapCheck};
 use crate::Result;
@@ -59,7 +59,7 @@ impl GapCheck {
         let differing = self.stored(gaps::differing(&self.pool, &on_chain).await)?;
         let mut columns: HashMap<EventName, Vec<String>> =
             differing.into_iter().map(|row| (row.name, row.columns)).collect();
-        let mut rows = Rows::of(&stored, self.settings.owner != Owner::Auditor);
+        let mut rows = Rows::of(&stored, self.settings.writer != ChainWriter::Auditor);
         for log in on_chain {
             match rows.take(&log) {
                 Some(row) if row.invalidated => found.taken_back += 1,
@@ -89,8 +89,8 @@ impl GapCheck {
 struct Rows<'s> {
     stored: &'s [StoredLog],
     by_name: HashMap<&'s EventName, usize>,
-    /// Where the auditor owns the chain, its writers name events as they like, and the place says
-    /// which log it is.
+    /// Where the auditor is the chain's writer, inserters name events as they like, and the place
+    /// says which log it is.
     by_place: HashMap<(&'s str, i32), Vec<usize>>,
     taken: HashSet<usize>,
     /// The logs' places.

@@ -7,7 +7,7 @@ use event_engine::event::EventName;
 use event_store::chain::finalized_blocks;
 use event_store::chain::gaps::{self, Step};
 use event_store::events::forgeries;
-use event_store::events::new_events::{self, NewEvent, Writer};
+use event_store::events::new_events::{self, InsertsAs, NewEvent};
 use futures::{StreamExt, stream};
 
 use super::difference::{Difference, NodeBlocks};
@@ -196,8 +196,8 @@ impl GapCheck {
     async fn mend(&self, mends: &Mends) -> event_store::Result<Mended> {
         let mut transaction = self.pool.begin().await?;
         let corrected = forgeries::invalidate(&mut transaction, &mends.forged).await?
-            + new_events::insert(&mut transaction, &mends.differing, Writer::Owner).await?;
-        let inserter = Writer::Inserter;
+            + new_events::insert(&mut transaction, &mends.differing, InsertsAs::Writer).await?;
+        let inserter = InsertsAs::Inserter;
         let stored = new_events::insert(&mut transaction, &mends.missing, inserter).await?;
         transaction.commit().await?;
         Ok(Mended { stored, corrected })

@@ -47,8 +47,8 @@ async fn a_branch_that_replaces_a_finalized_block_stops_its_chain_alone_and_take
     assert_eq!(database.events().await, events);
     assert_eq!(database.blocks(31_337).await, blocks);
     assert_eq!(database.orphans().await, []);
-    assert_eq!(database.trouble(8_453).await, None);
-    let (state, problem) = database.trouble(31_337).await.expect("an alarm for operators");
+    assert_eq!(database.problem(8_453).await, None);
+    let (state, problem) = database.problem(31_337).await.expect("an alarm for operators");
     assert!(state == "stopped" && problem.contains("block 12 is final"), "{state}: {problem}");
 
     let still = Indexing::start(&database.pool, vec![chain]);
@@ -72,7 +72,7 @@ async fn an_operator_who_forgets_the_finalized_block_lets_the_branch_be_followed
     database.execute("DELETE FROM finalized_blocks WHERE chain_id = 31337").await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &node, 1).await;
-    assert_eq!(database.trouble(31_337).await, None);
+    assert_eq!(database.problem(31_337).await, None);
     indexing.stop().await;
     assert_follows(&database, &node).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use event_store::chain::chain_troubles;
+use event_store::chain::chain_problems;
 use private_servers::Postgres;
 use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
@@ -121,9 +121,9 @@ impl Database {
 
     /// Waits until a statement waits for a lock.
     /// What operators are told of the chain, by its indexer.
-    pub(crate) async fn trouble(&self, chain: i64) -> Option<(String, String)> {
-        let troubled = chain_troubles::all(&self.pool).await.expect("troubles").into_iter();
-        let mut own = troubled.filter(|it| it.chain_id == chain && it.reader == "indexer");
+    pub(crate) async fn problem(&self, chain: i64) -> Option<(String, String)> {
+        let unread = chain_problems::all(&self.pool).await.expect("problems").into_iter();
+        let mut own = unread.filter(|it| it.chain_id == chain && it.reader == "indexer");
         own.next().map(|it| (it.state, it.problem))
     }
 

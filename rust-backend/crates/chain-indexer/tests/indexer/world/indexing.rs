@@ -5,7 +5,7 @@ use std::time::Duration;
 use chain_indexer::{ChainSettings, ChainStatus, Indexer, IndexerError, Registries, StatusBoard};
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use service::config::{Endpoint, Owner};
+use service::config::{ChainWriter, Endpoint};
 use service::health::Health;
 
 use super::running::{PATIENCE, Running};
@@ -25,7 +25,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         start_block,
         poll_interval: Duration::from_millis(20),
         finality_depth: None,
-        owner: Owner::ChainIndexer,
+        writer: ChainWriter::ChainIndexer,
         indexed: true,
         requests_per_second: None,
         answer_bytes_max: chain_indexer::ANSWER_BYTES_MAX,

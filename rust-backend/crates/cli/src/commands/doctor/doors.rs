@@ -1,18 +1,19 @@
-//! What `agentauri doctor` alone looks at: whether somebody could run code as the schema's owner,
-//! or write past its log. It reads catalogs, and the log to its end, so `status` leaves it out.
+//! The health checks of `agentauri doctor` alone: whether somebody could run code as the schema's
+//! owner, or write past its log. They read catalogs, and the log to its end, so `status` leaves
+//! them out.
 
 use anyhow::Result;
 use event_store::PgPool;
 use event_store::events::unlogged_events::{Unlogged, unlogged};
 use event_store::views::doors;
 
-use crate::conditions::{Condition, condition};
+use crate::health_checks::{Problem, problem};
 
 /// So many of a kind are named.
 const NAMED_MAX: usize = 5;
 
 /// Looks at a database.
-pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
+pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Problem>> {
     let callable = sentence("may be called: ", doors::owners_functions_of_others(pool).await?);
     let pathless = doors::owners_functions_without_path(pool).await?;
     let pathless = sentence("trust the caller's search_path: ", pathless);
@@ -33,37 +34,37 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Condition>> {
     ])
 }
 
-fn owners_functions(found: [Option<String>; 3]) -> Condition {
+fn owners_functions(found: [Option<String>; 3]) -> Problem {
     let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner, \
                   and SELECT give_to_owner() as a superuser; what an older schema made wants it \
                   indexed again";
     let said = told(found, "no one else calls what runs as their owner");
     let section = "functions-that-run-as-the-owner";
-    condition("owner_functions_open", "Owner's functions", said, remedy, section)
+    problem("owner_functions_open", "Owner's functions", said, remedy, section)
 }
 
-fn schema_public(found: [Option<String>; 3]) -> Condition {
+fn schema_public(found: [Option<String>; 3]) -> Problem {
     let remedy = "REVOKE CREATE ON SCHEMA public from each, and TRIGGER on the tables; drop what a \
                   stranger made there";
     let said = told(found, "nobody else puts code there");
-    condition("schema_public_open", "Schema public", said, remedy, "schema-public-is-open")
+    problem("schema_public_open", "Schema public", said, remedy, "schema-public-is-open")
 }
 
-fn chunks(found: [Option<String>; 2]) -> Condition {
+fn chunks(found: [Option<String>; 2]) -> Problem {
     let remedy = "as a superuser, REVOKE USAGE ON SCHEMA from each; drop a constraint that calls \
                   what is not PostgreSQL's own, and see who could make it";
     let said = told(found, "reached through their table alone");
-    condition("chunks_open", "Chunks of events", said, remedy, "chunks-are-reachable")
+    problem("chunks_open", "Chunks of events", said, remedy, "chunks-are-reachable")
 }
 
-fn table_triggers(found: [Option<String>; 1]) -> Condition {
+fn table_triggers(found: [Option<String>; 1]) -> Problem {
     let remedy = "enable each by ALTER TABLE … ENABLE ALWAYS TRIGGER …; one that is missing is \
                   made by the migration that names it";
     let said = told(found, "all are there and fire");
-    condition("triggers_incomplete", "Triggers on tables", said, remedy, "triggers-do-not-fire")
+    problem("triggers_incomplete", "Triggers on tables", said, remedy, "triggers-do-not-fire")
 }
 
-fn unlogged_events(found: &Unlogged) -> Condition {
+fn unlogged_events(found: &Unlogged) -> Problem {
     let said = match found {
         Unlogged::Rows(0, _) => (true, "none".to_owned()),
         Unlogged::Rows(rows, id) => {
@@ -74,7 +75,7 @@ fn unlogged_events(found: &Unlogged) -> Condition {
     };
     let remedy = "see who wrote them past the triggers; deleted and inserted again they are judged";
     let section = "events-without-an-entry";
-    condition("events_unlogged", "Events not logged", said, remedy, section)
+    problem("events_unlogged", "Events not logged", said, remedy, section)
 }
 
 /// The first of what was found, behind what is wrong with it.

@@ -60,10 +60,10 @@ fn assert_runs(ponder: &mut Process) {
     panic!("Ponder has ended by itself: {:#?}", &lines[lines.len().saturating_sub(20)..]);
 }
 
-/// The chain's file, with another owner.
+/// The chain's file, with another writer.
 fn owned_by_ponder(chain: &Chain) -> tempfile::NamedTempFile {
     let text = std::fs::read_to_string(chain.config()).expect("the file");
-    let text = text.replace("[chains.registries]", "owner = \"ponder\"\n[chains.registries]");
+    let text = text.replace("[chains.registries]", "writer = \"ponder\"\n[chains.registries]");
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(&file, text).expect("written");
     file

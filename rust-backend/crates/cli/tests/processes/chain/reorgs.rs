@@ -37,7 +37,7 @@ async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
 /// The indexer as a writer that only inserts; what is true the auditor says.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well() {
-    soak("owner = \"auditor\"\nindexed = true\n").await;
+    soak("writer = \"auditor\"\nindexed = true\n").await;
 }
 
 async fn soak(keys: &str) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use testbed::{Bed, Process, Row};
 
 const PAGE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/conditions.md"));
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/problems.md"));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_door_that_is_opened_fails_doctor_by_its_name() {
@@ -61,7 +61,7 @@ async fn failed(bed: &Bed) -> Vec<String> {
     for it in found.iter().filter(|it| it["ok"] == false && it["what"] != "Redis") {
         let name = it["name"].as_str().unwrap_or_else(|| panic!("without a name: {it}"));
         let see = it["see"].as_str().expect("text");
-        let section = see.strip_prefix("docs/operations/conditions.md#").expect(see);
+        let section = see.strip_prefix("docs/operations/problems.md#").expect(see);
         let has = |line: &str| {
             line.strip_prefix("## ")
                 .is_some_and(|it| it.to_lowercase().replace(' ', "-") == section)

@@ -28,7 +28,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
                 || is_test_like(span)
                     && !is_test(&tests, span)
                     && !is_of_database(tree, span)
-                    && !is_condition(tree, span)
+                    && !is_problem(tree, span)
         });
         findings.extend(missing.map(|(line, span)| {
             Finding::at(path, line, format!("names {span}, and there is no such test"))
@@ -128,9 +128,9 @@ fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
     })
 }
 
-/// What `doctor` and `status` call a condition.
-fn is_condition(tree: &Tree, span: &str) -> bool {
-    let named = format!("condition(\"{span}\"");
+/// The name of a problem in `doctor` and `status`.
+fn is_problem(tree: &Tree, span: &str) -> bool {
+    let named = format!("problem(\"{span}\"");
     tree.ending(&[".rs"]).any(|(path, text)| path.contains("/cli/src/") && text.contains(&named))
 }
 

@@ -1,0 +1,35 @@
+//! What each step of an audit has at hand.
+
+use std::sync::Arc;
+
+use event_store::chain::audit_cursors::Memory;
+use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::finalized_blocks;
+use event_store::{PgPool, StoreError, answered};
+
+use crate::rpc::node::Nodes;
+use crate::{ChainSettings, IndexerError, Result};
+
+/// An audited chain: its settings, nodes and database.
+pub(super) struct AuditContext {
+    pub(super) pool: PgPool,
+    pub(super) settings: ChainSettings,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) memory: Memory,
+}
+
+impl AuditContext {
+    /// The highest block that is final, if one is known.
+    pub(super) async fn finalized(&self) -> Result<Option<BlockName>> {
+        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
+    }
+
+    /// What the store answers, in time.
+    pub(super) async fn asked<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T> {
+        let chain = &self.settings.name;
+        answered(call).await.map_err(|source| IndexerError::Store { chain: chain.clone(), source })
+    }
+}

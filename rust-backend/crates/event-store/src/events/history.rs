@@ -1,0 +1,58 @@
+//! Earlier contents and later revisions of events whose rows were revised after an entry or a wait
+//! that is read: few, and mostly none.
+
+use std::collections::HashMap;
+
+use event_engine::event::{Event, EventName};
+use event_engine::log::Position;
+use sqlx::PgConnection;
+
+use crate::Result;
+use crate::events::superseded_events::{self, Revision};
+use crate::judging::event_log;
+
+/// Of such events.
+#[derive(Default)]
+pub(crate) struct EventHistory {
+    /// Where the later revisions stand.
+    revisions: HashMap<EventName, Vec<(i32, Position)>>,
+    /// What a row said at a revision, before it came to say something else; `None` where that is
+    /// too long to be read with the others.
+    replaced: HashMap<Revision, Option<Event>>,
+}
+
+impl EventHistory {
+    /// Reads what is known of these, each at a revision that is not its row's any more.
+    pub(crate) async fn of(connection: &mut PgConnection, superseded: &[Revision]) -> Result<Self> {
+        if superseded.is_empty() {
+            return Ok(Self::default());
+        }
+        let names: Vec<&EventName> = superseded.iter().map(|(name, _)| name).collect();
+        Ok(Self {
+            revisions: event_log::revisions(connection, &names).await?,
+            replaced: superseded_events::in_force(connection, superseded).await?,
+        })
+    }
+
+    /// Whether what an event said at a revision was read, if anything else is to be.
+    pub(crate) fn is_read(&self, name: &EventName, revision: i32) -> bool {
+        !matches!(self.replaced.get(&(name.clone(), revision)), Some(None))
+    }
+
+    /// What an event said at a revision, if its row is still there.
+    pub(crate) fn content(
+        &self,
+        name: &EventName,
+        revision: i32,
+        row: Option<Box<Event>>,
+    ) -> Option<Box<Event>> {
+        let then = self.replaced.get(&(name.clone(), revision)).cloned().flatten();
+        then.map(Box::new).or(row)
+    }
+
+    /// Whether a higher revision stands in front of the entry at `position`.
+    pub(crate) fn supersedes(&self, name: &EventName, revision: i32, position: Position) -> bool {
+        let mut later = self.revisions.get(name).into_iter().flatten();
+        later.any(|(other, at)| *other > revision && *at < position)
+    }
+}
