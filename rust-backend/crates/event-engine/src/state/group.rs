@@ -60,6 +60,11 @@ impl Group {
         self.observations.back().map(|latest| latest.place.counted_at)
     }
 
+    /// When the observation of an event counts; `None` where it is not observed.
+    pub(super) fn counted_at(&self, event: &EventName) -> Option<i64> {
+        self.find(event).map(|at| self.observations[at].place.counted_at)
+    }
+
     /// Drops what is no longer kept. What an average needs to go on stays, as the base.
     pub(super) fn prune(&mut self, keeping: &Keeping, block_time: i64, touched: &mut Touched) {
         let is_kept = |o: &Observation| keeping.is_kept(o.place.counted_at, block_time);

@@ -259,6 +259,11 @@ impl ShardState {
             let Some(trigger) = index.observer(&name) else { continue };
             let Some(group) = self.groups.get_mut(&name) else { continue };
             let (functions, keeping) = (trigger.functions(), Keeping::of(trigger));
+            // An expired observation may have been deleted: it is the same as none.
+            let held_at = group.counted_at(event);
+            if held_at.is_none_or(|at| keeping.expires_at(at) <= self.block_time) {
+                continue;
+            }
             let mut touched = Touched::default();
             let now = keeping.now(group.latest(), self.block_time);
             group.prune(&keeping, now, &mut touched);

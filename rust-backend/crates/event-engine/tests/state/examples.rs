@@ -67,6 +67,26 @@ fn an_average_goes_on_without_the_events_that_the_chain_took_back() {
 }
 
 #[test]
+fn what_has_expired_is_revised_as_if_it_were_deleted() {
+    const DAY: i64 = 24 * 3_600;
+    let first = event("first", 0, "1", Some(10));
+    let entries = log([
+        first.clone(),
+        event("second", 366 * DAY, "1", Some(20)),
+        event("elsewhere", 367 * DAY, "2", Some(30)),
+        revised(&first, 1, true),
+    ]);
+    let index = TriggerIndex::new(1, vec![trigger("t", "ema(score, 3) < 0", true, None)]);
+    let whole = replay(&entries, &index);
+    let mut pieces = Store::default();
+    for entry in &entries {
+        pieces.batch(&mut ShardState::default(), std::slice::from_ref(entry), &index);
+        pieces.delete_expired();
+    }
+    assert_eq!(whole.observations(), pieces.observations());
+}
+
+#[test]
 fn an_event_without_the_groups_value_is_in_no_group() {
     let index = TriggerIndex::new(1, vec![trigger("t", "count(10s) >= 1", true, None)]);
     let entries = log([event("nobody", 1, "", None), event("somebody", 1, "1", None)]);
