@@ -1,4 +1,4 @@
 //! The stored branch: putting blocks on top of it, and finding where another leaves it.
 
 pub(crate) mod ancestry;
-pub(crate) mod reorg;
+pub(crate) mod walk;

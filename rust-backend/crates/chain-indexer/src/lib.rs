@@ -31,7 +31,7 @@
 //!
 //! The head is asked for with its hash, so that a replaced one is noticed though it is no higher.
 //! Where it is not the block stored at its height, or a fetched block does not follow the highest
-//! stored one, `reorg` walks down the node's branch to the block that both have. One transaction
+//! stored one, `walk` goes down the node's branch to the block that both have. One transaction
 //! then invalidates the events of the blocks above it, remembers these in `orphaned_blocks`, takes
 //! them out of `chain_blocks` and sets the checkpoint back; the loop goes on with the new branch. A
 //! head that is lower and the same branch is a node that lags: it is waited for.

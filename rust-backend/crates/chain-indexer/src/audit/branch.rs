@@ -10,6 +10,7 @@ use event_store::{PgPool, StoreError, answered};
 use futures::{StreamExt, stream};
 
 use super::measures;
+use crate::branch::walk::{Observed, Walk};
 use crate::follow::finality::{Finality, Finalized};
 use crate::rpc::answer::{Link, NodeHeader};
 use crate::rpc::node::{Node, Nodes};
@@ -174,7 +175,8 @@ impl Branch {
 
     /// Takes back what the branch of `link` replaces, if another node says so too.
     async fn follow(&mut self, node: Node<'_>, tip: &BlockName, link: Link) -> Result<()> {
-        let reorg = self.fork(node, tip, link).await?;
+        let (chain, chain_id) = (self.settings.name.as_str(), self.settings.id);
+        let reorg = Walk { chain, chain_id, node, observed: &*self }.down(tip, link).await?;
         self.agree(node, &reorg).await?;
         self.tip = None;
         let followed = audited_blocks::follow(&self.pool, &reorg).await;
@@ -193,46 +195,6 @@ impl Branch {
             self.tip = Some(reorg.fork);
         }
         Ok(())
-    }
-
-    /// Goes down the node's branch, by hash, to the block that both have.
-    async fn fork(&self, node: Node<'_>, tip: &BlockName, mut link: Link) -> Result<Reorg> {
-        let chain_id = self.settings.id;
-        let finalized = self.asked(finalized_blocks::height(&self.pool, chain_id)).await?;
-        let mut page: Vec<BlockName> = Vec::new();
-        let mut branch = Vec::new();
-        loop {
-            branch.push(link.name().hash);
-            let parent = link.parent();
-            while page.last().is_some_and(|block| block.number > parent.number) {
-                page.pop();
-            }
-            if page.is_empty() {
-                let from = parent.number;
-                let read = audited_blocks::downwards(&self.pool, chain_id, from, BLOCKS_PER_PAGE);
-                page = self.asked(read).await?;
-                page.reverse();
-            }
-            let is_final = finalized.is_some_and(|finalized| link.number <= finalized);
-            match page.last() {
-                Some(stored) if !is_final && *stored == parent => break,
-                Some(_) if !is_final => link = parent_of(node, link).await?,
-                // The lowest audited block was final when it was the first.
-                _ => return Err(self.below_finalized(node, link, finalized)),
-            }
-        }
-        branch.reverse();
-        Ok(Reorg { chain_id, tip: tip.clone(), fork: link.parent(), branch })
-    }
-
-    fn below_finalized(&self, node: Node<'_>, link: Link, finalized: Option<i64>) -> IndexerError {
-        IndexerError::BelowFinalized {
-            chain: self.settings.name.clone(),
-            node: node.label().to_owned(),
-            fork: link.number - 1,
-            finalized: finalized.unwrap_or(link.number),
-            found: link.name().hash,
-        }
     }
 
     /// Where there are several nodes, another one has to have the new branch, too.
@@ -273,20 +235,20 @@ impl Branch {
     }
 }
 
-/// The block that `link` stands on, from the node, by its hash.
-pub(super) async fn parent_of(node: Node<'_>, link: Link) -> Result<Link> {
-    let expected = link.parent();
-    let (number, hash) = (expected.number, link.parent_hash);
-    let Some(header) = node.header_of(hash).await? else {
-        let problem = format!("it does not have block {number} ({hash}), whose child it has");
-        return Err(node.distrust(&problem));
-    };
-    let found = header.link().map_err(|problem| node.distrust(&problem))?;
-    if found.name() == expected {
-        return Ok(found);
+impl Observed for Branch {
+    async fn finalized(&self) -> Result<Option<BlockName>> {
+        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
     }
-    let problem = format!("asked for block {number} ({hash}), it answered with another");
-    Err(node.distrust(&problem))
+
+    async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {
+        let (pool, id) = (&self.pool, self.settings.id);
+        self.asked(audited_blocks::downwards(pool, id, height, BLOCKS_PER_PAGE)).await
+    }
+
+    /// Auditing begins with a final block.
+    fn is_lowest_final(&self) -> bool {
+        true
+    }
 }
 
 /// A header as it is remembered, or what is wrong with it.

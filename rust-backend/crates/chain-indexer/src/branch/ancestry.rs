@@ -13,8 +13,10 @@ use event_store::events::new_events;
 use event_store::events::new_events::InsertsAs;
 use event_store::{PgPool, StoreError, answered, answered_at_length};
 
+use crate::branch::walk::Observed;
 use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finalized;
+use crate::health::status::StatusBoard;
 use crate::rpc::answer::Link;
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -234,5 +236,29 @@ impl Ancestry {
             id: format!("{} {}", self.id, tip.number),
             problem: "it is negative".to_owned(),
         }
+    }
+}
+
+/// The stored blocks of our indexer, as a walk sees them.
+pub(crate) struct Followed<'c> {
+    pub(crate) ancestry: &'c Ancestry,
+    pub(crate) board: &'c StatusBoard,
+}
+
+impl Observed for Followed<'_> {
+    async fn finalized(&self) -> Result<Option<BlockName>> {
+        self.ancestry.finalized().await
+    }
+
+    async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {
+        self.ancestry.downwards(height).await
+    }
+
+    fn is_lowest_final(&self) -> bool {
+        false
+    }
+
+    fn alive(&self) {
+        self.board.update(self.ancestry.id, |_| {});
     }
 }

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::branch::ancestry::Ancestry;
-use crate::branch::reorg::Walk;
+use crate::branch::ancestry::Followed;
+use crate::branch::walk::Walk;
 use crate::decode::NotDecoded;
 use crate::decode::unknown_logs::UnknownLogs;
 use crate::fetch::block::UnknownLog;
@@ -196,7 +197,9 @@ impl Chain {
         let Some(tip) = self.ancestry.tip().cloned() else { return Ok(Next::More) };
         let (settings, board) = (Arc::clone(&self.settings), self.board.clone());
         let node = self.nodes.current();
-        let walk = Walk { settings: &settings, node, ancestry: &self.ancestry, board: &board };
+        let observed = Followed { ancestry: &self.ancestry, board: &board };
+        let (chain, chain_id) = (settings.name.as_str(), settings.id);
+        let walk = Walk { chain, chain_id, node, observed: &observed };
         let walked = self.shutdown.run_until_cancelled(walk.down(&tip, link)).await;
         let Some(reorg) = walked.transpose()? else { return Ok(Next::Wait) };
         // Not interrupted: a transaction under way is finished.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use service::config::{ChainWriter, Endpoint};
 
 use crate::branch::branches::world;
-use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit};
+use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit, settings};
 
 /// As [`world`], of a chain whose writer is the auditor.
 async fn audited_world(blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
@@ -67,6 +67,33 @@ async fn count(database: &Database, sql: &'static str) -> i64 {
 }
 
 const UNKNOWN: &str = "SELECT count(*) FROM audit_suspects WHERE state = 'unknown'";
+
+/// Any number of auditors may run at once. One's node lags, below the fork, while another follows
+/// the new branch, and sees it become final above all that the first has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_another_auditor_saw_become_final_is_followed() {
+    let (database, node, chain) = audited_world(21).await;
+    node.script().finalize(10);
+    let auditing = audit(&database.pool, vec![chain.clone()]);
+    until_audited(&database, &node).await;
+
+    let other = ScriptedNode::start(1).await;
+    let branch = node.script().branched(15, 1, 40);
+    node.script().headers.truncate(14);
+    other.script().headers.clone_from(&branch);
+    other.script().finalize(30);
+    let at_other = settings(&[&other.url], chain.registries, 0).rpc_urls;
+    let beside = audit(&database.pool, vec![ChainSettings { rpc_urls: at_other, ..chain }]);
+    until_audited(&database, &other).await;
+    database.until("it is final", async || database.finalized(31_337).await == Some(30)).await;
+    beside.stop().await;
+
+    let higher = other.script().branched(40, 1, 41);
+    node.script().headers = higher;
+    until_audited(&database, &node).await;
+    auditing.stop().await;
+    assert_eq!(database.problem(31_337).await, None);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_replaced_blocks_are_taken_back_and_come_back_with_their_branch() {

@@ -123,6 +123,34 @@ async fn a_branch_that_has_the_finalized_block_is_followed_from_below_it() {
     assert_follows(&database, &node).await;
 }
 
+/// The same, and our node is still on the old branch, below what is final: it lags.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lags_below_the_finalized_block_stops_no_chain() {
+    let (database, node, chain) = world(21).await;
+    node.script().finalize(10);
+    assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
+    let (new, old) = {
+        let script = node.script();
+        (script.branched(15, 1, 40), script.branched(18, 2, 20))
+    };
+    node.script().headers = new.clone();
+    let (number, hash) = node.script().blocks(1).swap_remove(29);
+    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
+        .bind(number)
+        .bind(hash)
+        .execute(&database.pool)
+        .await
+        .expect("raised");
+    node.script().headers = old;
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    let failing = async || database.problem(31_337).await.is_some();
+    database.until("it is told that it fails", failing).await;
+    node.script().headers = new;
+    until_head(&indexing, &node, 1).await;
+    indexing.stop().await;
+    assert_follows(&database, &node).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operators_depth_holds_and_no_node_is_asked() {
     let (database, node, mut chain) = world(21).await;
