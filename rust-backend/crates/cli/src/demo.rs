@@ -73,7 +73,7 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     let blocks = Blocks::default();
     let background = TaskTracker::new();
     let watching = CancellationToken::new();
-    background.spawn(blocks.clone().watch(chain.rpc_urls[0].expose().clone(), watching.clone()));
+    background.spawn(blocks.clone().watch(devnet.url(), watching.clone()));
     let receiver = Receiver::start(blocks, watching.clone()).await?;
 
     settings.allow_private_destinations = vec![LOOPBACK.to_owned()];

@@ -9,7 +9,7 @@ use crate::commands::{
     backfill, bench, chains, doctor, events, jobs, migrate, notifications, run, status, triggers,
 };
 use crate::database::migrated;
-use crate::demo;
+use crate::{demo, servers};
 
 pub(crate) async fn dispatch(args: Args) -> Result<()> {
     let settings = Settings::load()?;
@@ -18,6 +18,10 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Run => logs::init(Destination::Stdout, &settings)?,
         _ => logs::init_quiet(Destination::Stderr, &settings)?,
     }
+    let settings = match args.command {
+        Command::Demo(_) | Command::Run | Command::Bench(_) => settings,
+        _ => servers::beside(settings)?,
+    };
     match args.command {
         Command::Demo(options) => Box::pin(demo::demo(settings, options, args.json)).await,
         Command::Run => Box::pin(run::run(settings)).await,

@@ -1,7 +1,7 @@
 //! The private servers of `run` and `demo`, where nobody names others.
 
 use anyhow::{Context as _, Result};
-use private_servers::{Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions};
+use private_servers::{Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions, Running};
 use service::config::{Endpoint, Settings};
 
 /// Servers that belong to this process. Dropping them stops them.
@@ -20,6 +20,21 @@ pub(crate) fn provided(settings: Settings) -> Result<(Settings, Option<Servers>)
     let (settings, servers) = start(settings, &directory, true)?;
     tracing::info!("Private PostgreSQL and Redis in {}", directory.path().display());
     Ok((settings, Some(servers)))
+}
+
+/// The settings with the private servers of an `agentauri run` that was started here, where nobody
+/// names others.
+pub(crate) fn beside(mut settings: Settings) -> Result<Settings> {
+    if !settings.names_no_servers() {
+        return Ok(settings);
+    }
+    let here = std::env::current_dir().context("the working directory")?;
+    // Where its own servers cannot run, a command that needs others says which to name.
+    if let Ok(Some(running)) = Running::beside(&here) {
+        settings.database = Some(Endpoint::parse(&running.postgres_url)?);
+        settings.redis = Some(Endpoint::parse(&running.redis_url)?);
+    }
+    Ok(settings)
 }
 
 /// The settings with private servers in `directory`.

@@ -125,7 +125,7 @@ impl PrivateDirectory {
     }
 }
 
-fn place(folder: &Path, account: Option<Account>) -> PathBuf {
+pub(crate) fn place(folder: &Path, account: Option<Account>) -> PathBuf {
     let near = folder.join(".agentauri");
     if can_hold_sockets(&near) && account.is_none_or(|account| account.may_enter(folder)) {
         return near;

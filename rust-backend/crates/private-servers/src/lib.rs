@@ -47,9 +47,11 @@ mod percent;
 mod postgres;
 mod process;
 mod redis;
+mod running;
 
 pub use self::anvil::{Anvil, AnvilOptions};
 pub use self::directory::PrivateDirectory;
 pub use self::error::Error;
 pub use self::postgres::{Installation, Postgres, PostgresOptions};
 pub use self::redis::{Redis, RedisOptions};
+pub use self::running::Running;

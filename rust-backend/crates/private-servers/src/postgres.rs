@@ -5,6 +5,7 @@ mod installation;
 mod options;
 mod status;
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -129,10 +130,7 @@ impl Postgres {
         if self.options.tcp {
             return format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}");
         }
-        // The host before the path is a placeholder that the parameter overrides. Encryption is
-        // not offered through a socket; saying so spares each connection a question.
-        let folder = percent::encoded(self.sockets.as_os_str().as_encoded_bytes());
-        format!("postgres://{role}@localhost:{port}/{database}?host={folder}&sslmode=disable")
+        socket_url(role, &self.sockets, port, &database)
     }
 
     /// The folder of its Unix socket, for `psql -h`. Always there, TCP or not.
@@ -252,6 +250,22 @@ impl Postgres {
         }
         Ok(launch)
     }
+}
+
+/// The URL of a database through a Unix socket. The host before the path is a placeholder that the
+/// parameter overrides. Encryption is not offered through a socket; saying so spares each
+/// connection a question.
+fn socket_url(role: &str, sockets: &Path, port: u16, database: &str) -> String {
+    let folder = percent::encoded(sockets.as_os_str().as_encoded_bytes());
+    format!("postgres://{role}@localhost:{port}/{database}?host={folder}&sslmode=disable")
+}
+
+/// The URL of the server that another process runs in a private directory, if one answers there.
+pub(crate) fn running_in(directory: &Path) -> Option<String> {
+    let sockets = directory.join("postgres/socket");
+    let socket = sockets.join(format!(".s.PGSQL.{SOCKET_PORT}"));
+    UnixStream::connect(socket).ok()?;
+    Some(socket_url(OWNER, &sockets, SOCKET_PORT, DATABASE))
 }
 
 impl Drop for Postgres {

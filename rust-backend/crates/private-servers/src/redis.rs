@@ -93,8 +93,7 @@ impl Redis {
         if self.options.tcp {
             return format!("redis://:{}@127.0.0.1:{}/", self.password, self.port);
         }
-        let path = percent::encoded(self.socket.as_os_str().as_encoded_bytes());
-        format!("redis+unix://{path}")
+        socket_url(&self.socket)
     }
 
     /// Its log: this run's.
@@ -193,6 +192,17 @@ impl Redis {
         };
         answer.unwrap_or(false)
     }
+}
+
+fn socket_url(socket: &Path) -> String {
+    format!("redis+unix://{}", percent::encoded(socket.as_os_str().as_encoded_bytes()))
+}
+
+/// The URL of the server that another process runs in a private directory, if one answers there.
+pub(crate) fn running_in(directory: &Path) -> Option<String> {
+    let socket = directory.join("redis/socket/redis.sock");
+    UnixStream::connect(&socket).ok()?;
+    Some(socket_url(&socket))
 }
 
 impl Drop for Redis {

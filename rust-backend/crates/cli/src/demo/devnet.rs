@@ -77,7 +77,8 @@ impl Devnet {
         Chain {
             name: "devnet".to_owned(),
             id: i64::try_from(CHAIN_ID).expect("a small number"),
-            rpc_urls: vec![Endpoint::parse(&self.anvil.rpc_url()).expect("a URL")],
+            // Heads are announced, where a poll would find each a while later.
+            rpc_urls: vec![Endpoint::parse(&self.anvil.ws_url()).expect("a URL")],
             registries: Registries {
                 identity: Some(identity),
                 reputation: Some(reputation),
@@ -147,7 +148,8 @@ impl Devnet {
             .collect()
     }
 
-    fn url(&self) -> Url {
+    /// Where the node answers questions of one's own.
+    pub(super) fn url(&self) -> Url {
         Url::parse(&self.anvil.rpc_url()).expect("a URL")
     }
 }

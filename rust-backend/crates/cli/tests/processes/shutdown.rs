@@ -37,6 +37,43 @@ async fn a_worker_that_is_asked_to_end_records_the_attempt_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_beside_a_run_find_its_private_servers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let command = |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_agentauri"));
+        command.args(arguments).current_dir(folder.path()).env("AGENTAURI_LISTEN", "off");
+        command.env_remove("DATABASE_URL").env_remove("REDIS_URL").env_remove("RUST_LOG");
+        command
+    };
+    let asked = async |arguments: &[&str]| {
+        let output = command(arguments).output().await.expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let unnamed = |(code, said): &(Option<i32>, String)| {
+        *code == Some(2) && said.contains("DATABASE_URL: is not set")
+    };
+    let before = asked(&["status"]).await;
+    assert!(unnamed(&before), "{before:?}");
+    let mut run = Process::spawn(command(&["run"]));
+    eventually("it listens", async || run.said("Listening for PostgreSQL")).await;
+    let triggers = trigger_file("https://example.com/hook", &[("all", "match_all: true")]);
+    std::fs::write(folder.path().join("t.yaml"), triggers).expect("written");
+    for arguments in [
+        &["status"][..],
+        &["triggers", "apply", "t.yaml"],
+        &["triggers", "list", "--json"],
+        &["events", "list"],
+        &["doctor"],
+    ] {
+        assert_eq!(asked(arguments).await, (Some(0), String::new()), "{arguments:?}");
+    }
+    run.signal("INT");
+    assert_eq!(run.ended().await, 0, "{:#?}", run.lines());
+    let after = asked(&["status"]).await;
+    assert!(unnamed(&after), "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn run_without_servers_starts_its_own_keeps_their_data_and_stops_them() {
     let folder = tempfile::tempdir().expect("a folder");
     for _ in 0..2 {

@@ -1,0 +1,36 @@
+//! The servers that another process runs.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::account::{Account, current_uid};
+use crate::directory::place;
+use crate::{Error, postgres, redis};
+
+/// URLs of the private servers of a running `agentauri run`.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Of the database.
+    pub postgres_url: String,
+    /// Of Redis.
+    pub redis_url: String,
+}
+
+impl Running {
+    /// Those of a process of our own user that was started in `working_directory`; `None` where
+    /// none answers.
+    pub fn beside(working_directory: &Path) -> Result<Option<Self>, Error> {
+        let account = Account::for_servers()?;
+        let folder = working_directory.canonicalize().map_err(Error::io(working_directory))?;
+        let directory = place(&folder, account);
+        // Somebody else's servers would be told what is for ours.
+        if !fs::symlink_metadata(&directory)
+            .is_ok_and(|it| it.is_dir() && it.uid() == current_uid())
+        {
+            return Ok(None);
+        }
+        let urls = postgres::running_in(&directory).zip(redis::running_in(&directory));
+        Ok(urls.map(|(postgres_url, redis_url)| Self { postgres_url, redis_url }))
+    }
+}
