@@ -28,7 +28,8 @@ use self::receiver::Receiver;
 use self::screen::Screen;
 use self::summary::Summary;
 use crate::parts::{self, Parts};
-use crate::{output, servers};
+use crate::servers;
+use service::output;
 
 /// After the last event was mined, everything has to arrive within this time.
 const ARRIVAL_MAX: Duration = Duration::from_mins(1);

@@ -10,7 +10,7 @@ mod database;
 mod demo;
 mod dispatch;
 mod health_checks;
-mod output;
+mod lists;
 mod parts;
 mod servers;
 

@@ -24,22 +24,21 @@ pub(crate) fn provided(settings: Settings) -> Result<(Settings, Option<Servers>)
 
 /// The settings with the private servers of an `agentauri run` that was started here, where nobody
 /// names others.
-pub(crate) fn beside(mut settings: Settings) -> Result<Settings> {
+pub(crate) fn beside(settings: Settings) -> Result<Settings> {
     if !settings.names_no_servers() {
         return Ok(settings);
     }
     let here = std::env::current_dir().context("the working directory")?;
     // Where its own servers cannot run, a command that needs others says which to name.
-    if let Ok(Some(running)) = Running::beside(&here) {
-        settings.database = Some(Endpoint::parse(&running.postgres_url)?);
-        settings.redis = Some(Endpoint::parse(&running.redis_url)?);
+    match Running::beside(&here) {
+        Ok(Some(running)) => naming(settings, &running.postgres_url, &running.redis_url),
+        Ok(None) | Err(_) => Ok(settings),
     }
-    Ok(settings)
 }
 
 /// The settings with private servers in `directory`.
 pub(crate) fn start(
-    mut settings: Settings,
+    settings: Settings,
     directory: &PrivateDirectory,
     durable: bool,
 ) -> Result<(Settings, Servers)> {
@@ -50,7 +49,12 @@ pub(crate) fn start(
     };
     let postgres = Postgres::start(options)?;
     let redis = Redis::start(RedisOptions { directory: directory.clone(), durable, tcp: false })?;
-    settings.database = Some(Endpoint::parse(&postgres.url())?);
-    settings.redis = Some(Endpoint::parse(&redis.url())?);
+    let settings = naming(settings, &postgres.url(), &redis.url())?;
     Ok((settings, Servers { _postgres: postgres, _redis: redis }))
+}
+
+fn naming(mut settings: Settings, postgres_url: &str, redis_url: &str) -> Result<Settings> {
+    settings.database = Some(Endpoint::parse(postgres_url)?);
+    settings.redis = Some(Endpoint::parse(redis_url)?);
+    Ok(settings)
 }

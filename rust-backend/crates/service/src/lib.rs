@@ -43,6 +43,7 @@
 //! - [`metrics`]: `/metrics` beside them, for Prometheus.
 //! - [`name`]: what a process is called among others.
 //! - [`open_files`]: as many of them as the system permits.
+//! - [`output`]: what a command prints, as a table or as JSON.
 //! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
 //! - [`arguments`]: `--help`, for processes without arguments.
 //! - [`http`]: an HTTP client that follows no redirect and no proxy.
@@ -58,5 +59,6 @@ pub mod mask;
 pub mod metrics;
 pub mod name;
 pub mod open_files;
+pub mod output;
 pub mod process;
 pub mod signals;

@@ -1,6 +1,5 @@
 //! `agentauri-bench`, which `agentauri bench` starts.
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +7,7 @@ use bench::{Options, Part};
 use clap::Parser;
 use service::config::Settings;
 use service::logs::{self, Destination};
-use service::signals;
+use service::{output, signals};
 
 #[derive(Debug, Parser)]
 #[command(name = "agentauri bench", bin_name = "agentauri bench", version, max_term_width = 100)]
@@ -55,20 +54,14 @@ async fn measure(options: Options, json: bool) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     let out = options.out.clone();
     let report = bench::run(options, json, &shutdown).await?;
-    let text = serde_json::to_string_pretty(&report)? + "\n";
     if let Some(file) = out {
-        std::fs::write(&file, &text).with_context(|| file.display().to_string())?;
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(&file, text + "\n").with_context(|| file.display().to_string())?;
     }
-    let mut screen = io::stdout().lock();
-    let shown = if json {
-        io::Write::write_all(&mut screen, text.as_bytes())
+    if json {
+        output::json(&report)?;
     } else {
-        bench::show(&report, &mut screen)
-    };
-    match shown {
-        // Nobody reads any more (`| head`).
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        other => other.context("standard output")?,
+        bench::show(&report);
     }
     match report.objection() {
         Some(objection) => bail!(objection),

@@ -100,10 +100,23 @@ impl<O: Observed> Walk<'_, O> {
         header.link().map_err(|problem| self.node.distrust(&problem))
     }
 
-    /// The block that `link` stands on, from the node.
+    /// The block that `link` stands on, from the node, by its hash.
     async fn parent(&self, link: Link) -> Result<Link> {
         self.observed.alive();
-        parent_of(self.node, link).await
+        let expected = link.parent();
+        let (number, hash) = (expected.number, link.parent_hash);
+        let Some(header) = self.node.header_of(hash).await? else {
+            let problem = format!("it does not have block {number} ({hash}), whose child it has");
+            return Err(self.node.distrust(&problem));
+        };
+        let found = header.link().map_err(|problem| self.node.distrust(&problem))?;
+        if found.name() == expected {
+            return Ok(found);
+        }
+        let (found_number, found_hash) = (found.number, found.hash);
+        Err(self.node.distrust(&format!(
+            "asked for block {number} ({hash}), it answered with {found_number} ({found_hash})"
+        )))
     }
 
     fn below_finalized(&self, link: Link, finalized: i64) -> IndexerError {
@@ -115,24 +128,6 @@ impl<O: Observed> Walk<'_, O> {
             found: link.name().hash,
         }
     }
-}
-
-/// The block that `link` stands on, from the node, by its hash.
-pub(crate) async fn parent_of(node: Node<'_>, link: Link) -> Result<Link> {
-    let expected = link.parent();
-    let (number, hash) = (expected.number, link.parent_hash);
-    let Some(header) = node.header_of(hash).await? else {
-        let problem = format!("it does not have block {number} ({hash}), whose child it has");
-        return Err(node.distrust(&problem));
-    };
-    let found = header.link().map_err(|problem| node.distrust(&problem))?;
-    if found.name() == expected {
-        return Ok(found);
-    }
-    let (found_number, found_hash) = (found.number, found.hash);
-    Err(node.distrust(&format!(
-        "asked for block {number} ({hash}), it answered with {found_number} ({found_hash})"
-    )))
 }
 
 /// The observed blocks, read in pages on the way down.

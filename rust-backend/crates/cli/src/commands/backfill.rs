@@ -12,7 +12,8 @@ use service::config::{ConfigError, Settings};
 use service::process::Refused;
 use service::signals;
 
-use crate::{database, output};
+use crate::database;
+use service::output;
 
 /// One for its transactions, one for its looks.
 const CONNECTIONS: u32 = 2;

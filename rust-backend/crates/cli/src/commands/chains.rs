@@ -10,7 +10,8 @@ use serde::Serialize;
 use service::config::Settings;
 use service::process::Refused;
 
-use crate::{chain_names, output};
+use crate::chain_names;
+use service::output;
 
 /// Chains that a refusal names.
 const NAMED_MAX: usize = 20;

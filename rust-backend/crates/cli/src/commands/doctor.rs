@@ -15,7 +15,8 @@ use sqlx::postgres::PgListener;
 
 use crate::database::migrated;
 use crate::health_checks::{Problem, health_checks};
-use crate::{output, parts};
+use crate::parts;
+use service::output;
 
 /// A notification that takes longer is lost.
 const NOTIFICATION_MAX: Duration = Duration::from_secs(2);

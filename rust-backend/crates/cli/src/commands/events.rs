@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use service::config::Settings;
 use service::process::Refused;
 
-use crate::{chain_names, output};
+use crate::chain_names;
+use crate::lists;
+use service::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
@@ -31,7 +33,7 @@ pub(crate) enum EventsCommand {
         #[arg(long)]
         agent: Option<String>,
         /// How many rows (1 to 10000).
-        #[arg(long, default_value_t = 20, value_parser = output::rows())]
+        #[arg(long, default_value_t = 20, value_parser = lists::rows())]
         limit: i64,
     },
 }

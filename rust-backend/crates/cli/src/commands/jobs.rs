@@ -7,7 +7,8 @@ use event_store::views::job_history::{self, Attempt, Filter, Job};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::output;
+use crate::lists;
+use service::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
@@ -24,7 +25,7 @@ pub(crate) enum JobsCommand {
         #[arg(long)]
         event: Option<String>,
         /// How many rows (1 to 10000).
-        #[arg(long, default_value_t = 20, value_parser = output::rows())]
+        #[arg(long, default_value_t = 20, value_parser = lists::rows())]
         limit: i64,
     },
     /// Show a job with each of its attempts.

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use service::config::Settings;
 
-use crate::{database, output};
+use crate::database;
+use service::output;
 
 pub(crate) async fn migrate(settings: &Settings) -> Result<()> {
     database::migrate(settings).await?;

@@ -5,7 +5,7 @@ use clap::{Subcommand, ValueEnum};
 use event_store::PgPool;
 use event_store::judging::notification_settings::{self, Change, Mode, NotificationSettings};
 
-use crate::output;
+use service::output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotificationsCommand {

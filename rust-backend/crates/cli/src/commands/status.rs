@@ -6,7 +6,7 @@ use event_store::views::overview;
 use service::escape::escape;
 
 use crate::health_checks::{HealthChecks, Problem, health_checks};
-use crate::output;
+use service::output;
 
 /// Names of sessions and roles are strangers' text, at most 64 bytes each.
 const PROBLEM_CHARS_MAX: usize = 500;

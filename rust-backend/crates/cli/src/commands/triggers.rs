@@ -19,7 +19,7 @@ use service::process::Refused;
 use url::Url;
 
 use crate::database::migrated;
-use crate::output;
+use service::output;
 
 /// The account of what the command line applies. Others come with the HTTP API.
 const ACCOUNT: &str = "default";

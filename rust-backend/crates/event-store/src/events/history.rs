@@ -18,7 +18,7 @@ pub(crate) struct EventHistory {
     revisions: HashMap<EventName, Vec<(i32, Position)>>,
     /// What a row said at a revision, before it came to say something else; `None` where that is
     /// too long to be read with the others.
-    replaced: HashMap<Revision, Option<Event>>,
+    superseded: HashMap<EventName, Vec<(i32, Option<Event>)>>,
 }
 
 impl EventHistory {
@@ -30,13 +30,13 @@ impl EventHistory {
         let names: Vec<&EventName> = superseded.iter().map(|(name, _)| name).collect();
         Ok(Self {
             revisions: event_log::revisions(connection, &names).await?,
-            replaced: superseded_events::in_force(connection, superseded).await?,
+            superseded: superseded_events::in_force(connection, superseded).await?,
         })
     }
 
     /// Whether what an event said at a revision was read, if anything else is to be.
     pub(crate) fn is_read(&self, name: &EventName, revision: i32) -> bool {
-        !matches!(self.replaced.get(&(name.clone(), revision)), Some(None))
+        !matches!(self.then(name, revision), Some(None))
     }
 
     /// What an event said at a revision, if its row is still there.
@@ -46,8 +46,12 @@ impl EventHistory {
         revision: i32,
         row: Option<Box<Event>>,
     ) -> Option<Box<Event>> {
-        let then = self.replaced.get(&(name.clone(), revision)).cloned().flatten();
-        then.map(Box::new).or(row)
+        self.then(name, revision).and_then(Option::clone).map(Box::new).or(row)
+    }
+
+    fn then(&self, name: &EventName, revision: i32) -> Option<&Option<Event>> {
+        let mut contents = self.superseded.get(name).into_iter().flatten();
+        contents.find(|(at, _)| *at == revision).map(|(_, content)| content)
     }
 
     /// Whether a higher revision stands in front of the entry at `position`.

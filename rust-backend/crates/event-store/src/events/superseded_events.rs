@@ -20,18 +20,18 @@ pub(crate) type Revision = (EventName, i32);
 pub(crate) async fn in_force(
     connection: &mut PgConnection,
     asked: &[Revision],
-) -> Result<HashMap<Revision, Option<Event>>> {
+) -> Result<HashMap<EventName, Vec<(i32, Option<Event>)>>> {
     // Few, and mostly none.
-    let replaced = replaced(connection, asked).await?;
-    let mut contents = contents(connection, &replaced).await?;
-    Ok(replaced
-        .into_iter()
-        .zip(1..)
-        .map(|(revision, place)| (revision, contents.remove(&place)))
-        .collect())
+    let superseded = superseded(connection, asked).await?;
+    let mut contents = contents(connection, &superseded).await?;
+    let mut in_force: HashMap<_, Vec<_>> = HashMap::new();
+    for ((name, revision), place) in superseded.into_iter().zip(1..) {
+        in_force.entry(name).or_default().push((revision, contents.remove(&place)));
+    }
+    Ok(in_force)
 }
 
-async fn replaced(connection: &mut PgConnection, asked: &[Revision]) -> Result<Vec<Revision>> {
+async fn superseded(connection: &mut PgConnection, asked: &[Revision]) -> Result<Vec<Revision>> {
     let columns = Columns::of(asked);
     let places = sqlx::query_scalar!(
         r#"SELECT place AS "place!"

@@ -102,6 +102,16 @@ async fn a_reorg_that_was_finalized_while_the_process_was_down_is_followed() {
     assert_follows(&database, &node).await;
 }
 
+/// Another reader saw this block become final.
+async fn another_sees_final(database: &Database, (number, hash): (i64, String)) {
+    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
+        .bind(number)
+        .bind(hash)
+        .execute(&database.pool)
+        .await
+        .expect("raised");
+}
+
 /// Somebody else reads the chain, too, and saw the reorganisation become final meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_that_has_the_finalized_block_is_followed_from_below_it() {
@@ -110,13 +120,8 @@ async fn a_branch_that_has_the_finalized_block_is_followed_from_below_it() {
     assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
     let branch = node.script().branched(15, 1, 40);
     node.script().headers = branch;
-    let (number, hash) = node.script().blocks(1).swap_remove(29);
-    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
-        .bind(number)
-        .bind(hash)
-        .execute(&database.pool)
-        .await
-        .expect("raised");
+    let block = node.script().blocks(1).swap_remove(29);
+    another_sees_final(&database, block).await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &node, 1).await;
     indexing.stop().await;
@@ -134,13 +139,8 @@ async fn a_node_that_lags_below_the_finalized_block_stops_no_chain() {
         (script.branched(15, 1, 40), script.branched(18, 2, 20))
     };
     node.script().headers = new.clone();
-    let (number, hash) = node.script().blocks(1).swap_remove(29);
-    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
-        .bind(number)
-        .bind(hash)
-        .execute(&database.pool)
-        .await
-        .expect("raised");
+    let block = node.script().blocks(1).swap_remove(29);
+    another_sees_final(&database, block).await;
     node.script().headers = old;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     let failing = async || database.problem(31_337).await.is_some();

@@ -13,7 +13,8 @@ use service::escape::escape;
 use service::process::Refused;
 
 use crate::commands::doctor::DoctorArgs;
-use crate::{chain_names, output, parts};
+use crate::{chain_names, parts};
+use service::output;
 
 /// Between two lines about the progress.
 const LINE_EVERY: Duration = Duration::from_secs(5);

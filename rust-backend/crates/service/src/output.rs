@@ -1,12 +1,12 @@
-//! What the commands print: a table for people, JSON for programs.
+//! What a command prints: a table for people, JSON for programs.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::process;
 
+use crate::escape::escape;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use service::escape::escape;
 
 /// Characters of a cell: on-chain text can be long.
 const CELL_CHARS_MAX: usize = 100;
@@ -21,7 +21,7 @@ const CLOSED_PIPE: i32 = 141;
 ///
 /// # Panics
 /// Standard output cannot be written for another reason.
-pub(crate) fn line(text: impl Display) {
+pub fn line(text: impl Display) {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE),
@@ -30,13 +30,16 @@ pub(crate) fn line(text: impl Display) {
 }
 
 /// Prints a value as JSON.
-pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+///
+/// # Errors
+/// It has no JSON.
+pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 /// Prints rows under their headings; `nothing` where there is no row.
-pub(crate) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>, nothing: &str) {
+pub fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>, nothing: &str) {
     if rows.is_empty() {
         line(nothing);
         return;
@@ -50,23 +53,18 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>,
 }
 
 /// Prints in a line of its own what is too long for a cell: it ends with what to do.
-pub(crate) fn in_full(what: &str, says: &str) {
+pub fn in_full(what: &str, says: &str) {
     if says.chars().count() > CELL_CHARS_MAX {
         line(format!("{what}: {}.", escape(says, SENTENCE_CHARS_MAX)));
     }
 }
 
 /// A value, or a dash where there is none.
-pub(crate) fn or_dash<T: Display>(value: Option<T>) -> String {
+pub fn or_dash<T: Display>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 /// Seconds, or a dash where there are none.
-pub(crate) fn seconds(value: Option<f64>) -> String {
+pub fn seconds(value: Option<f64>) -> String {
     or_dash(value.map(|seconds| format!("{seconds:.1} s")))
-}
-
-/// How many rows a list may have.
-pub(crate) fn rows() -> clap::builder::RangedI64ValueParser<i64> {
-    clap::value_parser!(i64).range(1..=10_000)
 }
