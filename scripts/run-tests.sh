@@ -173,14 +173,19 @@ report() {
 
 # A server that a step started and did not stop is a failure, and is ended here.
 end_leftovers() {
-    local begin=$SECONDS attempt left=''
+    local begin=$SECONDS attempt left='' pid
     for ((attempt = 0; attempt < 300; attempt++)); do
         left=$(our_servers)
         [[ -n $left ]] || break
         sleep 0.1
     done
     printf '%s\n' "${left:-none}" >"$LOGS/left-running"
-    [[ -z $left ]] || cut -d ' ' -f 1 <<<"$left" | xargs kill 2>/dev/null || true
+    # Where it works names the test's folder.
+    for pid in $(cut -d ' ' -f 1 <<<"$left"); do
+        ls -l "/proc/$pid/cwd" && ps -o pid,ppid,stat,lstart,args -p "$pid"
+        # What hangs for so long heeds no other signal.
+        kill -KILL "$pid"
+    done >>"$LOGS/left-running" 2>&1 || true
     note left-running "$begin" "$([[ -z $left ]] && echo 0 || echo 1)" || true
 }
 

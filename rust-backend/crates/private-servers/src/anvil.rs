@@ -27,8 +27,12 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: u64 = 4_096;
 
 /// It keeps nothing, so nothing is worth waiting for.
-const ENDING: Ending =
-    Ending { polite: Signal::INT, patience: Duration::from_secs(3), firm: Signal::KILL };
+const ENDING: Ending = Ending {
+    name: "anvil",
+    polite: Signal::INT,
+    patience: Duration::from_secs(3),
+    firm: Signal::KILL,
+};
 
 /// What a private anvil is asked to be.
 #[derive(Clone, Debug)]
@@ -136,7 +140,7 @@ impl Anvil {
         self.launch()
     }
 
-    /// Stops it. Within 15 s in the worst case.
+    /// Stops it. Within 20 s in the worst case.
     pub fn stop(mut self) {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -167,7 +171,7 @@ impl Anvil {
             launch.add(argument);
         }
         let removed = self.options.directory.is_temporary().then_some(self.folder.as_path());
-        let mut server = Guarded::start(&launch, &log, b"", ENDING, removed)?;
+        let mut server = Guarded::start(&launch, &log, b"", &self.home, ENDING, removed)?;
         wait::until(START_MAX, || server.has_ended() || self.answers());
         // In this order: somebody else's anvil may answer on a port that ours did not get.
         if !self.answers() || server.has_ended() {

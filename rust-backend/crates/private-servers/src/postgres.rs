@@ -37,8 +37,12 @@ const SOCKET_PORT: u16 = 5432;
 const START_MAX: Duration = Duration::from_mins(1);
 
 /// SIGINT disconnects everybody and writes a checkpoint, SIGQUIT ends at once, to be recovered.
-const ENDING: Ending =
-    Ending { polite: Signal::INT, patience: Duration::from_secs(20), firm: Signal::QUIT };
+const ENDING: Ending = Ending {
+    name: "postgres",
+    polite: Signal::INT,
+    patience: Duration::from_secs(20),
+    firm: Signal::QUIT,
+};
 
 /// A running private PostgreSQL with an empty database. Dropping it stops it.
 ///
@@ -78,7 +82,7 @@ impl Postgres {
             return Err(Error::unusable(options.directory.path(), reason));
         }
         let sockets = options.directory.folder_for_server(&folder, "socket")?;
-        processes::end_leftovers(&data, "postgres", ENDING);
+        processes::end_leftovers(&data, ENDING);
         cluster::ensure(&programs, &data, options.durable)?;
         let mut postgres = Self {
             server: None,
@@ -166,7 +170,7 @@ impl Postgres {
     /// Kills all of its processes at once, as a loss of power would. Nothing that was committed
     /// is lost; [`Self::restart`] recovers.
     pub fn kill9(&mut self) {
-        processes::crash(&self.data, "postgres");
+        processes::crash(&self.data, ENDING.name);
         if let Some(mut server) = self.server.take() {
             server.bury();
         }
@@ -185,11 +189,11 @@ impl Postgres {
     /// disconnected.
     pub fn restart(&mut self) -> Result<(), Error> {
         self.halt(true);
-        processes::end_leftovers(&self.data, "postgres", ENDING);
+        processes::end_leftovers(&self.data, ENDING);
         self.launch()
     }
 
-    /// Stops it: everybody is disconnected, everything is on disk. Within 30 s in the worst case.
+    /// Stops it: everybody is disconnected, everything is on disk. Within 40 s in the worst case.
     pub fn stop(mut self) {
         self.halt(true);
     }
@@ -217,7 +221,7 @@ impl Postgres {
         let log = server_log::begin(&self.log)?;
         let directory = &self.options.directory;
         let folder = self.data.parent().filter(|_| directory.is_temporary());
-        let mut server = Guarded::start(&self.command()?, &log, b"", ENDING, folder)?;
+        let mut server = Guarded::start(&self.command()?, &log, b"", &self.data, ENDING, folder)?;
         let pid = server.pid();
         wait::until(START_MAX, || server.has_ended() || status::is_ready(&self.data, pid));
         if server.has_ended() || !status::is_ready(&self.data, pid) {

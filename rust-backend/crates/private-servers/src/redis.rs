@@ -22,8 +22,12 @@ const START_MAX: Duration = Duration::from_mins(1);
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// SIGTERM writes what is not written yet.
-const ENDING: Ending =
-    Ending { polite: Signal::TERM, patience: Duration::from_secs(20), firm: Signal::KILL };
+const ENDING: Ending = Ending {
+    name: "redis-server",
+    polite: Signal::TERM,
+    patience: Duration::from_secs(20),
+    firm: Signal::KILL,
+};
 
 /// What a private Redis is asked to be.
 #[derive(Clone, Debug)]
@@ -62,7 +66,7 @@ impl Redis {
         let folder = options.directory.server_folder("redis")?;
         let data = options.directory.folder_for_server(&folder, "data")?;
         let sockets = options.directory.folder_for_server(&folder, "socket")?;
-        processes::end_leftovers(&data, "redis-server", ENDING);
+        processes::end_leftovers(&data, ENDING);
         let mut redis = Self {
             server: None,
             program,
@@ -108,7 +112,7 @@ impl Redis {
 
     /// Kills it at once.
     pub fn kill9(&mut self) {
-        processes::crash(&self.data, "redis-server");
+        processes::crash(&self.data, ENDING.name);
         if let Some(mut server) = self.server.take() {
             server.bury();
         }
@@ -119,11 +123,11 @@ impl Redis {
         if let Some(mut server) = self.server.take() {
             server.end(true);
         }
-        processes::end_leftovers(&self.data, "redis-server", ENDING);
+        processes::end_leftovers(&self.data, ENDING);
         self.launch()
     }
 
-    /// Stops it. Within 30 s in the worst case.
+    /// Stops it. Within 40 s in the worst case.
     pub fn stop(mut self) {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -150,7 +154,8 @@ impl Redis {
         launch.add("-");
         let removed = directory.is_temporary().then_some(folder);
         let configuration = self.configuration();
-        let mut server = Guarded::start(&launch, &log, configuration.as_bytes(), ENDING, removed)?;
+        let mut server =
+            Guarded::start(&launch, &log, configuration.as_bytes(), &self.data, ENDING, removed)?;
         wait::until(START_MAX, || server.has_ended() || self.answers());
         if server.has_ended() || !self.answers() {
             server.end(false);

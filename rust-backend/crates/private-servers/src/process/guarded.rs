@@ -13,7 +13,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,18 +21,29 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::Error;
 use crate::process::launch::Launch;
-use crate::process::processes::{Ending, send};
+use crate::process::processes::{self, Ending, send};
 use crate::process::wait;
 
 const GATE: &str = r#"read -r go && exec "$@""#;
 
-/// Arguments: process id, seconds of patience, polite and firm signal, then the folders to remove.
-/// Some inits take seconds to collect a dead process (state Z), so it is not waited for.
+/// Arguments: process id, working directory, seconds of patience, polite and firm signal, seconds
+/// of patience after that one, then the folders to remove. Some inits take seconds to collect a
+/// dead process (state Z), so it is not waited for.
+///
+/// Of the processes that work there, it ends the server's children alone: the next server on the
+/// same data may be there already.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 read -r end
-server=$1 patience=$2 polite=$3 firm=$4
-shift 4
+server=$1 data=$2 patience=$3 polite=$4 firm=$5 last=$6
+shift 6
+children() {
+    for stat in /proc/[0-9]*/stat; do
+        read -r line <"$stat" || continue
+        set -- ${line##*)}
+        [ "$2" != "$server" ] || echo "${line%% *}"
+    done
+}
 lives() {
     read -r stat <"/proc/$server/stat" || return
     case ${stat##*)} in ' Z'*) false ;; esac
@@ -45,35 +56,43 @@ ended_within() {
         sleep 0.1
     done
 }
+children=$(children)
 kill -s "$polite" "$server"
-ended_within "$patience" || { kill -s "$firm" "$server"; ended_within 5; } ||
+ended_within "$patience" || { kill -s "$firm" "$server"; ended_within "$last"; } ||
     kill -s KILL "$server"
+for child in $children; do
+    [ ! "/proc/$child/cwd" -ef "$data" ] || kill -s KILL "$child"
+done
 for folder; do
     rm -rf -- "$folder"
     rmdir -- "${folder%/*}"
 done
 "#;
 
-/// How long after the firm signal SIGKILL follows.
-const FIRM_MAX: Duration = Duration::from_secs(5);
+/// How long after the firm signal SIGKILL follows. PostgreSQL gives its own processes 5 s, then
+/// kills them.
+const FIRM_MAX: Duration = Duration::from_secs(8);
 
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     server: Child,
     watchdog: Child,
+    /// Where it works, with all its processes.
+    data: PathBuf,
     ending: Ending,
     ended: bool,
 }
 
 impl Guarded {
-    /// Starts a server whose output goes to `log`, with `input` on its standard input. If this
-    /// process dies first, `removed` is removed after the server's end, and the folder above if
-    /// that leaves it empty.
+    /// Starts a server that is to work in `data`, whose output goes to `log`, with `input` on its
+    /// standard input. If this process dies first, `removed` is removed after the server's end, and
+    /// the folder above if that leaves it empty.
     pub(crate) fn start(
         launch: &Launch,
         log: &File,
         input: &[u8],
+        data: &Path,
         ending: Ending,
         removed: Option<&Path>,
     ) -> Result<Self, Error> {
@@ -86,7 +105,7 @@ impl Guarded {
             .stderr(log.try_clone().map_err(Error::io(shell))?)
             .spawn()
             .map_err(Error::io(shell))?;
-        let watchdog = match watchdog(gate.id(), ending, removed) {
+        let watchdog = match watchdog(gate.id(), data, ending, removed) {
             Ok(watchdog) => watchdog,
             Err(error) => {
                 // Waiting closes its input: it has not become the server and goes.
@@ -94,7 +113,8 @@ impl Guarded {
                 return Err(Error::io(shell)(error));
             }
         };
-        let mut guarded = Self { server: gate, watchdog, ending, ended: false };
+        let mut guarded =
+            Self { server: gate, watchdog, data: data.to_owned(), ending, ended: false };
         guarded.open_gate(input).map_err(Error::io(shell))?;
         Ok(guarded)
     }
@@ -117,8 +137,11 @@ impl Guarded {
     }
 
     /// Ends it: politely first, then firmly, then by SIGKILL. At once when `politely` is false.
+    ///
+    /// A process of its own may outlive it: PostgreSQL's do when they hang in the handler of
+    /// SIGQUIT and it is killed before it kills them.
     pub(crate) fn end(&mut self, politely: bool) {
-        let Ending { polite, patience, firm } = self.ending;
+        let Ending { name, polite, patience, firm } = self.ending;
         let pid = self.server.id();
         let polite_step = politely.then_some((polite, patience));
         let steps = [(firm, FIRM_MAX), (Signal::KILL, FIRM_MAX)];
@@ -129,6 +152,7 @@ impl Guarded {
             send(pid, signal);
             wait::until(limit, || is_dead(pid));
         }
+        processes::crash(&self.data, name);
         self.bury();
     }
 
@@ -153,7 +177,7 @@ impl Drop for Guarded {
     }
 }
 
-fn watchdog(server: u32, ending: Ending, removed: Option<&Path>) -> io::Result<Child> {
+fn watchdog(server: u32, data: &Path, ending: Ending, removed: Option<&Path>) -> io::Result<Child> {
     // A server whose folder goes anyway has nothing to tidy up.
     let (patience, polite) = match removed {
         Some(_) => (Duration::ZERO, ending.firm),
@@ -161,8 +185,11 @@ fn watchdog(server: u32, ending: Ending, removed: Option<&Path>) -> io::Result<C
     };
     Command::new("/bin/sh")
         .args(["-c", WATCHDOG, "watchdog"])
-        .args([server.to_string(), patience.as_secs().to_string()])
+        .arg(server.to_string())
+        .arg(data)
+        .arg(patience.as_secs().to_string())
         .args([signal_name(polite), signal_name(ending.firm)])
+        .arg(FIRM_MAX.as_secs().to_string())
         .args(removed)
         .current_dir("/")
         .process_group(0)

@@ -19,6 +19,8 @@ const VANISH_MAX: Duration = Duration::from_secs(5);
 /// How a kind of server is told to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
+    /// What its processes are called.
+    pub(crate) name: &'static str,
     /// The signal for an orderly end.
     pub(crate) polite: Signal,
     /// How long that may take.
@@ -36,7 +38,7 @@ pub(crate) fn send(pid: u32, signal: Signal) {
 }
 
 /// The living processes called `name` that work in `data`. Linux only (`/proc`).
-pub(crate) fn working_in(data: &Path, name: &str) -> Vec<u32> {
+fn working_in(data: &Path, name: &str) -> Vec<u32> {
     let Ok(data) = data.canonicalize() else { return Vec::new() };
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
@@ -64,7 +66,8 @@ pub(crate) fn crash(data: &Path, name: &str) {
 
 /// Ends what a dead process of ours left running in `data`, politely if that works. Returns
 /// whether there was anything.
-pub(crate) fn end_leftovers(data: &Path, name: &str, ending: Ending) -> bool {
+pub(crate) fn end_leftovers(data: &Path, ending: Ending) -> bool {
+    let name = ending.name;
     let living = working_in(data, name);
     if living.is_empty() {
         return false;
@@ -122,8 +125,12 @@ mod tests {
     #[test]
     fn a_folder_in_which_nobody_works_has_no_leftovers() {
         let folder = tempfile::tempdir().expect("a folder");
-        let ending =
-            Ending { polite: Signal::INT, patience: Duration::from_secs(1), firm: Signal::QUIT };
-        assert!(!end_leftovers(folder.path(), "postgres", ending));
+        let ending = Ending {
+            name: "postgres",
+            polite: Signal::INT,
+            patience: Duration::from_secs(1),
+            firm: Signal::QUIT,
+        };
+        assert!(!end_leftovers(folder.path(), ending));
     }
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 
-use crate::support::{answer, is_alive, psql, query};
+use crate::support::{answer, children, is_alive, psql, query, signal};
 use private_servers::{Installation, Postgres, PostgresOptions, PrivateDirectory};
 
 #[test]
@@ -18,6 +18,20 @@ fn a_test_gets_a_database_of_its_own_and_leaves_nothing() {
     drop(postgres);
     assert!(!is_alive(pid));
     assert!(!sockets.exists());
+}
+
+#[test]
+fn a_server_that_hangs_is_ended_with_all_its_processes() {
+    let postgres = Postgres::for_test().expect("a server");
+    let pid = postgres.pid().expect("running");
+    let processes: Vec<u32> = children(pid).into_iter().chain([pid]).collect();
+    assert!(processes.len() > 1, "{processes:?}");
+    for pid in &processes {
+        signal("STOP", *pid);
+    }
+
+    drop(postgres);
+    assert_eq!(processes.into_iter().find(|pid| is_alive(*pid)), None);
 }
 
 #[test]

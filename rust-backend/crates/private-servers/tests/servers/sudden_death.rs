@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{eventually, exists, is_alive, query};
+use crate::support::{children, eventually, exists, is_alive, query, signal};
 use private_servers::{Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions};
 
 /// Where the owner writes what it started; its presence is the role.
@@ -68,6 +68,26 @@ fn a_server_without_its_watchdog_is_ended_by_the_next_one_on_its_data() {
     let (postgres, _redis) = lasting(Path::new(&folder));
     assert_eq!(query(&postgres, "SELECT 1"), "1");
     assert!(!pids.iter().any(|pid| is_alive(*pid)));
+}
+
+#[test]
+fn a_killed_owners_server_that_hangs_goes_with_its_processes() {
+    if let Some(report) = report() {
+        let postgres = Postgres::for_test().expect("a server");
+        write_report(&report, postgres.socket_dir(), &[postgres.pid()]);
+        stay();
+    }
+    let (owner, _parent, folder, pids) =
+        owner("a_killed_owners_server_that_hangs_goes_with_its_processes");
+    let processes: Vec<u32> = pids.iter().copied().chain(children(pids[0])).collect();
+    for pid in &processes {
+        signal("STOP", *pid);
+    }
+    kill(owner);
+    // Linux continues what an owner's end leaves without a terminal.
+    signal("STOP", pids[0]);
+    eventually("all of it is gone", || !processes.iter().any(|pid| is_alive(*pid)));
+    eventually("the folder is gone", || !exists(&folder));
 }
 
 #[test]
@@ -147,18 +167,4 @@ fn owner(test: &str) -> (Child, PrivateDirectory, String, Vec<u32>) {
 fn kill(mut owner: Child) {
     owner.kill().expect("killed");
     owner.wait().expect("collected");
-}
-
-fn signal(name: &str, pid: u32) {
-    let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(status.expect("kill").success());
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
-    tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
-        .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-        .map(|pid| pid.parse().expect("a process id"))
-        .collect()
 }
