@@ -181,11 +181,11 @@ end_leftovers() {
     done
     printf '%s\n' "${left:-none}" >"$LOGS/left-running"
     # Where it works names the test's folder.
-    for pid in $(cut -d ' ' -f 1 <<<"$left"); do
+    while read -r pid _; do
         ls -l "/proc/$pid/cwd" && ps -o pid,ppid,stat,lstart,args -p "$pid"
         # What hangs for so long heeds no other signal.
         kill -KILL "$pid"
-    done >>"$LOGS/left-running" 2>&1 || true
+    done < <(printf %s "$left${left:+$'\n'}") >>"$LOGS/left-running" 2>&1 || true
     note left-running "$begin" "$([[ -z $left ]] && echo 0 || echo 1)" || true
 }
 
