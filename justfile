@@ -25,7 +25,7 @@ soak TEST="reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_block
 
 # Every fault, done to running processes (--list, --only FAULT…)
 faults *ARGS:
-    cd rust-backend && cargo run --release -p fault-harness -- "$@"
+    cd rust-backend && cargo run --release --bin fault-harness -- "$@"
 
 # What a fresh machine lacks
 setup *PARTS:

@@ -16,5 +16,5 @@ need_redis
 need_account
 need_npm devnet
 say 'building agentauri (release; some minutes the first time)'
-(cd rust-backend && cargo build --release --locked --package cli >&2)
+(cd rust-backend && cargo build --release --locked --bin agentauri >&2)
 exec rust-backend/target/release/agentauri demo --devnet devnet "$@"

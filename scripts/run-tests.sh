@@ -66,7 +66,8 @@ step_rust_timescaledb() {
 step_devnet() (cd devnet && npm run typecheck && npm run lint && npm test)
 
 step_ponder() {
-    in_rust cargo build --quiet --package chain-indexer --bins
+    # Of the whole workspace, as the Rust tests are: the same dependencies serve both.
+    in_rust cargo build --quiet --workspace --bin chain-indexer
     (cd ponder-indexers && npm run typecheck && npm run lint && npm test)
 }
 

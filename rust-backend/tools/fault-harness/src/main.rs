@@ -14,10 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo run --release -p fault-harness                       every fault once, some ten minutes
-  cargo run --release -p fault-harness -- --rounds 10        as often as a release asks for
-  cargo run --release -p fault-harness -- --only redis-killed --only postgres-cut
-  cargo run --release -p fault-harness -- --list
+  cargo run --release --bin fault-harness                       every fault once, some ten minutes
+  cargo run --release --bin fault-harness -- --rounds 10        as often as a release asks for
+  cargo run --release --bin fault-harness -- --only redis-killed --only postgres-cut
+  cargo run --release --bin fault-harness -- --list
 
 Exit codes: 0 nothing lost, nothing doubled, every recovery within its bound; 1 otherwise; 2 usage.
 A failed fault leaves what the processes said in a folder of the system's temporary one.";
