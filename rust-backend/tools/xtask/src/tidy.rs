@@ -5,6 +5,7 @@ mod clippy_settings;
 mod documents;
 mod finding;
 mod front_page;
+mod language;
 mod machine;
 mod manifest;
 mod migrations;
@@ -15,6 +16,7 @@ mod sleeps;
 mod supply;
 mod unfinished;
 
+use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -23,12 +25,13 @@ use self::finding::Finding;
 use crate::repository;
 use crate::tree::Tree;
 
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 13] = [
     arrows::check,
     purity::check,
     clippy_settings::check,
     sizes::check,
     front_page::check,
+    language::check,
     unfinished::check,
     sleeps::check,
     documents::check,
@@ -54,4 +57,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     eprintln!("tidy: {} to mend", findings.len());
     Ok(ExitCode::FAILURE)
+}
+
+/// Records the counts of the language, as far as they have sunk.
+pub(crate) fn record_ceilings() -> Result<ExitCode> {
+    let root = repository::root()?;
+    let lowered = language::lowered(&Tree::of_repository(&root)?)?;
+    fs::write(root.join(language::CEILINGS), lowered)?;
+    Ok(ExitCode::SUCCESS)
 }
