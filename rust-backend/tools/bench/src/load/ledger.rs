@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_due_before_the_window_is_finished_in_it_but_no_latency_of_it() {
+    fn events_due_before_the_window_count_as_work_not_as_latency() {
         let ledger = Ledger::default();
         let due = Instant::now();
         ledger.expect(1, &[job(1)], 20, due);

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_triggers_speak_of_the_same_agent_on_the_same_chain_and_registry() {
+    fn no_two_triggers_share_agent_chain_and_registry() {
         let keys: BTreeSet<(u32, u32)> =
             (0..1_000_000).map(|number| (number % PAIRS, TriggerSet::agent(number))).collect();
         assert_eq!(keys.len(), 1_000_000);

@@ -26,7 +26,7 @@ async fn what_is_sent_arrives_until_the_connection_is_cut() {
 }
 
 #[tokio::test]
-async fn a_stalled_connection_says_nothing_and_stays_so_while_new_ones_pass() {
+async fn a_stalled_connection_stays_silent_while_new_ones_pass() {
     for way in [Way::ToServer, Way::ToClient, Way::Both] {
         let proxy = before_an_echo().await;
         let mut stalled = connected(&proxy).await;
@@ -41,7 +41,7 @@ async fn a_stalled_connection_says_nothing_and_stays_so_while_new_ones_pass() {
 }
 
 #[tokio::test]
-async fn in_silence_a_new_connection_says_nothing_either_until_it_clears_up() {
+async fn in_silence_new_connections_are_silent_until_it_ends() {
     let proxy = before_an_echo().await;
     proxy.silence();
     let mut stalled = connected(&proxy).await;

@@ -50,7 +50,7 @@ mod tests {
     use crate::tidy::finding::places;
 
     #[test]
-    fn a_tool_without_a_version_is_found_in_scripts_documents_and_images() {
+    fn a_tool_without_a_version_is_found_in_each_kind_of_file() {
         let script = "set -e\nif x; then cargo install \\\n  tool --locked >&2; fi\n";
         let document = "Then `cargo install tool`:\n\n    sudo cargo install tool\n";
         let image = "FROM debian:bookworm-slim AS one\nFROM node\n";
