@@ -15,7 +15,7 @@ const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(500);
 
 /// A connection that is made when first used, and again after it broke. Clones share it.
 ///
-/// The manager replaces a connection that reports an error. A dead one reports none, so an answer
+/// The manager replaces a connection that reports an error. A dead one is silent, so an answer
 /// that times out replaces it, too.
 #[derive(Clone)]
 pub(crate) struct RedisConnection {

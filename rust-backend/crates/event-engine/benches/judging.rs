@@ -120,7 +120,7 @@ fn each(bencher: Bencher, events: &[Event], judge: impl Fn(&Event) -> usize) {
         .bench_local(|| events.iter().map(&judge).sum::<usize>());
 }
 
-/// Events of scattered agents: neighbours in the log are none in the index.
+/// Events of scattered agents: neighbours in the log are apart in the index.
 fn events(triggers: u32) -> Vec<Event> {
     let spread = |number: u32| (number * 7_919) % triggers;
     (0..EVENTS)

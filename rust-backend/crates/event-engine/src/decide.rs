@@ -79,7 +79,7 @@ pub struct Tally {
     pub incomparable: usize,
     /// Events that came or were invalidated too late for a trigger's state: not applied.
     pub late: usize,
-    /// Events with more arguments than the store reads, judged as if they had none.
+    /// Events with more arguments than the store reads, judged as if without any.
     pub unreadable: usize,
 }
 

@@ -65,7 +65,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The block time for judging, unix seconds. A row may claim any time, and one that claims 2099
+    /// The block time for judging, unix seconds. A row may claim any time, and a row dated 2099
     /// must not make genuine events late, so the time of its log entry bounds it. No present clock
     /// is read: a replay gives the same.
     pub fn counted_at(&self) -> i64 {
@@ -94,7 +94,7 @@ impl Arguments {
         Self { json, ..Self::default() }
     }
 
-    /// Arguments larger than the store reads. The event is judged as if it had none.
+    /// Arguments larger than the store reads. The event is judged as if without any.
     pub fn unreadable() -> Self {
         Self { is_unreadable: true, ..Self::default() }
     }
@@ -109,7 +109,7 @@ impl Arguments {
         serde_json::from_str(self.json.as_deref()?).ok()
     }
 
-    /// The argument of that name. `None` where there is none.
+    /// The argument of that name, if the event has it.
     pub fn get(&self, name: &str) -> Option<Argument<'_>> {
         let json = self.json.as_deref()?;
         self.fields.get_or_init(|| Fields::of(json)).get(json, name)

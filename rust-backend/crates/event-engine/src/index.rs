@@ -1,4 +1,4 @@
-//! The index of triggers: finds those that select an event without trying the others.
+//! The index of triggers: finds the ones for an event without trying the others.
 //!
 //! A processor holds a million triggers in memory. So equal rules and lists of actions are kept
 //! once ([`Rule`]), selectors only as keys, and the rest of a trigger takes forty bytes. A lookup
@@ -25,7 +25,7 @@ pub use self::builder::IndexBuilder;
 pub use self::candidates::Candidates;
 pub use self::in_force::InForce;
 
-/// All triggers in force at one revision of the set, indexed by what they select.
+/// All triggers in force at one revision of the set, indexed by their selectors.
 #[derive(Debug, Default)]
 pub struct TriggerIndex {
     revision: i64,

@@ -53,8 +53,8 @@ pub trait Shards: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
 
     /// Claims shards with their next entries, at most `entries_max` together, each shard's in the
-    /// log's order and without a gap. Skips shards that another processor holds; `None` if that
-    /// leaves none of them. A claim without anything to store is best committed with no plan:
+    /// log's order and without a gap. Skips shards that another processor holds; `None` if no
+    /// shard is left. A claim without anything to store is best committed with no plan:
     /// dropping it may cost its connection.
     fn claim(
         &self,

@@ -153,7 +153,7 @@ pub struct TriggerSpec {
     pub definition: Definition,
     /// The time from which it fires.
     pub since: Since,
-    /// What is done then, by the action's id.
+    /// Its actions.
     pub actions: Vec<ActionSpec>,
 }
 

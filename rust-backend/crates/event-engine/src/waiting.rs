@@ -62,8 +62,8 @@ pub struct WaitingFound {
     pub reached: Vec<Waiting>,
     /// Finalities with more reached waits than the limit.
     pub cut: BTreeSet<Finality>,
-    /// The waits of the batch's events, and all other waits of the reached events. Those that are
-    /// not reached come without their event's content.
+    /// The waits of the batch's events, and all other waits of the reached events. Waits that
+    /// are not reached come without their event's content.
     pub named: Vec<Waiting>,
 }
 

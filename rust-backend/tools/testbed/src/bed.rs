@@ -19,7 +19,7 @@ pub struct Bed {
     pub redis: Redis,
     /// Connections to the database, with the schema in it.
     pub pool: PgPool,
-    /// Connections with a stranger's settings: none of ours.
+    /// Connections with a stranger's settings, without ours.
     pub strangers: PgPool,
 }
 

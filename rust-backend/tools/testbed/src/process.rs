@@ -1,4 +1,4 @@
-//! One of our binaries, started as a user would start it and killed at a test's will.
+//! A binary of ours, started as a user would start it and killed at a test's will.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -268,7 +268,7 @@ fn length(count: usize) -> i64 {
     i64::try_from(count).expect("bounded by TEXT_BYTES_MAX")
 }
 
-/// The digits that `text` begins with, at least one, and what follows them.
+/// The digits that `text` begins with, at least one, and the text after them.
 fn split_digits(text: &str) -> Option<(&str, &str)> {
     let count = text.bytes().take_while(u8::is_ascii_digit).count();
     (count > 0).then(|| text.split_at(count))

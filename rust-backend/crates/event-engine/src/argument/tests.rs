@@ -59,7 +59,7 @@ fn a_value_as_deep_as_its_writer_likes_hides_no_other() {
     assert_eq!(fields.get(&json, "deep"), Some(Argument::Opaque));
 }
 
-/// Objects, and what is nearly one.
+/// Objects, and texts that nearly are.
 fn document() -> impl Strategy<Value = String> {
     let value = prop::sample::select(vec![
         "0",

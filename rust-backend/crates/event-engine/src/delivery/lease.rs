@@ -80,7 +80,7 @@ pub struct Assignment {
     pub event: Event,
     /// Time of its insertion; the epoch if that does not lie between the epoch and the year 9999.
     pub event_created_at: DateTime<Utc>,
-    /// Topics of the raw log; none if they are not a list of texts.
+    /// Topics of the raw log; `None` if they are not a list of texts.
     pub topics: Option<Vec<String>>,
     /// Data of the raw log.
     pub log_data: Option<String>,
@@ -95,7 +95,7 @@ pub struct Assignment {
 /// The rows loaded for some leases.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The leased jobs, without those whose event has changed or gone since, and those that
+    /// The leased jobs, without those whose event has changed or gone since, and jobs that
     /// exceeded the limit of one load.
     pub assignments: Vec<Assignment>,
     /// Leases whose rows cannot be decoded, each with the reason.

@@ -1,7 +1,7 @@
 //! Selectors of triggers as numeric keys, and their lookup by an event.
 //!
 //! Chain, registry and event type together are a **topic**; there are few. A trigger selects
-//! topics, or agents within them. Each of the three may be "any"; the set of those that are named
+//! topics, or agents within them. Each of the three may be "any"; the set of the named ones
 //! is the topic's **shape**. An event has one topic of each shape, so it takes one or two lookups
 //! for each shape that occurs, however many triggers there are.
 
@@ -216,7 +216,7 @@ impl TopicKey {
     }
 }
 
-/// The distinct values of a selector, or "any" if it has none.
+/// The distinct values of a selector, or "any" if it is empty.
 fn or_any<T, U: Ord>(values: &[T], mut of: impl FnMut(&T) -> U, any: U) -> Vec<U> {
     let mut of_each: Vec<U> = values.iter().map(&mut of).collect();
     of_each.sort_unstable();

@@ -12,7 +12,7 @@ pub trait Leases: Clone + Send + Sync + 'static {
     type Error: Error + Send + Sync + 'static;
 
     /// Leases those of `ids` that are due, pending and still wanted. Cancels the unwanted ones;
-    /// skips those that are leased by others or done.
+    /// skips jobs that are leased by others or done.
     fn take(
         &self,
         holder: &str,
@@ -32,11 +32,11 @@ pub trait Leases: Clone + Send + Sync + 'static {
         back: &[(Lease, Duration)],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Records the attempts and moves their jobs on: all of them or none.
+    /// Records the attempts and moves their jobs on: all of them or nothing.
     ///
     /// A worker whose lease ran out still records its attempt. It moves the job only if it did
-    /// deliver and no other attempt has been made since: the job is then delivered, even one that
-    /// the lost lease had made dead.
+    /// deliver and no other attempt has been made since: the job is then delivered, even if
+    /// the lost lease had made it dead.
     fn finish(
         &self,
         holder: &str,

@@ -66,7 +66,7 @@ impl Group {
         self.find(event).map(|at| self.observations[at].place.counted_at)
     }
 
-    /// Drops observations that are no longer kept. One that averages continue from stays as the
+    /// Drops observations that are no longer kept. The one from which averages continue becomes the
     /// base.
     pub(super) fn prune(&mut self, retention: &Retention, block_time: i64, touched: &mut Touched) {
         let is_kept = |o: &Observation| retention.is_kept(o.place.counted_at, block_time);

@@ -15,7 +15,7 @@ pub struct GroupName {
     pub trigger: TriggerId,
     /// The version at which its state began.
     pub lineage: i32,
-    /// The value of its `group_by`; empty where it has none.
+    /// The value of its `group_by`; empty without one.
     pub key: Box<str>,
 }
 

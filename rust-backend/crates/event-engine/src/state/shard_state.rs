@@ -24,7 +24,7 @@ pub struct ShardState {
     pub(crate) waits: Waits,
     at_hand: usize,
     groups: HashMap<GroupName, Group>,
-    /// The groups that hold an event: of the batch's own events, and of those that it revises.
+    /// The groups that hold an event: of the batch's own events, and of events that it revises.
     holders: BTreeMap<EventName, BTreeSet<GroupName>>,
     changes: StateChanges,
 }
@@ -92,7 +92,7 @@ impl ShardState {
         self.cursor
     }
 
-    /// The waits that judging the portion needs. `None` if it needs none.
+    /// The waits that judging the portion needs. `None` if it needs no wait.
     pub fn waiting_needs(&self, portion: &Portion) -> Option<WaitingNeeds> {
         let mut needs = WaitingNeeds::default();
         let mut heights = portion.heights;

@@ -1,4 +1,4 @@
-//! Random documents with one spoiled node: none of them means more than its text says.
+//! Random documents with one spoiled node, which never mean more than their text says.
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};

@@ -33,7 +33,7 @@ async fn a_stalled_connection_stays_silent_while_new_ones_pass() {
         echoed(&mut stalled, SOON).await.expect("an answer");
         proxy.stall(way);
         assert!(echoed(&mut stalled, NEVER).await.is_err(), "{way:?}");
-        proxy.clear_up();
+        proxy.restore();
         let mut fresh = connected(&proxy).await;
         assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
         assert!(timeout(NEVER, stalled.read(&mut [0; 4])).await.is_err(), "not even its end");
@@ -46,7 +46,7 @@ async fn in_silence_new_connections_are_silent_until_it_ends() {
     proxy.silence();
     let mut stalled = connected(&proxy).await;
     assert!(echoed(&mut stalled, NEVER).await.is_err());
-    proxy.clear_up();
+    proxy.restore();
     let mut fresh = connected(&proxy).await;
     assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
 }
@@ -57,7 +57,7 @@ async fn who_is_refused_is_reset_until_it_clears_up() {
     proxy.refuse();
     let mut refused = connected(&proxy).await;
     assert!(echoed(&mut refused, SOON).await.is_err());
-    proxy.clear_up();
+    proxy.restore();
     let mut fresh = connected(&proxy).await;
     assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
 }
