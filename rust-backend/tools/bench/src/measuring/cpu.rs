@@ -20,7 +20,7 @@ pub(crate) struct Reading {
     at: Instant,
     by_role: BTreeMap<&'static str, Duration>,
     /// All processes of the machine.
-    everybody: Duration,
+    whole_machine: Duration,
 }
 
 /// CPU time between two readings.
@@ -49,7 +49,7 @@ pub(crate) fn read(watched: &[Watched]) -> Reading {
             .sum();
         *by_role.entry(one.role).or_default() += from_ticks(ticks);
     }
-    Reading { at: Instant::now(), by_role, everybody: everybody() }
+    Reading { at: Instant::now(), by_role, whole_machine: whole_machine() }
 }
 
 impl Reading {
@@ -66,7 +66,7 @@ impl Reading {
         let ours: Duration = by_role.values().sum();
         Spent {
             elapsed: self.at - earlier.at,
-            strangers: self.everybody.saturating_sub(earlier.everybody).saturating_sub(ours),
+            strangers: self.whole_machine.saturating_sub(earlier.whole_machine).saturating_sub(ours),
             by_role,
         }
     }
@@ -130,7 +130,7 @@ fn parse(pid: u32, text: &str) -> Option<Stat> {
 }
 
 /// All time but idling and waiting for disks, from the first line of `/proc/stat`.
-fn everybody() -> Duration {
+fn whole_machine() -> Duration {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = text.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1);
     let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
