@@ -90,4 +90,4 @@ pub use health::status::{ChainState, ChainStatus, StatusBoard};
 pub use history::backfill::{Backfill, BackfillProgress};
 pub use history::gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
-pub use settings::{ANSWER_BYTES_MAX, ChainSettings, Registries, Registry};
+pub use service::config::{ChainSettings, Registries, Registry};

@@ -8,6 +8,7 @@ use service::escape::escape;
 use super::context::AuditContext;
 use super::suspect::{Suspicion, Verdict};
 use super::{late, measures};
+use crate::settings::RegistryAddresses as _;
 use crate::{IndexerError, Result};
 
 /// Pages of the log that are read before the head is asked for again.

@@ -17,6 +17,7 @@ use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::health::problem::ProblemReporter;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::settings::ChainRole as _;
 use crate::{ChainSettings, Result};
 
 /// How often it is counted what nothing is proved of.

@@ -9,6 +9,7 @@ use event_store::events::new_events::NewEvent;
 use super::context::AuditContext;
 use super::measures;
 use crate::fetch::one_block::fetch;
+use crate::settings::RegistryAddresses as _;
 use crate::{IndexerError, Result};
 
 /// Compares the names of a block's rows with its logs, and takes back what is none of them. False

@@ -18,6 +18,7 @@ use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finalized;
 use crate::health::status::StatusBoard;
 use crate::rpc::answer::Link;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Blocks that are read at once while a fork is looked for: most reorganisations are shorter.

@@ -10,6 +10,7 @@ use event_store::events::new_events::NewEvent;
 use crate::decode::raw_log;
 use crate::decode::{self, NotDecoded};
 use crate::rpc::answer::{Link, NodeHeader, NodeLog};
+use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Registry};
 
 /// The name of a log that no decoder reads.

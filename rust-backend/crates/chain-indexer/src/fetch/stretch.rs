@@ -10,6 +10,7 @@ use event_store::events::new_events::NewEvent;
 use crate::ChainSettings;
 use crate::fetch::block::{Block, UnknownLog};
 use crate::rpc::answer::Link;
+use crate::settings::RegistryAddresses as _;
 
 /// Rows of `events` in one transaction while behind. More are not faster, and hold back whoever
 /// judges.

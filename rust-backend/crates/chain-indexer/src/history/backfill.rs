@@ -27,6 +27,7 @@ use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finality;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Ranges that are fetched at once: fewer than the indexer's, whose nodes they are.

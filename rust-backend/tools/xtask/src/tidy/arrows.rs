@@ -9,7 +9,7 @@ use crate::tree::Tree;
 /// What a crate may use of ours, beyond tests.
 const ARROWS: [(&str, &[&str]); 15] = [
     ("event-engine", &[]),
-    ("service", &[]),
+    ("service", &["event-engine"]),
     ("private-servers", &[]),
     ("event-store", &["event-engine"]),
     ("action-queue", &["event-engine"]),

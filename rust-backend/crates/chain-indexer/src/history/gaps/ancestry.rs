@@ -15,6 +15,7 @@ use crate::Result;
 use crate::fetch::block::Block;
 use crate::fetch::stretch::covered_addresses;
 use crate::rpc::node::Nodes;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 
 /// Blocks that are read at once.
 const BLOCKS_TOGETHER: u32 = 10_000;
