@@ -103,58 +103,71 @@ pub struct Loaded {
     pub unreadable: Vec<(Lease, String)>,
 }
 
-/// What comes after an attempt.
+/// The result of one attempt to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver took it: the job is delivered.
-    Delivered,
-    /// It failed: the job is due again after this time.
-    Retry(Duration),
-    /// It failed for the last time, for this reason: the job is dead.
-    Dead(String),
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The lease it was made under.
-    pub lease: Lease,
-    /// The kind of action.
-    pub action_type: String,
-    /// `delivered`, `failed` or `lost`.
-    pub status: AttemptStatus,
-    /// What comes next.
+    /// Its meaning for the job.
     pub outcome: Outcome,
-    /// How long it took.
+    /// From the first look at the destination to the end of the answer; `None` if it was lost.
     pub duration: Option<Duration>,
-    /// The receiver's HTTP status.
+    /// The receiver's HTTP status, if it gave one.
     pub http_status: Option<u16>,
-    /// What went wrong, in a sentence.
+    /// The reason of a failure, in a short sentence on one line: without secrets, and without the
+    /// path and query of a URL. `None` if it was delivered.
     pub error: Option<String>,
-    /// The beginning of what the receiver answered.
+    /// The beginning of the receiver's answer, hostile text without NUL.
     pub response: Option<String>,
 }
 
-/// How an attempt ended, as `action_results.status` says it.
+/// The meaning of an attempt's result for its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptStatus {
+pub enum Outcome {
     /// The receiver took it.
     Delivered,
-    /// It did not.
-    Failed,
+    /// It failed, and may succeed later.
+    Retryable {
+        /// The pause that the receiver asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It failed, and no later attempt will differ.
+    Permanent,
     /// The worker ended before it could say.
     Lost,
 }
 
-impl AttemptStatus {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
+impl Outcome {
+    /// The text of `action_results.status`.
+    pub fn status(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
-            Self::Failed => "failed",
+            Self::Retryable { .. } | Self::Permanent => "failed",
             Self::Lost => "lost",
         }
     }
+}
+
+/// An attempt that ended and its consequence for the job, recorded in one transaction.
+#[derive(Clone, Debug)]
+pub struct AttemptRecord {
+    /// The lease it was made under.
+    pub lease: Lease,
+    /// The kind of action.
+    pub action_type: String,
+    /// Its result.
+    pub attempt: Attempt,
+    /// Its consequence.
+    pub disposition: Disposition,
+}
+
+/// The consequence of an attempt for its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The job is delivered.
+    Delivered,
+    /// The job is due again after this time.
+    Retry(Duration),
+    /// The job is dead, for this reason.
+    Dead(String),
 }
 
 /// A lease that ran out: its worker is gone or stuck.

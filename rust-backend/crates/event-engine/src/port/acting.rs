@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::delivery::lease::{Attempt, Expired, Lease, Loaded};
+use crate::delivery::lease::{AttemptRecord, Expired, Lease, Loaded};
 use crate::job::JobId;
 
 /// Leases on jobs: a worker asks for a job here, and tells here what came of it.
@@ -39,7 +39,7 @@ pub trait Leases: Clone + Send + Sync + 'static {
     fn finish(
         &self,
         holder: &str,
-        attempts: &[Attempt],
+        attempts: &[AttemptRecord],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Tells which leases ran out, at most `leases_max`.
