@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::audit_cursors::Memory;
+use event_store::chain::observed_blocks::Reader;
 use service::config::ChainWriter;
 use service::health::Heartbeat;
 use tokio::sync::watch;
@@ -132,7 +132,7 @@ impl ChainSettings {
     }
 
     /// By whose blocks it is audited.
-    fn memory(&self) -> Memory {
-        if self.writer == ChainWriter::Auditor { Memory::Audited } else { Memory::Indexed }
+    fn audited_by(&self) -> Reader {
+        if self.writer == ChainWriter::Auditor { Reader::Auditor } else { Reader::Indexer }
     }
 }
