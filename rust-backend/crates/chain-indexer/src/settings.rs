@@ -1,7 +1,7 @@
 //! A chain's settings in the words of nodes and of the store.
 
 use alloy_primitives::Address;
-use event_store::chain::audit_cursors::Memory;
+use event_store::chain::observed_blocks::Reader;
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
 use service::config::{ChainSettings, ChainWriter, Registries, Registry};
@@ -42,8 +42,8 @@ pub(crate) trait ChainRole {
     /// As whom the indexer inserts.
     fn inserts_as(&self) -> InsertsAs;
 
-    /// By whose blocks it is audited.
-    fn memory(&self) -> Memory;
+    /// The reader by whose blocks it is audited.
+    fn audited_by(&self) -> Reader;
 }
 
 impl ChainRole for ChainSettings {
@@ -55,7 +55,7 @@ impl ChainRole for ChainSettings {
         }
     }
 
-    fn memory(&self) -> Memory {
-        if self.writer == ChainWriter::Auditor { Memory::Audited } else { Memory::Indexed }
+    fn audited_by(&self) -> Reader {
+        if self.writer == ChainWriter::Auditor { Reader::Auditor } else { Reader::Indexer }
     }
 }

@@ -2,7 +2,7 @@
 //! is taken back.
 
 use event_store::chain::audit_suspects;
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::BlockName;
 use event_store::events::forgeries::{self, ReadBlocks};
 use event_store::events::new_events::NewEvent;
 
