@@ -1,24 +1,24 @@
--- The text of an event's arguments, as everybody reads them; NULL where they are more than
--- `events` takes. JSONB is no measure of its text: 9,000 numbers `1e131000` are stored in 2.4 kB,
--- and written out they are more than a value of PostgreSQL may be. So what is not small is measured
--- before it is written. What comes of a row hangs on nothing but the row: it is judged the same
--- on a busy server, or on one that is short of memory.
+-- The text of an event's arguments for every reader; NULL if it exceeds the limits of `events`. The
+-- size of JSONB is no measure of its text: 9,000 numbers `1e131000` are stored in 2.4 kB, and their
+-- text exceeds the largest value of PostgreSQL. So the text of all but small values is measured
+-- before it is written. The result is a function of the row alone: a busy server, or one short of
+-- memory, judges it the same.
 --
 -- The limits: our own writers' arguments are at most 7 MiB of JSON (1 MiB of a log's data, where
--- each byte may be `\u0001`), a number or two among them. 8 MiB stored are written in some 50 MiB
--- at most, which takes a second of the five that an answer may take.
+-- each byte may be `\u0001`), with a number or two among them. 8 MiB stored become at most about 50
+-- MiB of text, which takes one of the five seconds that an answer may take.
 --
--- It runs with the rights of whoever asks, in an UPDATE of `events` with the writer's.
+-- It runs with its caller's rights, which in an UPDATE of `events` are the writer's.
 CREATE OR REPLACE FUNCTION arguments_text(data JSONB) RETURNS TEXT
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- The shortest number of the longest text is 16 bytes that are written as 147,460, so this many
-    -- bytes are never more than 16 MiB. log_inserted_events() and claim_shards() say the same.
+    -- A number of 16 bytes may have 147,460 digits, the most text per byte, so this many bytes
+    -- never exceed 16 MiB of text. log_inserted_events() and claim_shards() repeat the number.
     small_max   CONSTANT INTEGER := 1800;
     stored_max  CONSTANT INTEGER := 8388608;
     written_max CONSTANT INTEGER := 16777216;
     numbers_max CONSTANT INTEGER := 100000;
-    -- A thousandfold nesting is no event's, and what is deeper is read by recursion.
+    -- No event nests a thousandfold, and deeper values would be read by recursion.
     too_deep    CONSTANT JSONPATH := 'strict $.**{1000}';
     whole       CONSTANT JSONB :=
         CASE jsonb_typeof(data) WHEN 'object' THEN '{}'::jsonb ELSE '[]'::jsonb END;
@@ -29,7 +29,7 @@ BEGIN
     IF pg_column_compression(data) IS NULL AND pg_column_size(data) <= small_max THEN
         RETURN data::text;
     END IF;
-    -- What something empty is put in front of comes back as it is, and not compressed.
+    -- An empty value with `data` appended equals `data`, but uncompressed.
     IF pg_column_size(whole || data) > stored_max OR jsonb_path_exists(data, too_deep) THEN
         RETURN NULL;
     END IF;
@@ -37,8 +37,9 @@ BEGIN
     IF jsonb_array_length(numbers) > numbers_max THEN
         RETURN NULL;
     END IF;
-    -- A number's digits before the point, no more than three too few, and behind it: bytes 2 and 3
-    -- of its binary form are the power of 10,000, 6 and 7 how many are behind.
+    -- The digits before the point, three too few at most, and behind it. Bytes 2 and 3 of a
+    -- number's binary form are the power of 10,000, bytes 6 and 7 the number of digits behind the
+    -- point.
     SELECT sum(greatest(4 * ((get_byte(sent, 2) * 256 + get_byte(sent, 3) + 32768) % 65536 - 32768)
                         + 1, 1) + get_byte(sent, 6) * 256 + get_byte(sent, 7))
     INTO digits
@@ -52,7 +53,8 @@ BEGIN
 END
 $$;
 
--- What is asked of what is stored. It refuses by itself, and does not write out what fails.
+-- The check of stored arguments. It raises its own error, because that of a CHECK would write out
+-- the failing row.
 CREATE OR REPLACE FUNCTION arguments_are_readable(data JSONB) RETURNS BOOLEAN
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

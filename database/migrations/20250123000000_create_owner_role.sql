@@ -1,6 +1,6 @@
--- Whom everything of ours belongs to, where a superuser migrates: a role that is none. What runs
--- with its owner's rights then reaches this schema and nothing beside it, neither another database
--- nor a shell. Where any other role migrates, everything is its own, and nothing of this is done.
+-- The owner of all our objects, where a superuser migrates: an ordinary role. Functions with their
+-- owner's rights then reach this schema only, neither another database nor a shell. Where any other
+-- role migrates, it owns everything itself, and this does nothing.
 DO $$
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
@@ -10,7 +10,7 @@ BEGIN
         BEGIN
             CREATE ROLE agentauri_owner;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            -- Roles are the cluster's: another database is being migrated.
+            -- Roles belong to the cluster: the migration of another database has made it meanwhile.
             NULL;
         END;
     END IF;
@@ -27,7 +27,7 @@ BEGIN
     EXECUTE format(
         'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE %I TO agentauri_owner', current_database());
     GRANT USAGE, CREATE ON SCHEMA public TO agentauri_owner;
-    -- `status` names the transaction that holds judging back, whoever's it is.
+    -- `status` names the transaction that holds judging back, of any role.
     IF NOT pg_has_role('agentauri_owner', 'pg_read_all_stats', 'USAGE') THEN
         GRANT pg_read_all_stats TO agentauri_owner;
     END IF;
@@ -39,9 +39,9 @@ BEGIN
 END
 $$;
 
--- Gives what a superuser owns in `public` to the owner of `events`, or where that is a superuser
--- too, to `agentauri_owner`. The last migration does; a later one that makes anything ends with it.
--- What an extension made stays as it is.
+-- Gives a superuser's objects in `public` to the owner of `events`, or to `agentauri_owner` if that
+-- is a superuser, too. The last migration calls it; a later one that makes objects must end with
+-- it. Objects of extensions stay as they are.
 CREATE OR REPLACE FUNCTION give_to_owner() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -56,7 +56,7 @@ BEGIN
     FOR statement IN
         SELECT format('ALTER %s %s OWNER TO %I', kind, name, coalesce(new_owner, 'agentauri_owner'))
         FROM (
-            -- Said of a table, it holds for what belongs to it: indexes, sequences, chunks.
+            -- A table brings along all that belongs to it: indexes, sequences, chunks.
             SELECT 'TABLE', format('%I.%I', 'public', relname), relowner, tableoid, oid
             FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -76,15 +76,15 @@ BEGIN
                 typtype IN ('d', 'e', 'r')
                 OR typtype = 'c' AND 'c' = (SELECT relkind FROM pg_class WHERE oid = typrelid))
             UNION ALL
-            -- Where a hypertable's owner makes chunks.
+            -- The schema in which a hypertable's owner makes chunks.
             SELECT 'SCHEMA', quote_ident(nspname), nspowner, tableoid, oid
             FROM pg_namespace WHERE nspname = 'event_chunks'
         ) AS ours (kind, name, owner, catalog, id)
         JOIN pg_roles r ON r.oid = ours.owner AND r.rolsuper
         WHERE NOT EXISTS (
             SELECT FROM pg_depend WHERE classid = catalog AND objid = id AND deptype = 'e')
-            -- Whoever migrates for us holds it meanwhile, on another connection, and calls this
-            -- once more afterwards.
+            -- A migrating program locks its own table meanwhile, on another connection, and calls
+            -- this again afterwards.
             AND NOT EXISTS (
                 SELECT FROM pg_locks
                 WHERE relation = id AND catalog = 'pg_class'::regclass AND granted

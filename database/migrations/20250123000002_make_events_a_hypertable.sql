@@ -1,15 +1,15 @@
 -- Where TimescaleDB is installed and loaded, `events` is partitioned by block time, a week a chunk.
 -- Elsewhere it stays a plain table; nothing else in the schema knows the difference.
 --
--- A chunk has the grants of the hypertable and not its statement triggers: a row that is inserted
--- straight into it would be in no log. So the chunks lie in a schema that nobody else may use,
--- rather than in TimescaleDB's own, which is open to PUBLIC.
+-- A chunk has the grants of the hypertable but not its statement triggers: a row inserted directly
+-- into it would be in no log. So the chunks are in a schema that only the owner may use, instead of
+-- TimescaleDB's own, which is open to PUBLIC.
 DO $$
 DECLARE
     making REGPROCEDURE;
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-       -- A setting of the loaded library: shared_preload_libraries is not for everybody to read.
+       -- A setting of the loaded library, because not every role may read shared_preload_libraries.
        AND EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.disable_load') THEN
         CREATE EXTENSION IF NOT EXISTS timescaledb;
         CREATE SCHEMA IF NOT EXISTS event_chunks;
@@ -17,8 +17,8 @@ BEGIN
             'events', 'timestamp', associated_schema_name => 'event_chunks',
             chunk_time_interval => 604800::bigint,
             create_default_indexes => false, if_not_exists => true);
-        -- Whoever may insert may also have its community edition make a chunk, past our triggers.
-        -- Nobody needs to; only a superuser can take it from PUBLIC.
+        -- A role that may insert could also let TimescaleDB's community edition make a chunk,
+        -- without our triggers. No role needs that; only a superuser can revoke it from PUBLIC.
         FOR making IN
             SELECT oid FROM pg_proc
             WHERE proname LIKE 'create\_chunk%'
@@ -31,10 +31,11 @@ BEGIN
 END
 $$;
 
--- TimescaleDB makes a chunk as the table's owner, and finds the operators of its bounds by the path
--- of whoever inserts: somebody's own would run from then on as each that inserts there. So where a
--- transaction has made constraints, which a counter of its session says at no cost, those of its
--- chunks are looked at. What belongs to PostgreSQL has no entry in pg_depend.
+-- TimescaleDB makes a chunk as the table's owner, but finds the operators of its bounds by the
+-- search path of the inserting role: a stranger's operator would then run with the rights of every
+-- role that inserts there. So if the transaction has made constraints, which a counter of the
+-- session tells at no cost, the new chunks' constraints are checked. Objects of PostgreSQL itself
+-- have no entry in pg_depend.
 CREATE OR REPLACE FUNCTION refuse_foreign_bounds() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -58,10 +59,10 @@ BEGIN
 END
 $$;
 
--- TimescaleDB refuses ALTER TABLE … ENABLE ALWAYS TRIGGER on a hypertable unless a restore is going
--- on, so this says that one is. Only a superuser may say so, or whom one let, as the owner role is
--- (20250123000000). Any other is warned; only a superuser can put a session into the replica role,
--- which is what ALWAYS is about.
+-- TimescaleDB refuses ALTER TABLE … ENABLE ALWAYS TRIGGER on a hypertable outside of a restore, so
+-- this claims to be one. That needs a superuser or a grant by one, which the owner role has
+-- (20250123000000). Any other role gets a warning; only a superuser can put a session into the
+-- replica role, for which ALWAYS matters.
 CREATE OR REPLACE FUNCTION enable_trigger_always(on_table REGCLASS, trigger_name NAME) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,5 +1,5 @@
--- A reorg asks for everything of a chain above a block.
+-- For reorgs, which need all rows of a chain above a block.
 CREATE INDEX IF NOT EXISTS events_chain_block ON events (chain_id, block_number);
 
--- Monitoring asks for what arrived lately; rows arrive in that order, so a BRIN is enough.
+-- For monitoring, which needs the latest rows. They arrive in that order, so a BRIN is enough.
 CREATE INDEX IF NOT EXISTS events_created_at ON events USING brin (created_at);

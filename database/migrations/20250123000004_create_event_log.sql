@@ -1,6 +1,6 @@
--- The shard's log: one entry for each insertion, for each change of an event's revision and for
--- each change of a checkpoint, or of what is safe or finalized. Append-only, and all that a
--- processor reads in order.
+-- The shards' logs: one entry for each insertion, for each revision of an event, and for each
+-- change of a checkpoint or of a safe or finalized height. Append-only, and all that a processor
+-- reads in order.
 CREATE TABLE IF NOT EXISTS event_log (
     -- The shard.
     chain_id         BIGINT  NOT NULL,
@@ -8,19 +8,19 @@ CREATE TABLE IF NOT EXISTS event_log (
     -- with a smaller number has ended. `seq` orders the entries of one transaction.
     xid              XID8    NOT NULL DEFAULT pg_current_xact_id(),
     seq              BIGINT  NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 32),
-    -- The event's name, the revision that this entry speaks of, and whether that one was valid:
-    -- the row itself may say more by the time it is read.
+    -- The event's name, and the revision and validity that this entry records: the row itself may
+    -- have changed by the time it is read.
     event_id         TEXT,
     event_timestamp  BIGINT,
     revision         INTEGER,
     invalidated      BOOLEAN,
-    -- Or the block that the chain's checkpoint was set to.
+    -- Or the new checkpoint of the chain.
     checkpoint_block BIGINT,
-    -- Or the block that became the chain's highest safe or finalized one.
+    -- Or the new highest safe or finalized block of the chain.
     safe_block       BIGINT,
     finalized_block  BIGINT,
-    -- When it was written, by this database: `created_at` is whatever the writer says. The time of
-    -- the statement: a transaction may be old when it writes what has just happened.
+    -- Time of writing, by this database, because `created_at` is the writer's claim. The time of
+    -- the statement: its transaction may have begun long before.
     logged_at        TIMESTAMPTZ NOT NULL DEFAULT statement_timestamp(),
     PRIMARY KEY (chain_id, xid, seq),
     CONSTRAINT event_log_event_or_height CHECK (
@@ -29,23 +29,23 @@ CREATE TABLE IF NOT EXISTS event_log (
                    THEN 4 ELSE 0 END)
 );
 
--- Where an entry is read that its row has superseded, so are the later revisions' places: a
--- transaction that began earlier may have revised what a later one inserted.
+-- For reading a superseded entry, which needs the positions of later revisions: a transaction that
+-- began earlier may have revised a later one's row.
 CREATE INDEX IF NOT EXISTS event_log_revised ON event_log (event_id, event_timestamp)
     WHERE revision > 0;
 
--- What a row said before it came to say something else: an entry is judged by the content of its
--- own revision. Columns as in `events`; `revision` is the last one that the content held for.
+-- Earlier contents of revised rows: an entry is judged by the content of its own revision. Columns
+-- as in `events`; `revision` is the last one with that content.
 CREATE TABLE IF NOT EXISTS superseded_events (
     LIKE events,
-    -- Whether what took its place speaks of the same block: then no reorg was the reason.
+    -- True if the next content is of the same block: then no reorg was the reason.
     is_corrected BOOLEAN NOT NULL,
     PRIMARY KEY (id, "timestamp", revision)
 );
 
--- The columns in which two rows of one name say different things of the chain. Hex is compared
--- without regard to case; topics with how their array is nested. When a row was inserted, and
--- whether it stands, is said of the row, not of the chain.
+-- The columns in which two rows of one name differ about the chain. Hex is compared regardless of
+-- case; topics including the nesting of their array. Time of insertion and validity describe the
+-- row, not the chain.
 CREATE OR REPLACE FUNCTION differing_columns(one events, other events) RETURNS TEXT[]
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN array_remove(ARRAY[
@@ -73,8 +73,8 @@ CREATE OR REPLACE FUNCTION says_otherwise(one events, other events) RETURNS BOOL
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN differing_columns(one, other) <> '{}';
 
--- How many revisions a change of a row makes. One that goes to another chain is taken back in the
--- one shard and comes in the other, whose entries have a revision each.
+-- The number of revisions that a change of a row makes. A row that moves to another chain is
+-- invalidated in one shard and inserted in the other, with a revision in each.
 CREATE OR REPLACE FUNCTION revisions_between(earlier events, later events) RETURNS INTEGER
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
@@ -83,17 +83,16 @@ RETURN CASE
     ELSE 0
 END;
 
--- Whether a row is invalid after a change. What takes the name over from another block or chain is
--- valid unless the same statement says otherwise.
+-- True if a row is invalid after a change. An invalidated row becomes valid when another block or
+-- chain takes its name over.
 CREATE OR REPLACE FUNCTION is_invalid_now(earlier events, later events) RETURNS BOOLEAN
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN later.invalidated AND NOT (earlier.invalidated
     AND (later.chain_id, comparable_hash(later.block_hash))
         <> (earlier.chain_id, comparable_hash(earlier.block_hash)));
 
--- The revision so many steps on. Only the replica role and a restore can bring a row that has none
--- left; that one must not keep a reorg from all others. It says what the chain says, and is not
--- judged again.
+-- The revision `steps` later. Only the replica role and a restore can bring a row without a next
+-- one. It must not stop a reorg of all other rows, so it changes without being judged again.
 CREATE OR REPLACE FUNCTION next_revision(id TEXT, revision INTEGER, steps INTEGER) RETURNS INTEGER
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,8 +104,9 @@ BEGIN
 END
 $$;
 
--- Refuses a row that no log can be. A log has four topics of 66 characters. Its data is 4 MiB in
--- hex, more than fits into a block of 60 million gas; what else a chain has, our writers shorten.
+-- Refuses a row that cannot be a log. A log has four topics of 66 characters. Its data has 4 MiB in
+-- hex, more than fits into a block of 60 million gas; our writers shorten longer data of other
+-- chains.
 CREATE OR REPLACE FUNCTION refuse_impossible(said events) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -116,7 +116,7 @@ BEGIN
     SELECT * INTO rule, problem FROM (VALUES
         ('events_registry_length', 'registry has more than 64 bytes',
             octet_length(said.registry) > 64),
-        -- Until the year 2100: a block time in milliseconds is a mistake worth refusing.
+        -- Until the year 2100, so that block times in milliseconds are refused.
         ('events_timestamp_range', 'timestamp is not a block time in seconds, from 0 to 4102444800',
             said."timestamp" NOT BETWEEN 0 AND 4102444800),
         ('events_log_length', 'block_hash and transaction_hash have more than 512 bytes',
@@ -137,10 +137,11 @@ BEGIN
 END
 $$;
 
--- The revision that a row was inserted with, if it may say one: replication brings rows as they
--- are elsewhere, and so does a restore, which sets triggers up behind its rows. It is asked where
--- a row is not plainly well, and says why one is refused. Like its neighbours it is called where
--- the search path is fixed. STABLE, because a volatile one costs each statement a node of its plan.
+-- The revision of an inserted row, if it may have one: replication copies rows with their
+-- revisions, as does a restore, which makes triggers after its rows. It is only called for a row
+-- that fails the fast checks, and raises the reason of a refusal. Like its neighbours it is called
+-- where the search path is fixed. STABLE, because a volatile function costs each statement a node
+-- of its plan.
 CREATE OR REPLACE FUNCTION inserted_revision(inserted events) RETURNS INTEGER
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -156,9 +157,9 @@ BEGIN
 END
 $$;
 
--- An event's name is for life. `revision` is ours: it rises when the chain changes its mind about
--- the event (`invalidated`), or when something else is said of it: by a block that takes the name
--- over, or by the chain's writer, who takes over what somebody else stored under a log's name.
+-- An event's name never changes. `revision` is ours: it rises when the chain changes its mind about
+-- the event (`invalidated`), or when the row's content changes: another block takes the name over,
+-- or the chain's writer takes over a stranger's row under a log's name.
 CREATE OR REPLACE FUNCTION revise_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -166,7 +167,7 @@ BEGIN
         RAISE EXCEPTION 'events: id and timestamp of an event do not change'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- What was stored before, or without our triggers, still follows a reorg.
+    -- Rows stored earlier, or without our triggers, may break the limits and still follow a reorg.
     IF public.says_otherwise(OLD, NEW) THEN
         PERFORM public.refuse_impossible(NEW);
     END IF;
@@ -177,14 +178,14 @@ BEGIN
 END
 $$;
 
--- It runs as the owner, so it serves its own table alone, as each such trigger function does: a
--- stranger's table could bring types and casts of its own, and they would run as the owner, too.
+-- It runs as the owner, so it serves only its own table, like all such trigger functions: a
+-- stranger's table could bring types and casts of its own, which would run as the owner, too.
 CREATE OR REPLACE FUNCTION log_inserted_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     unlisted BIGINT;
 BEGIN
-    -- One question for what is hardly ever so.
+    -- One test for three rare cases.
     IF TG_RELID <> 'public.events'::regclass
        OR pg_stat_get_xact_tuples_inserted('pg_constraint'::regclass) > 0
        OR public.chain_list_is_set() THEN
@@ -196,7 +197,7 @@ BEGIN
             PERFORM public.refuse_foreign_bounds();
         END IF;
         SELECT i.chain_id INTO unlisted FROM inserted i
-        -- A constant while there is no list. What is replicated was let in elsewhere.
+        -- Constant without a list. Replicated rows were admitted elsewhere.
         WHERE public.chain_list_is_set()
             AND current_setting('session_replication_role') <> 'replica'
             AND NOT EXISTS (SELECT FROM public.chain_list c WHERE c.chain_id = i.chain_id)
@@ -209,8 +210,7 @@ BEGIN
     END IF;
     INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
     SELECT chain_id, id, "timestamp",
-           -- As in a CHECK, what is null is well. Arguments that are small as they are stored are
-           -- not measured.
+           -- As in a CHECK, NULL passes. Arguments that are stored in few bytes are not measured.
            CASE WHEN revision = 0 AND octet_length(registry) <= 64
                      AND "timestamp" BETWEEN 0 AND 4102444800
                      AND octet_length(block_hash) + octet_length(transaction_hash) <= 512
@@ -226,7 +226,8 @@ BEGIN
 END
 $$;
 
--- The log's own bell, in the mode that insertions ring in: `new_event` speaks of those only.
+-- The notification about the log's other entries, in the same mode as `new_event`, which is for
+-- insertions only.
 CREATE OR REPLACE FUNCTION ring_event_log() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -248,7 +249,7 @@ BEGIN
         RAISE EXCEPTION 'log_revised_events() does not serve %', TG_RELID::regclass
             USING ERRCODE = 'wrong_object_type';
     END IF;
-    -- Of an earlier life of the same name, where the event was deleted and came again.
+    -- Left by an earlier event of the same name, which was deleted before this one was inserted.
     DELETE FROM public.superseded_events r USING earlier
     WHERE (r.id, r."timestamp", r.revision) = (earlier.id, earlier."timestamp", earlier.revision);
     INSERT INTO public.superseded_events
@@ -262,7 +263,7 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT later.chain_id, later.revision, later.invalidated
         UNION ALL
-        -- In the shard that it leaves.
+        -- In the shard that the row leaves.
         SELECT earlier.chain_id, later.revision - 1, true WHERE later.chain_id <> earlier.chain_id
     ) AS said
     WHERE later.revision <> earlier.revision
@@ -294,15 +295,15 @@ CREATE TRIGGER trigger_log_revised_events
     FOR EACH STATEMENT
     EXECUTE FUNCTION log_revised_events();
 
--- Also where rows arrive by logical replication.
+-- Also for rows that arrive by logical replication.
 SELECT enable_trigger_always('events', 'trigger_revise_event');
 SELECT enable_trigger_always('events', 'trigger_log_inserted_events');
 SELECT enable_trigger_always('events', 'trigger_log_revised_events');
 
 -- TimescaleDB gives its chunks their own copy of a row trigger, and never ALWAYS: in the replica
--- role revise_event() does not run on a hypertable. This one runs only in that role, and revises
--- what was not revised; its update is logged like any other. On a plain table it finds
--- nothing to do.
+-- role revise_event() does not run on a hypertable. This trigger runs only in that role and revises
+-- the rows that were not; its update is logged like any other. On a plain table no row is left to
+-- revise.
 CREATE OR REPLACE FUNCTION revise_replicated_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -310,7 +311,7 @@ BEGIN
         RAISE EXCEPTION 'revise_replicated_events() does not serve %', TG_RELID::regclass
             USING ERRCODE = 'wrong_object_type';
     END IF;
-    -- An update of no rows fires this trigger again: without the test, for ever.
+    -- An update of no rows fires this trigger again: without the test it would recurse for ever.
     IF EXISTS (SELECT FROM later) THEN
         INSERT INTO public.event_log (chain_id, event_id, event_timestamp, revision, invalidated)
         SELECT earlier.chain_id, later.id, later."timestamp", earlier.revision + 1, true
@@ -324,10 +325,11 @@ BEGIN
         FROM later JOIN earlier USING (id, "timestamp")
         WHERE (events.id, events."timestamp") = (later.id, later."timestamp")
             AND later.revision = earlier.revision
-            -- One that has none left would be revised for ever.
+            -- A row without a next revision would be revised for ever.
             AND public.revisions_between(earlier::public.events, later::public.events)
                 BETWEEN 1 AND 2147483647 - earlier.revision;
-        -- Once more: to the update, what the first one kept is of an earlier life.
+        -- Again, because the update has deleted the first copy as one of an earlier event of the
+        -- name.
         INSERT INTO public.superseded_events
         SELECT earlier.*,
             public.comparable_hash(later.block_hash) = public.comparable_hash(earlier.block_hash)

@@ -1,12 +1,12 @@
--- The chains that events may name, where an operator says so: `agentauri chains allow`. While it is
--- empty, as it is at first, any chain may be named.
+-- The chains that events may name, if an operator restricts them: `agentauri chains allow`. While
+-- the list is empty, as at first, any chain may be named.
 CREATE TABLE IF NOT EXISTS chain_list (
     chain_id BIGINT      PRIMARY KEY,
     added_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Every INSERT into `events` asks whether there is a list. As with notification_settings, that is a
--- function that says nothing else: it costs nothing, and is replaced when it changes.
+-- Every INSERT into `events` checks if there is a list. As with notification_settings, a function
+-- returns just that value: it costs nothing, and is replaced when the value changes.
 CREATE OR REPLACE FUNCTION put_chain_list_in_force() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -14,7 +14,7 @@ BEGIN
         RAISE EXCEPTION 'put_chain_list_in_force() does not serve %', TG_RELID::regclass
             USING ERRCODE = 'wrong_object_type';
     END IF;
-    -- One after the other: each sees what the one before did.
+    -- One change after the other: each sees the one before.
     LOCK TABLE public.chain_list IN SHARE ROW EXCLUSIVE MODE;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION public.chain_list_is_set() RETURNS boolean '
@@ -31,5 +31,5 @@ CREATE TRIGGER trigger_put_chain_list_in_force
     EXECUTE FUNCTION put_chain_list_in_force();
 ALTER TABLE chain_list ENABLE ALWAYS TRIGGER trigger_put_chain_list_in_force;
 
--- Of no rows: makes the function for the first time.
+-- Fires the trigger without changing a row, to make the function for the first time.
 DELETE FROM chain_list WHERE false;

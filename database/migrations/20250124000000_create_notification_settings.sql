@@ -1,22 +1,22 @@
--- How the bell rings: one row, which an operator changes while everything runs.
+-- Settings of notifications: one row, which an operator may change at any time.
 --
 --     UPDATE notification_settings SET mode = 'gated';
 CREATE TABLE IF NOT EXISTS notification_settings (
     singleton         BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
-    -- row: for every row. gated: only while somebody sleeps. off: never.
+    -- row: for every row. gated: only while a session sleeps. off: never.
     mode              TEXT    NOT NULL DEFAULT 'row',
     -- Also on a channel of the row's registry (new_event_identity), of its chain (new_event_8453).
     registry_channels BOOLEAN NOT NULL DEFAULT false,
     chain_channels    BOOLEAN NOT NULL DEFAULT false,
-    -- Only for what an active trigger could match.
+    -- Only for rows that an active trigger may match.
     only_matching     BOOLEAN NOT NULL DEFAULT false,
     CONSTRAINT notification_settings_mode CHECK (mode IN ('row', 'gated', 'off'))
 );
 
--- The settings are asked for with every row, and reading a table would double what a row costs. So
--- each is a function that says nothing but its value, and is replaced when the value changes. It
--- costs nothing: the planner puts its value into the callers' plans, and makes these anew when it
--- is replaced. STABLE, because an IMMUTABLE one would be put in for good.
+-- Every row needs the settings, and reading a table would double the cost of a row. So each is a
+-- function that returns just its value, and is replaced when the value changes. It costs nothing:
+-- the planner inlines the value into the callers' plans, and plans anew after it is replaced.
+-- STABLE, because an IMMUTABLE one would be inlined for good.
 CREATE OR REPLACE FUNCTION put_notification_settings_in_force() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -40,7 +40,7 @@ BEGIN
              LANGUAGE sql STABLE RETURN %3$L::pg_catalog.%2$I',
             setting.name, setting.type, setting.value);
     END LOOP;
-    -- Whoever sleeps has to learn how the bell rings from now on.
+    -- Sleeping processors must learn the new mode.
     PERFORM pg_notify('notification_settings', '');
     RETURN NULL;
 END

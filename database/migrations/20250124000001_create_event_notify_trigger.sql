@@ -1,8 +1,9 @@
--- The bell: wakes whoever sleeps. It is a hint and never the data; what is judged is read from the
--- log, so a lost notification delays and loses nothing. It runs with the writer's rights, and sets
--- no search_path, which would cost a quarter of a ring: each name and operator says its schema
--- instead, here and in all that a row runs, as the writer's path may lead to others of that name.
--- What is called for its effect is assigned: PERFORM would run a query for each of them.
+-- The notification that wakes sleeping processors. It is a hint, never data: events are read from
+-- the log, so a lost notification delays them and loses nothing. It runs with the writer's rights
+-- and sets no search_path, which would cost a quarter of a notification. Instead each name and
+-- operator has its schema, here and in all that a row runs, because the writer's search path may
+-- lead to others of that name. Functions are called by assignment: PERFORM would run a query for
+-- each.
 CREATE OR REPLACE FUNCTION ring_new_event(
     event_id TEXT, chain_id BIGINT, block_number BIGINT, event_type TEXT, registry TEXT
 ) RETURNS void
@@ -11,7 +12,7 @@ DECLARE
     payload pg_catalog.text;
     rung    pg_catalog.text;
 BEGIN
-    -- A full queue would fail the INSERT. Half full means that a listener is stuck.
+    -- A full queue would fail the INSERT. A half full one means that a listener is stuck.
     IF pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.>) 0.5 THEN
         RETURN;
     END IF;
@@ -34,8 +35,8 @@ BEGIN
 END
 $$;
 
--- Mode `row`. It sets no search_path, which would cost a silent row more than all the rest; it runs
--- with the writer's rights.
+-- Mode `row`. It sets no search_path, which would cost a row without notification more than all the
+-- rest; it runs with the writer's rights.
 CREATE OR REPLACE FUNCTION notify_new_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,14 +1,13 @@
--- Mode `gated`: a transaction with a pending NOTIFY commits alone in the whole database, so the
--- bell rings only while somebody sleeps. The argument is in docs/decisions/0008; it rests on the
--- order of the steps in the next two functions, and on a commit being visible before its locks are
--- released.
+-- Mode `gated`: a transaction with a pending NOTIFY commits alone in the whole database, so writers
+-- notify only while a session sleeps. docs/decisions/0008 has the proof; it relies on the order of
+-- the steps in the next two functions, and on a commit being visible before its locks are released.
 --
--- Two advisory locks. `writers`: shared by each transaction that inserts, until it has ended.
--- `sleepers`: shared by each session that sleeps. Both sides first take their own, and then try the
--- other's exclusively, for no longer than one expression takes: between two statements a session
--- could be cancelled, and keep it.
+-- Two advisory locks. `writers`: shared by each transaction that inserts, until its end.
+-- `sleepers`: shared by each session that sleeps. Each side first takes its own lock, then tries
+-- the other's exclusively, only for the duration of one expression: between two statements a
+-- session could be cancelled and keep it.
 
--- The writer's side: whether anybody sleeps. It never waits; where it cannot tell, somebody does.
+-- The writer's side: true if a session sleeps, or if it cannot tell. It never waits.
 CREATE OR REPLACE FUNCTION somebody_sleeps() RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -24,8 +23,8 @@ BEGIN
 END
 $$;
 
--- The sleeper's side. True: from now on every writer rings, and whoever did not has ended; look at
--- the log once more, then sleep. False: somebody is just writing, and may end without ringing.
+-- The sleeper's side. True: every writer notifies from now on, and those that did not have ended;
+-- read the log once more, then sleep. False: a writer is active and may end without notifying.
 CREATE OR REPLACE FUNCTION shut_notification_gate() RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -41,7 +40,7 @@ BEGIN
 END
 $$;
 
--- Whoever shut the gate is awake.
+-- The session that shut the gate is awake.
 CREATE OR REPLACE FUNCTION open_notification_gate() RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,8 +49,8 @@ BEGIN
 END
 $$;
 
--- One bell a statement is enough to wake; one for each chain and registry, so that their channels
--- ring too.
+-- One notification per statement is enough to wake a processor; one per chain and registry serves
+-- their channels, too.
 CREATE OR REPLACE FUNCTION notify_sleepers() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

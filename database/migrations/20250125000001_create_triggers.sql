@@ -1,4 +1,4 @@
--- What users want to be told of, and what is to be done then.
+-- Triggers of the users: the events that they select, and their actions.
 CREATE TABLE IF NOT EXISTS triggers (
     -- A function of (account, name): a trigger that is removed and comes back is the same one.
     id         UUID        PRIMARY KEY,
@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
     definition      JSONB       NOT NULL,
     -- Block time from which it fires, unix seconds.
     since           BIGINT      NOT NULL,
-    -- The version at which the trigger's state began afresh: later versions that observe the same
-    -- things carry it on.
+    -- The version at which the trigger's state began: later versions that observe the same events
+    -- continue it.
     lineage         INTEGER     NOT NULL CHECK (lineage BETWEEN 1 AND version),
     -- Its actions and the version of each, pairwise.
     action_ids      TEXT[]      NOT NULL,
@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
         CHECK (cardinality(action_ids) = cardinality(action_versions))
 );
 
--- Each configuration an action ever had; never changed, so that a retraction goes where its message
--- went. The id is the user's, or the type and a hash of the destination.
+-- Each configuration of an action, never changed, so that a retraction reaches the receiver of its
+-- message. The id is the user's, or the type and a hash of the destination.
 CREATE TABLE IF NOT EXISTS trigger_actions (
     trigger_id  UUID        NOT NULL REFERENCES triggers (id),
     action_id   TEXT        NOT NULL,
@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS trigger_actions (
     PRIMARY KEY (trigger_id, action_id, version)
 );
 
--- One row: the revision of all triggers together. A batch reads it first, judges by no older set.
+-- One row: the revision of all triggers together. A batch reads it first and judges by no older
+-- set.
 CREATE TABLE IF NOT EXISTS trigger_set (
     singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
     revision  BIGINT  NOT NULL DEFAULT 0

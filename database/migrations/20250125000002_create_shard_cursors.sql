@@ -1,48 +1,48 @@
--- How far each shard has been judged: everything in its log up to (xid, seq), and nothing beyond.
+-- The progress of each shard: everything in its log up to (xid, seq) is judged, and nothing beyond.
 CREATE TABLE IF NOT EXISTS shard_cursors (
     chain_id          BIGINT      PRIMARY KEY,
     xid               XID8        NOT NULL DEFAULT '0',
     seq               BIGINT      NOT NULL DEFAULT 0,
-    -- The latest block time judged, unix seconds: what state is kept against.
+    -- The latest block time judged, unix seconds: the present of the triggers' state.
     block_time        BIGINT      NOT NULL DEFAULT 0,
-    -- How far the chain is, by the log up to here: what finality is measured against.
+    -- The chain's heights in the log up to here, for the triggers' finality.
     head_block        BIGINT,
     safe_block        BIGINT,
     finalized_block   BIGINT,
     -- The set of triggers that the last batch was judged by.
     triggers_revision BIGINT      NOT NULL DEFAULT 0,
-    -- The processor that committed the last batch, and how often the shard changed hands.
+    -- The processor that committed the last batch, and the number of changes of the processor.
     holder            TEXT,
     generation        BIGINT      NOT NULL DEFAULT 0,
     entries_judged    BIGINT      NOT NULL DEFAULT 0,
     -- Entries whose event had been deleted before it was judged.
     entries_gone      BIGINT      NOT NULL DEFAULT 0,
-    -- Events that came, or were taken back, later than the state of a trigger keeps.
+    -- Events that came, or were invalidated, too late for the state of a trigger.
     events_late       BIGINT      NOT NULL DEFAULT 0,
     updated_at        TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Which cluster the log's transaction ids are of: a row that names the transaction that wrote it.
--- In a physical copy it still does. A dump that is restored writes the row anew, in a transaction
--- of the new cluster, and then the ids of the log and its cursors are not this cluster's.
+-- The cluster whose transaction ids the log has: a row that names the transaction that wrote it,
+-- which stays true in a physical copy. A restored dump writes the row anew, in a transaction of the
+-- new cluster: then the ids in the log and its cursors are not this cluster's.
 CREATE TABLE IF NOT EXISTS log_origin (
     singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
     xid       XID8    NOT NULL DEFAULT pg_current_xact_id()
 );
 INSERT INTO log_origin DEFAULT VALUES ON CONFLICT DO NOTHING;
 
--- A row's own transaction id is the lower half of what `xid` says in full.
+-- xmin, a row's own transaction id, is the lower half of `xid`.
 CREATE OR REPLACE FUNCTION log_is_restored() RETURNS BOOLEAN
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT xmin::text::bigint <> xid::text::bigint & 4294967295 FROM public.log_origin;
 $$;
 
--- After a restore: gives the restored entries places in front of all that this cluster has written
--- and ever will, in the order they had, and moves the cursors along. What was judged stays judged,
--- what was not will be. Gives the number of entries that are still to be judged.
+-- After a restore: gives the restored entries positions before all that this cluster has written
+-- and ever will, in their old order, and moves the cursors along. Judged entries stay judged, the
+-- others will be. Returns the number of entries still to judge.
 --
--- A dump brings its triggers behind its rows, so nothing is logged before all is restored, and
--- whatever is not younger than the row of `log_origin` is of the dump.
+-- A dump makes its triggers after its rows, so nothing is logged before all is restored, and rows
+-- that are not younger than that of `log_origin` are the dump's.
 CREATE OR REPLACE FUNCTION renumber_restored_log() RETURNS BIGINT
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,12 +1,11 @@
--- One thing to do: a match of a trigger, for one of its actions, or its retraction. A match is
--- written in the transaction that moves the cursor past the event; Redis only carries ids of what
--- is due.
+-- Jobs: one action to take for a trigger's match, or the retraction of one. A match is written in
+-- the transaction that moves the cursor past its event; Redis only carries ids of due jobs.
 CREATE TABLE IF NOT EXISTS jobs (
     -- A function of (trigger, action, event, revision): deciding twice adds nothing. A retraction's
-    -- is one of the job that it retracts.
+    -- id is a function of the job that it retracts.
     id                UUID        PRIMARY KEY,
-    -- The job whose message may have arrived, although the chain has taken its event back. NULL: a
-    -- match. Written when no attempt of that job is under way, and none will begin.
+    -- The job whose message may have arrived, although the chain has invalidated its event. NULL
+    -- for a match. Written when no attempt of that job is under way, and none will begin.
     retracts          UUID,
     trigger_id        UUID        NOT NULL,
     trigger_version   INTEGER     NOT NULL,
@@ -18,28 +17,28 @@ CREATE TABLE IF NOT EXISTS jobs (
     event_revision    INTEGER     NOT NULL,
     -- The set of triggers that the event was judged by.
     triggers_revision BIGINT      NOT NULL,
-    -- What the trigger's state said of the event, a JSON object; NULL where it keeps none.
+    -- The readings of the trigger's state at the event, a JSON object; NULL without state.
     readings          JSONB,
     state             TEXT        NOT NULL DEFAULT 'pending',
     -- Attempts started. One whose worker died counts.
     attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     due_at            TIMESTAMPTZ NOT NULL DEFAULT now(),
-    -- When its id was last handed to Redis, -infinity if not since it became due. The sweep hands
-    -- over what Redis lost: what nobody leased although ids are read that were pushed later.
+    -- Last push to Redis; -infinity if not pushed since it became due. The sweep pushes again a due
+    -- job that is still unleased although ids pushed later were already read.
     pushed_at         TIMESTAMPTZ NOT NULL DEFAULT '-infinity',
     lease_holder      TEXT,
     lease_until       TIMESTAMPTZ,
     created_at        TIMESTAMPTZ NOT NULL DEFAULT now(),
     finished_at       TIMESTAMPTZ,
-    -- Why it was cancelled or is dead.
+    -- The reason why it was cancelled or is dead.
     reason            TEXT,
-    -- A retraction also says which block is gone, which one has its height now, and the height of
-    -- the last block that stayed: what was known when it was written, so that its attempts say one.
+    -- Of a retraction: the block that is gone, the one at its height now, and the height of the
+    -- last block that stayed. As known when it was written, so that all its attempts agree.
     reorg_old_hash    TEXT,
     reorg_new_hash    TEXT,
     reorg_fork_block  BIGINT,
-    -- The same transaction's event in another block: of a match what was taken back before it, of a
-    -- retraction what stands now.
+    -- The same transaction's event in another block: on a match the invalidated one before it, on a
+    -- retraction the current one.
     reincluded        JSONB,
     CONSTRAINT jobs_retraction CHECK (CASE WHEN retracts IS NULL
         THEN num_nonnulls(reorg_old_hash, reorg_new_hash, reorg_fork_block) = 0
@@ -57,10 +56,10 @@ CREATE TABLE IF NOT EXISTS jobs (
         ELSE false END)
 );
 
--- The sweep asks for what is due and was not pushed lately, and for leases that ran out.
+-- For the sweep: due jobs that were not pushed lately, and leases that ran out.
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due_at, pushed_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS jobs_leases ON jobs (lease_until) WHERE state = 'leased';
--- An invalidation asks for the jobs of its event.
+-- For an invalidation: the jobs of its event.
 CREATE INDEX IF NOT EXISTS jobs_event ON jobs (event_id, event_timestamp);
--- Removing a trigger asks for what it still has to do, beside what is under way.
+-- For the removal of a trigger: its pending jobs.
 CREATE INDEX IF NOT EXISTS jobs_pending_by_trigger ON jobs (trigger_id) WHERE state = 'pending';

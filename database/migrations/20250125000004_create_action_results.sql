@@ -1,4 +1,4 @@
--- What came of each attempt, one row an attempt. It outlives its trigger and its event.
+-- Results of attempts, one row each. They outlive their trigger and event.
 CREATE TABLE IF NOT EXISTS action_results (
     id              BIGINT      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     job_id          UUID        NOT NULL,
@@ -11,15 +11,16 @@ CREATE TABLE IF NOT EXISTS action_results (
     event_timestamp BIGINT      NOT NULL,
     event_revision  INTEGER     NOT NULL,
     attempt         INTEGER     NOT NULL CHECK (attempt >= 1),
-    -- delivered: the receiver took it. failed: it did not. lost: the worker ended before it said.
+    -- delivered: the receiver accepted it. failed: it did not. lost: the worker ended before
+    -- recording.
     status          TEXT        NOT NULL CHECK (status IN ('delivered', 'failed', 'lost')),
     duration_ms     INTEGER     CHECK (duration_ms >= 0),
     http_status     SMALLINT,
     error           TEXT,
-    -- The beginning of what the receiver answered.
+    -- The beginning of the receiver's answer.
     response        TEXT,
     created_at      TIMESTAMPTZ NOT NULL DEFAULT now(),
-    -- True once the chain has taken the event back.
+    -- True once the chain has invalidated the event.
     invalidated     BOOLEAN     NOT NULL DEFAULT false,
     UNIQUE (job_id, attempt)
 );

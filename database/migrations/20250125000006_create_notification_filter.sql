@@ -1,8 +1,8 @@
--- What some active trigger could match, for the setting `only_matching`: rows that none of these
--- shapes takes are judged like any other, but ring no bell.
+-- Shapes of events that an active trigger may match, for the setting `only_matching`: rows of other
+-- shapes are judged as usual, but do not notify.
 
--- One shape of event that a trigger selects; '' stands for any. Agents and conditions are left out:
--- a bell too many costs a look, and the table stays small however many agents are watched.
+-- A shape that a trigger selects; '' stands for any. Agents and conditions are left out: a needless
+-- notification only costs a survey, and the table stays small however many agents are watched.
 CREATE TABLE IF NOT EXISTS notification_filter (
     chain_id   TEXT NOT NULL,
     registry   TEXT NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS notification_filter (
     PRIMARY KEY (chain_id, registry, event_type)
 );
 
--- The texts of a selector, or '' where it names none or does not read: too wide is harmless.
+-- The texts of a selector, or '' if it is empty or malformed: too wide is harmless.
 CREATE OR REPLACE FUNCTION selector_texts(selector JSONB) RETURNS SETOF TEXT
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -21,7 +21,7 @@ BEGIN ATOMIC
         CASE jsonb_typeof(selector) WHEN 'array' THEN selector END) AS chosen;
 END;
 
--- Reads each distinct combination of selectors once. Sorting them all, or compiling the query,
+-- Parses each distinct combination of selectors once. Sorting them all, or compiling the query,
 -- would take longer than the rest. `AgentRegistered` also means `Registered`, as in the engine's
 -- index.
 CREATE OR REPLACE FUNCTION refresh_notification_filter() RETURNS void
@@ -46,8 +46,8 @@ BEGIN
 END
 $$;
 
--- Follows the set of triggers, and the setting. The lock lets each of the two see what the other
--- did; it lets readers pass.
+-- Follows the set of triggers, and the setting. The lock lets each of the two see the other's
+-- change; it admits readers.
 CREATE OR REPLACE FUNCTION keep_notification_filter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -78,8 +78,8 @@ CREATE TRIGGER trigger_keep_notification_filter
     EXECUTE FUNCTION keep_notification_filter();
 ALTER TABLE notification_settings ENABLE ALWAYS TRIGGER trigger_keep_notification_filter;
 
--- The one function that runs as the owner and that everybody may call: whoever inserts does, and
--- may not read the filter. It says yes or no.
+-- The one function that runs as the owner and that every role may call: inserting roles call it and
+-- may not read the filter. It returns only true or false.
 CREATE OR REPLACE FUNCTION could_match(
     of_chain BIGINT, of_registry TEXT, of_event_type TEXT
 ) RETURNS boolean
@@ -93,7 +93,7 @@ BEGIN
 END
 $$;
 
--- Whether an event rings. Without the filter the planner leaves nothing of it.
+-- True if an event notifies. Without the filter the planner removes it from the plan.
 CREATE OR REPLACE FUNCTION is_worth_a_bell(
     chain_id BIGINT, registry TEXT, event_type TEXT
 ) RETURNS boolean

@@ -1,19 +1,19 @@
--- Events that do not lie deep enough yet for some of the triggers whose selectors took them. Filled
--- when such an event is judged by the others, and emptied by the entries of the log that say how
--- far the chain is: a function of the log, committed with the cursor.
+-- Events that are not deep enough yet for some of the triggers that select them. Added when such an
+-- event is judged by the other triggers, and removed by the log's entries about the chain's
+-- heights: a function of the log, committed with the cursor.
 CREATE TABLE IF NOT EXISTS waiting_events (
     chain_id        BIGINT  NOT NULL,
-    -- What it waits for: a number of confirmations, `safe` or `finalized`.
+    -- The finality that it waits for: a number of confirmations, `safe` or `finalized`.
     finality        TEXT    NOT NULL
         CONSTRAINT waiting_events_finality
         CHECK (finality ~ '^([1-9][0-9]{0,6}|safe|finalized)$'),
     block_number    BIGINT  NOT NULL,
     log_index       INTEGER NOT NULL,
-    -- Bytewise: the order of release is the engine's.
+    -- Compared bytewise, as the engine's order of release is.
     event_id        TEXT    COLLATE "C" NOT NULL,
     event_timestamp BIGINT  NOT NULL,
     revision        INTEGER NOT NULL,
-    -- When the entry of that revision was logged, unix milliseconds.
+    -- Time at which the entry of that revision was logged, unix milliseconds.
     logged_at_ms    BIGINT  NOT NULL,
     -- The triggers that will judge it.
     trigger_ids     UUID[]  NOT NULL CHECK (cardinality(trigger_ids) > 0),

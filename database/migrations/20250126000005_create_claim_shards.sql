@@ -1,20 +1,20 @@
--- What a processor asks at each bell, in one round trip: takes those of the wanted shards that
--- nobody else has, and the set of triggers against changes, until the transaction ends; and gives
--- their next entries, each with its event's row as it is now. A shard without entries has one row
--- all the same.
+-- A processor's query after each notification, in one round trip. Locks those of the wanted shards
+-- that no other session holds, and the set of triggers against changes, until the transaction ends;
+-- returns their next entries, each with its event's present row. A shard without entries has one
+-- row, too.
 --
--- Advisory locks, because a row lock would take a transaction id for the whole batch and hold
--- every other shard's horizon back; they end with the connection as a row lock does. Any role may
--- take them: `status`, `doctor` and `/ready` name a holder who is no processor.
+-- Advisory locks, because a row lock would take a transaction id for the whole batch and hold every
+-- other shard's horizon back; like a row lock they end with the connection. Any role may take them,
+-- so `status`, `doctor` and `/ready` name a holder that is no processor.
 --
--- Each statement has a snapshot of its own: the entries' is later than the locks. Only what lies
--- below its horizon is handed out: every transaction with a smaller number has ended, so nothing
--- can appear in front of it any more.
+-- Each statement has a snapshot of its own: that of the entries is later than the locks. Only
+-- entries below its horizon are returned: every transaction with a smaller id has ended, so no
+-- entry can appear before them.
 CREATE OR REPLACE FUNCTION claim_shards(
     wanted              BIGINT[],
-    -- Of all shards together. Each has its share, or the first would be all that is judged.
+    -- Of all shards together. Each has its share, lest only the first one is judged.
     entries_max         INTEGER,
-    -- Where the arguments together are longer, only the first entries come, at least one.
+    -- If the arguments together are longer, only the first entries are returned, at least one.
     arguments_bytes_max BIGINT
 ) RETURNS TABLE (
     shard BIGINT, cursor_xid XID8, cursor_seq BIGINT, cursor_block_time BIGINT, cursor_holder TEXT,
@@ -23,10 +23,10 @@ CREATE OR REPLACE FUNCTION claim_shards(
     xid XID8, seq BIGINT, event_id TEXT, event_timestamp BIGINT, revision INTEGER,
     invalidated BOOLEAN, logged_at_ms BIGINT,
     reported_head BIGINT, reported_safe BIGINT, reported_finalized BIGINT,
-    -- The row. `row_revision` is null where it is deleted.
+    -- The row. `row_revision` is NULL if it is deleted.
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
     log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT,
-    -- There are arguments, and more than is read: the row was stored without our trigger.
+    -- True if there are arguments beyond the limits: the row was stored without our trigger.
     is_unreadable BOOLEAN
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -45,10 +45,10 @@ BEGIN
     IF cardinality(locked) = 0 THEN
         RETURN;
     END IF;
-    -- A table's lock takes no transaction id either, and strangers have no right to it.
+    -- A table's lock takes no transaction id either, and strangers have no right to take it.
     LOCK TABLE public.trigger_set IN SHARE MODE;
 
-    -- Entries of the array's own type: others would be cast by way of their text.
+    -- Entries of the array's own type: others would be cast through their text.
     SELECT array_agg(l.entry ORDER BY s.place, l.xid, l.seq), min(l.event_timestamp),
            max(l.event_timestamp)
     INTO entries, earliest, latest
@@ -64,15 +64,15 @@ BEGIN
         LIMIT (entries_max + cardinality(locked) - 1) / cardinality(locked)
     ) AS l;
 
-    -- The bounds on the block time keep the other chunks of a hypertable out of it. Each row is
-    -- looked up by its key: joined, the planner may rather go through all between these bounds.
+    -- The bounds on the block time exclude the other chunks of a hypertable. Each row is looked up
+    -- by its key: in a join the planner might scan all rows between these bounds.
     --
-    -- Arguments are written out once, and counted as they are written: a kilobyte that is stored
-    -- may be megabytes. The window's rows come one by one, and end with the last that is wanted:
-    -- the planner knows that a count only rises, which of a sum it does not. By then so many are so
-    -- long that they fill what there is room for, or that they take as long: lists in lists are
-    -- stored in four times their text. (A window that outgrows work_mem reads on to the end; our
-    -- sessions have enough.)
+    -- Arguments are written out once, and measured as written: a stored kilobyte may be megabytes.
+    -- The window's rows come one by one, and end with the last wanted one, because the planner
+    -- knows that a count only rises, which it does not know of a sum. The counts are of arguments
+    -- so long that they fill the room, or take as long to read: nested lists are stored in four
+    -- times their text. (A window that exceeds work_mem reads to the end; our sessions have
+    -- enough.)
     RETURN QUERY
     SELECT s.chain_id, c.xid, c.seq, c.block_time, c.holder,
            c.head_block, c.safe_block, c.finalized_block,

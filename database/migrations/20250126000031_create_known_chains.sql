@@ -1,17 +1,18 @@
 -- Chains that our own configuration or a trigger has named.
 CREATE TABLE IF NOT EXISTS named_chains (
     chain_id BIGINT      PRIMARY KEY,
-    -- `file`: agentauri.toml, where it is read. `trigger`: its selectors.
+    -- `file`: agentauri.toml, recorded when it is read. `trigger`: its selectors.
     named_by TEXT        NOT NULL CHECK (named_by IN ('file', 'trigger')),
     named_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- The chains that somebody vouches for who has more than INSERT on `events`. They are looked after
--- one by one: surveyed each time, judged before all others, with series of their own. Whoever may
--- write events may name any other chain; those together have a bounded share of everything.
+-- The known chains: those that a role with more than INSERT on `events` vouches for. They are
+-- served one by one: surveyed each time, judged before all others, with metrics of their own. A
+-- role that may only write events may name any other chain; all of those together have a bounded
+-- share.
 --
--- `vouching` says by whom, the weightiest first: 1 the list, 2 the file, 3 an indexer, 4 an
--- auditor, 5 a checkpoint, 6 Ponder, 7 a trigger and nobody else. Of too many, the last go.
+-- `vouching` is the source of the strongest voucher: 1 the list, 2 the file, 3 an indexer, 4 an
+-- auditor, 5 a checkpoint, 6 Ponder, 7 only a trigger. Of too many, the last are left out.
 CREATE OR REPLACE VIEW known_chains AS
     SELECT chain_id, min(vouching) AS vouching
     FROM (SELECT chain_id, 1 FROM chain_list

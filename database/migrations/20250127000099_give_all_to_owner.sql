@@ -1,2 +1,2 @@
--- All that the migrations made belongs to the owner from here on, `_sqlx_migrations` too.
+-- Gives all that the migrations made to the owner, `_sqlx_migrations` too.
 SELECT give_to_owner();

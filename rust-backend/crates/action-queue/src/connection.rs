@@ -1,4 +1,4 @@
-//! Connections that come back by themselves.
+//! Connections to Redis that reconnect by themselves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
 use crate::{QueueError, Result};
 
-/// How long Redis may take to accept a connection.
+/// Time for Redis to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two attempts to reconnect.
+/// Longest pause between two attempts to reconnect.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(500);
 
-/// A connection that is made when it is first used, and made anew after it broke. Clones share it.
+/// A connection that is made when first used, and again after it broke. Clones share it.
 ///
-/// The manager replaces a connection that says that it is broken. One that died without telling
-/// says nothing: an answer that does not come in time replaces it, too.
+/// The manager replaces a connection that reports an error. A dead one is silent, so an answer
+/// that times out replaces it, too.
 #[derive(Clone)]
-pub(crate) struct Connection {
+pub(crate) struct RedisConnection {
     client: Client,
     config: ConnectionManagerConfig,
     manager: Arc<Mutex<ConnectionManager>>,
     password: Option<String>,
 }
 
-impl Connection {
+impl RedisConnection {
     /// `answer_timeout` must be longer than the longest command blocks.
     pub(crate) fn lazy(url: &str, answer_timeout: Duration) -> Result<Self> {
         let client = Client::open(url).map_err(|error| QueueError::Url(error.to_string()))?;
@@ -44,7 +44,7 @@ impl Connection {
         self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes an answer on; where none came, the next command has another connection.
+    /// Passes an answer on. After a timeout the next command uses a new connection.
     fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             let (client, config) = (self.client.clone(), self.config.clone());
@@ -54,7 +54,8 @@ impl Connection {
         answer.map_err(|error| self.without_password(error))
     }
 
-    /// A server that does not know a command repeats its arguments, those of AUTH among them.
+    /// Hides an error that repeats the password: a server that does not know a command repeats its
+    /// arguments, those of AUTH too.
     fn without_password(&self, error: RedisError) -> RedisError {
         let repeats = |password: &String| error.to_string().contains(password.as_str());
         if self.password.as_ref().is_some_and(repeats) {
@@ -64,7 +65,7 @@ impl Connection {
     }
 }
 
-impl ConnectionLike for Connection {
+impl ConnectionLike for RedisConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             let answer = self.manager().req_packed_command(command).await;

@@ -1,12 +1,12 @@
-//! What can go wrong between us and Redis, and what the caller does about it.
+//! Errors of the queue, and the caller's remedy for each.
 
 /// An error of the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// The URL is none that Redis understands. Refuse it at the door.
+    /// Redis's client cannot parse the URL. Refuse it at the start.
     #[error("{0}")]
     Url(String),
-    /// Redis refused the login. Refuse it at the door.
+    /// Redis refused the login. Refuse to start.
     #[error("Redis refused the login: {0}")]
     Login(redis::RedisError),
     /// Redis cannot be reached or does not answer. Go on without it; the sweep catches up.

@@ -1,18 +1,19 @@
-//! Carries the ids of jobs that are due from the processors to the workers, over a Redis Stream
-//! and its consumer group.
+//! Carries ids of due jobs from the processors to the workers, over a Redis Stream and its consumer
+//! group.
 //!
-//! Nothing here is the truth. A job lives in PostgreSQL and is leased there, so an id that is
-//! lost, doubled, late or nonsense does no harm: the sweep hands over again what nobody leased,
-//! and a lease is given once. So an entry is removed as soon as it is read, and a wiped Redis is
+//! Redis holds no truth. A job lives in PostgreSQL and is leased there, so an id that is lost,
+//! doubled, late or malformed does no harm: the sweep pushes unleased jobs again, and a job is
+//! leased once. So an entry is removed as soon as it is read, and a wiped Redis is only an empty
+//! queue.
 //! an empty queue and nothing else.
 
 mod connection;
+mod consumer;
 mod error;
-mod reader;
 mod sender;
 
+pub use consumer::QueueConsumer;
 pub use error::{QueueError, Result};
-pub use reader::Reader;
 pub use sender::Sender;
 
 /// The stream. Its entries have one field, `job`, with the id of a job.

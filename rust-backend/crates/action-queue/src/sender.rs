@@ -1,27 +1,27 @@
-//! The processors' end.
+//! The processors' end of the queue.
 
 use std::time::Duration;
 
 use event_engine::job::JobId;
 use event_engine::port::JobQueue;
 
-use crate::connection::Connection;
+use crate::connection::RedisConnection;
 use crate::{FIELD, QueueError, Result, STREAM};
 
-/// Nothing we send blocks in Redis.
+/// Time for an answer: no command of the sender blocks in Redis.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Ids in one round trip.
 const PIPELINE_IDS: usize = 1_000;
 
-/// About as many ids wait at most: Redis drops the oldest beyond, and their jobs stay due in
-/// PostgreSQL, where the workers' sweep finds them once there is room. It keeps a queue that nobody
-/// reads from filling Redis's memory.
+/// Length at which Redis drops the oldest ids, about: an unread queue must not fill Redis's memory.
+/// The dropped ids' jobs stay due in PostgreSQL, and the workers' sweep pushes them again once
+/// there is room.
 const LENGTH_MAX: usize = 100_000;
 
-/// Hands ids of due jobs over.
+/// Pushes ids of due jobs.
 #[derive(Clone)]
 pub struct Sender {
-    connection: Connection,
+    connection: RedisConnection,
 }
 
 impl Sender {
@@ -30,10 +30,10 @@ impl Sender {
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str) -> Result<Self> {
-        Ok(Self { connection: Connection::lazy(url, ANSWER_TIMEOUT)? })
+        Ok(Self { connection: RedisConnection::lazy(url, ANSWER_TIMEOUT)? })
     }
 
-    /// Proves that Redis is there and lets us in.
+    /// Checks that Redis answers and accepts the login.
     pub async fn ping(&self) -> Result<()> {
         let () = redis::cmd("PING").query_async(&mut self.connection.clone()).await?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use action_queue::{QueueError, Reader, Sender};
+use action_queue::{QueueConsumer, QueueError, Sender};
 use event_engine::delivery::retry::RetrySchedule;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
@@ -24,7 +24,7 @@ pub const CONNECTIONS: u32 = 4;
 pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
 /// A worker as it is shipped.
-pub type RealWorker = Worker<PgLeases, Sender, Reader, Webhooks>;
+pub type RealWorker = Worker<PgLeases, Sender, QueueConsumer, Webhooks>;
 
 /// The whole life of the process.
 pub async fn main() -> anyhow::Result<()> {
@@ -71,7 +71,7 @@ impl RealWorker {
             .map_err(|error| ConfigError::variable("TLS", error.to_string()))?;
         let redis_url = settings.redis_url()?;
         let no_queue = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
-        let inbox = || Reader::new(redis_url, &name).map_err(no_queue);
+        let inbox = || QueueConsumer::new(redis_url, &name).map_err(no_queue);
         let secrets = SecretContext::new(std::env::vars_os(), settings.secrets_dir.clone());
         Ok(Self {
             leases: PgLeases::new(pool),

@@ -1,6 +1,6 @@
 //! Matching and decoding by themselves, in nanoseconds: `cargo bench -p event-engine`.
 //!
-//! What they cost in the whole is what `agentauri bench` measures.
+//! `agentauri bench` measures their share in the whole.
 
 use divan::{Bencher, black_box};
 use event_engine::condition::{Condition, Verdict};
@@ -22,19 +22,19 @@ fn main() {
     divan::main();
 }
 
-/// Triggers of a set. A million of them speak of 100,000 agents.
+/// Sizes of the set of triggers. A million of them select 100,000 agents.
 const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
 const AGENTS: u32 = 100_000;
 const EVENTS: u32 = 100_000;
 
-/// An event meets the one trigger of its agent on its chain among so many.
+/// Lookup of an event's only trigger among so many.
 #[divan::bench(args = SIZES)]
 fn candidates(bencher: Bencher, triggers: u32) {
     let index = index(triggers);
     each(bencher, &events(triggers), |event| index.candidates(event).len());
 }
 
-/// And its condition is asked: what the goal names, for it leaves decoding apart.
+/// Lookup and condition, without decoding: the measure of the goal.
 #[divan::bench(args = SIZES)]
 fn matching(bencher: Bencher, triggers: u32) {
     let index = index(triggers);
@@ -48,8 +48,8 @@ fn matching(bencher: Bencher, triggers: u32) {
     });
 }
 
-/// Agents that no trigger names, as somebody chose them who wants to be slow: with the same low
-/// digits in binary, nearly numbers, and as wide as a uint256.
+/// Lookup of agents that no trigger names, as an attacker would choose them: equal low binary
+/// digits, almost numbers, and texts as wide as a uint256.
 #[divan::bench(args = SIZES)]
 fn strangers(bencher: Bencher, triggers: u32) {
     let index = index(triggers);
@@ -95,7 +95,7 @@ fn verdict(bencher: Bencher, when: &str) {
     bencher.bench_local(|| condition.verdict(black_box(&event), &[]));
 }
 
-/// What a stored document costs until its first argument is known.
+/// The cost of a stored document until its first argument is known.
 #[divan::bench]
 fn decode_arguments(bencher: Bencher) {
     bencher
@@ -120,7 +120,7 @@ fn each(bencher: Bencher, events: &[Event], judge: impl Fn(&Event) -> usize) {
         .bench_local(|| events.iter().map(&judge).sum::<usize>());
 }
 
-/// Of agents here and there: neighbours in the log are none in the index.
+/// Events of scattered agents: neighbours in the log are apart in the index.
 fn events(triggers: u32) -> Vec<Event> {
     let spread = |number: u32| (number * 7_919) % triggers;
     (0..EVENTS)

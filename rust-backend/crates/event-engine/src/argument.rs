@@ -10,33 +10,33 @@ mod tests;
 /// One argument. Numbers keep their text: a float would lose what an `int128` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument<'a> {
-    /// A string, also one that spells a number wider than 32 bits.
+    /// A string. Numbers wider than 32 bits are spelled as strings, too.
     Text(&'a str),
     /// A number as it was written.
     Number(&'a str),
     /// `true` or `false`.
     Flag(bool),
-    /// `null`, an array or an object: nothing that compares.
+    /// `null`, an array or an object: not comparable.
     Opaque,
 }
 
-/// Bytes of a document that has arguments: more than PostgreSQL stores, and places within it and
-/// what it spells are 32 bits.
+/// The largest document that has arguments: larger than any that PostgreSQL stores, and small
+/// enough for 32-bit positions in it and in its unescaped texts.
 const DOCUMENT_BYTES_MAX: usize = 1 << 30;
 
-/// Fields that an object mostly has at most.
+/// Fields that most objects do not exceed.
 const FIELDS_USUAL: usize = 8;
 
-/// Fields up to which they are asked one by one. Beyond it they are sorted: the number of fields is
-/// their writer's choice, and each condition asks again.
+/// Fields up to which a lookup tries each. Beyond it they are sorted: the writer chooses their
+/// number, and each condition looks up again.
 const UNSORTED_MAX: usize = 16;
 
-/// The fields of a JSON object, read in one pass: where each stands in the object's text, and a
-/// copy only of what is spelled with an escape.
+/// The fields of a JSON object, read in one pass: positions in the object's text, and copies only
+/// of the names and texts spelled with an escape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
     fields: Vec<Field>,
-    /// Names and texts without their escapes, one behind the other.
+    /// Unescaped names and texts, concatenated.
     spelled: String,
 }
 
@@ -55,7 +55,7 @@ enum Kind {
     Opaque,
 }
 
-/// A part of the object's text. What follows its end is what it spells.
+/// A range of the object's text. Positions beyond its end are in `spelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Part {
     start: u32,
@@ -63,7 +63,7 @@ struct Part {
 }
 
 impl Fields {
-    /// Reads a document. Whatever is not a JSON object has no fields.
+    /// Reads a document. Text that is not a JSON object has no fields.
     pub(crate) fn of(json: &str) -> Self {
         if json.len() > DOCUMENT_BYTES_MAX {
             return Self::default();
@@ -71,13 +71,14 @@ impl Fields {
         let mut read = plain::fields(json).or_else(|| any::fields(json)).unwrap_or_default();
         let Self { fields, spelled } = &mut read;
         if fields.len() > UNSORTED_MAX {
-            // Stable: of two fields of one name the later stays the later.
+            // The sort is stable: of two fields with one name the later stays behind.
             fields.sort_by(|a, b| a.name.of(json, spelled).cmp(b.name.of(json, spelled)));
         }
         read
     }
 
-    /// The field of that name, in the text that this was read from; the last, as JSON has it.
+    /// The field of that name, in the text that this was read from. The last one counts, as in
+    /// JSON.
     pub(crate) fn get<'a>(&'a self, json: &'a str, name: &str) -> Option<Argument<'a>> {
         let Self { fields, spelled } = self;
         let named = |field: &&Field| field.name.of(json, spelled) == name;

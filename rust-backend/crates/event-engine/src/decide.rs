@@ -1,4 +1,4 @@
-//! The judgement: from entries of a shard's log, the triggers in force and their state to a plan.
+//! Judging: makes a plan from entries of a shard's log, the triggers in force and their state.
 
 use serde_json::{Map, Value};
 
@@ -8,47 +8,48 @@ use crate::finality::Heights;
 use crate::index::{InForce, TriggerIndex};
 use crate::job::{JobId, NewJob};
 use crate::log::{Entry, Position, Subject};
-use crate::state::{GroupName, Observed, ShardState, StateChanges};
-use crate::waiting::{Next, WaitChanges, Waiting};
+use crate::state::{GroupName, ObservationOutcome, ShardState, StateChanges};
+use crate::waiting::{Release, WaitChanges, Waiting};
 
-/// Jobs in one plan, but for those of its last entry: what is committed together stays small,
-/// however many triggers match. The rest of the entries is judged by the next plan.
+/// Jobs after which a plan ends, once its entry is done: this keeps transactions small, however
+/// many triggers match. The next plan judges the remaining entries.
 pub const JOBS_MAX: usize = 10_000;
 
-/// What is to be committed for a batch of entries, all of it or nothing.
+/// The changes to commit for a batch of entries, all of them or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The last entry judged: the shard's new cursor. `None` where there was no entry.
     pub cursor: Option<Position>,
-    /// The shard's block time after it, unix seconds.
+    /// The shard's block time at the cursor, unix seconds.
     pub block_time: i64,
     /// Jobs to add.
     pub jobs: Vec<NewJob>,
     /// Events that were revised: jobs of their earlier revisions are cancelled or retracted.
     pub supersessions: Vec<Supersession>,
-    /// How far the chain is after it.
+    /// The chain's heights at the cursor.
     pub heights: Heights,
-    /// What becomes of observations.
+    /// Changes to observations.
     pub state: StateChanges,
-    /// What becomes of waits.
+    /// Changes to waits.
     pub waits: WaitChanges,
-    /// Set where it ends in the middle of what an entry releases: the cursor stands before that
-    /// entry, and the next plan goes on from there.
+    /// True if the plan ends amid the events that one entry releases: the cursor stands before that
+    /// entry, and the next plan continues from there.
     pub is_unfinished: bool,
-    /// Events whose block time is ahead of their entries: judged as if it were not, and told.
+    /// Events whose block time is ahead of their entries: judged by the bounded time, and reported.
     pub ahead: Option<Ahead>,
-    /// What was seen.
+    /// Counts of the entries seen.
     pub tally: Tally,
 }
 
-/// Events whose block time is further ahead of their entries than judging believes.
+/// Events whose block time is ahead of their entries by more than
+/// [`AHEAD_S_MAX`](crate::event::AHEAD_S_MAX).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ahead {
-    /// How many.
+    /// Their number.
     pub events: usize,
     /// The last of them.
     pub latest: EventName,
-    /// When its entry was logged; unix milliseconds.
+    /// Time at which its entry was logged; unix milliseconds.
     pub logged_at_ms: i64,
 }
 
@@ -64,31 +65,31 @@ pub struct Supersession {
     pub is_invalidated: bool,
 }
 
-/// Counts of what a plan has seen.
+/// Counts of a plan's entries and events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Entries judged, of every kind.
     pub entries: usize,
     /// Entries whose event has been deleted.
     pub gone: usize,
-    /// Entries that a higher revision of their event stands in front of.
+    /// Entries with a higher revision of their event earlier in the log.
     pub superseded: usize,
-    /// Conditions that met an operand that was missing or did not compare, and events without a
-    /// value to be grouped by.
+    /// Conditions with a missing or incomparable operand, and events without a value to be grouped
+    /// by.
     pub incomparable: usize,
-    /// Events that came, or were taken back, later than a trigger's state keeps: not applied.
+    /// Events that came or were invalidated too late for a trigger's state: not applied.
     pub late: usize,
-    /// Events with more arguments than the store reads, judged as if they had none.
+    /// Events with more arguments than the store reads, judged as if without any.
     pub unreadable: usize,
 }
 
-/// Judges `entries`, which are consecutive in one shard's log, by the triggers of `index` and what
-/// they remember. `state` has to hold what [`ShardState::needs`] asked for.
+/// Judges `entries`, consecutive in one shard's log, by the triggers of `index` and their state.
+/// `state` must hold the answer to [`ShardState::needs`].
 ///
-/// Pure: the same entries, triggers and state give the same plan, and the same state after it. Each
-/// entry is judged as what its revision was. An event's highest revision wins, wherever its entries
-/// stand: an entry that a higher one stands in front of is passed over. The plan may end before the
-/// entries do ([`JOBS_MAX`]); its cursor says where.
+/// Pure: the same entries, triggers and state give the same plan and the same state after it. Each
+/// entry is judged by the content of its own revision. An event's highest revision counts, wherever
+/// its entries stand: an entry behind a higher one is skipped. The plan may end before the entries
+/// do ([`JOBS_MAX`]); its cursor says where.
 pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -> Plan {
     let mut plan = Plan::default();
     for entry in entries {
@@ -119,7 +120,7 @@ pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -
     plan
 }
 
-/// One event before all triggers.
+/// The judgement of one entry by all triggers.
 struct Judgement<'a> {
     index: &'a TriggerIndex,
     state: &'a mut ShardState,
@@ -127,7 +128,7 @@ struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    /// An event comes, or is revised.
+    /// Takes an event that was inserted or revised.
     fn take(&mut self, event: &Event) {
         if event.revision > 0 {
             self.plan.supersessions.push(Supersession {
@@ -153,9 +154,9 @@ impl Judgement<'_> {
         }
     }
 
-    /// The chain is as far as that: what is deep enough now is judged, in the chain's order, by
-    /// those of the triggers it waited for that are still in force. False where that has to be gone
-    /// on with.
+    /// Applies the chain's new heights: judges the events that are deep enough now, in the chain's
+    /// order, by those of their waiting triggers that are still in force. False if the plan is full
+    /// and the rest is for the next one.
     fn release(&mut self, heights: Heights) -> bool {
         let before = self.state.heights;
         self.state.heights.report(heights);
@@ -164,10 +165,10 @@ impl Judgement<'_> {
                 break false;
             }
             match self.state.waits.next(&self.state.heights, self.state.chain) {
-                Next::Nothing => break true,
-                Next::Cut => break false,
-                Next::Due(Waiting { event: None, .. }) => self.plan.tally.gone += 1,
-                Next::Due(Waiting { wait, event: Some(event), .. }) => {
+                Release::Nothing => break true,
+                Release::Cut => break false,
+                Release::Due(Waiting { event: None, .. }) => self.plan.tally.gone += 1,
+                Release::Due(Waiting { wait, event: Some(event), .. }) => {
                     for trigger in self.index.candidates(&event) {
                         if wait.triggers.contains(&trigger.id()) {
                             self.judge_or_wait(trigger, &event);
@@ -194,13 +195,14 @@ impl Judgement<'_> {
         }
     }
 
-    /// Every event that the selectors take is observed, whatever comes of it.
+    /// Observes every event that the selectors take, before and regardless of the condition.
     fn observe(&mut self, trigger: InForce<'_>, event: &Event) {
         let Some(group) = trigger.group(event) else {
             self.plan.tally.incomparable += 1;
             return;
         };
-        let Observed::At(at, readings) = self.state.observe(trigger, &group, event) else {
+        let ObservationOutcome::At(at, readings) = self.state.observe(trigger, &group, event)
+        else {
             self.plan.tally.late += 1;
             return;
         };
@@ -244,7 +246,7 @@ fn jobs<'a>(
     })
 }
 
-/// What the receiver is told of the state: the group, and each function as it is written.
+/// The readings for the receiver: the group, and each function as it is written.
 fn told(trigger: InForce<'_>, group: &GroupName, readings: &[Option<Reading>]) -> String {
     let mut told = Map::new();
     if trigger.group_by().is_some() {

@@ -1,4 +1,4 @@
-//! The rules of delivery: who owns a job and for how long, and when it is tried again.
+//! The rules of delivery: leases on jobs, and the retry schedule.
 
 pub mod lease;
 pub mod retry;

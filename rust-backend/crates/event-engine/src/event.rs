@@ -17,17 +17,17 @@ impl fmt::Display for ChainId {
     }
 }
 
-/// What names an event everywhere: its id and its block time together.
+/// The name of an event everywhere: its id and its block time together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventName {
-    /// The writer's id: free, hostile text.
+    /// The writer's id: text that a stranger may choose.
     pub id: String,
     /// Block time, unix seconds.
     pub timestamp: i64,
 }
 
-/// How far a block's time may be ahead of the entry that brought it and still be believed: block
-/// producers' clocks differ by seconds.
+/// Seconds by which a block's time may be ahead of its log entry: block producers' clocks differ by
+/// seconds.
 pub const AHEAD_S_MAX: i64 = 60;
 
 /// One row of `events`.
@@ -35,7 +35,7 @@ pub const AHEAD_S_MAX: i64 = 60;
 pub struct Event {
     /// Id and block time.
     pub name: EventName,
-    /// The shard it is judged in.
+    /// The shard that judges it.
     pub chain_id: ChainId,
     /// The block that emitted it.
     pub block_number: i64,
@@ -55,31 +55,32 @@ pub struct Event {
     pub address: Option<String>,
     /// Decoded arguments.
     pub arguments: Arguments,
-    /// True once the chain has taken it back.
+    /// True once the chain has invalidated it.
     pub invalidated: bool,
-    /// How often it was revised.
+    /// The number of times it was revised.
     pub revision: i32,
-    /// When the entry of this revision was logged, by the database's clock; unix milliseconds.
+    /// Time at which the entry of this revision was logged, by the database's clock; unix
+    /// milliseconds.
     pub inserted_at_ms: i64,
 }
 
 impl Event {
-    /// The block time that judging goes by, unix seconds. A row may say any time; one that says
-    /// 2099 must not make the genuine events late. The entry's own time bounds it, and no clock of
-    /// the moment, so that a replay gives the same.
+    /// The block time for judging, unix seconds. A row may claim any time, and a row dated 2099
+    /// must not make genuine events late, so the time of its log entry bounds it. No present clock
+    /// is read: a replay gives the same.
     pub fn counted_at(&self) -> i64 {
         let logged_at = self.inserted_at_ms.div_euclid(1_000);
         self.name.timestamp.min(logged_at.saturating_add(AHEAD_S_MAX))
     }
 
-    /// Whether its block time is further ahead than judging believes.
+    /// True if its block time is further ahead than [`AHEAD_S_MAX`].
     pub fn is_ahead(&self) -> bool {
         self.counted_at() < self.name.timestamp
     }
 }
 
-/// The decoded arguments of an event: a JSON document that is read when first asked, because most
-/// events are turned away by a trigger's selectors alone.
+/// The decoded arguments of an event: a JSON document that is parsed at the first access, because
+/// selectors alone turn most events away.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
     json: Option<String>,
@@ -88,17 +89,17 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Takes the text of a JSON document. Whatever is not a JSON object has no arguments.
+    /// Takes the text of a JSON document. Text that is not a JSON object gives no arguments.
     pub fn from_json(json: Option<String>) -> Self {
         Self { json, ..Self::default() }
     }
 
-    /// Those that are more than the store reads. The event is judged as if it had none.
+    /// Arguments larger than the store reads. The event is judged as if without any.
     pub fn unreadable() -> Self {
         Self { is_unreadable: true, ..Self::default() }
     }
 
-    /// Whether there are any that the store does not read.
+    /// True if the store could not read them because of their size.
     pub fn are_unreadable(&self) -> bool {
         self.is_unreadable
     }
@@ -108,7 +109,7 @@ impl Arguments {
         serde_json::from_str(self.json.as_deref()?).ok()
     }
 
-    /// The argument of that name. `None` where there is none.
+    /// The argument of that name, if the event has it.
     pub fn get(&self, name: &str) -> Option<Argument<'_>> {
         let json = self.json.as_deref()?;
         self.fields.get_or_init(|| Fields::of(json)).get(json, name)

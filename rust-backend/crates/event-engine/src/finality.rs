@@ -1,4 +1,4 @@
-//! How deep an event has to lie before a trigger judges it.
+//! The depth at which a trigger judges an event.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::ChainId;
 
-/// The most confirmations that can be asked for: what is deeper than a week of the fastest chain's
-/// blocks is history.
+/// The most confirmations that can be asked for: days of the fastest chain's blocks, deeper than
+/// any reorg.
 pub const CONFIRMATIONS_MAX: u32 = 1_000_000;
 
-/// When a trigger judges an event.
+/// The moment at which a trigger judges an event.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -28,7 +28,7 @@ pub enum Finality {
     Finalized,
 }
 
-/// It is not one of them.
+/// A text that is no finality.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is unknown; it is `instant`, a number of confirmations from 1 to {CONFIRMATIONS_MAX}, \
@@ -77,20 +77,20 @@ impl TryFrom<String> for Finality {
     }
 }
 
-/// How far a chain is, as its shard's log says.
+/// Heights of a chain, as its shard's log reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heights {
-    /// The checkpoint. Without one everything waits that does not want to be judged at once.
+    /// The checkpoint. Without one only `instant` triggers judge.
     pub head: Option<i64>,
-    /// The highest safe block, where somebody reports it.
+    /// The highest safe block, if a writer reports it.
     pub safe: Option<i64>,
-    /// The highest finalized block, where somebody reports it.
+    /// The highest finalized block, if a writer reports it.
     pub finalized: Option<i64>,
 }
 
 impl Heights {
-    /// What a report changes. A checkpoint moves both ways. A height below zero takes back what was
-    /// reported: nobody says any more.
+    /// Applies a report. A checkpoint moves both ways. A negative height withdraws the reported
+    /// one.
     pub fn report(&mut self, reported: Self) {
         let said = |before: Option<i64>, now: Option<i64>| {
             now.map_or(before, |height| (height >= 0).then_some(height))
@@ -100,7 +100,7 @@ impl Heights {
         self.finalized = said(self.finalized, reported.finalized);
     }
 
-    /// Each the higher of both: what is reached at one of them.
+    /// The higher of both, height by height.
     #[must_use]
     pub fn highest(self, other: Self) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Heights {
         }
     }
 
-    /// The same heights as if they had all been reported.
+    /// The same heights, with safe and finalized as [`Heights::reached`] gives them.
     #[must_use]
     pub fn by_report(self, chain: ChainId) -> Self {
         Self {
@@ -120,8 +120,9 @@ impl Heights {
         }
     }
 
-    /// The highest block of the chain that is as deep as `finality` wants. A block counts as safe
-    /// or finalized by depth where nobody reports one; none does that is above the checkpoint.
+    /// The highest block that is deep enough for `finality`. Where no writer reports a safe or
+    /// finalized block, depth stands for the report; a report above the checkpoint counts only up
+    /// to it.
     pub fn reached(&self, finality: Finality, chain: ChainId) -> Option<i64> {
         let deep = |depth: u32| self.head.map(|head| head.saturating_sub(i64::from(depth)));
         let reported = |height: Option<i64>| Some(height?.min(self.head?));
@@ -135,7 +136,7 @@ impl Heights {
     }
 }
 
-/// From which depth a block counts as safe and as finalized on a chain where nobody reports it.
+/// Depths from which a block counts as safe and as finalized on a chain where no writer reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depths {
     /// For `safe`.
@@ -145,9 +146,9 @@ pub struct Depths {
 }
 
 impl Depths {
-    /// One and three epochs of 32 slots on Ethereum and its test networks. Elsewhere, where blocks
-    /// come in two seconds or less, the time that a rollup's batch takes to Ethereum and to its
-    /// finality there: some ten minutes and an hour.
+    /// One and three epochs of 32 slots on Ethereum and its test networks. Elsewhere, with blocks
+    /// every two seconds or less, the time until a rollup's batch is on Ethereum and final there:
+    /// about ten minutes and an hour.
     pub fn of(chain: ChainId) -> Self {
         match chain.0 {
             1 | 17_000 | 560_048 | 11_155_111 => Self { safe: 32, finalized: 96 },

@@ -1,8 +1,8 @@
-//! The index of triggers: from an event to those that speak of it, without asking the others.
+//! The index of triggers: finds the ones for an event without trying the others.
 //!
-//! There may be a million triggers, and a processor has them all in memory. So what they have in
-//! common is kept once ([`Rule`], lists of actions), their selectors only as keys, and what is left
-//! is forty bytes each. To look up, nothing is allocated.
+//! A processor holds a million triggers in memory. So equal rules and lists of actions are kept
+//! once ([`Rule`]), selectors only as keys, and the rest of a trigger takes forty bytes. A lookup
+//! allocates nothing.
 
 mod builder;
 mod candidates;
@@ -25,22 +25,22 @@ pub use self::builder::IndexBuilder;
 pub use self::candidates::Candidates;
 pub use self::in_force::InForce;
 
-/// All triggers in force at one revision of the set, indexed by what they select.
+/// All triggers in force at one revision of the set, indexed by their selectors.
 #[derive(Debug, Default)]
 pub struct TriggerIndex {
     revision: i64,
-    /// In the order of the set. The place of a trigger here is its number.
+    /// In the order of the set. The index of a trigger here is its number.
     records: Vec<Record>,
     rules: Vec<Rule>,
     actions: Vec<Actions>,
-    /// Those with state, by their id.
+    /// Triggers with state, by id.
     observers: Map<TriggerId, u32>,
     keys: Keys,
 }
 
 impl TriggerIndex {
     /// Indexes `triggers`, which are in force at `revision`. An [`IndexBuilder`] takes them one by
-    /// one, so that never all of them are there twice.
+    /// one, so that they are never all in memory twice.
     pub fn new(revision: i64, triggers: Vec<Trigger>) -> Self {
         let mut builder = IndexBuilder::default();
         for trigger in triggers {
@@ -54,7 +54,7 @@ impl TriggerIndex {
         self.revision
     }
 
-    /// How many triggers are in force.
+    /// The number of triggers in force.
     pub fn len(&self) -> usize {
         self.records.len()
     }
@@ -64,17 +64,17 @@ impl TriggerIndex {
         self.records.is_empty()
     }
 
-    /// How many different combinations of condition, grouping and cooldown they have.
+    /// The number of different combinations of condition, grouping, cooldown and finality.
     pub fn rules(&self) -> usize {
         self.rules.len()
     }
 
-    /// Whether any trigger has state.
+    /// True if any trigger has state.
     pub fn has_state(&self) -> bool {
         !self.observers.is_empty()
     }
 
-    /// The trigger that a group belongs to. `None` where that lineage is no longer in force.
+    /// The trigger of a group. `None` if the group's lineage is no longer in force.
     pub fn observer(&self, group: &GroupName) -> Option<InForce<'_>> {
         let trigger = self.numbered(*self.observers.get(&group.trigger)?);
         (trigger.lineage() == group.lineage).then_some(trigger)

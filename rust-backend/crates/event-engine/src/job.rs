@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::event::EventName;
 use crate::trigger::TriggerId;
 
-/// What names a job everywhere, and the `webhook-id` that its receiver sees.
+/// The name of a job everywhere, and the `webhook-id` that its receiver sees.
 ///
-/// It is a function of (trigger, action, event, revision): deciding the same twice gives the same
-/// id, and every attempt carries it.
+/// It is a function of (trigger, action, event, revision): deciding twice gives the same id, and
+/// every attempt carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub Uuid);
 
@@ -27,7 +27,7 @@ impl JobId {
         Self(name.end())
     }
 
-    /// Names the retraction of a job: there is one, whoever finds that it is due.
+    /// Names the retraction of a job. A job has one, found due by any process.
     pub fn of_retraction(retracted: Self) -> Self {
         let mut name = Name::begin("agentauri retraction");
         name.part(retracted.0.as_bytes());
@@ -41,8 +41,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A UUID of version 8 (RFC 9562) out of a SHA-256 over length-prefixed parts: ids of events are
-/// chosen by strangers, so neither a weak hash nor an ambiguous concatenation will do.
+/// Builder of a UUID of version 8 (RFC 9562) from a SHA-256 over length-prefixed parts: strangers
+/// choose the ids of events, so neither a weak hash nor an ambiguous concatenation will do.
 pub(crate) struct Name(Sha256);
 
 impl Name {
@@ -68,9 +68,9 @@ impl Name {
 /// A job that a plan adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
-    /// Its name.
+    /// Its id.
     pub id: JobId,
-    /// The trigger that matched, and the version that did.
+    /// The trigger that matched, and its version.
     pub trigger: (TriggerId, i32),
     /// The action to take, and the version of its configuration.
     pub action: (String, i32),
@@ -78,9 +78,10 @@ pub struct NewJob {
     pub event: EventName,
     /// The revision of the event that was judged.
     pub revision: i32,
-    /// The event's transaction: it may have been in a block that was taken back.
+    /// The event's transaction: an orphaned block may have included it before.
     pub transaction_hash: String,
-    /// What the trigger's state said of the event: a JSON object. `None` where it has no state.
+    /// The readings of the trigger's state at the event: a JSON object. `None` where it has no
+    /// state.
     pub readings: Option<String>,
 }
 

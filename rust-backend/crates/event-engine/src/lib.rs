@@ -1,25 +1,24 @@
-//! The engine: judges events against triggers. No I/O, no clock, no dice; the same input gives the
-//! same output, on every machine.
+//! The engine: judges events against triggers. It has no I/O, clock or randomness: the same input
+//! gives the same output on every machine.
 //!
-//! A chain is a **shard**. What happens on it is a **log** of entries ([`log`]): an event was
-//! inserted or revised, a checkpoint moved. [`decide`](mod@decide) goes through entries in their
-//! order, asks the index of triggers ([`index`]) who speaks of each event, to which of a trigger's
-//! groups it belongs ([`group`]), asks their conditions ([`condition`]), and gives a **plan**: jobs
-//! to add, revisions to take back, the new cursor. The store commits the plan as a whole or not at
-//! all.
+//! A chain is a **shard**. Its history is a **log** of entries ([`log`]): an event was inserted or
+//! revised, a checkpoint moved. [`decide`](mod@decide) takes the entries in their order. For each
+//! event it looks up the triggers that select it ([`index`]), finds each trigger's group
+//! ([`group`]), evaluates the conditions ([`condition`]), and makes a **plan**: jobs to add,
+//! revisions to supersede, the new cursor. The store commits the whole plan or nothing of it.
 //!
-//! - A missed event is impossible here: every entry ends in the plan, and the cursor with it.
-//! - A double is impossible here: a job's id ([`job`]) is a function of trigger, action, event and
-//!   revision, so deciding twice adds nothing.
-//! - A reorg is a revision: the row's highest one wins, lower ones are superseded.
+//! - No event is missed here: every entry is part of a plan, and the cursor moves with it.
+//! - No job is doubled here: its id ([`job`]) is a function of trigger, action, event and revision,
+//!   so deciding twice adds nothing.
+//! - A reorg is a revision: an event's highest revision counts, lower ones are superseded.
 //!
-//! What a trigger remembers between events is [`state`]: a function of the log, stored with the
-//! cursor. One that wants more [`finality`] than an event has when it comes judges it later: the
-//! event is [`waiting`] until an entry of the log says that the chain is far enough.
+//! A trigger's memory between events is its [`state`]: a function of the log, stored with the
+//! cursor. A trigger may demand a [`finality`] that an event does not have when it comes: the event
+//! is then [`waiting`] until an entry of the log says that it is deep enough.
 //!
-//! [`trigger_file`] reads what users write; [`retry`] says when a failed attempt is repeated;
-//! [`lease`] is what a worker is given and gives back; [`port`] is what the loops of processors and
-//! workers need of the world.
+//! [`trigger_file`] reads users' documents; [`retry`] schedules the next attempt after a failed
+//! one; [`lease`] is a worker's hold on a job; [`port`] is the interface of processors and workers
+//! to the store and the queue.
 
 pub mod argument;
 pub mod condition;

@@ -1,9 +1,9 @@
-//! The shard's log: what a processor reads, in the one order in which it is judged.
+//! The shard's log: entries in the one order in which they are judged.
 
 use crate::event::{Event, EventName};
 use crate::finality::Heights;
 
-/// A place in a shard's log: the writing transaction, then the entry within it.
+/// A position in a shard's log: the writing transaction, then the entry within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The transaction's 64-bit id.
@@ -15,25 +15,25 @@ pub struct Position {
 /// One entry of a shard's log.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
-    /// What it speaks of.
+    /// The change that it records.
     pub subject: Subject,
 }
 
-/// What an entry speaks of.
+/// A change that an entry records.
 #[derive(Clone, Debug)]
 pub enum Subject {
     /// An event was inserted or revised.
     Event {
-        /// Which one.
+        /// The event.
         name: EventName,
         /// The revision that the entry stands for.
         revision: i32,
-        /// What the event was at that revision. `None` once its row is deleted.
+        /// The event's content at that revision. `None` once its row is deleted.
         row: Option<Box<Event>>,
-        /// A higher revision stands earlier in the log: its transaction began earlier, and it has
-        /// spoken for this one.
+        /// A higher revision stands earlier in the log, because its transaction began earlier. It
+        /// supersedes this one.
         superseded: bool,
     },
     /// The chain's checkpoint moved, or a higher block became safe or finalized.

@@ -1,4 +1,4 @@
-//! What the loops of processors and workers need of the world. Few verbs, a promise each.
+//! The interface of processors and workers to the store and the queue: few verbs, one promise each.
 
 mod acting;
 
@@ -16,13 +16,13 @@ use crate::waiting::{WaitingFound, WaitingNeeds};
 
 pub use self::acting::{Inbox, Leases};
 
-/// What stands unjudged, shard by shard, as one look sees it.
+/// Unjudged entries, shard by shard, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Shards with entries that may be judged now.
     pub ready: Vec<Ready>,
-    /// True where entries stand that may not be judged yet, because a transaction that began
-    /// before them is still open. No bell will ring for them: nobody may sleep.
+    /// True if entries stand that may not be judged yet, because a transaction that began before
+    /// them is still open. No notification announces its end, so the processor must poll.
     pub held: bool,
 }
 
@@ -31,32 +31,31 @@ pub struct Survey {
 pub struct Ready {
     /// The shard.
     pub shard: ChainId,
-    /// How many, at least.
+    /// At least so many entries.
     pub entries: u32,
-    /// Whether somebody vouches for the chain. All others together have a bounded share.
+    /// True if a listed, configured, named or read chain. All others share a bounded part.
     pub is_known: bool,
 }
 
-/// The shards' logs, and what is committed for them.
+/// The shards' logs, and the commits of their plans.
 pub trait Shards: Clone + Send + Sync + 'static {
-    /// Shards that are ours until the claim is committed or dropped.
+    /// A hold on shards until it is committed or dropped.
     type Claim: Claim<Error = Self::Error>;
-    /// Why it did not work.
+    /// The reason of a failure.
     type Error: Error + Send + Sync + 'static;
 
-    /// Tells which shards have entries to judge, counting up to `entries_max` of each: of all that
-    /// are known, of those that are named, and of others in turn. Takes no lock and no transaction
-    /// id.
+    /// Finds shards with entries to judge: all known ones, those named, and others in turn. Counts
+    /// up to `entries_max` of each. Takes no lock and no transaction id.
     fn survey(
         &self,
         named: &[ChainId],
         entries_max: u32,
     ) -> impl Future<Output = Result<Survey, Self::Error>> + Send;
 
-    /// Claims shards with their next entries, at most `entries_max` of all together, each shard's
-    /// in the log's order and with no gap. Shards that another holds are passed over; `None` where
-    /// that leaves none. One that nothing is to come of is best committed with no plan: dropped, it
-    /// may cost its connection.
+    /// Claims shards with their next entries, at most `entries_max` together, each shard's in the
+    /// log's order and without a gap. Skips shards that another processor holds; `None` if no
+    /// shard is left. A claim without anything to store is best committed with no plan:
+    /// dropping it may cost its connection.
     fn claim(
         &self,
         shards: &[ChainId],
@@ -64,27 +63,28 @@ pub trait Shards: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Self::Claim>, Self::Error>> + Send;
 }
 
-/// What stands between those who write and those who sleep, where writers ring only for sleepers.
+/// The gate between writers and sleeping processors, in the mode where writers notify only
+/// sleepers.
 pub trait Gate: Send + Sync + 'static {
-    /// Asks that every commit rings from now on, until [`Gate::open`].
+    /// Asks writers to notify at every commit from now on, until [`Gate::open`].
     fn shut(&self) -> impl Future<Output = Sleep> + Send;
 
-    /// Says that nobody sleeps here any more. To be called after each sleep.
+    /// Ends the sleep that the gate was shut for. To be called after each sleep.
     fn open(&self);
 }
 
-/// Whether the bell can be trusted with a sleep.
+/// The reliability of notifications for a sleep that only they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sleep {
-    /// As well as it ever can: sleep.
+    /// Reliable, as far as they ever are: sleep.
     Now,
-    /// From now on. What was committed before may not have rung: look once more, then sleep.
+    /// Reliable from now on. An earlier commit may not have notified: survey again, then sleep.
     AfterALook,
-    /// No: somebody is just writing, and may commit without ringing. Look again soon.
+    /// Unreliable: a writer is active and may commit without notifying. Survey again soon.
     NotNow,
 }
 
-/// No gate: writers ring, or do not, without asking who sleeps.
+/// No gate: writers notify, or do not, regardless of sleepers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoGate;
 
@@ -96,32 +96,32 @@ impl Gate for NoGate {
     fn open(&self) {}
 }
 
-/// A shard's next entries, and where they begin.
+/// A shard's next entries, and the state of the shard before them.
 #[derive(Clone, Debug)]
 pub struct Portion {
     /// The shard.
     pub shard: ChainId,
-    /// Where its cursor stands: what is remembered of the shard belongs to one cursor.
+    /// The shard's cursor. Cached state belongs to one cursor.
     pub cursor: Position,
-    /// Whether it was the claimant who moved it there. What anybody else remembers of that cursor
-    /// may come from a commit that a crash of the store undid.
+    /// True if the claimant itself moved the cursor there. State cached by any other process may
+    /// come from a commit that a crash of the store undid.
     pub is_continued: bool,
     /// The shard's block time at its cursor, unix seconds.
     pub block_time: i64,
-    /// How far the chain is at its cursor.
+    /// The chain's heights at its cursor.
     pub heights: Heights,
-    /// Whether events wait on it for a depth.
+    /// True if events on it wait for a depth.
     pub waits: bool,
-    /// The entries to judge. None where others have judged them since the survey.
+    /// The entries to judge. Empty if others have judged them since the survey.
     pub entries: Vec<Entry>,
 }
 
-/// Shards that are ours, with their next entries.
+/// A hold on shards, with their next entries.
 pub trait Claim: Send {
-    /// Why it did not work.
+    /// The reason of a failure.
     type Error: Error + Send + Sync + 'static;
 
-    /// What is to be judged, shard by shard.
+    /// The entries to judge, shard by shard.
     fn portions(&self) -> &[Portion];
 
     /// The revision of the set of triggers; it does not change before the claim ends.
@@ -130,42 +130,41 @@ pub trait Claim: Send {
     /// Loads the triggers at that revision.
     fn triggers(&mut self) -> impl Future<Output = Result<TriggerIndex, Self::Error>> + Send;
 
-    /// Loads what the triggers remember of a shard that is ours: each group that is asked for, and
-    /// each that holds one of the revised events, with all of its observations at the cursor.
+    /// Loads the triggers' state of a claimed shard: each group asked for, and each group that
+    /// holds a revised event, with all its observations at the cursor.
     fn recall(
         &mut self,
         shard: ChainId,
         needs: &Needs,
     ) -> impl Future<Output = Result<Vec<(GroupName, Observation)>, Self::Error>> + Send;
 
-    /// Loads waits of a shard that is ours: those that are reached and those of the events that are
-    /// named, each with what the event was at the wait's revision.
+    /// Loads waits of a claimed shard: the reached ones and those of the named events, each with
+    /// the event's content at the wait's revision.
     fn waiting(
         &mut self,
         shard: ChainId,
         needs: &WaitingNeeds,
     ) -> impl Future<Output = Result<WaitingFound, Self::Error>> + Send;
 
-    /// Commits a plan for each portion, their cursors with them: all of it once, or nothing of it.
-    /// A plan without a cursor leaves its shard as it is. Gives the portions back.
+    /// Commits a plan for each portion together with their cursors: all of it once, or nothing. A
+    /// plan without a cursor leaves its shard as it is. Returns the portions.
     ///
-    /// A crash of the store may undo what was committed last, all of it or nothing; then it is
-    /// judged again. Whatever is committed after it by somebody who must not lose it, a lease
-    /// for one, makes it last.
+    /// A crash of the store may undo the last commit, all of it or nothing; its entries are then
+    /// judged again. Any later commit that waits for the disk, such as a lease, makes it durable.
     fn commit(
         self,
         plans: &[Plan],
     ) -> impl Future<Output = Result<Vec<Portion>, Self::Error>> + Send;
 }
 
-/// What carries the ids of jobs that are due to the workers.
+/// The queue that carries ids of due jobs to the workers.
 pub trait JobQueue: Clone + Send + Sync + 'static {
-    /// Why it did not work.
+    /// The reason of a failure.
     type Error: Error + Send + Sync + 'static;
 
-    /// Hands the ids over, at least once, or fails: then a sweep hands them over later.
+    /// Pushes the ids at least once, or fails: then a sweep pushes them later.
     fn push(&self, ids: &[JobId]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// How many ids wait or are being read.
+    /// The number of ids that wait or are being read.
     fn length(&self) -> impl Future<Output = Result<u64, Self::Error>> + Send;
 }

@@ -1,30 +1,30 @@
-//! What triggers with state remember of a shard, and what it says of an event.
+//! The memory of triggers with state on one shard.
 //!
 //! A trigger whose condition asks `count(…)` or `ema(…)`, or that has a cooldown, **observes**
-//! every event that its selectors take: before its condition is asked, whether or not it fires. The
-//! observations of one trigger, one chain and one value of `group_by` are a [`Group`]. State is a
-//! function of the shard's log alone: it is committed with the cursor, and a replay from the log's
-//! beginning gives the same one, whatever the batches.
+//! every event that its selectors take: before its condition is evaluated, and also if it does not
+//! fire. The observations of one trigger, one chain and one value of `group_by` are a [`Group`].
+//! State is a function of the shard's log alone: it is committed with the cursor, and a replay from
+//! the log's beginning gives the same state in any batches.
 //!
-//! - **Order.** Observations stand in the chain's order, not in that of their arrival: a late event
-//!   counts where it belongs, and averages are carried on from there.
-//! - **Invalidation.** The event leaves every group, and what follows it is computed anew. Jobs
-//!   that stand on a surviving event stay.
-//! - **Bounds.** Time is block time, the latest that the shard has judged; one that is ahead of the
-//!   event's own entry counts as that entry's
-//!   ([`Event::counted_at`](crate::event::Event::counted_at)). Beyond what a trigger's [`Keeping`]
-//!   says, observations are dropped, and an event that comes, or is taken back, later than that is
-//!   counted and not applied. A group holds [`OBSERVATIONS_MAX`].
-//! - **Lineage.** State belongs to a trigger's lineage: a version that observes something else
-//!   begins afresh under another number, so nobody has to delete the old one in time.
+//! - **Order.** Observations stand in the chain's order, not in that of arrival: a late event
+//!   counts where it belongs, and averages are recomputed from there.
+//! - **Invalidation.** An invalidated event leaves every group, and the values after it are
+//!   recomputed. Jobs of surviving events stay.
+//! - **Bounds.** Time is block time, the latest that the shard has judged; a time ahead of the
+//!   event's own entry is bounded by that entry
+//!   ([`Event::counted_at`](crate::event::Event::counted_at)). Observations beyond a trigger's
+//!   [`Retention`] are dropped, and an event that comes or is invalidated later than that is
+//!   counted as late and not applied. A group holds [`OBSERVATIONS_MAX`].
+//! - **Lineage.** State belongs to a trigger's lineage: a version that observes anything else
+//!   begins afresh under another number, so the old state need not be deleted in time.
 
 mod average;
 mod group;
-mod keeping;
 mod observation;
+mod retention;
 mod shard_state;
 
 pub use self::group::{Group, OBSERVATIONS_MAX};
-pub use self::keeping::Keeping;
-pub use self::observation::{GroupName, Observation, ObservationName, Place, Sampled};
-pub use self::shard_state::{Needs, Observed, ShardState, StateChange, StateChanges};
+pub use self::observation::{EventPosition, GroupName, Observation, ObservationName, Sampled};
+pub use self::retention::Retention;
+pub use self::shard_state::{Needs, ObservationOutcome, ShardState, StateChange, StateChanges};

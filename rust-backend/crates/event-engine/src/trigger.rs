@@ -1,4 +1,4 @@
-//! A trigger: which events fire, since when, and what is done then.
+//! Triggers: the events they fire on, from when, and their actions.
 
 pub mod action;
 pub mod group_by;
@@ -14,7 +14,7 @@ use crate::job::Name;
 use crate::trigger::action::ActionConfig;
 use crate::trigger::group_by::GroupBy;
 
-/// What names a trigger: a function of its account and its name, for life.
+/// The name of a trigger: a function of its account and its name, for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TriggerId(pub Uuid);
 
@@ -34,7 +34,7 @@ impl fmt::Display for TriggerId {
     }
 }
 
-/// Which events a trigger speaks of, before its condition is asked. An empty list means all.
+/// The events that a trigger selects, before its condition is evaluated. An empty list means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selectors {
@@ -52,34 +52,34 @@ pub struct Selectors {
     pub agents: Vec<String>,
 }
 
-/// What a version of a trigger says, apart from its name, its actions and its `since`.
+/// The content of a version of a trigger, apart from its name, actions and `since`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredDefinition")]
 pub struct Definition {
-    /// Which events it speaks of.
+    /// The events that it selects.
     #[serde(flatten)]
     pub selectors: Selectors,
     /// The condition as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// What tells groups of events apart: the canonical name of a value. State and `cooldown` are
-    /// each group's own.
+    /// The canonical name of the value that groups events. Each group has a state and a `cooldown`
+    /// of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
     /// Seconds of block time in which a group fires at most once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown_s: Option<i64>,
-    /// How deep an event has to lie before it is judged.
+    /// The finality that an event must have to be judged.
     #[serde(default, skip_serializing_if = "is_instant")]
     pub finality: Finality,
-    /// Set where it speaks of everything on purpose.
+    /// Set if it selects every event on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub match_all: bool,
 }
 
 impl Definition {
-    /// Whether the state that `earlier` gathered goes on under this definition: it observes the
-    /// same events in the same groups and the same order, and takes the same of them.
+    /// True if the state gathered under `earlier` continues under this definition: it observes the
+    /// same events in the same groups and order, and takes the same samples.
     pub fn carries_on(&self, earlier: &Self) -> bool {
         let functions = |definition: &Self| -> Option<Vec<String>> {
             let condition = definition.when.as_deref().map(Condition::parse).transpose().ok()?;
@@ -99,9 +99,9 @@ fn is_instant(finality: &Finality) -> bool {
     *finality == Finality::Instant
 }
 
-/// A definition as it is written down: flat. It reads in one pass; `flatten` would read it twice,
-/// and a processor reads every definition there is. A key that a later program has written is
-/// refused: without it the trigger would match more than its account said.
+/// A definition as it is stored: flat. It parses in one pass, where `flatten` would take two, and a
+/// processor parses every definition. A key written by a later release is refused: without it the
+/// trigger would match more than its account wrote.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredDefinition {
@@ -149,11 +149,11 @@ pub enum Since {
 pub struct TriggerSpec {
     /// Its name, unique in its account.
     pub name: String,
-    /// What it says.
+    /// Its definition.
     pub definition: Definition,
-    /// From when it fires.
+    /// The time from which it fires.
     pub since: Since,
-    /// What is done then, by the action's id.
+    /// Its actions.
     pub actions: Vec<ActionSpec>,
 }
 
@@ -166,23 +166,23 @@ pub struct ActionSpec {
     pub config: ActionConfig,
 }
 
-/// A version of a trigger that is in force, as an index takes it in. What it keeps of it is an
+/// A version of a trigger in force, as an index takes it in. Once indexed, it is an
 /// [`InForce`](crate::index::InForce).
 #[derive(Clone, Debug)]
 pub struct Trigger {
-    /// What names it.
+    /// Its id.
     pub id: TriggerId,
     /// Its version.
     pub version: i32,
-    /// Which events it speaks of.
+    /// The events that it selects.
     pub selectors: Selectors,
-    /// What must hold for them.
+    /// The condition on them.
     pub condition: Option<Condition>,
-    /// What parts them into groups, each with a state of its own.
+    /// The value that groups them; each group has a state of its own.
     pub group_by: Option<GroupBy>,
     /// Block time between two firings of a group, in seconds.
     pub cooldown_s: Option<i64>,
-    /// How deep an event has to lie before it is judged.
+    /// The finality that an event must have to be judged.
     pub finality: Finality,
     /// The version at which its state began.
     pub lineage: i32,

@@ -1,6 +1,6 @@
 //! The one format of triggers, for files (YAML or JSON), the HTTP API and tests.
 //!
-//! Whatever is wrong is refused as a whole, with the line, the column and the key.
+//! A document with any problem is refused as a whole, with the line, the column and the key.
 
 mod check;
 #[cfg(test)]
@@ -18,9 +18,9 @@ use crate::trigger::action::ActionConfig;
 /// The largest document, in bytes: about 50,000 triggers.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Why a document of triggers was refused.
+/// A refusal of a document of triggers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", Place(*line, *column))]
+#[error("{}{problem}", LinePrefix(*line, *column))]
 pub struct TriggerFileError {
     /// 1-based; 0 where the place is unknown.
     pub line: u64,
@@ -30,7 +30,7 @@ pub struct TriggerFileError {
     pub problem: String,
 }
 
-/// What a document is read against.
+/// The configuration that a document refers to.
 pub struct Context<'a> {
     /// The ids of the chains by their configured names.
     pub chains: &'a BTreeMap<String, i64>,
@@ -49,7 +49,7 @@ impl Default for Context<'_> {
 /// Reads a document of triggers.
 ///
 /// # Errors
-/// The first thing that is wrong, and where.
+/// The first problem and its place.
 pub fn parse(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(TriggerFileError {
@@ -62,7 +62,7 @@ pub fn parse(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, 
     read(document, context)
 }
 
-/// Reads a document of which every node is known to mean what stands there.
+/// Reads a document whose nodes all mean their plain text.
 fn read(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError> {
     let options = serde_saphyr::options! {
         budget: None,
@@ -92,9 +92,9 @@ fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {
     }
 }
 
-struct Place(u64, u64);
+struct LinePrefix(u64, u64);
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for LinePrefix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.0, self.1) {
             (0, _) => Ok(()),

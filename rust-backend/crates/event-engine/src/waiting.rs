@@ -1,4 +1,4 @@
-//! Events that triggers have not judged yet, because they do not lie deep enough.
+//! Events that triggers have not judged yet because they are not deep enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use crate::event::{ChainId, Event, EventName};
 use crate::finality::{Finality, Heights};
 use crate::trigger::TriggerId;
 
-/// Waiting events that are loaded for one batch, of each finality. What is more is released by the
-/// next batches, from the same checkpoint.
+/// Waiting events to load for one batch, of each finality. The next batches release the rest, from
+/// the same checkpoint.
 pub const RELEASED_MAX: u32 = 500;
 
-/// What names a wait on its shard: an event waits once for each finality.
+/// The name of a wait on its shard: an event waits once for each finality.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WaitName {
     /// The event.
     pub event: EventName,
-    /// What it waits for.
+    /// The finality it waits for.
     pub finality: Finality,
 }
 
@@ -24,87 +24,87 @@ pub struct WaitName {
 pub struct Wait {
     /// The event's block.
     pub block_number: i64,
-    /// Its place in the block.
+    /// Its log index in the block.
     pub log_index: i32,
     /// Its revision.
     pub revision: i32,
-    /// When the entry of that revision was logged; unix milliseconds.
+    /// Time at which the entry of that revision was logged; unix milliseconds.
     pub logged_at_ms: i64,
-    /// The triggers that will judge it then: those that took it when it came.
+    /// The triggers that will judge it: those whose selectors took it when it came.
     pub triggers: Vec<TriggerId>,
 }
 
-/// A wait as it is stored, with what the event was at that revision.
+/// A stored wait, with the event's content at that revision.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// What names it.
+    /// Its name.
     pub name: WaitName,
-    /// What is stored.
+    /// The stored wait.
     pub wait: Wait,
-    /// `None` once the event's row is deleted, or where it was not asked for.
+    /// `None` if the event's row is deleted or was not asked for.
     pub event: Option<Box<Event>>,
 }
 
-/// What a batch has to know of the waits of its shard.
+/// A batch's question about the waits of its shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WaitingNeeds {
-    /// The blocks that are reached within the batch; what lies there, at most [`RELEASED_MAX`] of
-    /// each finality, those of the lowest blocks. `None` where no height moves.
+    /// Heights reached within the batch: asks for the waits up to there, lowest blocks first, at
+    /// most [`RELEASED_MAX`] of each finality. `None` where no height moves.
     pub reached: Option<Heights>,
-    /// Events that the batch speaks of.
+    /// Events of the batch's entries.
     pub named: Vec<EventName>,
 }
 
-/// What the store has of it.
+/// The store's answer to [`WaitingNeeds`].
 #[derive(Clone, Debug, Default)]
 pub struct WaitingFound {
-    /// The waits that are reached, from the lowest block up.
+    /// The reached waits, from the lowest block up.
     pub reached: Vec<Waiting>,
-    /// Finalities of which more is reached than that.
+    /// Finalities with more reached waits than the limit.
     pub cut: BTreeSet<Finality>,
-    /// The waits of events that the batch speaks of, and all other waits of those that are reached:
-    /// of what is not reached, the event itself is not asked for.
+    /// The waits of the batch's events, and all other waits of the reached events. Waits that
+    /// are not reached come without their event's content.
     pub named: Vec<Waiting>,
 }
 
-/// What is to be stored: a wait, or that there is none any more.
+/// Waits to store, or to delete where `None`.
 pub type WaitChanges = BTreeMap<WaitName, Option<Wait>>;
 
-/// A wait's place in the order of release: the chain's.
+/// A wait's key in the order of release, which is the chain's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
+struct ReleaseKey {
     block_number: i64,
     log_index: i32,
     event: EventName,
     finality: Finality,
 }
 
-/// Those that wait for one finality.
-type Queue = BTreeMap<Turn, (Wait, Option<Box<Event>>)>;
+/// The waits for one finality.
+type Queue = BTreeMap<ReleaseKey, (Wait, Option<Box<Event>>)>;
 
-/// The waits of a shard that a batch may come across.
+/// The waits of a shard that a batch may meet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waits {
-    /// Of each finality the lowest is reached first: whether any is, it alone tells.
+    /// By finality. The first of each queue decides if any of it is reached.
     at_hand: BTreeMap<Finality, Queue>,
-    turns: BTreeMap<WaitName, Turn>,
-    /// Of what was cut, the last that is at hand: behind it nothing may be released yet.
-    cut: BTreeMap<Finality, Turn>,
+    turns: BTreeMap<WaitName, ReleaseKey>,
+    /// The last loaded wait of each finality that was cut: nothing behind it may be released yet.
+    cut: BTreeMap<Finality, ReleaseKey>,
     changes: WaitChanges,
 }
 
-/// What a release found.
-pub(crate) enum Next {
-    /// This one is reached, and waits no more.
+/// The next step of a release.
+pub(crate) enum Release {
+    /// This wait is reached and has been removed.
     Due(Waiting),
-    /// Nothing more is reached.
+    /// No further wait is reached.
     Nothing,
-    /// More is, and not at hand.
+    /// More waits are reached, but were not loaded.
     Cut,
 }
 
 impl Waits {
-    /// Takes in what the store has.
+    /// Takes in the store's answer.
     pub(crate) fn load(&mut self, found: WaitingFound) {
         for waiting in found.reached {
             let turn = self.put(waiting);
@@ -120,24 +120,24 @@ impl Waits {
         }
     }
 
-    fn put(&mut self, Waiting { name, wait, event }: Waiting) -> Turn {
-        let turn = Turn::of(&name, &wait);
+    fn put(&mut self, Waiting { name, wait, event }: Waiting) -> ReleaseKey {
+        let turn = ReleaseKey::of(&name, &wait);
         self.turns.insert(name, turn.clone());
         self.of(&turn).insert(turn.clone(), (wait, event));
         turn
     }
 
-    fn of(&mut self, turn: &Turn) -> &mut Queue {
+    fn of(&mut self, turn: &ReleaseKey) -> &mut Queue {
         self.at_hand.entry(turn.finality).or_default()
     }
 
-    /// The events at hand, and who waits for them.
+    /// The loaded events, with the triggers that wait for them.
     pub(crate) fn at_hand(&self) -> impl Iterator<Item = (&Event, &[TriggerId])> {
         let there = self.at_hand.values().flat_map(Queue::values);
         there.filter_map(|(wait, event)| Some((event.as_deref()?, &wait.triggers[..])))
     }
 
-    /// An event begins to wait, or goes on to with another trigger.
+    /// Lets a trigger wait for an event, beside others that may wait already.
     pub(crate) fn begin(&mut self, finality: Finality, trigger: TriggerId, event: &Event) {
         let name = WaitName { event: event.name.clone(), finality };
         if let Some(turn) = self.turns.get(&name)
@@ -159,7 +159,7 @@ impl Waits {
             logged_at_ms: event.inserted_at_ms,
             triggers: vec![trigger],
         };
-        let turn = Turn::of(&name, &wait);
+        let turn = ReleaseKey::of(&name, &wait);
         self.changes.insert(name.clone(), Some(wait.clone()));
         if let Some(earlier) = self.turns.insert(name, turn.clone()) {
             self.of(&earlier).remove(&earlier);
@@ -167,7 +167,7 @@ impl Waits {
         self.of(&turn).insert(turn, (wait, Some(Box::new(event.clone()))));
     }
 
-    /// An event comes, or is revised: what it was waits no more.
+    /// Ends the waits of an event that was inserted or revised: they belong to its earlier content.
     pub(crate) fn remove(&mut self, event: &EventName) {
         let of = |finality| WaitName { event: event.clone(), finality };
         let names = self.turns.range(of(Finality::Instant)..=of(Finality::Finalized));
@@ -176,28 +176,30 @@ impl Waits {
         }
     }
 
-    /// The next event that is reached, in the chain's order.
-    pub(crate) fn next(&mut self, heights: &Heights, chain: ChainId) -> Next {
-        let reached = |turn: &Turn| {
+    /// Removes and returns the next reached wait, in the chain's order.
+    pub(crate) fn next(&mut self, heights: &Heights, chain: ChainId) -> Release {
+        let reached = |turn: &ReleaseKey| {
             heights.reached(turn.finality, chain).is_some_and(|block| turn.block_number <= block)
         };
-        // Those that come first of each finality that was not cut, or was not yet cut here.
-        let may_go = |turn: &Turn| self.cut.get(&turn.finality).is_none_or(|last| turn <= last);
+        // The first of each finality, unless it lies behind the last one loaded of a cut queue.
+        let may_go =
+            |turn: &ReleaseKey| self.cut.get(&turn.finality).is_none_or(|last| turn <= last);
         let lowest = self.at_hand.values().filter_map(|there| there.keys().next());
         let due = lowest.filter(|turn| reached(turn) && may_go(turn)).min().cloned();
         if let Some(turn) = due {
             let name = WaitName { event: turn.event.clone(), finality: turn.finality };
             return match self.end(&name) {
-                Some((wait, event)) => Next::Due(Waiting { name, wait, event }),
-                None => Next::Nothing,
+                Some((wait, event)) => Release::Due(Waiting { name, wait, event }),
+                None => Release::Nothing,
             };
         }
-        // What was cut is all released, and its last one was reached: so may the next be.
+        // All that was loaded of a cut queue is released, and its last was reached: the next may
+        // be, too.
         let is_short = self.cut.values().any(reached);
-        if is_short { Next::Cut } else { Next::Nothing }
+        if is_short { Release::Cut } else { Release::Nothing }
     }
 
-    /// Ends the batch: what is to be stored of it.
+    /// Ends the batch and returns the changes to store.
     pub(crate) fn take_changes(&mut self) -> WaitChanges {
         std::mem::take(self).changes
     }
@@ -209,7 +211,7 @@ impl Waits {
     }
 }
 
-impl Turn {
+impl ReleaseKey {
     fn of(name: &WaitName, wait: &Wait) -> Self {
         Self {
             block_number: wait.block_number,

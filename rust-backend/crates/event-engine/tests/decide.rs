@@ -65,7 +65,7 @@ fn an_event_that_is_valid_again_fires_again_under_another_id() {
 }
 
 #[test]
-fn an_entry_that_a_higher_revision_stands_in_front_of_is_passed_over() {
+fn an_entry_behind_a_higher_revision_is_skipped() {
     let index = TriggerIndex::new(1, vec![trigger("all")]);
     let row = Event { invalidated: true, revision: 1, ..event("a") };
     // The invalidation stands in front of the insertion: its transaction began earlier.

@@ -23,7 +23,7 @@ fn a_trigger_takes_less_than_two_hundred_bytes() {
 }
 
 #[test]
-fn a_trigger_that_shares_no_actions_takes_less_than_two_hundred_bytes() {
+fn a_trigger_with_its_own_actions_takes_less_than_200_bytes() {
     let (bytes, _) = measured(|number| Trigger {
         actions: vec![(format!("webhook-{number:012}"), 1)],
         ..trigger(number)

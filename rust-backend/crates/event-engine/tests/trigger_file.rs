@@ -306,7 +306,7 @@ fn what_is_quoted_or_shared_as_a_whole_means_what_it_says() {
 }
 
 #[test]
-fn a_stored_definition_with_an_unknown_key_is_not_read_without_it() {
+fn a_stored_definition_with_an_unknown_key_is_refused() {
     let stored = r#"{"registry":"x","wallets":["0x1"]}"#;
     let error = serde_json::from_str::<Definition>(stored).expect_err("refused").to_string();
     assert!(error.contains("unknown field `wallets`"), "{error}");

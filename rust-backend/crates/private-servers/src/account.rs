@@ -1,16 +1,17 @@
-//! Whom servers run as: PostgreSQL refuses to run as root, and nothing here needs root's rights.
+//! The user that servers run as: PostgreSQL refuses to run as root, and no server needs root's
+//! rights.
 //!
-//! Root's servers have an account of their own. Who runs as `postgres` or `nobody`, a database
-//! server of the machine's or whatever else, could open their sockets and data. A number without
-//! an account would not do, as initdb looks its user's name up; and making an account is for
-//! `scripts/setup.sh`, not for a program that is merely run.
+//! Root's servers have an account of their own. Any other program that runs as `postgres` or
+//! `nobody` could open the sockets and data of servers under those accounts. A number without an
+//! account would not do, because initdb looks its user's name up. Making an account is left to
+//! `scripts/setup.sh`: a program that is merely run should not.
 
 use std::fs;
 use std::path::Path;
 
 use crate::Error;
 
-/// Nobody logs in as it, and nothing else runs as it.
+/// The account of root's private servers. It has no login, and nothing else runs as it.
 pub(crate) const NAME: &str = "agentauri-servers";
 
 /// A user and its main group, by number.
@@ -21,7 +22,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whom servers run as if not as ourselves: nobody else unless we are root, then [`NAME`].
+    /// The account for servers: [`NAME`] if we are root, else `None` for our own.
     pub(crate) fn for_servers() -> Result<Option<Self>, Error> {
         if current_uid() != 0 {
             return Ok(None);
@@ -29,7 +30,7 @@ impl Account {
         Self::in_root(Path::new("/")).map(Some)
     }
 
-    /// The account as a root directory's passwd file knows it.
+    /// The servers' account in a root directory's passwd file.
     pub(crate) fn in_root(root: &Path) -> Result<Self, Error> {
         let passwd = root.join("etc/passwd");
         Self::named(&passwd, NAME)?.ok_or_else(|| Error::Missing {
@@ -40,14 +41,15 @@ impl Account {
 
     /// Looks a user up in a passwd file; `None` if it is not there.
     ///
-    /// The file and not the system's directory services, as those answer for this root only.
+    /// Reads the file instead of asking the system's directory services, which know only the
+    /// present root.
     pub(crate) fn named(passwd: &Path, name: &str) -> Result<Option<Self>, Error> {
         let text = fs::read_to_string(passwd).map_err(Error::io(passwd))?;
         Ok(text.lines().find_map(|line| parse(line, name)))
     }
 
-    /// Whether this account may enter `folder`, judged by the permission bits of it and of
-    /// everything above it. `folder` has to be absolute, without symbolic links.
+    /// True if this account may enter `folder`, by the permission bits of it and its ancestors.
+    /// `folder` must be absolute, without symbolic links.
     pub(crate) fn may_enter(self, folder: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
         folder.ancestors().all(|part| {

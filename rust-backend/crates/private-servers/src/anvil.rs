@@ -17,16 +17,16 @@ use crate::process::processes::Ending;
 use crate::process::{programs, server_log, wait};
 use crate::{Error, PrivateDirectory, free_port};
 
-/// How long a start may take.
+/// Time for a start.
 const START_MAX: Duration = Duration::from_mins(1);
 
-/// How long one question may take while it starts.
+/// Time for one answer while it starts.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 4_096;
 
-/// It keeps nothing, so nothing is worth waiting for.
+/// Short, because anvil keeps no data.
 const ENDING: Ending = Ending {
     name: "anvil",
     polite: Signal::INT,
@@ -34,26 +34,26 @@ const ENDING: Ending = Ending {
     firm: Signal::KILL,
 };
 
-/// What a private anvil is asked to be.
+/// The settings of a private anvil.
 #[derive(Clone, Debug)]
 pub struct AnvilOptions {
-    /// Where it keeps its log.
+    /// The directory of its log.
     pub directory: PrivateDirectory,
-    /// The native program. `None`: that of the npm package in `devnet/node_modules`, in the
+    /// The native program. `None` for that of the npm package in `devnet/node_modules`, in the
     /// working directory or above.
     pub program: Option<PathBuf>,
-    /// A block this often, to the millisecond; `None`: a block for each transaction.
+    /// The interval between blocks, to the millisecond; `None` for a block per transaction.
     pub block_time: Option<Duration>,
     /// The chain's id (EIP-155).
     pub chain_id: u64,
-    /// The first block's time in unix seconds; `None`: now.
+    /// The first block's time in unix seconds; `None` for now.
     pub timestamp: Option<u64>,
     /// More arguments of anvil's command line.
     pub arguments: Vec<String>,
 }
 
 impl AnvilOptions {
-    /// A block for each transaction, on chain 31337, as anvil does by itself.
+    /// anvil's own defaults: a block per transaction, on chain 31337.
     pub fn new(directory: PrivateDirectory) -> Self {
         Self {
             directory,
@@ -66,16 +66,17 @@ impl AnvilOptions {
     }
 }
 
-/// A running private anvil. Dropping it stops it, and forgets its chain.
+/// A running private anvil. Dropping it stops it and discards its chain.
 ///
 /// Any program on this machine can reach it through its loopback port.
 #[derive(Debug)]
 pub struct Anvil {
-    /// `None` after [`Self::kill9`]. Before `options`, as the directory has to outlive it.
+    /// `None` after [`Self::kill9`]. Declared before `options`, because the directory must outlive
+    /// it.
     server: Option<Guarded>,
     program: PathBuf,
     folder: PathBuf,
-    /// Where it begins; its user's own.
+    /// Its working directory and home, owned by its user.
     home: PathBuf,
     log: PathBuf,
     port: u16,
@@ -83,7 +84,7 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    /// Starts one on a free port and waits until it answers: some 100 ms.
+    /// Starts it on a free port and waits until it answers: about 100 ms.
     pub fn start(options: AnvilOptions) -> Result<Self, Error> {
         let program = match &options.program {
             Some(program) => std::path::absolute(program).map_err(Error::io(program))?,
@@ -114,7 +115,7 @@ impl Anvil {
         format!("ws://127.0.0.1:{}/", self.port)
     }
 
-    /// Its log: this run's.
+    /// The log of its present run.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -127,12 +128,12 @@ impl Anvil {
     /// Kills it at once.
     pub fn kill9(&mut self) {
         if let Some(mut server) = self.server.take() {
-            // Burying kills what still lives.
+            // `bury` kills a living process.
             server.bury();
         }
     }
 
-    /// Stops it, if it still runs, and starts it again: same URL, a new chain.
+    /// Stops it if it runs, and starts it again: same URL, a new chain.
     pub fn restart(&mut self) -> Result<(), Error> {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -140,7 +141,7 @@ impl Anvil {
         self.launch()
     }
 
-    /// Stops it. Within 20 s in the worst case.
+    /// Stops it, within 20 s at worst.
     pub fn stop(mut self) {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -173,7 +174,7 @@ impl Anvil {
         let removed = self.options.directory.is_temporary().then_some(self.folder.as_path());
         let mut server = Guarded::start(&launch, &log, b"", &self.home, ENDING, removed)?;
         wait::until(START_MAX, || server.has_ended() || self.answers());
-        // In this order: somebody else's anvil may answer on a port that ours did not get.
+        // Both, in this order: a stranger's anvil may answer on a port that ours did not get.
         if !self.answers() || server.has_ended() {
             server.end(false);
             let what = "did not start".to_owned();
@@ -190,8 +191,8 @@ impl Anvil {
     }
 }
 
-/// `program` where `account` can start it: below a home that is closed to it lies nothing that it
-/// reaches, so a copy in `folder` is taken.
+/// A path of `program` that `account` can execute: `program` itself, or a copy in `folder` where
+/// the account may not enter the program's folder.
 fn startable(program: &Path, folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
     let program = program.canonicalize().map_err(Error::io(program))?;
     let above = program.parent().unwrap_or(Path::new("/"));
@@ -204,7 +205,7 @@ fn startable(program: &Path, folder: &Path, account: Option<Account>) -> Result<
     Ok(copy)
 }
 
-/// Asks for the chain's id and returns the whole answer.
+/// Requests the chain's id and returns the whole response.
 fn ask_chain_id(port: u16) -> std::io::Result<String> {
     const QUESTION: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}"#;
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -220,8 +221,8 @@ fn ask_chain_id(port: u16) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// The npm package's own program is a launcher; the native one lies in a package beside it, named
-/// after the platform: `@foundry-rs/anvil-linux-amd64/bin/anvil`.
+/// Finds the native program: the npm package's own is a launcher, and the native one lies in a
+/// package beside it, named after the platform: `@foundry-rs/anvil-linux-amd64/bin/anvil`.
 fn installed_program() -> Result<PathBuf, Error> {
     let working_directory = env::current_dir().map_err(Error::io(Path::new(".")))?;
     working_directory

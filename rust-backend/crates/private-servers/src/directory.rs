@@ -1,4 +1,4 @@
-//! Where private servers keep their data, sockets and logs, and who may use it.
+//! Directories of private servers, for data, sockets and logs, and their permissions.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,14 +15,14 @@ use crate::folder::{lock, make_for, make_owned};
 /// The longest path of a Unix socket in bytes: the kernel's 108 less the final zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// The longest that our servers put below their directory: a socket's name.
+/// The longest path that our servers add to their directory: a socket's lock.
 const SOCKET_BELOW: &str = "postgres/socket/.s.PGSQL.65535.lock";
 
-/// Bytes of memory that have to be free for a fresh directory to lie there.
+/// Free bytes of memory that a temporary directory there requires.
 const MEMORY_BYTES_MIN: u64 = 4 << 30;
 
-/// A directory that belongs to this process alone while it is held: the lock is advisory, taken
-/// when it is opened, and given back when the last clone is dropped or the process dies.
+/// A directory that belongs to this process alone while it is held. The lock is advisory: taken
+/// when the directory is opened, released when the last clone is dropped or the process dies.
 ///
 /// Every server that runs in it holds a clone, so the directory outlives them all.
 #[derive(Clone, Debug)]
@@ -33,17 +33,17 @@ struct Held {
     path: PathBuf,
     account: Option<Account>,
     temporary: Option<TempDir>,
-    /// Locked as long as it is open; servers do not inherit it.
+    /// Holds the lock while it is open; servers do not inherit it.
     _lock: Option<File>,
 }
 
 impl PrivateDirectory {
-    /// The embedded default's place for programs started in `working_directory`: `.agentauri` in
-    /// it, or `/var/tmp/agentauri-UID-HASH` where the servers' user could not get there or the
-    /// path of a socket would grow too long (or have a comma, which libpq takes for a list).
+    /// The embedded default's directory for programs started in `working_directory`: `.agentauri`
+    /// in it, or `/var/tmp/agentauri-UID-HASH` if the servers' user could not get there, a socket's
+    /// path would be too long, or it has a comma, which libpq takes for a list.
     ///
-    /// Fails with [`Error::InUse`] while another process holds it, and with [`Error::Unusable`]
-    /// when somebody else owns it or may write to it.
+    /// Fails with [`Error::InUse`] while another process holds it, and with [`Error::Unusable`] if
+    /// another user owns it or may write to it.
     pub fn for_working_directory(working_directory: &Path) -> Result<Self, Error> {
         let account = Account::for_servers()?;
         let folder = working_directory.canonicalize().map_err(Error::io(working_directory))?;
@@ -51,7 +51,7 @@ impl PrivateDirectory {
     }
 
     /// A directory of the caller's choice, made if it is missing. Fails as
-    /// [`Self::for_working_directory`] does, and also when the path is too long for a socket or
+    /// [`Self::for_working_directory`] does, and also if the path is too long for a socket or
     /// closed to the servers' user.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let account = Account::for_servers()?;
@@ -83,7 +83,7 @@ impl PrivateDirectory {
             .tempdir_in(base)
             .map_err(Error::io(base))?;
         let path = temporary.path().to_owned();
-        // The umask may have taken bits away.
+        // The umask may have removed bits.
         fs::set_permissions(&path, Permissions::from_mode(mode_above(account)))
             .map_err(Error::io(&path))?;
         Ok(Self(Arc::new(Held { path, account, temporary: Some(temporary), _lock: None })))
@@ -102,14 +102,15 @@ impl PrivateDirectory {
         self.0.temporary.is_some()
     }
 
-    /// A server's folder, ours, made if it is missing: its log and what only we write.
+    /// A server's folder, made if it is missing. We own it, for the log and other files that only
+    /// we write.
     pub(crate) fn server_folder(&self, server: &str) -> Result<PathBuf, Error> {
         let folder = self.path().join(server);
         make_owned(&folder, current_uid(), mode_above(self.account()))?;
         Ok(folder)
     }
 
-    /// A folder in `folder` that belongs to the servers' user and is closed to everybody else.
+    /// A folder in `folder` that belongs to the servers' user and is closed to all others.
     pub(crate) fn folder_for_server(&self, folder: &Path, name: &str) -> Result<PathBuf, Error> {
         let inner = folder.join(name);
         make_for(&inner, self.account())?;
@@ -135,21 +136,20 @@ pub(crate) fn place(folder: &Path, account: Option<Account>) -> PathBuf {
     PathBuf::from(format!("/var/tmp/agentauri-{}-{hash:016x}", current_uid()))
 }
 
-/// Where fresh directories are made: in memory if there is plenty, as a cluster is a thousand small
-/// files and machines that test are busy.
+/// The folder for temporary directories: in memory if there is plenty, because a cluster is a
+/// thousand small files and testing machines are busy.
 fn temporary_base(account: Option<Account>) -> Result<PathBuf, Error> {
     let memory = Path::new("/dev/shm");
     let available = rustix::fs::statvfs(memory).map(|found| found.f_bavail * found.f_frsize);
     let is_plenty = available.is_ok_and(|bytes| bytes >= MEMORY_BYTES_MIN);
-    // Whoever sets TMPDIR has a reason.
+    // A TMPDIR that is set is respected.
     if is_plenty && std::env::var_os("TMPDIR").is_none() && is_suitable(memory, account) {
         return Ok(memory.to_owned());
     }
     lasting_temporary_base(account)
 }
 
-/// The first of the system's temporary folders in which sockets fit and that the servers' user can
-/// reach.
+/// The first of the system's temporary folders that sockets fit in and the servers' user can reach.
 pub(crate) fn lasting_temporary_base(account: Option<Account>) -> Result<PathBuf, Error> {
     let wished = std::env::temp_dir();
     let bases = [wished.as_path(), Path::new("/tmp"), Path::new("/var/tmp")];
@@ -168,13 +168,13 @@ fn is_suitable(base: &Path, account: Option<Account>) -> bool {
     reachable && can_hold_sockets(&base.join("agentauri-XXXXXX"))
 }
 
-/// A folder above the servers' own: they may pass through, and see nothing.
+/// The mode of folders above the servers' own: their user may pass through but not list them.
 fn mode_above(account: Option<Account>) -> u32 {
     if account.is_some() { 0o711 } else { 0o700 }
 }
 
-/// Whether a socket's path below it is short enough, and has no comma: libpq would take it for a
-/// list of hosts.
+/// True if the paths of sockets below it are short enough and have no comma, which libpq takes for
+/// a list of hosts.
 fn can_hold_sockets(directory: &Path) -> bool {
     let path = directory.join(SOCKET_BELOW).into_os_string().into_encoded_bytes();
     path.len() <= SOCKET_PATH_BYTES_MAX && !path.contains(&b',')

@@ -1,9 +1,9 @@
-//! What can go wrong with a private server, and what the caller does about it.
+//! Errors of private servers, and the caller's remedy for each.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a private server could not be started, stopped or used.
+/// The failure to start, stop or use a private server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A program is not installed. Show it: the message says how to install it.
@@ -11,7 +11,7 @@ pub enum Error {
     Missing {
         /// The program, with the version that is needed.
         program: String,
-        /// Where it was looked for, and what installs it.
+        /// The places searched, and the command that installs it.
         hint: String,
     },
 
@@ -20,7 +20,7 @@ pub enum Error {
     Unusable {
         /// The folder or file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
 
@@ -29,7 +29,7 @@ pub enum Error {
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process id that its holder wrote down, or `unknown`.
+        /// The process id that its holder recorded, or `unknown`.
         holder: String,
     },
 
@@ -42,29 +42,29 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// A server or one of its tools failed. Show it: the end of the log says why.
+    /// A server or one of its tools failed. Show it: the end of the log gives the reason.
     #[error("{server} {what}{}", shown_log(log))]
     Failed {
-        /// Which server or tool.
+        /// The server or tool.
         server: &'static str,
-        /// What it did or did not do.
+        /// The failed step.
         what: String,
-        /// The end of what it printed; may be empty.
+        /// The end of its output; may be empty.
         log: String,
     },
 
-    /// An environment variable has a value that means nothing.
+    /// An environment variable has an invalid value.
     #[error("{name}: {reason}")]
     Variable {
         /// The variable.
         name: &'static str,
-        /// What is wrong, and what is allowed.
+        /// The problem, and the allowed values.
         reason: String,
     },
 }
 
 impl Error {
-    /// Turns an operating system's error about `path` into one that names it.
+    /// Adds `path` to an operating system's error about it.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }

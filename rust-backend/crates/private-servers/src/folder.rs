@@ -1,4 +1,4 @@
-//! Folders that are somebody's own, and a lock on one.
+//! Folders with one owner, and a lock on a folder.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Write};
@@ -20,11 +20,11 @@ pub(crate) fn make_for(folder: &Path, account: Option<Account>) -> Result<(), Er
     make_owned(folder, uid, 0o700)
 }
 
-/// Makes `folder`, or makes sure that the one which is there is a folder of `uid` that nobody else
-/// can write to: in a folder like `/var/tmp` somebody else may have come first.
+/// Makes `folder`, or checks that the existing one is a folder of `uid` that no other user can
+/// write to: in a folder like `/var/tmp` another user may have made it first.
 pub(crate) fn make_owned(folder: &Path, uid: u32, mode: u32) -> Result<(), Error> {
     match DirBuilder::new().mode(mode).create(folder) {
-        // The umask may have taken bits away.
+        // The umask may have removed bits.
         Ok(()) => {
             return fs::set_permissions(folder, Permissions::from_mode(mode))
                 .map_err(Error::io(folder));
@@ -46,7 +46,7 @@ pub(crate) fn make_owned(folder: &Path, uid: u32, mode: u32) -> Result<(), Error
     Ok(())
 }
 
-/// Takes `folder`'s lock, and writes our process id into it for whoever comes second.
+/// Takes `folder`'s lock, and records our process id in it for the error of the next process.
 pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let mut file = OpenOptions::new()
@@ -61,7 +61,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Only words for the message.
+            // Read only for the error.
             let _ = file.read_to_string(&mut holder);
             let holder = if holder.is_empty() { "unknown".to_owned() } else { holder };
             return Err(Error::InUse { path: folder.to_owned(), holder });

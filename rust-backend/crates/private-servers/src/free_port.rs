@@ -1,12 +1,11 @@
-//! A loopback port for a server that has to be told one.
+//! A loopback port for a server that must be given one.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use crate::Error;
 
-/// How often a server is tried on another port, when somebody else took the one between our
-/// choice and its start.
+/// Ports to try: another process may take a port between our choice and the server's start.
 pub(crate) const TRIES: usize = 5;
 
 /// A port that is free now.
@@ -16,7 +15,7 @@ pub(crate) fn choose() -> Result<u16, Error> {
     Ok(listener.local_addr().map_err(Error::io(loopback))?.port())
 }
 
-/// Whether somebody listens on `port` now.
+/// True if a process listens on `port` now.
 pub(crate) fn is_taken(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }

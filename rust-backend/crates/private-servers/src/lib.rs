@@ -1,6 +1,6 @@
 //! Private servers: a PostgreSQL, a Redis and an anvil that belong to one process.
 //!
-//! `agentauri demo` and `agentauri run` start them when nobody names a database (the embedded
+//! `agentauri demo` and `agentauri run` start them when no database is named (the embedded
 //! default), and every test starts its own:
 //!
 //! ```no_run
@@ -14,27 +14,27 @@
 //! # }
 //! ```
 //!
-//! # What is promised
+//! # Promises
 //!
-//! - **Nobody else gets in.** Servers listen on Unix sockets in a folder that only their user may
-//!   enter, or, when TCP is asked for, on loopback with a random password (anvil has none). When
-//!   we are root, they run as `agentauri-servers`, which nothing else runs as.
-//! - **Nobody is a superuser.** The database belongs to a role that is none, as which
-//!   [`Postgres::url`] connects.
-//! - **Nothing is left behind.** A server ends when its handle is stopped or dropped, and also
-//!   when this process dies by SIGKILL: a watchdog waits for exactly that. A server that was left
-//!   behind nevertheless is ended by the next one on the same data.
+//! - **Closed to others.** Servers listen on Unix sockets in a folder that only their user may
+//!   enter, or, when TCP is asked for, on loopback with a random password (except anvil). Started
+//!   by root, they run as `agentauri-servers`, a user that nothing else runs as.
+//! - **No superuser.** The database belongs to an ordinary role, and [`Postgres::url`] connects as
+//!   it.
+//! - **No leftovers.** A server ends when its handle is stopped or dropped, and also when this
+//!   process dies by SIGKILL: a watchdog waits for that. Should a server be left behind all the
+//!   same, the next one on the same data ends it.
 //! - **One owner.** A [`PrivateDirectory`] is locked while it is in use.
-//! - **What fails says why**, with the end of the server's log.
+//! - **Failures give their reason**, with the end of the server's log.
 //!
-//! # How it is built
+//! # Parts
 //!
-//! `directory` decides where things lie and `folder` who may enter; `programs` finds what is
-//! installed, `launch` starts it as the right user, `guarded` ties its life to ours, `processes`
-//! finds what somebody else left. `postgres`, `redis` and `anvil` say the rest.
+//! `directory` chooses the place of the data and `folder` its permissions; `programs` finds the
+//! installed ones, `launch` starts one as the right user, `guarded` ties its life to ours, and
+//! `processes` finds leftovers. `postgres`, `redis` and `anvil` add the rest.
 //!
-//! Linux only: it reads `/proc`. Everything blocks; there is no async runtime here, as servers are
-//! also started before there is one and stopped while a test panics.
+//! Linux only: it reads `/proc`. All calls block. There is no async runtime here, because servers
+//! are also started before there is one, and stopped while a test panics.
 
 mod account;
 mod anvil;

@@ -23,20 +23,21 @@ use crate::{Error, free_port, password, percent};
 /// The database that every cluster has.
 pub(crate) const DATABASE: &str = "agentauri_backend";
 
-/// Who owns it and everything in it, and is no superuser: whom everybody connects as. The role is
-/// also what migrations make where a superuser runs them (20250123000000).
+/// The owner of the database and all in it, no superuser: the role for every connection. Migrations
+/// make the same role where a superuser runs them (20250123000000).
 pub(crate) const OWNER: &str = "agentauri_owner";
 
-/// The cluster's superuser: for making a cluster, and for whoever asks for it by name.
+/// The cluster's superuser: makes clusters, and serves [`Postgres::superuser_url`].
 pub(crate) const SUPERUSER: &str = "postgres";
 
-/// The port that is part of the socket's name, when none is listened on.
+/// The port in the socket's name, also without TCP.
 const SOCKET_PORT: u16 = 5432;
 
-/// How long a start may take: after a crash it replays its log first.
+/// Time for a start: after a crash it replays its log first.
 const START_MAX: Duration = Duration::from_mins(1);
 
-/// SIGINT disconnects everybody and writes a checkpoint, SIGQUIT ends at once, to be recovered.
+/// SIGINT disconnects all clients and writes a checkpoint; SIGQUIT ends at once, with recovery at
+/// the next start.
 const ENDING: Ending = Ending {
     name: "postgres",
     polite: Signal::INT,
@@ -46,10 +47,10 @@ const ENDING: Ending = Ending {
 
 /// A running private PostgreSQL with an empty database. Dropping it stops it.
 ///
-/// All calls block for as long as they say; in async code that is fine at start and end only.
+/// Calls block as long as documented; async code may use them only at its start and end.
 #[derive(Debug)]
 pub struct Postgres {
-    /// `None` while it is down. Before `options`, as the directory has to outlive it.
+    /// `None` while it is down. Declared before `options`, because the directory must outlive it.
     server: Option<Guarded>,
     data: PathBuf,
     sockets: PathBuf,
@@ -60,7 +61,7 @@ pub struct Postgres {
     options: PostgresOptions,
 }
 
-/// Of the two roles; empty where no port is listened on.
+/// Passwords of the two roles; empty without TCP.
 #[derive(Debug, Default)]
 struct Passwords {
     owner: String,
@@ -68,8 +69,8 @@ struct Passwords {
 }
 
 impl Postgres {
-    /// Starts one and waits until it accepts connections: a second or two the first time, less
-    /// than half a second later, up to a minute after a crash.
+    /// Starts it and waits until it accepts connections: a second or two the first time, less than
+    /// half a second later, up to a minute after a crash.
     ///
     /// A server that a dead process left on the same data is stopped first.
     pub fn start(options: PostgresOptions) -> Result<Self, Error> {
@@ -102,8 +103,8 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// A fresh one for one test, in a directory of its own that goes with it. Not durable, and
-    /// copied from a template that the first test ever makes (some two seconds).
+    /// A fresh PostgreSQL for one test, in a directory that is removed with it. Not durable, and
+    /// copied from a template that the very first test makes (about two seconds).
     ///
     /// It may also be kept in a static: it ends with the process.
     pub fn for_test() -> Result<Self, Error> {
@@ -114,7 +115,7 @@ impl Postgres {
 
     /// The URL of the database `agentauri_backend` as its owner, for sqlx, psql and libpq.
     ///
-    /// It holds the password when TCP was asked for: do not log it.
+    /// With TCP it holds the password: do not log it.
     pub fn url(&self) -> String {
         self.url_as(OWNER, &self.passwords.owner, DATABASE)
     }
@@ -124,7 +125,7 @@ impl Postgres {
         self.url_as(OWNER, &self.passwords.owner, database)
     }
 
-    /// As [`Self::url`], as the cluster's superuser: for what no process of ours may do.
+    /// As [`Self::url`], as the cluster's superuser: for actions that our own role may not take.
     pub fn superuser_url(&self) -> String {
         self.url_as(SUPERUSER, &self.passwords.superuser, DATABASE)
     }
@@ -137,12 +138,12 @@ impl Postgres {
         socket_url(role, &self.sockets, port, &database)
     }
 
-    /// The folder of its Unix socket, for `psql -h`. Always there, TCP or not.
+    /// The folder of its Unix socket, for `psql -h`. It exists with TCP, too.
     pub fn socket_dir(&self) -> &Path {
         &self.sockets
     }
 
-    /// The environment for psql and other programs of libpq, through the socket, as the owner.
+    /// The environment for psql and other programs of libpq: through the socket, as the owner.
     pub fn psql_env(&self) -> [(&'static str, String); 4] {
         [
             ("PGHOST", self.sockets.display().to_string()),
@@ -152,7 +153,7 @@ impl Postgres {
         ]
     }
 
-    /// Its log: this run's.
+    /// The log of its present run.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -162,13 +163,13 @@ impl Postgres {
         self.server.as_ref().map(Guarded::pid)
     }
 
-    /// Whether it has TimescaleDB, ready for `CREATE EXTENSION timescaledb`.
+    /// True if TimescaleDB is ready for `CREATE EXTENSION timescaledb`.
     pub fn has_timescaledb(&self) -> bool {
         self.programs.has_timescaledb()
     }
 
-    /// Kills all of its processes at once, as a loss of power would. Nothing that was committed
-    /// is lost; [`Self::restart`] recovers.
+    /// Kills all of its processes at once, as a loss of power would. No commit is lost;
+    /// [`Self::restart`] recovers.
     pub fn kill9(&mut self) {
         processes::crash(&self.data, ENDING.name);
         if let Some(mut server) = self.server.take() {
@@ -177,23 +178,22 @@ impl Postgres {
         status::free_shared_memory(&self.data);
     }
 
-    /// Stops it until [`Self::restart`], as `pg_ctl stop` does: fast, which disconnects everybody
-    /// and writes a checkpoint, or else immediately, to be recovered at its next start.
+    /// Stops it until [`Self::restart`], as `pg_ctl stop` does. Fast: disconnects all clients and
+    /// writes a checkpoint. Otherwise immediately, with recovery at the next start.
     pub fn halt(&mut self, fast: bool) {
         if let Some(mut server) = self.server.take() {
             server.end(fast);
         }
     }
 
-    /// Stops it, if it still runs, and starts it again: same data, same URL. Everybody is
-    /// disconnected.
+    /// Stops it if it runs, and starts it again: same data, same URL. Disconnects all clients.
     pub fn restart(&mut self) -> Result<(), Error> {
         self.halt(true);
         processes::end_leftovers(&self.data, ENDING);
         self.launch()
     }
 
-    /// Stops it: everybody is disconnected, everything is on disk. Within 40 s in the worst case.
+    /// Stops it, within 40 s at worst: disconnects all clients and writes everything to disk.
     pub fn stop(mut self) {
         self.halt(true);
     }
@@ -240,7 +240,7 @@ impl Postgres {
         let mut launch = self.programs.launch("postgres", folder)?;
         launch.add("-D");
         launch.add(self.programs.inner(&self.data)?);
-        // In quotes, as it is a list and paths may hold spaces.
+        // In quotes, because it is a list and paths may hold spaces.
         let sockets = self.programs.inner(&self.sockets)?;
         let sockets = sockets.display().to_string().replace('"', "\"\"");
         let sockets = format!("\"{sockets}\"");
@@ -257,14 +257,14 @@ impl Postgres {
 }
 
 /// The URL of a database through a Unix socket. The host before the path is a placeholder that the
-/// parameter overrides. Encryption is not offered through a socket; saying so spares each
-/// connection a question.
+/// parameter overrides. A socket offers no encryption; disabling it spares each connection a round
+/// trip.
 fn socket_url(role: &str, sockets: &Path, port: u16, database: &str) -> String {
     let folder = percent::encoded(sockets.as_os_str().as_encoded_bytes());
     format!("postgres://{role}@localhost:{port}/{database}?host={folder}&sslmode=disable")
 }
 
-/// The URL of the server that another process runs in a private directory, if one answers there.
+/// The URL of the server that another process runs in a private directory, if it answers.
 pub(crate) fn running_in(directory: &Path) -> Option<String> {
     let sockets = directory.join("postgres/socket");
     let socket = sockets.join(format!(".s.PGSQL.{SOCKET_PORT}"));
@@ -274,7 +274,7 @@ pub(crate) fn running_in(directory: &Path) -> Option<String> {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // What goes with its directory needs no checkpoint.
+        // Data that is removed anyway needs no checkpoint.
         let politely = !self.options.directory.is_temporary();
         if let Some(mut server) = self.server.take() {
             server.end(politely);

@@ -1,4 +1,4 @@
-//! A program as a process of ours: found, started, watched, ended with its starter.
+//! A program as our child process: found, started, watched, and ended with us.
 
 pub(crate) mod guarded;
 pub(crate) mod launch;

@@ -15,13 +15,13 @@ use crate::process::processes::{self, Ending};
 use crate::process::{programs, server_log, wait};
 use crate::{Error, PrivateDirectory, free_port, password, percent};
 
-/// How long a start may take: it reads its whole log back.
+/// Time for a start: it replays its whole log.
 const START_MAX: Duration = Duration::from_mins(1);
 
-/// How long one question may take while it starts.
+/// Time for one answer while it starts.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
-/// SIGTERM writes what is not written yet.
+/// SIGTERM writes buffered data first.
 const ENDING: Ending = Ending {
     name: "redis-server",
     polite: Signal::TERM,
@@ -29,24 +29,25 @@ const ENDING: Ending = Ending {
     firm: Signal::KILL,
 };
 
-/// What a private Redis is asked to be.
+/// The settings of a private Redis.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// Where it keeps everything.
+    /// The directory of its data, socket and log.
     pub directory: PrivateDirectory,
-    /// Whether data survives its end: all but the last second's, even in a crash of the machine.
+    /// Keeps data beyond its end: all but the last second's, even in a crash of the machine.
     pub durable: bool,
-    /// Listens on a free loopback port with a random password, instead of a Unix socket in a
-    /// folder that is closed to others.
+    /// Listens on a free loopback port with a random password, instead of a Unix socket in a folder
+    /// that is closed to others.
     pub tcp: bool,
 }
 
 /// A running private Redis. Dropping it stops it.
 ///
-/// All calls block for as long as they say; in async code that is fine at start and end only.
+/// Calls block as long as documented; async code may use them only at its start and end.
 #[derive(Debug)]
 pub struct Redis {
-    /// `None` after [`Self::kill9`]. Before `options`, as the directory has to outlive it.
+    /// `None` after [`Self::kill9`]. Declared before `options`, because the directory must outlive
+    /// it.
     server: Option<Guarded>,
     program: PathBuf,
     data: PathBuf,
@@ -58,7 +59,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one and waits until it answers: some 20 ms, or as long as reading its data takes.
+    /// Starts it and waits until it answers: about 20 ms, or as long as reading its data takes.
     ///
     /// A server that a dead process left on the same data is stopped first.
     pub fn start(options: RedisOptions) -> Result<Self, Error> {
@@ -86,13 +87,13 @@ impl Redis {
         Ok(redis)
     }
 
-    /// A fresh one for one test, in a directory of its own that goes with it.
+    /// A fresh Redis for one test, in a directory that is removed with it.
     pub fn for_test() -> Result<Self, Error> {
         let directory = PrivateDirectory::temporary()?;
         Self::start(RedisOptions { directory, durable: false, tcp: false })
     }
 
-    /// Its URL, for the redis crate. It holds the password when TCP was asked for: do not log it.
+    /// Its URL for the redis crate. With TCP it holds the password: do not log it.
     pub fn url(&self) -> String {
         if self.options.tcp {
             return format!("redis://:{}@127.0.0.1:{}/", self.password, self.port);
@@ -100,7 +101,7 @@ impl Redis {
         socket_url(&self.socket)
     }
 
-    /// Its log: this run's.
+    /// The log of its present run.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -118,7 +119,7 @@ impl Redis {
         }
     }
 
-    /// Stops it, if it still runs, and starts it again: same URL; same data if it is durable.
+    /// Stops it if it runs, and starts it again: same URL; same data if it is durable.
     pub fn restart(&mut self) -> Result<(), Error> {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -127,7 +128,7 @@ impl Redis {
         self.launch()
     }
 
-    /// Stops it. Within 40 s in the worst case.
+    /// Stops it, within 40 s at worst.
     pub fn stop(mut self) {
         if let Some(mut server) = self.server.take() {
             server.end(true);
@@ -150,7 +151,7 @@ impl Redis {
         let directory = &self.options.directory;
         let folder = self.data.parent().unwrap_or(Path::new("/"));
         let mut launch = Launch::new(&self.program, directory.account(), folder);
-        // Its configuration through standard input: it holds the password.
+        // The configuration comes through standard input, because it holds the password.
         launch.add("-");
         let removed = directory.is_temporary().then_some(folder);
         let configuration = self.configuration();
@@ -203,7 +204,7 @@ fn socket_url(socket: &Path) -> String {
     format!("redis+unix://{}", percent::encoded(socket.as_os_str().as_encoded_bytes()))
 }
 
-/// The URL of the server that another process runs in a private directory, if one answers there.
+/// The URL of the server that another process runs in a private directory, if it answers.
 pub(crate) fn running_in(directory: &Path) -> Option<String> {
     let socket = directory.join("redis/socket/redis.sock");
     UnixStream::connect(&socket).ok()?;
@@ -219,7 +220,7 @@ impl Drop for Redis {
     }
 }
 
-/// Whether the server answers as one that has read its data. Until then it says LOADING.
+/// True if the server has read its data. Until then it answers LOADING.
 fn ping(mut stream: impl Read + Write, password: &str) -> io::Result<bool> {
     let (request, expected) = if password.is_empty() {
         ("PING\r\n".to_owned(), "+PONG\r\n")

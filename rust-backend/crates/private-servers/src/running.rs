@@ -1,4 +1,4 @@
-//! The servers that another process runs.
+//! Servers that another process runs.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,20 +11,20 @@ use crate::{Error, postgres, redis};
 /// URLs of the private servers of a running `agentauri run`.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// Of the database.
+    /// The database's URL.
     pub postgres_url: String,
-    /// Of Redis.
+    /// Redis's URL.
     pub redis_url: String,
 }
 
 impl Running {
-    /// Those of a process of our own user that was started in `working_directory`; `None` where
-    /// none answers.
+    /// The servers of a process of our own user that was started in `working_directory`; `None` if
+    /// either does not answer.
     pub fn beside(working_directory: &Path) -> Result<Option<Self>, Error> {
         let account = Account::for_servers()?;
         let folder = working_directory.canonicalize().map_err(Error::io(working_directory))?;
         let directory = place(&folder, account);
-        // Somebody else's servers would be told what is for ours.
+        // Data meant for our servers must not reach another user's.
         if !fs::symlink_metadata(&directory)
             .is_ok_and(|it| it.is_dir() && it.uid() == current_uid())
         {

@@ -1,4 +1,4 @@
-//! Whether anything was lost or doubled.
+//! Counts lost and doubled jobs.
 
 use anyhow::Result;
 use event_engine::job::JobId;
@@ -9,22 +9,22 @@ use uuid::Uuid;
 use crate::load::Ledger;
 use crate::options::System;
 
-/// Of one round: what had to come of the events, and what did.
+/// Expected and actual jobs of one round.
 #[derive(Clone, Debug, Serialize)]
 pub struct Books {
-    /// Which question.
+    /// The scenario.
     pub scenario: &'static str,
-    /// Put to what.
+    /// The case.
     pub case: String,
-    /// Whether they have to balance: the yardstick promises nothing.
+    /// True if they must balance: the yardstick promises nothing.
     pub ours: bool,
     /// Events that were inserted.
     pub events: u64,
-    /// Jobs that had to come of them.
+    /// Jobs that they must become.
     pub expected: u64,
-    /// Expected jobs that there are not: in PostgreSQL; of the yardstick, in Redis.
+    /// Expected jobs that are missing in PostgreSQL; of the yardstick, in Redis.
     pub lost: u64,
-    /// Jobs that nobody expected, and of the yardstick those that came twice.
+    /// Unexpected jobs, and of the yardstick also repeated ones.
     pub doubled: u64,
     /// Ids of expected jobs that were never seen in Redis. Without a worker's sweep they stay.
     pub unseen: u64,
@@ -33,13 +33,13 @@ pub struct Books {
 }
 
 impl Books {
-    /// Whether each expected job is there once.
+    /// True if each expected job exists once.
     pub fn balance(&self) -> bool {
         (self.lost, self.doubled) == (0, 0)
     }
 }
 
-/// Compares the ledger with what is stored.
+/// Compares the ledger with the stored jobs.
 pub(crate) async fn balance(pool: &PgPool, system: System, ledger: &Ledger) -> Result<Books> {
     let expected = ledger.expected();
     let (tally, unseen) = (ledger.tally(), ledger.open() as u64);
@@ -62,7 +62,7 @@ pub(crate) async fn balance(pool: &PgPool, system: System, ledger: &Ledger) -> R
     })
 }
 
-/// How many of the expected jobs are not stored, and how many are that are not expected.
+/// The numbers of expected jobs that are not stored, and of stored ones that are not expected.
 pub(crate) async fn stored(pool: &PgPool, expected: &[JobId]) -> Result<(u64, u64)> {
     let ids: Vec<Uuid> = expected.iter().map(|job| job.0).collect();
     let (found, all): (i64, i64) =

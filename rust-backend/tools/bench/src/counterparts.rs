@@ -1,4 +1,4 @@
-//! Those at the ends of what is measured: nodes, receivers, listeners.
+//! Programs at both ends of the system under test: nodes, receivers, listeners.
 
 pub(crate) mod anvil_chain;
 pub(crate) mod canned_node;

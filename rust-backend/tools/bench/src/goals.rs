@@ -1,8 +1,8 @@
-//! The goals, beside which the figures are shown. For two cores with everything on them.
+//! The goals, shown beside the figures. For two cores that run everything.
 
 use serde::Serialize;
 
-/// What a figure is to be.
+/// The bound of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
@@ -13,7 +13,7 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether it is met.
+    /// True if `value` is within the bound.
     pub fn is_met_by(self, value: f64) -> bool {
         match self {
             Self::AtMost(most) => value <= most,
@@ -33,7 +33,7 @@ impl std::fmt::Display for Goal {
 
 use Goal::{AtLeast, AtMost};
 
-/// (scenario, how the case begins, figure, goal); the first that fits.
+/// (scenario, beginning of the case, figure, goal); the first match counts.
 const GOALS: [(&str, &str, &str, Goal); 25] = [
     ("sustained", "row", "events_per_second", AtLeast(12_000.0)),
     ("sustained", "gated", "events_per_second", AtLeast(15_000.0)),
@@ -62,8 +62,8 @@ const GOALS: [(&str, &str, &str, Goal); 25] = [
     ("memory", "", "resident_mb_max", AtMost(150.0)),
 ];
 
-/// The goal of a figure, if it has one. What ours is compared with has none: the yardstick, the
-/// floor, Ponder, and a history that anvil is asked for.
+/// The goal of a figure, if it has one. Cases to compare with have no goal: the yardstick, the
+/// floor, Ponder, and a history from anvil.
 pub(crate) fn of(scenario: &str, case: &str, figure: &str) -> Option<Goal> {
     if ["yardstick", "alone", "Ponder", "anvil"].iter().any(|other| case.contains(other)) {
         return None;

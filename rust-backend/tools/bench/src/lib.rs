@@ -1,22 +1,23 @@
-//! How fast it is, measured as a user meets it: real processes on private servers, with the disk
-//! synced, under a load that does not wait for them.
+//! Measures speed as a user meets it: real processes on private servers that sync to disk, under a
+//! load that does not wait for them.
 //!
-//! A **scenario** ([`Scenario`], one file each) puts its question to one or more **cases**: our own
-//! processes in a notification mode, or the **yardstick**, which is the design that ours grew from,
-//! built as it was written down. Cases take turns, round by round, each on servers of its own that
-//! have seen nothing else; a figure is the median of its rounds.
+//! A **scenario** ([`Scenario`], one file each) measures one or more **cases**: our own processes
+//! in a notification mode, or the **yardstick**, which is the seed document's design, built as it
+//! was written down. Cases take turns, round by round, each on fresh servers of its own; a figure
+//! is the median of its rounds.
 //!
-//! - `load` makes the rows and inserts them. It is an **open loop** where latency is asked for: a
-//!   transaction is due by the clock whether the one before has ended or not, and time is counted
-//!   from then. `ledger` knows which jobs must come of it, and when each was seen in Redis.
-//! - `counterparts` are at its ends: a node whose answers are canned, one that mines, a receiver.
-//! - `stand` is what is measured: the servers, the processes, and the eye on the queue.
-//! - `measuring` tells what each process spent, and what strangers spent meanwhile.
-//! - `report` collects figures and compares them with the `goals`; `audit` counts what was lost or
-//!   doubled, without which no figure is worth anything.
+//! - `load` makes the rows and inserts them. Where latency is measured, it is an **open loop**: a
+//!   transaction is due by the clock even if the one before has not ended, and its time is counted
+//!   from then. `ledger` knows the expected jobs, and when each was seen in Redis.
+//! - `counterparts` are the programs at both ends: a node with canned answers, a mining node,
+//!   a receiver.
+//! - `stand` is the system under test: the servers, the processes, and the reader of the queue.
+//! - `measuring` reads the CPU time of each process, and that of others meanwhile.
+//! - `report` collects figures and compares them with the `goals`; `audit` counts lost and doubled
+//!   jobs, without which no figure is worth anything.
 //!
-//! Nothing here judges or acts: that is done by the binaries beside the running one. Whatever is
-//! started ends when its handle is dropped, so an interrupt is a future that is dropped.
+//! Nothing here judges or delivers: the binaries beside the running one do. All that is started
+//! ends when its handle is dropped, so an interrupt only has to drop a future.
 
 mod audit;
 mod counterparts;
@@ -46,11 +47,12 @@ use self::measuring::progress::Progress;
 use self::options::Plan;
 use self::stand::Ponder;
 
-/// Runs the scenarios that are asked for, until they end or `shutdown`. What was measured until
-/// then is in the report; a scenario that failed is named in it, and the others go on.
+/// Runs the chosen scenarios, until they end or `shutdown`. The report has all that was measured
+/// until then; it names a scenario that failed, and the others go on.
 ///
 /// # Errors
-/// [`Refused`]: what is asked for is not there, or this is a debug build and may not be.
+/// [`Refused`]: an option asks for something that is missing, or this is a debug build and
+/// `--allow-debug` is not given.
 pub async fn run(options: Options, quiet: bool, shutdown: &CancellationToken) -> Result<Report> {
     if cfg!(debug_assertions) && !options.allow_debug {
         let why = "this is a debug build, and its figures mean nothing: \
@@ -72,7 +74,7 @@ pub async fn run(options: Options, quiet: bool, shutdown: &CancellationToken) ->
             () = shutdown.cancelled() => Ok(()),
         };
         if let Err(error) = measured {
-            // What is asked wrongly is not worth trying elsewhere.
+            // An invalid option concerns the other scenarios, too.
             if error.root_cause().is::<Refused>() {
                 return Err(error);
             }

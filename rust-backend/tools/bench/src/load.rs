@@ -1,29 +1,29 @@
-//! The load: rows as chains would bring them, triggers that a known tenth of them matches, and
-//! writers that insert them by the clock.
+//! The load: rows as chains bring them, triggers of which a known share matches, and writers that
+//! insert by the clock.
 
 mod block;
 mod copy;
 mod drive;
 mod ledger;
-mod pace;
+mod schedule;
 mod triggers;
 
 pub(crate) use self::copy::{Spread, store};
 pub(crate) use self::drive::{Course, Run, drive, insert, now, settle};
 pub(crate) use self::ledger::Ledger;
-pub(crate) use self::pace::Pace;
+pub(crate) use self::schedule::LoadSchedule;
 pub(crate) use self::triggers::{ACTION, Kind, NEVER_FIELD, TriggerSet};
 
-/// Chains with three registries each, as many as ERC-8004 lives on.
+/// Chains with three registries each: as many as ERC-8004 is deployed on.
 pub(crate) const CHAINS: u32 = 25;
 /// The first of the chains' ids; the others follow.
 pub(crate) const FIRST_CHAIN: i64 = 1_001;
 
-/// What is known of the events of a run before it begins.
+/// The triggers and the share of matching events of a run.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) triggers: TriggerSet,
-    /// One row in so many matches a trigger: 10, or 1 where all do, or 0 where none does.
+    /// Of so many rows one matches a trigger: 10, or 1 if all do, or 0 if no row does.
     pub(crate) match_one_in: u32,
 }
 

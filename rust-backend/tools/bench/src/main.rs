@@ -24,7 +24,7 @@ struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// What the bench starts for itself.
+    /// A process that the bench starts for itself.
     #[command(subcommand, hide = true)]
     Part(Part),
 }

@@ -1,4 +1,4 @@
-//! What a round is measured by, and shown with.
+//! The instruments of a round, and its progress bar.
 
 pub(crate) mod cpu;
 pub(crate) mod histogram;

@@ -1,4 +1,4 @@
-//! What may be asked for, and what comes of it.
+//! Options of the command line, and the plan that they make.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,30 +19,29 @@ Examples:
 
 It starts servers of its own and touches no others. Ctrl-C ends it and shows what was measured.";
 
-/// What is measured.
+/// The scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
-    /// How many events a second become jobs in Redis, beside the yardstick.
+    /// Events a second that become jobs in Redis, beside the yardstick.
     Sustained,
-    /// How long that takes at a given rate, from the time the INSERT was due.
+    /// Time from when an INSERT is due until its jobs are in Redis, at given rates.
     Latency,
-    /// How fast stored events are caught up with.
+    /// Speed of catching up with stored events.
     Drain,
-    /// What writers of single rows pay for being listened to.
+    /// The cost of notifications for writers of single rows.
     Writers,
-    /// How fast an event finds its triggers, and what a trigger weighs.
+    /// Time for an event to find its triggers, and memory of a trigger.
     Matching,
-    /// How many webhooks a second are delivered, every attempt recorded.
+    /// Webhooks delivered a second, with every attempt recorded.
     Delivery,
-    /// How much memory `agentauri run` takes under load.
+    /// Memory of `agentauri run` under load.
     Memory,
-    /// What two and four processors do together, and how soon they take over from one that is gone.
+    /// Throughput of two and four processors, and time until they take over from a lost one.
     Scale,
-    /// How fast a chain's history is filled in, from a node whose answers are canned, and from
-    /// anvil, beside Ponder.
+    /// Speed of a backfill, from a node with canned answers, and from anvil, beside Ponder.
     Backfill,
-    /// How long it takes from a mined block to its webhook, by websocket and by polling, on anvil,
-    /// beside Ponder.
+    /// Time from a mined block to its webhook, by websocket and by polling, on anvil, beside
+    /// Ponder.
     Chain,
     /// Latency and drain on a hypertable of a hundred chunks.
     Hypertable,
@@ -52,7 +51,7 @@ pub enum Scenario {
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// What to measure; all of it if nothing is named.
+    /// Scenarios to measure; without any, all.
     #[arg(value_enum, value_name = "SCENARIO")]
     pub scenarios: Vec<Scenario>,
     /// Rounds, of which the median is shown [default: 5; quick: 1].
@@ -61,7 +60,7 @@ pub struct Options {
     /// Seconds of load that are measured in a round [default: 60; quick: 5].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub seconds: Option<u32>,
-    /// Smaller in every respect: to see that it works, not for the record.
+    /// Smaller in every respect: to try it out, not for the record.
     #[arg(long)]
     pub quick: bool,
     /// The database; the scenario `hypertable` always takes timescaledb.
@@ -90,24 +89,24 @@ pub struct Options {
     /// Ponder's folder, for `chain` and `backfill` [default: ponder-indexers, from here upwards].
     #[arg(long, value_name = "DIR")]
     pub ponder: Option<PathBuf>,
-    /// Also list the statements on which PostgreSQL spent most time. Costs some itself.
+    /// Also list the statements on which PostgreSQL spent most time, at some cost itself.
     #[arg(long)]
     pub statements: bool,
     /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Go on in a debug build, whose figures mean nothing.
+    /// Continue in a debug build, whose figures mean nothing.
     #[arg(long)]
     pub allow_debug: bool,
 }
 
-/// Which PostgreSQL.
+/// The PostgreSQL to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Database {
     /// The machine's own: `events` is a plain table.
     Plain,
-    /// The one that scripts/setup.sh makes: `events` is a hypertable.
+    /// The one from scripts/setup.sh: `events` is a hypertable.
     Timescaledb,
 }
 
@@ -120,35 +119,35 @@ impl Database {
     }
 }
 
-/// What is done: the options with their defaults.
+/// The options with their defaults.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) rounds: u32,
-    /// What is measured, after a tenth of it (at least a second) that is not.
+    /// The measured time. A tenth of it, at least a second, precedes it as warm-up.
     pub(crate) measured: Duration,
     pub(crate) quick: bool,
     pub(crate) database: Database,
     pub(crate) modes: Vec<Mode>,
-    /// Empty: the scenario's own.
+    /// Empty for the scenario's own.
     pub(crate) rates: Vec<u32>,
     pub(crate) events: u32,
     pub(crate) rows: u32,
-    /// `None`: the scenario's own.
+    /// `None` for the scenario's own.
     pub(crate) triggers: Option<u32>,
-    /// Where Ponder is; `None`: to be looked for.
+    /// Ponder's folder; `None` to search for it.
     pub(crate) ponder: Option<PathBuf>,
     pub(crate) statements: bool,
-    /// Starts of servers under way: whoever is interrupted waits for them, or they would be left.
+    /// Starts of servers under way. An interrupt waits for them, lest they are left behind.
     pub(crate) starts: TaskTracker,
 }
 
-/// Whose processes are measured.
+/// The system under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     /// Ours, with the database in a notification mode.
     Ours(Mode),
-    /// The design that ours grew from, in one of its readings.
+    /// The seed document's design, in either reading.
     Yardstick(Reading),
 }
 
@@ -193,19 +192,19 @@ impl Plan {
         }
     }
 
-    /// Triggers in force while events come.
+    /// Triggers in force while events are inserted.
     pub(crate) fn triggers_under_load(&self) -> u32 {
         self.triggers.unwrap_or(TRIGGERS)
     }
 
-    /// Load before what is measured: connections, plans and caches are warm then.
+    /// Load before the measured time, to warm up connections, plans and caches.
     pub(crate) fn warm_up(&self) -> Duration {
         (self.measured / 10).max(Duration::from_secs(1))
     }
 }
 
 impl Scenario {
-    /// As the command line and the report call it.
+    /// Its name on the command line and in the report.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sustained => "sustained",

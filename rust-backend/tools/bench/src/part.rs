@@ -1,4 +1,4 @@
-//! Parts of the bench that are processes of their own, so that they are measured like any other.
+//! Parts of the bench in processes of their own, so that their CPU is measured like any other's.
 
 use anyhow::Result;
 use service::config::Settings;
@@ -7,31 +7,31 @@ use crate::counterparts::canned_node;
 use crate::scenario::matching;
 use crate::yardstick::{self, Reading};
 
-/// What the bench starts for itself.
+/// A process that the bench starts for itself.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Part {
     /// The yardstick's process, on the servers of `DATABASE_URL` and `REDIS_URL`.
     Yardstick {
-        /// With a look-up by agent: the kindest reading of its design.
+        /// Looks triggers up by agent: the most favourable reading of the design.
         #[arg(long)]
         by_agent: bool,
     },
-    /// A node whose answers are canned, with so many events.
+    /// A node with canned answers.
     CannedNode {
-        /// How many.
+        /// Events on its chain.
         events: u32,
     },
-    /// Loads the triggers of `DATABASE_URL`, and tells how long that took, as JSON.
+    /// Loads the triggers of `DATABASE_URL`, and prints the time as JSON.
     Load,
-    /// Indexes this many triggers and matches events against them; tells its figures as JSON.
+    /// Indexes triggers and matches events against them; prints its figures as JSON.
     Match {
-        /// How many.
+        /// Triggers to index.
         triggers: u32,
     },
 }
 
 impl Part {
-    /// Does it.
+    /// Runs it.
     ///
     /// # Errors
     /// The servers cannot be used.

@@ -1,4 +1,4 @@
-//! What was measured, as it is shown and written.
+//! The figures, in the form in which they are shown and written.
 
 use serde::Serialize;
 
@@ -8,49 +8,49 @@ use crate::measuring::machine::Machine;
 use crate::options::Scenario;
 use crate::options::{Database, Plan};
 
-/// The figures of a run, and whether they may be believed.
+/// The figures of a run, and their reliability.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `release` or `debug`; the figures of the latter mean nothing.
     pub build: &'static str,
-    /// What it ran on.
+    /// The machine.
     pub machine: Machine,
     /// Rounds of each case.
     pub rounds: u32,
     /// Seconds measured in a round.
     pub seconds: u64,
-    /// Whether `--quick` was given: not for the record.
+    /// True with `--quick`: not for the record.
     pub quick: bool,
-    /// Which PostgreSQL.
+    /// The PostgreSQL.
     pub database: Database,
     /// Each figure of each case, in the order in which they were measured.
     pub figures: Vec<Figure>,
-    /// Of each round: what had to come of the events, and what did.
+    /// Expected and actual jobs of each round.
     pub books: Vec<Books>,
-    /// What else has to be known: rounds that are void, scenarios that were left out.
+    /// Remarks: void rounds, skipped scenarios.
     pub notes: Vec<String>,
-    /// Scenarios that failed, and why.
+    /// Scenarios that failed, with their errors.
     pub failures: Vec<String>,
-    /// Whether it was ended before its end.
+    /// True if it was interrupted.
     pub interrupted: bool,
 }
 
 /// One figure of one case.
 #[derive(Debug, Serialize)]
 pub struct Figure {
-    /// Which question.
+    /// The scenario.
     pub scenario: &'static str,
-    /// Put to what.
+    /// The case.
     pub case: String,
-    /// What it counts; the unit stands last.
+    /// Its name, with the unit last.
     pub name: &'static str,
-    /// Of each round that is not void, in their order.
+    /// The values of all rounds that are not void, in their order.
     pub rounds: Vec<f64>,
     /// Their median.
     pub median: f64,
-    /// What it is to be.
+    /// Its goal.
     pub goal: Option<Goal>,
-    /// Whether it is.
+    /// True if the goal is met.
     pub met: Option<bool>,
 }
 
@@ -85,7 +85,7 @@ impl Report {
         figure.met = figure.goal.map(|goal| goal.is_met_by(figure.median));
     }
 
-    /// Adds a case's value as a multiple of another's, both of the latest round.
+    /// Adds the ratio of two cases' values in the latest round.
     pub(crate) fn compare(
         &mut self,
         scenario: Scenario,
@@ -114,7 +114,7 @@ impl Report {
         self.failures.push(format!("{scenario}: {error:#}"));
     }
 
-    /// Why the figures are not to be believed, if they are not.
+    /// The reason to distrust the figures, if there is one.
     pub fn objection(&self) -> Option<String> {
         let bad = self.books.iter().filter(|books| books.ours && !books.balance()).count();
         if bad > 0 {
@@ -135,7 +135,7 @@ impl Figure {
     }
 }
 
-/// The middle of the values, or the mean of the two in the middle.
+/// The middle value, or the mean of the two in the middle.
 fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! One round of one case, and where its figures go.
+//! One round of one case, which adds its figures to the report.
 
 use crate::audit::Books;
 use crate::load::Run;
@@ -16,7 +16,7 @@ pub(crate) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// What is shown while a case is measured.
+    /// The title of the progress bar.
     pub(crate) fn title(&self, case: &str) -> String {
         format!("{} {case}, round {} of {}", self.scenario, self.number, self.plan.rounds)
     }
@@ -25,7 +25,7 @@ impl Round<'_> {
         self.report.add(self.scenario, case, name, value);
     }
 
-    /// What each process spent an event, and what strangers did meanwhile.
+    /// Adds each process's CPU time per event, and other programs' use of the machine.
     pub(crate) fn add_cpu(&mut self, case: &str, run: &Run) {
         self.add(case, "cpu_us_per_event", run.per_event_us(run.spent.measured()));
         for (role, spent) in &run.spent.by_role {
@@ -34,7 +34,7 @@ impl Round<'_> {
         self.add(case, "strangers_cores", run.spent.strangers_cores());
     }
 
-    /// Keeps the books of a case.
+    /// Adds the books of a case.
     pub(crate) fn keep(&mut self, case: &str, mut books: Books) {
         books.scenario = self.scenario.name();
         books.case = format!("{case}, round {}", self.number);
@@ -45,13 +45,13 @@ impl Round<'_> {
         self.report.books.push(books);
     }
 
-    /// A round whose figures do not count.
+    /// Notes that this round's figures do not count.
     pub(crate) fn void(&mut self, case: &str, why: &str) {
         self.report.note(format!("{} is void: {why}", self.title(case)));
     }
 }
 
-/// The figure that a role's share of the CPU is.
+/// The figure of a role's CPU time.
 pub(crate) fn share(role: &str) -> &'static str {
     match role {
         "processor" => "cpu_us_processor",

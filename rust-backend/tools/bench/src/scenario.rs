@@ -1,4 +1,4 @@
-//! The questions, one file each.
+//! The scenarios, one file each.
 
 mod backfill;
 mod chain;

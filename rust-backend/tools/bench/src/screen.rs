@@ -1,4 +1,4 @@
-//! What was measured, as people read it.
+//! The report on a terminal.
 
 use service::output;
 
@@ -44,7 +44,7 @@ pub fn show(report: &Report) {
     ));
 }
 
-/// Three digits that count.
+/// A number with three significant digits, or all digits before the point.
 fn number(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => format!("{value:.0}"),

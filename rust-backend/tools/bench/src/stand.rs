@@ -1,4 +1,4 @@
-//! What is measured: servers that nobody else uses, and the processes on them.
+//! The system under test: private servers, and the processes on them.
 
 mod arrivals;
 mod child;
@@ -18,7 +18,7 @@ pub(crate) use self::ponder::Ponder;
 pub(crate) use self::servers::Servers;
 use crate::audit::{self, Books};
 use crate::counterparts::receiver::Receiver;
-use crate::load::{self, CHAINS, Course, Ledger, Load, Pace, Run, Spread};
+use crate::load::{self, CHAINS, Course, Ledger, Load, LoadSchedule, Run, Spread};
 use crate::measuring::cpu::Watched;
 use crate::measuring::progress::Progress;
 use crate::options::{Database, Plan, System};
@@ -26,24 +26,24 @@ use crate::round::Round;
 use crate::yardstick::{self, Reading};
 use arrivals::Arrivals;
 
-/// How long a process may take until it listens, and until it has judged its first events.
+/// Time for a process to listen, and to judge its first events.
 const START_MAX: Duration = Duration::from_secs(30);
 /// Triggers in one change of the set.
 const TRIGGERS_TOGETHER: u32 = 20_000;
 
-/// Servers, one system's processes on them, the load's books and the eye on the queue.
+/// Servers, one system's processes on them, the ledger, and the reader of the queue.
 pub(crate) struct Stand {
-    // Before the servers: what uses them ends first.
+    // Declared before the servers, so that their clients end first.
     pub(crate) processors: Vec<Child>,
     /// Further processes under test.
     pub(crate) others: Vec<Child>,
-    /// `None` where a receiver books what was delivered.
+    /// `None` if a receiver records deliveries instead.
     arrivals: Option<Arrivals>,
     pub(crate) servers: Servers,
     pub(crate) system: System,
     pub(crate) load: Arc<Load>,
     pub(crate) ledger: Arc<Ledger>,
-    /// The next block.
+    /// The next block's ordinal.
     pub(crate) ordinals: Arc<AtomicU64>,
 }
 
@@ -84,19 +84,19 @@ impl Stand {
         })
     }
 
-    /// Books what the receiver is sent, instead of what is seen in Redis: a worker takes ids away
-    /// before anybody else has seen them.
+    /// Records the receiver's messages instead of the ids in Redis, because a worker removes ids
+    /// before they can be read.
     pub(crate) fn book_deliveries(&mut self, receiver: &Receiver) {
         self.arrivals = None;
         receiver.book(&self.ledger);
     }
 
-    /// Starts what judges, and waits until it listens.
+    /// Starts a processor, and waits until it listens.
     pub(crate) async fn start_processor(&mut self) -> Result<()> {
         self.start_processors(1).await
     }
 
-    /// Starts so many of what judges at once, and waits until all of them listen.
+    /// Starts so many processors at once, and waits until all of them listen.
     pub(crate) async fn start_processors(&mut self, many: usize) -> Result<()> {
         for _ in 0..many {
             self.processors.push(self.spawn_processor()?);
@@ -118,7 +118,7 @@ impl Stand {
         }
     }
 
-    /// Starts a further process, and waits until its log says so.
+    /// Starts a further process, and waits for `says` in its log.
     pub(crate) async fn start(
         &mut self,
         program: &'static str,
@@ -131,7 +131,7 @@ impl Stand {
         Ok(())
     }
 
-    /// Stores events that nobody judges yet, as one COPY after the other would.
+    /// Stores events that are not judged yet, as consecutive COPYs would.
     pub(crate) async fn store(
         &self,
         rows: u32,
@@ -143,22 +143,23 @@ impl Stand {
         let jobs =
             load::store(pool, &self.load, ordinals, (rows, spread), (what, progress)).await?;
         self.ledger.expect_stored(&jobs, rows.into());
-        // What storing left to be written is not the processor's.
+        // Writes buffered pages now, lest they are counted as the processor's work.
         sqlx::query("CHECKPOINT").execute(&self.servers.superuser).await?;
         Ok(())
     }
 
-    /// Ends what judges, at once.
+    /// Kills the processors.
     pub(crate) fn kill_processors(&mut self) {
         self.processors.clear();
     }
 
-    /// Events for each chain, until their jobs have come: connections are made and triggers loaded.
+    /// Inserts events for each chain and waits for their jobs, to make connections and load
+    /// triggers.
     pub(crate) async fn prime(&self) -> Result<()> {
         self.judge_blocks(CHAINS, load::now()).await
     }
 
-    /// Inserts so many blocks of the load, and waits until their jobs have come.
+    /// Inserts so many blocks of the load, and waits for their jobs.
     pub(crate) async fn judge_blocks(&self, blocks: u32, timestamp: i64) -> Result<()> {
         let mut connection = self.servers.pool.acquire().await?;
         for _ in 0..blocks {
@@ -179,11 +180,11 @@ impl Stand {
         Ok(())
     }
 
-    /// The load at a pace, measured as the plan says.
+    /// Runs the load at a schedule, measured as planned.
     pub(crate) async fn run(
         &self,
         plan: &Plan,
-        pace: Pace,
+        schedule: LoadSchedule,
         what: &str,
         progress: &Progress,
     ) -> Result<Run> {
@@ -194,7 +195,7 @@ impl Stand {
             ledger: &self.ledger,
             ordinals: &self.ordinals,
             watched: &watched,
-            pace,
+            schedule,
             warm_up: plan.warm_up(),
             measured: plan.measured,
         };
@@ -203,13 +204,13 @@ impl Stand {
         Ok(run)
     }
 
-    /// What had to come, and what did.
+    /// Compares the expected jobs with the actual ones.
     pub(crate) async fn audit(&self) -> Result<Books> {
         self.check()?;
         audit::balance(&self.servers.pool, self.system, &self.ledger).await
     }
 
-    /// All processes that are measured.
+    /// All measured processes.
     pub(crate) fn watched(&self) -> Vec<Watched> {
         let children = self.processors.iter().map(|child| ("processor", child));
         let others = self.others.iter().map(|child| (child.role(), child));
@@ -219,14 +220,14 @@ impl Stand {
         children.chain(self.servers.watched()).collect()
     }
 
-    /// Notes where PostgreSQL spent its time, if that was asked for, and ends everything.
+    /// Notes PostgreSQL's most expensive statements, if asked for, and ends everything.
     pub(crate) async fn end(self, round: &mut Round<'_>) -> Result<()> {
         if round.plan.statements {
             let statements = statements::list(&self.servers.pool).await?;
             let title = format!("{} {}", round.scenario, self.system);
             round.report.notes.extend(statements.iter().map(|line| format!("{title}: {line}")));
         }
-        // Else it would complain of servers that are gone.
+        // Otherwise it would log errors about the ended servers.
         self.servers.pool.close().await;
         Ok(())
     }
@@ -248,7 +249,7 @@ async fn put_in_force(servers: &Servers, load: &Load) -> Result<()> {
         triggers::apply(&servers.pool, "default", &specs, false).await?;
         from = until;
     }
-    // As autovacuum would have done before long.
+    // As autovacuum would do soon.
     sqlx::query("ANALYZE triggers, trigger_versions, trigger_actions")
         .execute(&servers.pool)
         .await?;

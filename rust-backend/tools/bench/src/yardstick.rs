@@ -1,9 +1,9 @@
-//! The yardstick: the design that ours grew from, built as it was written down. A connection that
-//! listens, a task for each notification, a look at the event and at the triggers in force, and
-//! what matches is pushed into a Redis list. Neither helped nor hindered: its look-ups have their
-//! indexes, its connections are pooled, its statements are prepared.
+//! The yardstick: the seed document's design, built as it was written down. A connection listens, a
+//! task for each notification reads the event and the triggers in force, and pushes matches into a
+//! Redis list. Neither favoured nor handicapped: its lookups are indexed, its connections pooled,
+//! its statements prepared.
 //!
-//! The design leaves open how triggers are found; [`Reading`] says in which two ways it is read.
+//! The design leaves open how triggers are found; [`Reading`] has two interpretations.
 
 mod by_agent;
 mod by_registry;
@@ -24,15 +24,15 @@ use crate::load::ACTION;
 /// The list in Redis.
 pub(crate) const QUEUE: &str = "yardstick:jobs";
 
-/// How an event's triggers are found.
+/// The way to find an event's triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// As it stands there, and as its authors built it: all triggers of the event's chain and
-    /// registry are loaded with their conditions and actions, and each is evaluated. The agent is
-    /// one of the conditions.
+    /// The literal one, and that of its authors' code: loads all triggers of the event's chain and
+    /// registry with their conditions and actions, and evaluates each. The agent is one of the
+    /// conditions.
     Design,
-    /// The kindest reading of it: the triggers of the event's agent and those of every agent, by
-    /// one look-up through an index.
+    /// The most favourable one: a single indexed lookup finds the triggers of the event's agent and
+    /// those of every agent.
     ByAgent,
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for Reading {
     }
 }
 
-/// What is pushed for an action.
+/// The payload for an action.
 #[derive(Debug, Serialize, Deserialize)]
 struct Job {
     trigger_id: Uuid,
@@ -54,7 +54,7 @@ struct Job {
     action: serde_json::Value,
 }
 
-/// The job as our own would be called, so that both are booked alike.
+/// The id that our own job would have, so that both are recorded alike.
 pub(crate) fn job_id(payload: &str) -> Option<JobId> {
     let job: Job = serde_json::from_str(payload).ok()?;
     let event = EventName { id: job.event_id, timestamp: job.timestamp };

@@ -70,7 +70,7 @@ async fn the_bench_measures_a_chains_history_and_its_head() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_ponder_is_not_installed_the_bench_says_so_and_measures_ours() {
+async fn without_ponder_the_bench_says_so_and_measures_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("a path");
     let bed = Bed::start().await;
@@ -93,7 +93,7 @@ async fn where_ponder_is_not_installed_the_bench_says_so_and_measures_ours() {
 
 /// That no shard is judged by two, and that the jobs are those of one, is checked by the scenario.
 #[tokio::test(flavor = "multi_thread")]
-async fn four_processors_decide_what_one_decides_and_take_over_from_one_that_is_gone() {
+async fn four_processors_decide_as_one_and_take_over_from_a_dead_one() {
     let report = bench(&["scale"]).await;
     let expected = [
         ("scale", "drain, 1 process row", "events_per_second"),

@@ -1,4 +1,4 @@
-//! What can go wrong, by name.
+//! The faults, by name.
 
 use std::time::Duration;
 
@@ -9,29 +9,30 @@ use crate::faults::{database, network, processes, redis, sessions};
 use crate::fleet::Program::{self, Processor, Run, Worker};
 use crate::world::World;
 
-/// One of each.
+/// One processor and one worker.
 const ONE: &[Program] = &[Processor, Worker];
-/// Two of each.
+/// Two processors and two workers.
 const TWO: &[Program] = &[Processor, Processor, Worker, Worker];
 
-/// Does it to a world, and gives how long recovery took: from the end of what was done, or from
-/// its beginning where nobody ends it.
+/// Strikes a world and returns the time of recovery: from the end of the fault, or from its
+/// beginning if it has no end.
 type Inflict = for<'a> fn(&'a mut World) -> LocalBoxFuture<'a, Result<Duration>>;
 
-/// One thing that goes wrong.
+/// A fault: its name, its action and its bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What is done.
+    /// Its description.
     pub what: &'static str,
-    /// What runs when it is done.
+    /// The programs that run when it strikes.
     pub programs: &'static [Program],
-    /// How long recovery may take.
+    /// The longest recovery.
     pub recovery_max: Duration,
-    /// Whether a message may come twice, under one id: where a worker cannot say that it was sent.
+    /// True if a message may come twice, under one id: a worker may die before it records a
+    /// delivery.
     pub may_repeat: bool,
-    /// Does it.
+    /// The action.
     pub inflict: Inflict,
 }
 
@@ -49,12 +50,12 @@ macro_rules! fault {
     (again $($rest:tt)*) => { Fault { may_repeat: true, ..fault!($($rest)*) } };
 }
 
-/// All of them.
+/// All faults.
 pub const FAULTS: &[Fault] = &[
     fault!("processor-killed", ONE, 3 s, processes::processor_killed,
         "kill -9 of the only processor, started again at once"),
     fault!(again "worker-killed", ONE, 3 s, processes::worker_killed,
-        "kill -9 of the only worker, started again at once; what it was sending waits for a lease"),
+        "kill -9 of the only worker, started again at once; open attempts wait for their leases"),
     fault!(again "run-killed", &[Run], 3 s, processes::run_killed,
         "kill -9 of `agentauri run`, started again at once"),
     fault!("rolling-restart", TWO, 2 s, processes::rolling_restart,
@@ -78,26 +79,26 @@ pub const FAULTS: &[Fault] = &[
     fault!("postgres-refused", ONE, 5 s, network::postgres_refused,
         "every connection to PostgreSQL reset, new ones refused for 3 s"),
     fault!("postgres-slow", ONE, 3 s, network::postgres_slow,
-        "everything to and from PostgreSQL arrives 50 ms late for 5 s"),
+        "all data to and from PostgreSQL arrives 50 ms late for 5 s"),
     fault!("postgres-stalled", ONE, 15 s, network::postgres_stalled,
-        "the connections to PostgreSQL carry nothing any more, and nobody is told; new ones pass"),
+        "open connections to PostgreSQL stall silently, for good; new ones pass"),
     fault!("postgres-deaf", ONE, 15 s, network::postgres_deaf,
-        "the connections to PostgreSQL carry no answers any more; new ones pass"),
+        "open connections to PostgreSQL carry no answers, for good; new ones pass"),
     fault!("postgres-silent", ONE, 15 s, network::postgres_silent,
-        "no connection to PostgreSQL carries anything for 8 s, a new one neither"),
+        "all connections to PostgreSQL stall for 8 s, new ones too"),
     fault!("redis-flushed", ONE, 3 s, redis::flushed, "FLUSHALL, five times in 2 s"),
     fault!("redis-killed", ONE, 5 s, redis::killed,
         "kill -9 of Redis, away for 2 s, started again empty"),
     fault!("redis-read-only", ONE, 5 s, redis::read_only,
-        "Redis is the read-only replica of nobody for 3 s"),
+        "Redis is a read-only replica without a master for 3 s"),
     fault!("redis-out-of-memory", ONE, 5 s, redis::out_of_memory,
-        "Redis refuses every write for want of memory, for 3 s"),
+        "Redis refuses every write for 3 s, as out of memory"),
     fault!("redis-cut", ONE, 3 s, network::redis_cut,
         "every connection to Redis reset, ten times in 3 s"),
     fault!("redis-stalled", ONE, 15 s, network::redis_stalled,
-        "the connections to Redis carry nothing any more, and nobody is told; new ones pass"),
+        "open connections to Redis stall silently, for good; new ones pass"),
     fault!("redis-silent", ONE, 15 s, network::redis_silent,
-        "no connection to Redis carries anything for 8 s, a new one neither"),
+        "all connections to Redis stall for 8 s, new ones too"),
     fault!("transaction-open", ONE, 60 s, sessions::transaction_open,
         "a writer's transaction open for a minute: judging waits, and `agentauri status` says so"),
     fault!("listener-stuck", ONE, 2 s, sessions::listener_stuck,

@@ -1,4 +1,4 @@
-//! How each fault is done: a file for each place that it strikes.
+//! The actions of the faults, by the place that they strike.
 
 pub(crate) mod database;
 pub(crate) mod network;

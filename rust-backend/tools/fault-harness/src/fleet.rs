@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::proxy::Proxy;
 
-/// Pauses between attempts: short, so that what a fault interrupts is tried again while we look.
+/// Pauses between attempts: short, so that attempts that a fault fails are repeated within the
+/// trial.
 const RETRY_SCHEDULE: &str = "0s,500ms,1s,1s,2s,2s,5s,5s,5s,5s,5s,5s";
 
 /// A program of ours.
@@ -53,7 +54,7 @@ impl Fleet {
         Ok(Self { members: Vec::new(), variables })
     }
 
-    /// Starts one more.
+    /// Starts another process.
     pub fn start(&mut self, bed: &Bed, program: Program) {
         let mut command = Process::command(program.binary(), bed);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -63,31 +64,31 @@ impl Fleet {
         self.members.push((program, Process::spawn(command)));
     }
 
-    /// The first of its kind.
+    /// The first process of a program.
     ///
     /// # Panics
-    /// There is none.
+    /// No process of it was started.
     pub fn first(&self, program: Program) -> &Process {
         let found = self.members.iter().find(|(kind, _)| *kind == program);
         &found.expect("one was started").1
     }
 
-    /// kill -9 of the first of its kind.
+    /// Kills the first process of a program with SIGKILL.
     ///
     /// # Panics
-    /// There is none, or it has ended before.
+    /// No process of it was started, or it has ended before.
     pub async fn kill9(&mut self, program: Program) {
         let (_, mut process) = self.members.remove(self.place(program));
         process.kill9().await;
     }
 
-    /// SIGTERM to the first of its kind, and waits for its end.
+    /// Sends SIGTERM to the first process of a program and waits for its end.
     ///
     /// # Errors
-    /// It did not end as it should.
+    /// Its exit code is not 0.
     ///
     /// # Panics
-    /// There is none.
+    /// No process of it was started.
     pub async fn retire(&mut self, program: Program) -> Result<()> {
         let (_, mut process) = self.members.remove(self.place(program));
         process.signal("TERM");
@@ -96,8 +97,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// What is to be said against its members: who is not there any more, though nobody ended it.
-    pub fn deserters(&mut self) -> Vec<String> {
+    /// A complaint about each process that has ended by itself.
+    pub fn unexpected_ends(&mut self) -> Vec<String> {
         let gone = self.members.iter_mut().filter_map(|(program, process)| {
             let last = process.lines().pop().unwrap_or_default();
             (!process.is_running()).then(|| format!("{} ended: {last}", program.binary()))
@@ -105,7 +106,7 @@ impl Fleet {
         gone.collect()
     }
 
-    /// Writes what each member said to a file of its own.
+    /// Writes the output of each process to a file of its own.
     ///
     /// # Errors
     /// The system's.
@@ -126,7 +127,7 @@ impl Fleet {
 /// The port in a URL of a server.
 ///
 /// # Errors
-/// It has none.
+/// It has no port.
 pub fn port(url: &str) -> Result<u16> {
     Url::parse(url)?.port().ok_or_else(|| anyhow::anyhow!("a server without a port"))
 }

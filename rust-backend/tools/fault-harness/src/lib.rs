@@ -1,15 +1,16 @@
-//! Breaks what the real binaries stand on, one fault after another under load, and proves that
-//! nothing is lost, nothing is doubled, and that all of it recovers in seconds without a hand.
+//! Breaks the servers, networks and processes of the real binaries, one fault after another under
+//! load, and proves that nothing is lost or doubled, and that the system recovers within seconds by
+//! itself.
 //!
 //! A [`world::World`] is a private PostgreSQL and a private Redis, each behind a [`proxy::Proxy`],
 //! the binaries ([`fleet`]) connected through these, a receiver that verifies signatures, and
-//! writers that do not stop ([`load`]). A [`fault::Fault`] is done to a world of its own and waits
-//! until the world has recovered. Then the writers stop, everything comes to rest, and the
-//! [`verdict`] is computed from the `events` table alone: what should be there, against the jobs
-//! and against what the receiver got.
+//! continuous writers ([`load`]). A [`fault::Fault`] strikes a world of its own and waits for its
+//! recovery. Then the writers stop, everything comes to rest, and the [`verdict`] computes the
+//! expected jobs and messages from the `events` table alone and compares them with the jobs and the
+//! receiver's messages.
 //!
-//! Writers and the verdict reach the servers directly: what they see is not the fault's.
-//! [`round`] puts these together, [`report`] says what came of them. Never shipped.
+//! Writers and the verdict connect to the servers directly, so that no fault affects them.
+//! [`round`] puts these together, [`report`] shows the results. Never shipped.
 
 pub mod fault;
 mod faults;

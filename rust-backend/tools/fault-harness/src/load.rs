@@ -1,4 +1,5 @@
-//! Writers that do not stop: a few hundred rows a second over three chains, as strangers write.
+//! Continuous writers: a few hundred rows a second on three chains, by plain INSERT as strangers
+//! do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,35 +13,35 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// A writer each.
+/// The chains, each with one writer.
 pub const CHAINS: [i64; 3] = [1, 8453, 11_155_111];
 const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
-/// Transactions a second and writer.
+/// Interval between a writer's transactions.
 const PERIOD: Duration = Duration::from_millis(50);
-/// Rows in a transaction, at most; half of it on average.
+/// Rows in a transaction at most; half of it on average.
 const ROWS_MAX: u64 = 10;
-/// One transaction in so many is rolled back.
+/// Of so many transactions one is rolled back.
 const ROLLED_BACK: u32 = 10;
-/// One transaction in so many gives an earlier event to another block.
+/// Of so many transactions one moves an earlier event to another block.
 const MOVED: u32 = 6;
-/// One transaction in so many takes an earlier event back, or makes it valid again.
+/// Of so many transactions one invalidates an earlier event, or makes it valid again.
 const INVALIDATED: u32 = 12;
-/// A server that is away answers nothing: the next transaction tries anew.
+/// Limit of a transaction: a server that is away does not answer, and the next one tries again.
 const TRANSACTION_MAX: Duration = Duration::from_secs(5);
 const TIME: i64 = 1_750_000_000;
-/// Rows of a chain in a second of block time: whatever is revised is younger than the hour after
-/// which state takes nothing in.
+/// Rows of a chain in a second of block time: all revised events are then younger than the hour of
+/// a state's retention.
 const ROWS_A_SECOND: i64 = 64;
 
 /// The trigger with state.
 pub const COUNTED: &str = "counted";
 
-/// Triggers that match most of what is written. The verdict's SQL says the same.
+/// Triggers that match most of the rows. The verdict's SQL repeats them.
 pub fn triggers(url: &str) -> String {
     let triggers = [
         ("validations", "registry: validation"),
         ("low-score", "registry: reputation\n    when: score < 50"),
-        // It observes each event, and its state has to be there after each fault.
+        // It observes each event, and its state must be complete after each fault.
         (COUNTED, "registry: identity\n    group_by: agent_id\n    when: count(30d) >= 1"),
     ];
     trigger_file(url, &triggers)
@@ -82,7 +83,7 @@ impl Load {
     pub async fn stop(&mut self) {
         self.stop.cancel();
         for writer in self.writers.drain(..) {
-            // A writer that failed has written less; the verdict reads what is there.
+            // A writer that failed has written less; the verdict uses the rows that exist.
             let _ = writer.await;
         }
     }
@@ -104,7 +105,8 @@ impl Writer {
             ticks.tick().await;
             let batch = self.batch();
             let rows = batch.rows.len() as u64;
-            // What the server refuses or does not answer is lost to the writer, not to us.
+            // A transaction that the server refuses or does not answer is the writer's loss, not
+            // ours.
             if let Ok(Ok(true)) = timeout(TRANSACTION_MAX, batch.write(&self.pool)).await {
                 self.sent.fetch_add(rows, Ordering::Relaxed);
             }
@@ -129,7 +131,7 @@ impl Writer {
         self.row_number(self.made - 1)
     }
 
-    /// The same for the same number, so that an event may be written again later.
+    /// The same row for the same number, so that an event may be written again later.
     fn row_number(&self, number: u64) -> Row {
         let mut dice = StdRng::seed_from_u64(number ^ self.chain_id.unsigned_abs() << 32);
         let block_number = i64::try_from(number).unwrap_or(i64::MAX);
@@ -146,15 +148,15 @@ impl Writer {
 /// One transaction.
 struct Batch {
     rows: Vec<Row>,
-    /// An event whose name another block takes over, whether it was there or not.
+    /// An event to move to another block, which inserts it if it is not there.
     moved: Option<Row>,
-    /// An event that is taken back, or valid again.
+    /// An event to invalidate, or to make valid again.
     turned: Option<Row>,
     roll_back: bool,
 }
 
 impl Batch {
-    /// Whether it was committed.
+    /// True if it was committed.
     async fn write(self, pool: &PgPool) -> sqlx::Result<bool> {
         let mut transaction = pool.begin().await?;
         for row in &self.rows {

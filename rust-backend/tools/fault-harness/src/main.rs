@@ -15,36 +15,37 @@ use tokio::signal::unix::{SignalKind, signal};
 const EXAMPLES: &str = "\
 Examples:
   cargo run --release --bin fault-harness                       every fault once, some ten minutes
-  cargo run --release --bin fault-harness -- --rounds 10        as often as a release asks for
+  cargo run --release --bin fault-harness -- --rounds 10        the rounds that a release requires
   cargo run --release --bin fault-harness -- --only redis-killed --only postgres-cut
   cargo run --release --bin fault-harness -- --list
 
 Exit codes: 0 nothing lost, nothing doubled, every recovery within its bound; 1 otherwise; 2 usage.
-A failed fault leaves what the processes said in a folder of the system's temporary one.";
+A failed trial leaves the processes' logs in a folder of the system's temporary one.";
 
-/// Breaks what the real binaries stand on, under load, and proves that nothing is lost or doubled.
+/// Breaks the servers, networks and processes of the real binaries under load, and proves that
+/// nothing is lost or doubled.
 #[derive(Debug, Parser)]
 #[command(name = "fault-harness", about, after_help = EXAMPLES, max_term_width = 100)]
 struct Args {
-    /// How often each fault is done, each time to a new world with other dice.
+    /// Trials of each fault, each in a new world with another seed.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Only this fault; may be given again.
     #[arg(long, value_name = "FAULT", num_args = 1.., value_parser = known)]
     only: Vec<&'static Fault>,
-    /// Name the faults and what is done, and end.
+    /// List the faults with their descriptions and exit.
     #[arg(long)]
     list: bool,
     /// Rows that the writers of each fault commit at least.
     #[arg(long, default_value_t = 2_000)]
     events: u64,
-    /// What the writers' dice begin with; each round adds one.
+    /// Seed of the writers' randomness; each round adds one.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Shorten the faults whose length is free, as continuous integration does.
     #[arg(long)]
     short: bool,
-    /// Write every outcome to this file, as JSON.
+    /// Write all outcomes to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -65,7 +66,7 @@ async fn main() -> Result<ExitCode> {
     }
     build()?;
     let mut outcomes = Vec::new();
-    // Whoever ends it early is told of what was done; dropping a world ends its processes.
+    // An early end still prints the outcomes; dropping a world ends its processes.
     let ended = tokio::select! {
         ended = all(&args, &mut outcomes) => ended,
         told = told_to_end() => told.and_then(|signal| bail!("ended by {signal}")),
@@ -126,7 +127,7 @@ fn tell(outcome: &Outcome) {
     }
 }
 
-/// The binaries that are broken lie beside this one, built as it was.
+/// Builds the binaries under test in this program's profile: they are started from its folder.
 fn build() -> Result<()> {
     let own = std::env::current_exe()?;
     let folder = own.parent().and_then(Path::file_name).unwrap_or_default();

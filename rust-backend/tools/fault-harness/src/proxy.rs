@@ -1,4 +1,4 @@
-//! What stands between the binaries and their servers, and can fail as a network does.
+//! A proxy between the binaries and a server, which can fail as a network does.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,17 +9,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// More than a batch of ours, so that a piece is a message.
+/// Larger than our batches, so that a piece is a message.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Which way a connection carries nothing.
+/// The direction in which a connection is stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// What the binary says does not arrive.
+    /// Data from the binary does not arrive.
     ToServer,
-    /// What the server says does not arrive.
+    /// Data from the server does not arrive.
     ToClient,
-    /// Neither.
+    /// Nothing arrives in either direction.
     Both,
 }
 
@@ -27,22 +27,23 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    weather: watch::Sender<Weather>,
+    state: watch::Sender<NetworkState>,
     _accepting: AbortOnDropHandle<()>,
 }
 
-/// What happens to connections, which are numbered from 1 as they come.
+/// The treatment of connections, which are numbered from 1 as they come.
 #[derive(Clone, Copy, Debug, Default)]
-struct Weather {
-    /// The latest connection.
+struct NetworkState {
+    /// The number of the latest connection.
     latest: u64,
-    /// Up to this one they are reset.
+    /// Connections up to this number are reset.
     cut: u64,
-    /// Up to these they carry nothing to the server, nothing to the client. Nobody is told.
+    /// Connections up to these numbers are stalled, to the server and to the client. Their ends are
+    /// not notified.
     stalled: [u64; 2],
-    /// How much later everything arrives.
+    /// The delay of all data.
     delay: Duration,
-    /// New ones are reset at once.
+    /// True if new connections are reset at once.
     refusing: bool,
 }
 
@@ -50,63 +51,63 @@ const TO_SERVER: usize = 0;
 const TO_CLIENT: usize = 1;
 
 impl Proxy {
-    /// Starts one in front of a server's port of loopback.
+    /// Starts a proxy in front of a server's port of loopback.
     ///
     /// # Errors
-    /// There is no free port.
+    /// No port is free.
     pub async fn before(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let weather = watch::Sender::new(Weather::default());
+        let state = watch::Sender::new(NetworkState::default());
         let server = (Ipv4Addr::LOCALHOST, port).into();
-        let accepting = tokio::spawn(accept(listener, server, weather.clone()));
-        Ok(Self { address, weather, _accepting: AbortOnDropHandle::new(accepting) })
+        let accepting = tokio::spawn(accept(listener, server, state.clone()));
+        Ok(Self { address, state, _accepting: AbortOnDropHandle::new(accepting) })
     }
 
-    /// Where it listens.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Resets every connection; new ones pass.
     pub fn cut(&self) {
-        self.weather.send_modify(|weather| weather.cut = weather.latest);
+        self.state.send_modify(|state| state.cut = state.latest);
     }
 
-    /// The connections there are carry nothing any more, for good; new ones pass.
+    /// Stalls the present connections for good; new ones pass.
     pub fn stall(&self, way: Way) {
-        self.weather.send_modify(|weather| {
-            let latest = weather.latest;
-            weather.stall(way, latest);
+        self.state.send_modify(|state| {
+            let latest = state.latest;
+            state.stall(way, latest);
         });
     }
 
-    /// No connection carries anything any more, a new one neither.
+    /// Stalls all connections, also new ones.
     pub fn silence(&self) {
-        self.weather.send_modify(|weather| weather.stall(Way::Both, u64::MAX));
+        self.state.send_modify(|state| state.stall(Way::Both, u64::MAX));
     }
 
-    /// Everything arrives later by this.
+    /// Delays all data.
     pub fn delay(&self, delay: Duration) {
-        self.weather.send_modify(|weather| weather.delay = delay);
+        self.state.send_modify(|state| state.delay = delay);
     }
 
     /// Resets every connection, and each new one at once.
     pub fn refuse(&self) {
-        self.weather.send_modify(|weather| weather.refusing = true);
+        self.state.send_modify(|state| state.refusing = true);
         self.cut();
     }
 
-    /// New connections pass as they should. What is stalled stays so.
-    pub fn clear_up(&self) {
-        self.weather.send_modify(|weather| {
-            let stalled = weather.stalled.map(|upto| upto.min(weather.latest));
-            *weather = Weather { delay: Duration::ZERO, refusing: false, stalled, ..*weather };
+    /// Lets new connections pass undisturbed. Stalled ones remain stalled.
+    pub fn restore(&self) {
+        self.state.send_modify(|state| {
+            let stalled = state.stalled.map(|upto| upto.min(state.latest));
+            *state = NetworkState { delay: Duration::ZERO, refusing: false, stalled, ..*state };
         });
     }
 }
 
-impl Weather {
+impl NetworkState {
     fn stall(&mut self, way: Way, upto: u64) {
         if way != Way::ToClient {
             self.stalled[TO_SERVER] = upto;
@@ -117,24 +118,24 @@ impl Weather {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, weather: watch::Sender<Weather>) {
+async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Sender<NetworkState>) {
     let mut number = 0;
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         number += 1;
-        weather.send_modify(|weather| weather.latest = number);
-        tokio::spawn(carry(number, client, server, weather.subscribe()));
+        state.send_modify(|state| state.latest = number);
+        tokio::spawn(carry(number, client, server, state.subscribe()));
     }
 }
 
-/// One connection's life.
+/// Carries a connection from its beginning to its end.
 async fn carry(
     number: u64,
     client: TcpStream,
     server: SocketAddr,
-    mut weather: watch::Receiver<Weather>,
+    mut state: watch::Receiver<NetworkState>,
 ) {
-    if weather.borrow().refusing {
+    if state.borrow().refusing {
         return reset(&client);
     }
     let Ok(server) = TcpStream::connect(server).await else { return reset(&client) };
@@ -144,9 +145,9 @@ async fn carry(
     let (mut client, mut server) = (client, server);
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let (one, other) = (weather.clone(), weather.clone());
+    let (one, other) = (state.clone(), state.clone());
     let was_cut = tokio::select! {
-        cut = weather.wait_for(|weather| weather.cut >= number) => cut.is_ok(),
+        cut = state.wait_for(|state| state.cut >= number) => cut.is_ok(),
         _ = copy(number, TO_SERVER, from_client, to_server, one) => false,
         _ = copy(number, TO_CLIENT, from_server, to_client, other) => false,
     };
@@ -156,20 +157,20 @@ async fn carry(
     }
 }
 
-/// Copies one way until the end, unless it is stalled: then nothing is read, not even the end.
+/// Copies one direction to its end. While stalled it reads nothing, not even the end.
 async fn copy(
     number: u64,
     way: usize,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut weather: watch::Receiver<Weather>,
+    mut state: watch::Receiver<NetworkState>,
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE_BYTES];
     loop {
-        let Weather { stalled, delay, .. } = *weather.borrow_and_update();
+        let NetworkState { stalled, delay, .. } = *state.borrow_and_update();
         let is_stalled = stalled[way] >= number;
         tokio::select! {
-            changed = weather.changed() => {
+            changed = state.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
@@ -186,8 +187,8 @@ async fn copy(
     }
 }
 
-/// Ends without a farewell: what is under way is dropped and the other end reads an error.
+/// Resets a connection: data under way is dropped and the other end reads an error.
 fn reset(stream: &TcpStream) {
-    // Where it fails, the connection has ended already.
+    // It fails only if the connection has ended already.
     let _ = stream.set_zero_linger();
 }

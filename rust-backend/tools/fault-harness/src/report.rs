@@ -1,4 +1,4 @@
-//! What came of the rounds: a table for people, JSON for programs.
+//! Results of the rounds: a table for people, JSON for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -18,7 +18,7 @@ const HEADINGS: [&str; 11] = [
     "RECOVERY",
 ];
 
-/// A line for each fault: sums over its rounds, and the longest recovery.
+/// A line per fault: sums over its rounds, and the longest recovery.
 pub fn table(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header(HEADINGS);

@@ -1,4 +1,4 @@
-//! One fault in a world of its own, from the first message to the verdict.
+//! One trial of a fault in a world of its own, from the first message to the verdict.
 
 use std::time::{Duration, Instant};
 
@@ -9,43 +9,43 @@ use crate::fault::Fault;
 use crate::verdict::Verdict;
 use crate::world::{Span, World, until};
 
-/// Writers that are this late do not write.
+/// Time for the writers to commit enough rows.
 const SENT_MAX: Duration = Duration::from_mins(5);
 
-/// How a fault is tried.
+/// The settings of a trial.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
-    /// What the writers' dice begin with.
+    /// Seed of the writers' randomness.
     pub seed: u64,
-    /// Rows that are committed at least.
+    /// Rows to commit at least.
     pub events_min: u64,
-    /// How long a fault lasts whose length is free.
+    /// The length of faults whose length is free.
     pub span: Span,
-    /// How much longer than its bound a recovery may take: 1, or more where others use the cores.
+    /// Factor on the bound of a recovery: 1, or more where other processes use the cores.
     pub patience: u32,
 }
 
-/// What came of it.
+/// The outcome of a trial.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The fault.
     pub fault: &'static str,
-    /// What the writers' dice began with.
+    /// Seed of the writers' randomness.
     pub seed: u64,
-    /// What was found at rest.
+    /// The verdict at rest.
     pub verdict: Verdict,
-    /// How long recovery took.
+    /// The time of recovery.
     pub recovery_seconds: f64,
-    /// How long it may take.
+    /// Its bound.
     pub recovery_seconds_max: f64,
-    /// From the end of the writers to the end of the last job.
+    /// Time from the end of the writers to the end of the last job.
     pub rest_seconds: f64,
-    /// What is wrong, in sentences.
+    /// The deviations, in sentences.
     pub complaints: Vec<String>,
 }
 
 impl Outcome {
-    /// Whether everything is as it should be.
+    /// True if there is no complaint.
     pub fn is_good(&self) -> bool {
         self.complaints.is_empty()
     }
@@ -54,7 +54,7 @@ impl Outcome {
 /// Tries a fault.
 ///
 /// # Errors
-/// The world did not begin or could not be judged; the fault's own failure is a complaint.
+/// The world did not begin or could not be judged. The fault's own failure is a complaint instead.
 pub async fn take(fault: &Fault, trial: &Trial) -> Result<Outcome> {
     let mut world = World::start(fault.programs, trial.seed, trial.span).await?;
     let mut complaints = Vec::new();

@@ -1,4 +1,4 @@
-//! What should be there, computed from the `events` table alone, against what is.
+//! The expected jobs and messages, computed from the `events` table alone, against the actual ones.
 
 use std::collections::BTreeMap;
 
@@ -11,35 +11,35 @@ use uuid::Uuid;
 
 use crate::load::COUNTED;
 
-/// Messages that a receiver got, by their id.
+/// A receiver's messages by id.
 pub type Messages = BTreeMap<Uuid, Vec<Value>>;
 
-/// What was found at rest.
+/// Counts at rest.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Verdict {
     /// Rows of `events`.
     pub events: i64,
-    /// Jobs that the valid events ask for, at their present revision.
+    /// Jobs that the valid events require, at their present revision.
     pub expected: i64,
     /// Jobs of valid events at their present revision that are not cancelled.
     pub jobs: i64,
-    /// Jobs of revisions that the chain took back after they were judged.
+    /// Jobs of revisions that were superseded after they were judged.
     pub superseded: i64,
-    /// Of these, those that were attempted, and whose retraction was delivered.
+    /// The attempted ones among them, whose retraction was delivered.
     pub retracted: i64,
     /// Ids that the receiver got.
     pub delivered: usize,
-    /// Messages beyond the first of an id: at least once is not exactly once.
+    /// Messages beyond the first of an id: delivery is at least once.
     pub again: usize,
-    /// Expected jobs that are not there, not delivered or not received, what was attempted, taken
-    /// back and not retracted, events that a trigger's state lacks, and entries not judged.
+    /// Expected jobs that are missing, undelivered or not received; attempted jobs of superseded
+    /// events without a retraction; events missing from a trigger's state; entries not judged.
     pub lost: i64,
-    /// Jobs, retractions, messages and observations that nothing asks for, and entries judged more
-    /// than once.
+    /// Jobs, retractions, messages and observations without a reason, and entries judged more than
+    /// once.
     pub doubled: i64,
 }
 
-/// What SQL counts.
+/// Counts from SQL.
 #[derive(FromRow)]
 struct Counted {
     events: i64,
@@ -60,8 +60,8 @@ struct Counted {
     judged: i64,
 }
 
-/// The triggers of [`crate::load::triggers`] once more, in SQL; whoever matches matches in each of
-/// the event's revisions.
+/// The triggers of [`crate::load::triggers`] repeated in SQL. An event that matches does so in each
+/// of its revisions.
 const COUNT: &str = r#"
 WITH matches AS (
     SELECT t.id AS trigger_id, t.name AS trigger_name, e.id, e."timestamp", e.revision,
@@ -119,7 +119,7 @@ SELECT (SELECT count(*) FROM events) AS events,
        (SELECT coalesce(sum(entries_judged), 0)::bigint FROM shard_cursors) AS judged
 "#;
 
-/// Judges a database at rest by what a receiver got.
+/// Judges a database at rest by a receiver's messages.
 ///
 /// # Errors
 /// PostgreSQL's.
@@ -127,7 +127,7 @@ pub async fn reach(pool: &PgPool, messages: &Messages) -> Result<Verdict> {
     let received: Vec<Uuid> = messages.keys().copied().collect();
     let query = sqlx::query_as(COUNT).bind(&received).bind(COUNTED);
     let counted: Counted = query.fetch_one(pool).await?;
-    // The body of an id is one, however often it comes.
+    // All bodies of an id must be the same.
     let altered = messages.values().filter(|bodies| bodies.iter().any(|body| *body != bodies[0]));
     let altered = i64::try_from(altered.count())?;
     let unjudged = (counted.entries - counted.judged).max(0);

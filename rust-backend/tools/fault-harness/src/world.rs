@@ -1,4 +1,4 @@
-//! Servers, proxies, binaries, a receiver and writers: all that one fault is done to.
+//! The world that a fault strikes: servers, proxies, binaries, a receiver and writers.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,51 +15,53 @@ use crate::load::{self, CHAINS, Load};
 use crate::proxy::Proxy;
 use crate::verdict::{self, Verdict};
 
-/// Between two looks. Often enough for a figure in hundredths, rare enough not to be a load.
+/// Interval of polls: often enough for figures in hundredths of a second, rare enough to cost
+/// little.
 const LOOK: Duration = Duration::from_millis(20);
-/// A world that has not begun to work by then never will.
+/// Time for a world to begin its work.
 const WARM_UP_MAX: Duration = Duration::from_mins(1);
-/// The longest that recovery is watched: a fault without a hand is mended by then or never.
+/// The longest time to wait for a recovery, which comes by itself until then or never.
 const RECOVERY_MAX: Duration = Duration::from_mins(2);
-/// The longest that rest is waited for: twice what a dead worker's leases take.
+/// The longest time to wait for rest: twice that of a dead worker's leases.
 const REST_MAX: Duration = Duration::from_mins(2);
-/// While the server is away, whoever looks is told soon and looks again.
+/// Short, so that a poll fails soon while the server is away, and the next one is made.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Three writers, the looks and some to spare.
+/// For three writers and the polls, with some to spare.
 const CONNECTIONS: u32 = 10;
-/// An event that has waited this long is judged late.
+/// Age from which an unjudged event counts as late.
 const AGE_SECONDS_MAX: f64 = 1.0;
 
-/// How long the faults that take as long as they are told take.
+/// The length of the faults whose length is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// As long as they should.
+    /// The full length.
     Full,
-    /// As long as continuous integration allows.
+    /// A length for continuous integration.
     Short,
 }
 
-/// All that one fault is done to.
+/// A fault's surroundings.
 pub struct World {
     /// PostgreSQL and Redis.
     pub bed: Bed,
-    /// Before PostgreSQL.
+    /// The proxy before PostgreSQL.
     pub postgres: Proxy,
-    /// Before Redis.
+    /// The proxy before Redis.
     pub redis: Proxy,
     /// The binaries.
     pub fleet: Fleet,
-    /// How long a fault lasts whose length is free.
+    /// The length of faults whose length is free.
     pub span: Span,
-    /// Straight to the server, and soon told where it is away.
+    /// Connections without a proxy, which fail soon while the server is away.
     pub direct: PgPool,
-    /// Where one was needed; it goes after PostgreSQL.
+    /// The small disk of [`Self::bed`], if a fault needed one. Declared later, because it must
+    /// outlive PostgreSQL.
     pub small_disk: Option<SmallDisk>,
     receiver: Receiver,
     load: Load,
 }
 
-/// A moment by our clock and by PostgreSQL's, which is the same machine's.
+/// A moment by our clock and PostgreSQL's, which is the same machine's.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     began: Instant,
@@ -67,23 +69,23 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This one.
+    /// The present moment.
     pub fn now() -> Self {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { began: Instant::now(), epoch_seconds: epoch.as_secs_f64() }
     }
 
-    /// How long ago it was.
+    /// The time since then.
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 }
 
 impl World {
-    /// Starts everything, and waits until messages flow.
+    /// Starts everything and waits until messages flow.
     ///
     /// # Errors
-    /// They do not.
+    /// No message arrives in time.
     ///
     /// # Panics
     /// A server does not start.
@@ -109,7 +111,7 @@ impl World {
     }
 
     /// Starts a process.
-    pub fn enlist(&mut self, program: Program) {
+    pub fn start_process(&mut self, program: Program) {
         self.fleet.start(&self.bed, program);
     }
 
@@ -118,11 +120,11 @@ impl World {
         self.load.sent()
     }
 
-    /// How long after `since` all was well again: on each chain a message was delivered for an
-    /// event inserted later, and no event waits for longer than a second.
+    /// Time from `since` until the system is well: on each chain a message was delivered for an
+    /// event inserted later, and no event has waited for longer than a second.
     ///
     /// # Errors
-    /// It takes minutes.
+    /// It does not recover within two minutes.
     pub async fn recovery(&self, since: Moment) -> Result<Duration> {
         self.recovery_within(since, RECOVERY_MAX).await.context("it does not recover")
     }
@@ -132,7 +134,7 @@ impl World {
         Ok(since.elapsed())
     }
 
-    /// A server that does not answer is not well.
+    /// False while the server does not answer.
     async fn is_well_since(&self, since: Moment) -> bool {
         let chains = sqlx::query_scalar(
             r#"SELECT count(DISTINCT e.chain_id)
@@ -153,8 +155,8 @@ impl World {
         })
     }
 
-    /// Stops the writers, waits for rest, and judges what is there. What is not as it should be
-    /// beside the verdict is told in sentences.
+    /// Stops the writers, waits for rest, and judges the result. Deviations outside of the verdict
+    /// are returned as sentences.
     ///
     /// # Errors
     /// PostgreSQL's.
@@ -162,13 +164,13 @@ impl World {
         self.end_within(REST_MAX).await
     }
 
-    /// The same where rest is not to be expected.
+    /// The same with another limit, for a world that may not come to rest.
     ///
     /// # Errors
     /// PostgreSQL's.
     pub async fn end_within(&mut self, rest_max: Duration) -> Result<(Verdict, Vec<String>)> {
         self.load.stop().await;
-        let mut complaints = self.fleet.deserters();
+        let mut complaints = self.fleet.unexpected_ends();
         if let Err(error) = until("rest", rest_max, async || self.rests().await).await {
             complaints.push(error.to_string());
         }
@@ -176,7 +178,7 @@ impl World {
         Ok((verdict::reach(&self.direct, &messages).await?, complaints))
     }
 
-    /// Whether nothing is left to judge and nothing to do.
+    /// True if no entry is left to judge and no job to do.
     async fn rests(&self) -> bool {
         overview::status(&self.direct).await.is_ok_and(|status| {
             let judged = status.shards.iter().all(|shard| shard.entries_behind == 0);
@@ -185,7 +187,7 @@ impl World {
         })
     }
 
-    /// Writes what the processes and PostgreSQL said into a folder.
+    /// Writes the output of the processes and PostgreSQL's log into a folder.
     ///
     /// # Errors
     /// The system's.
@@ -196,10 +198,10 @@ impl World {
     }
 }
 
-/// Looks until it holds.
+/// Polls until `holds` is true.
 ///
 /// # Errors
-/// It does not within the limit.
+/// It is not true within the limit.
 pub async fn until(
     what: &str,
     limit: Duration,

@@ -10,8 +10,8 @@ use sqlx::postgres::PgPoolOptions;
 
 use crate::receiver::SECRET;
 
-/// Servers that belong to one test, whose database belongs to a role that is no superuser.
-/// Dropping them stops them.
+/// Servers of one test. The database belongs to a role that is no superuser. Dropping them stops
+/// them.
 pub struct Bed {
     /// The database server.
     pub postgres: Postgres,
@@ -19,12 +19,12 @@ pub struct Bed {
     pub redis: Redis,
     /// Connections to the database, with the schema in it.
     pub pool: PgPool,
-    /// Connections as a stranger makes them: none of our settings.
+    /// Connections with a stranger's settings, without ours.
     pub strangers: PgPool,
 }
 
 impl Bed {
-    /// Starts both servers and brings the schema in.
+    /// Starts both servers and creates the schema.
     ///
     /// # Panics
     /// They do not start; a test cannot go on without.
@@ -33,7 +33,8 @@ impl Bed {
         Self::on(postgres, Redis::for_test().expect("a private Redis")).await
     }
 
-    /// The same with both servers on ports of loopback, for whoever stands between them and ours.
+    /// The same with both servers on ports of loopback, so that a proxy can stand between them and
+    /// us.
     ///
     /// # Panics
     /// They do not start.
@@ -47,7 +48,7 @@ impl Bed {
         Self::on(postgres.expect("a private PostgreSQL"), redis.expect("a private Redis")).await
     }
 
-    /// Connections as the cluster's superuser, for what no process of ours may do.
+    /// Connections as the cluster's superuser, for actions that our own role may not take.
     ///
     /// # Panics
     /// They are refused.
@@ -56,8 +57,8 @@ impl Bed {
         options.connect(&self.postgres.superuser_url()).await.expect("connections")
     }
 
-    /// Makes a role without any grant that logs in by its own name as the password. The owner may
-    /// act as it, by `SET ROLE`.
+    /// Makes a role without any grant, with its name as the password. The owner may act as it, by
+    /// `SET ROLE`.
     ///
     /// # Panics
     /// It is refused.
@@ -104,7 +105,7 @@ impl Bed {
         let () = command.query_async(&mut connection).await.expect("done");
     }
 
-    /// The number that a query gives.
+    /// The number that a query returns.
     ///
     /// # Panics
     /// The query fails.
@@ -113,7 +114,7 @@ impl Bed {
     }
 }
 
-/// A document of triggers with one webhook each: (name, what it says in YAML).
+/// A document of triggers with one webhook each: (name, the trigger's other keys in YAML).
 pub fn trigger_file(url: &str, triggers: &[(&str, &str)]) -> String {
     more_triggers("version: 1\ntriggers:\n".to_owned(), url, triggers)
 }

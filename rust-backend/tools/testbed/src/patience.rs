@@ -1,12 +1,12 @@
-//! Waiting for what must come to pass.
+//! Waits for a condition to become true.
 
 use std::time::{Duration, Instant};
 
-/// Far longer than anything takes on a busy machine: a test that waits this long has failed.
+/// Far longer than any condition takes on a busy machine: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Looks until `holds`, and gives how long that took.
+/// Polls until `holds` is true, and returns the time that took.
 ///
 /// # Panics
 /// It does not hold within two minutes.

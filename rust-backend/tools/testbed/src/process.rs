@@ -1,4 +1,4 @@
-//! One of our binaries, started as a user would, killed as a test wants.
+//! A binary of ours, started as a user would start it and killed at a test's will.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -41,7 +41,7 @@ impl Process {
         command
     }
 
-    /// The same command with limits of open files: the soft and the hard one.
+    /// The same command with limits on open files: the soft and the hard one.
     ///
     /// # Panics
     /// It is not built.
@@ -59,7 +59,7 @@ impl Process {
         command
     }
 
-    /// Starts a command, and keeps what it says.
+    /// Starts a command and keeps its output.
     ///
     /// # Panics
     /// It does not start.
@@ -77,12 +77,12 @@ impl Process {
         Self { child, lines }
     }
 
-    /// Whether a line of its output has `text` in it.
+    /// True if a line of its output contains `text`.
     pub fn said(&self, text: &str) -> bool {
         self.lines().iter().any(|line| line.contains(text))
     }
 
-    /// What it has said so far.
+    /// The lines of its output so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -95,7 +95,7 @@ impl Process {
         self.child.id().expect("still running")
     }
 
-    /// kill -9.
+    /// Kills it with SIGKILL.
     ///
     /// # Panics
     /// It has ended before.
@@ -114,7 +114,7 @@ impl Process {
         assert!(sent.expect("kill").success());
     }
 
-    /// Whether it still runs, be it stopped.
+    /// True if it has not ended; it may be stopped.
     ///
     /// # Panics
     /// The system does not say.
@@ -122,7 +122,7 @@ impl Process {
         self.child.try_wait().expect("a child").is_none()
     }
 
-    /// Waits for its end, and gives its exit code.
+    /// Waits for its end and returns its exit code.
     ///
     /// # Panics
     /// A signal ended it.
@@ -148,7 +148,7 @@ fn keep(output: impl AsyncRead + Send + Unpin + 'static, lines: Arc<Mutex<Vec<St
 pub fn binary(program: &str) -> PathBuf {
     let own = std::env::current_exe().expect("one's own path");
     let folder = own.parent().expect("the folder of the build");
-    // Tests lie one folder below.
+    // Test binaries lie one folder deeper.
     let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
     let binary = folder.unwrap_or(Path::new("/")).join(program);
     let there = binary.exists();

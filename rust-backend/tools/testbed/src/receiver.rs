@@ -1,4 +1,4 @@
-//! An HTTP server that verifies signatures, counts what arrives, and misbehaves when told to.
+//! An HTTP server that verifies signatures, counts messages, and misbehaves when told to.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,17 +25,17 @@ pub struct Receiver {
     address: SocketAddr,
     webhook: Arc<Webhook>,
     messages: Arc<Mutex<BTreeMap<Uuid, Vec<Value>>>>,
-    /// What it answers; 0: nothing at all.
+    /// The status it answers; 0 to never answer.
     status: Arc<AtomicU16>,
-    /// Whoever holds it for writing keeps the answers back.
+    /// Locked for writing while answers are held back.
     gate: Arc<RwLock<()>>,
 }
 
 impl Receiver {
-    /// Starts one on a free port of loopback.
+    /// Starts a receiver on a free port of loopback.
     ///
     /// # Panics
-    /// There is none.
+    /// No port is free.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let receiver = Self {
@@ -50,26 +50,26 @@ impl Receiver {
         receiver
     }
 
-    /// Where it listens.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("http://{}/hook", self.address)
     }
 
-    /// From now on it answers with this status; with 0 it never answers.
+    /// Answers with this status from now on; 0 to never answer.
     pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
     }
 
-    /// It takes messages and keeps its answers back until the guard is dropped.
+    /// Accepts messages and holds its answers back until the guard is dropped.
     ///
     /// # Panics
-    /// They are kept back already.
+    /// Answers are already held back.
     #[must_use]
     pub fn hold(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).try_write_owned().expect("answers are kept back once")
     }
 
-    /// The bodies that arrived with a good signature, by `webhook-id`.
+    /// The bodies that arrived with a valid signature, by `webhook-id`.
     pub fn messages(&self) -> MutexGuard<'_, BTreeMap<Uuid, Vec<Value>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,8 @@
-//! An event as a stranger writes it, who knows the table and nothing else of ours.
+//! An event as a stranger writes it, who knows only the table.
 
 use sqlx::PgExecutor;
 
-/// A row of `events`. Change what matters to the test.
+/// A row of `events`. A test changes the fields that matter to it.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The event's id.
@@ -13,7 +13,7 @@ pub struct Row {
     pub block_number: i64,
     /// The block's hash.
     pub block_hash: String,
-    /// Its place in the block.
+    /// Its log index in the block.
     pub log_index: i32,
     /// The event's name.
     pub event_type: String,
@@ -62,7 +62,7 @@ impl Row {
         self.write(executor, "").await
     }
 
-    /// Inserts it, or lets its block take the name over.
+    /// Inserts it, or moves the stored event of its name to its block.
     ///
     /// # Errors
     /// PostgreSQL's.

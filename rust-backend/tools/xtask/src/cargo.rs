@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-/// What `cargo run` tells a program of its own package.
+/// Beginnings of the variables that `cargo run` sets for a program's own package.
 const OURS: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
 
-/// A command of the same cargo, in the workspace of the repository.
+/// A command of the same cargo, in the repository's workspace.
 ///
-/// As if called from a shell: build scripts watch variables of a package (ring's does), and would
-/// run again under ours, and once more in the next build, with all that depends on them.
+/// Its environment is a shell's: build scripts that watch a package's variables (ring's does) would
+/// otherwise run again, and once more in the next build, with all that depends on them.
 pub(crate) fn command(root: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);

@@ -1,8 +1,9 @@
-//! The project's caretaker: what no compiler checks, and what no other tool regenerates.
+//! The project's caretaker: checks rules that no compiler checks, and makes files that no other
+//! tool makes.
 //!
-//!     cargo run -p xtask -- tidy       rules about the tree; each finding with its place
-//!     cargo run -p xtask -- ceilings   the counts of the language, as far as they have sunk
-//!     cargo run -p xtask -- prepare    .sqlx anew, from the migrations and the queries
+//!     cargo run -p xtask -- tidy       checks rules about the tree; each finding with its place
+//!     cargo run -p xtask -- ceilings   lowers the recorded counts of the language
+//!     cargo run -p xtask -- prepare    makes .sqlx anew from the migrations and the queries
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line's output")]
 
 mod cargo;

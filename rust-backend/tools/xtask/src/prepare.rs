@@ -1,9 +1,9 @@
-//! `.sqlx` anew: what a build without a database has to know of each query.
+//! Makes `.sqlx` anew: the data of each query that a build without a database needs.
 //!
-//! Of sqlx's own command line tool this needs only what the macros themselves do: with
-//! `SQLX_OFFLINE_DIR` set and a database at hand, each writes its query's data there as it is
-//! compiled. The database is a fresh one, as whether a column may be NULL is read from a query's
-//! plan, which depends on what is in the tables.
+//! It uses only sqlx's macros, not sqlx's command line tool: with `SQLX_OFFLINE_DIR` set and a
+//! database at hand, each macro writes its query's data there as it is compiled. The database is a
+//! fresh one, because sqlx reads a column's nullability from the query's plan, which depends on the
+//! tables' content.
 
 pub(crate) mod queries;
 mod server;
@@ -22,7 +22,7 @@ use crate::{cargo, repository};
 
 const STORED: &str = "rust-backend/.sqlx";
 
-/// Replaces `.sqlx`, and only once everything has compiled.
+/// Replaces `.sqlx` once all queries have compiled.
 pub(crate) fn run() -> Result<ExitCode> {
     let begin = Instant::now();
     let root = repository::root()?;
@@ -47,8 +47,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles the crates that have queries, and no other: what does not compile elsewhere is no
-/// obstacle.
+/// Compiles only the crates that have queries: an error in another crate is no obstacle.
 fn compile(root: &Path, tree: &Tree, url: &str, fresh: &Path) -> Result<()> {
     let packages = queries::packages(tree);
     if packages.is_empty() {
@@ -70,7 +69,7 @@ fn compile(root: &Path, tree: &Tree, url: &str, fresh: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The files of a folder, by name; none where it is missing.
+/// The files of a folder, by name; empty if it is missing.
 fn data(folder: &Path) -> Result<BTreeMap<String, String>> {
     if !folder.exists() {
         return Ok(BTreeMap::new());
@@ -84,7 +83,7 @@ fn data(folder: &Path) -> Result<BTreeMap<String, String>> {
         .collect()
 }
 
-/// Makes a folder hold these files and no other. What it held.
+/// Makes a folder hold exactly these files. Returns its former files.
 fn replace(folder: &Path, new: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let before = data(folder)?;
     fs::create_dir_all(folder)?;

@@ -1,4 +1,5 @@
-//! Rules about the tree that no compiler knows: one file a rule, each with a test that it can fail.
+//! Rules about the tree that no compiler checks: one file per rule, each with a test that it can
+//! fail.
 
 mod arrows;
 mod clippy_settings;
@@ -41,7 +42,7 @@ const CHECKS: [fn(&Tree) -> Vec<Finding>; 13] = [
     supply::check,
 ];
 
-/// Prints each finding, or one line where there is none.
+/// Prints each finding, or one line if all is in order.
 pub(crate) fn run() -> Result<ExitCode> {
     let root = repository::root()?;
     let tree = Tree::of_repository(&root)?;
@@ -59,7 +60,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Records the counts of the language, as far as they have sunk.
+/// Records the lowered counts of the language.
 pub(crate) fn record_ceilings() -> Result<ExitCode> {
     let root = repository::root()?;
     let lowered = language::lowered(&Tree::of_repository(&root)?)?;

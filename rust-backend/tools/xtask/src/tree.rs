@@ -1,5 +1,4 @@
-//! The files of the repository: those that git tracks, and those that it neither tracks nor
-//! ignores.
+//! The repository's files: tracked by git, or untracked and not ignored.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +9,7 @@ use anyhow::Result;
 
 use crate::repository;
 
-/// Texts by their path, which is relative to the repository and has `/` between its parts.
+/// Texts by path. Paths are relative to the repository, with `/` between their parts.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     files: BTreeMap<String, String>,
@@ -23,9 +22,9 @@ impl Tree {
         )?;
         let mut files = BTreeMap::new();
         for path in list.split_terminator('\0') {
-            // Deleted and not yet committed, a folder of another repository, or a link to nowhere.
+            // It is deleted but not committed, a folder of another repository, or a dangling link.
             let Ok(bytes) = fs::read(root.join(path)) else { continue };
-            // What is no text has no lines to judge, but a link may lead to it.
+            // A file that is not text has no lines to check, but a link may lead to it.
             files.insert(path.to_owned(), String::from_utf8(bytes).unwrap_or_default());
         }
         Ok(Self { files })
@@ -36,7 +35,7 @@ impl Tree {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The files whose name ends so.
+    /// The files whose name ends in any of `endings`.
     pub(crate) fn ending(&self, endings: &[&str]) -> impl Iterator<Item = (&str, &str)> {
         self.files().filter(|(path, _)| endings.iter().any(|ending| path.ends_with(ending)))
     }
@@ -45,7 +44,7 @@ impl Tree {
         self.files.get(path).map(String::as_str)
     }
 
-    /// Whether there is a file or a folder of that path; the empty path is the repository.
+    /// True if the path is a file or a folder; the empty path is the repository.
     pub(crate) fn holds(&self, path: &str) -> bool {
         let folder = format!("{path}/");
         path.is_empty()

@@ -4,7 +4,7 @@ mod lacking;
 
 use std::time::Duration;
 
-use action_queue::{Reader, Sender};
+use action_queue::{QueueConsumer, Sender};
 use action_worker::sending::act::Webhooks;
 use action_worker::sending::destination::DestinationPolicy;
 use action_worker::sending::secret::SecretContext;
@@ -415,7 +415,7 @@ async fn start_with(bed: &Bed, allowed: &str, schedule: &str, options: SenderOpt
     let pool = event_store::connect(&bed.postgres.url(), "worker", action_worker::CONNECTIONS)
         .await
         .expect("connections");
-    let inbox = || Reader::new(&bed.redis.url(), "test").expect("a queue");
+    let inbox = || QueueConsumer::new(&bed.redis.url(), "test").expect("a queue");
     let worker = Worker {
         leases: PgLeases::new(pool),
         queue: Sender::new(&bed.redis.url()).expect("a queue"),

@@ -1,4 +1,4 @@
-//! Reads any JSON object, by a parser of all JSON.
+//! A reader of any JSON object, by a parser of all JSON.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{FIELDS_USUAL, Field, Fields, Kind, Part};
 
-/// The fields of an object. `None` where the text is none.
+/// The fields of an object. `None` where the text is not a JSON object.
 pub(super) fn fields(json: &str) -> Option<Fields> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let fields = deserializer.deserialize_map(Object { json }).ok()?;
@@ -31,7 +31,7 @@ impl<'de> Visitor<'de> for Object<'de> {
         let Self { json } = self;
         let mut fields = Vec::with_capacity(FIELDS_USUAL);
         let mut spelled = String::new();
-        while let Some(name) = map.next_key_seed(Name { json, spelled: &mut spelled })? {
+        while let Some(name) = map.next_key_seed(NameSeed { json, spelled: &mut spelled })? {
             let raw: &'de RawValue = map.next_value()?;
             let (kind, value) = value(raw.get(), json, &mut spelled);
             fields.push(Field { name, value, kind });
@@ -43,7 +43,7 @@ impl<'de> Visitor<'de> for Object<'de> {
 fn value(raw: &str, json: &str, spelled: &mut String) -> (Kind, Part) {
     let here = place(raw, json);
     match raw.as_bytes().first() {
-        // Without an escape, a string is what stands between its quotes.
+        // A string without an escape is the text between its quotes.
         Some(b'"') if !raw.contains('\\') => {
             (Kind::Text, Part { start: here.start + 1, end: here.end - 1 })
         }
@@ -58,12 +58,12 @@ fn value(raw: &str, json: &str, spelled: &mut String) -> (Kind, Part) {
     }
 }
 
-struct Name<'de, 's> {
+struct NameSeed<'de, 's> {
     json: &'de str,
     spelled: &'s mut String,
 }
 
-impl<'de> DeserializeSeed<'de> for Name<'de, '_> {
+impl<'de> DeserializeSeed<'de> for NameSeed<'de, '_> {
     type Value = Part;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
@@ -71,7 +71,7 @@ impl<'de> DeserializeSeed<'de> for Name<'de, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Name<'de, '_> {
+impl<'de> Visitor<'de> for NameSeed<'de, '_> {
     type Value = Part;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,13 +87,13 @@ impl<'de> Visitor<'de> for Name<'de, '_> {
     }
 }
 
-/// Where `part`, which the parser borrowed from `json`, stands in it.
+/// The position in `json` of `part`, which the parser borrowed from it.
 fn place(part: &str, json: &str) -> Part {
     let start = part.as_ptr().addr() - json.as_ptr().addr();
     Part::new(start, start + part.len())
 }
 
-/// A text without its escapes: it is shorter than with them, so that all of them have room.
+/// Keeps an unescaped text: it is shorter than its source, so that all of them have room.
 fn copy(text: &str, json: &str, spelled: &mut String) -> Part {
     let start = json.len() + spelled.len();
     spelled.push_str(text);

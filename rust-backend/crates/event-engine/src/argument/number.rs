@@ -1,4 +1,4 @@
-//! Exact decimal numbers within bounds. No float ever stands between a text and a comparison.
+//! Exact decimal numbers within bounds. No comparison goes through a float.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -13,8 +13,8 @@ pub const INTEGER_DIGITS_MAX: usize = 78;
 /// Digits after the point: as many as before it, so that 10^-78 is as far as 10^78.
 pub const DECIMALS_MAX: usize = 78;
 
-/// Bytes of a text that is looked at as a number: sign, point and both limits, and room for an
-/// exponent. Longer texts are no numbers, so that hostile ones cost nothing.
+/// Bytes of a text that may be a number: sign, point and both limits, and room for an exponent.
+/// Longer texts are not parsed, so that hostile ones cost nothing.
 const TEXT_BYTES_MAX: usize = 192;
 
 /// A decimal number, exact. It compares by value: `1.0` equals `1`.
@@ -25,11 +25,12 @@ pub struct Number {
     scale: i64,
 }
 
-/// Nearly every number on chain is small, and then nothing is allocated to compare it.
+/// The digits of a number. Nearly every number on chain is small, and comparing those allocates
+/// nothing.
 #[derive(Clone, Debug)]
 enum Mantissa {
     Small(i64),
-    /// Whatever `Small` does not hold, and perhaps what it does.
+    /// Any integer; used where `Small` does not suffice, and sometimes where it would.
     Large(BigInt),
 }
 
@@ -70,12 +71,12 @@ impl Number {
         (&whole * power == *mantissa).then_some(whole)
     }
 
-    /// True where nothing but zeros stands behind the point.
+    /// True if it has no fraction other than zeros.
     pub fn is_integer(&self) -> bool {
         self.scale <= 0 || self.integer().is_some()
     }
 
-    /// The same value; `None` where it is no integer or does not fit.
+    /// The same value as an integer; `None` where it has a fraction or does not fit.
     pub fn to_i64(&self) -> Option<i64> {
         match self {
             Self { mantissa: Mantissa::Small(integer), scale: 0 } => Some(*integer),
@@ -83,14 +84,14 @@ impl Number {
         }
     }
 
-    /// The shortest text that [`Number::parse_plain`] reads as the same number: idle zeros may be
-    /// more than it takes.
+    /// The shortest text that [`Number::parse_plain`] reads as the same number. The unshortened one
+    /// may have more zeros than it accepts.
     pub fn shortest(&self) -> String {
         self.decimal().normalized().to_plain_string()
     }
 
     /// The number for arithmetic. Do not compare with it: the equality of `bigdecimal` 0.4.11
-    /// overflows for some operands, the reason why this type has its own.
+    /// overflows for some operands, which is why this type has its own.
     pub fn decimal(&self) -> BigDecimal {
         BigDecimal::new(self.mantissa.to_big().into_owned(), self.scale)
     }
@@ -124,7 +125,7 @@ impl PartialOrd for Number {
 
 impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
-        // How far each mantissa is raised so that both have one scale.
+        // Powers of ten that bring both mantissas to one scale.
         let raise_left = other.scale - self.scale;
         let raise_right = self.scale - other.scale;
         if let (Mantissa::Small(left), Mantissa::Small(right)) = (&self.mantissa, &other.mantissa) {
@@ -163,18 +164,18 @@ fn raised(mantissa: &BigInt, power: i64) -> BigInt {
     if power <= 0 { mantissa.clone() } else { mantissa * ten_to(power) }
 }
 
-/// Likewise; `None` for powers beyond the 18 that an `i64` holds. The product always fits.
+/// Likewise for an `i64`; `None` for a power beyond its 18. The product always fits.
 fn raised_small(mantissa: i64, power: i64) -> Option<i128> {
     let factor = 10_i64.checked_pow(u32::try_from(power.max(0)).ok()?)?;
     Some(i128::from(mantissa) * i128::from(factor))
 }
 
-/// 10^`power`; callers pass scales and their differences, which every constructor bounds.
+/// 10^`power`. Callers pass scales and their differences, which every constructor bounds.
 fn ten_to(power: i64) -> BigInt {
     BigInt::from(10).pow(u32::try_from(power).expect("scales are small, and here positive"))
 }
 
-/// Most numbers in a few steps. `None` says nothing about the text.
+/// A fast path for most numbers. `None` says nothing about the text.
 fn short_integer(text: &str) -> Option<i64> {
     const BYTES_MAX: usize = 19;
     let standard = text.len() <= BYTES_MAX && !text.starts_with('+');
@@ -186,7 +187,7 @@ struct Spelling<'a> {
     negative: bool,
     integer: &'a str,
     fraction: &'a str,
-    /// What stands behind the `e`: digits with or without a sign.
+    /// The text behind the `e`: digits with or without a sign.
     exponent: Option<&'a str>,
 }
 
@@ -219,7 +220,7 @@ impl<'a> Spelling<'a> {
         if self.digits().all(|digit| digit == b'0') {
             return Some(Number::from(0));
         }
-        // Where the exponent does not fit an i32, neither does the value the limits.
+        // An exponent that does not fit an i32 gives a value beyond the limits.
         let exponent: i64 = self.exponent.map_or(Ok(0), str::parse::<i32>).ok()?.into();
         if self.integer_digits() + exponent > length(INTEGER_DIGITS_MAX)
             || self.decimals() - exponent > length(DECIMALS_MAX)
@@ -267,7 +268,7 @@ fn length(count: usize) -> i64 {
     i64::try_from(count).expect("bounded by TEXT_BYTES_MAX")
 }
 
-/// The digits that `text` begins with, at least one, and what follows them.
+/// The digits that `text` begins with, at least one, and the text after them.
 fn split_digits(text: &str) -> Option<(&str, &str)> {
     let count = text.bytes().take_while(u8::is_ascii_digit).count();
     (count > 0).then(|| text.split_at(count))

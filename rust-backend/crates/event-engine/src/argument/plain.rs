@@ -1,23 +1,23 @@
-//! Reads the objects that registries' events are stored as, in a third of the time that a parser of
-//! all JSON takes: their values are texts without escapes, integers and booleans.
+//! A fast parser of the objects that registries' events are stored as: texts without escapes,
+//! integers and booleans. It takes a third of the time of a parser of all JSON.
 
 use super::{FIELDS_USUAL, Field, Fields, Kind, Part};
 
-/// The fields of an object of which each name and value is plain. `None` says nothing about the
+/// The fields of an object whose names and values are all plain. `None` says nothing about the
 /// text.
 pub(super) fn fields(json: &str) -> Option<Fields> {
-    let mut reader = Reader { json: json.as_bytes(), at: 0 };
-    let fields = reader.object()?;
-    reader.skip_space();
-    (reader.at == json.len()).then(|| Fields { fields, spelled: String::new() })
+    let mut parser = PlainParser { json: json.as_bytes(), at: 0 };
+    let fields = parser.object()?;
+    parser.skip_space();
+    (parser.at == json.len()).then(|| Fields { fields, spelled: String::new() })
 }
 
-struct Reader<'a> {
+struct PlainParser<'a> {
     json: &'a [u8],
     at: usize,
 }
 
-impl Reader<'_> {
+impl PlainParser<'_> {
     fn object(&mut self) -> Option<Vec<Field>> {
         self.symbol(b'{')?;
         let mut fields = Vec::with_capacity(FIELDS_USUAL);
@@ -47,7 +47,7 @@ impl Reader<'_> {
         })
     }
 
-    /// What stands between two quotes.
+    /// The text between two quotes.
     fn text(&mut self) -> Option<Part> {
         self.symbol_here(b'"')?;
         let start = self.at;
@@ -96,14 +96,14 @@ impl Reader<'_> {
     }
 }
 
-/// What ends a text, or makes it one that is not plain.
+/// True for a byte that ends a text or makes it not plain.
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..b' ')
 }
 
-/// Whether one of eight bytes is special, in a few steps for all of them: subtracting borrows from
-/// a byte's highest bit where the byte is less. A borrow may make a byte behind it look special
-/// that is not, never the first one.
+/// True if any of eight bytes is special, in a few steps for all of them: subtracting borrows from
+/// a byte's highest bit where the byte is less. A borrow may make a later byte look special that is
+/// not, never the first one.
 fn any_special(bytes: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHEST: u64 = ONES << 7;

@@ -41,7 +41,7 @@ fn a_usual_event_is_read_as_plain() {
 }
 
 #[test]
-fn the_last_of_two_fields_of_one_name_holds_however_many_there_are() {
+fn the_last_of_fields_with_one_name_holds() {
     for others in [0, 100] {
         let more = (0..others).map(|other| format!(r#""{other}":0,"#)).collect::<Vec<_>>().concat();
         let json = format!(r#"{{"x":1,{more}"\u0078":2,"y":3,"x":4}}"#);
@@ -59,7 +59,7 @@ fn a_value_as_deep_as_its_writer_likes_hides_no_other() {
     assert_eq!(fields.get(&json, "deep"), Some(Argument::Opaque));
 }
 
-/// Objects, and what is nearly one.
+/// Objects, and texts that nearly are.
 fn document() -> impl Strategy<Value = String> {
     let value = prop::sample::select(vec![
         "0",

@@ -1,4 +1,4 @@
-//! A lease: a job that is one worker's for a while, and what came of the attempt it was taken for.
+//! Leases: one worker's hold on a job for a while, and the result of its attempt.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::job::JobId;
 use crate::trigger::TriggerId;
 use crate::trigger::action::ActionConfig;
 
-/// A job that is ours until its lease runs out. Its attempt has begun.
+/// A worker's hold on a job until the lease runs out. Its attempt has begun.
 #[derive(Clone, Debug)]
 pub struct Lease {
     /// The job.
     pub id: JobId,
-    /// The attempt that this lease is, from 1.
+    /// The number of this lease's attempt, from 1.
     pub attempt: i32,
-    /// The trigger that matched, and the version that did.
+    /// The trigger that matched, and its version.
     pub trigger: (TriggerId, i32),
     /// The action to take, and the version of its configuration.
     pub action: (String, i32),
@@ -28,13 +28,13 @@ pub struct Lease {
     pub event: EventName,
     /// The revision of the event that was judged.
     pub revision: i32,
-    /// When it was decided: the `timestamp` of every attempt's body.
+    /// Time of the decision: the `timestamp` of every attempt's body.
     pub created_at: DateTime<Utc>,
-    /// The job that it retracts; `None`: it tells of a match.
+    /// The job that it retracts; `None` for a match.
     pub retracts: Option<JobId>,
 }
 
-/// How the chain took an event back, as far as it was known when the retraction was written.
+/// The reorg that invalidated an event, as far as it was known when the retraction was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reorg {
     /// The height of the last block that stayed.
@@ -45,24 +45,25 @@ pub struct Reorg {
     pub new_hash: Option<String>,
 }
 
-/// A transaction's event as it was, or is, in another block, named by what this is the link from.
+/// The same log in another block, after a reorg re-included its transaction. On a match: the
+/// invalidated one before it. On a retraction: the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherInclusion {
-    /// The job that told of it by the same action; `None`: nobody was told.
+    /// The job that reported it by the same action; `None` if no receiver was told.
     pub webhook_id: Option<Uuid>,
-    /// With `timestamp` its name.
+    /// Its id, which together with `timestamp` is its name.
     pub id: String,
     /// Its block's time, unix seconds.
     pub timestamp: i64,
-    /// At which it was true, or is.
+    /// The event's revision in that block.
     pub revision: i32,
     /// Its block's height.
     pub block_number: i64,
-    /// Its block.
+    /// Its block's hash.
     pub block_hash: String,
 }
 
-/// A leased job and what it is about.
+/// A leased job, with its event and action.
 #[derive(Clone, Debug)]
 pub struct Assignment {
     /// The lease.
@@ -73,33 +74,31 @@ pub struct Assignment {
     pub finality: Finality,
     /// The kind of action, as it is stored.
     pub action_type: String,
-    /// Where it goes, and how; or why the stored configuration does not read.
+    /// The action's configuration, or the reason why the stored one is invalid.
     pub action: Result<ActionConfig, String>,
     /// The event, as it was at the revision that matched.
     pub event: Event,
-    /// When it was inserted; the epoch if that is no time between it and the year 9999.
+    /// Time of its insertion; the epoch if that does not lie between the epoch and the year 9999.
     pub event_created_at: DateTime<Utc>,
-    /// Topics of the raw log; none if they are not a list of texts.
+    /// Topics of the raw log; `None` if they are not a list of texts.
     pub topics: Option<Vec<String>>,
     /// Data of the raw log.
     pub log_data: Option<String>,
-    /// What the trigger's state said of the event: a JSON object.
+    /// The readings of the trigger's state at the event: a JSON object.
     pub readings: Option<Box<RawValue>>,
-    /// A retraction: what became of the event's block.
+    /// Of a retraction, the reorg of the event's block.
     pub reorg: Option<Reorg>,
-    /// Of a match, what its transaction's event was in a block that was taken back; of a
-    /// retraction, what it is in the block that includes it now. As far as it was known when the
-    /// job was written.
+    /// The same log in another block, as far as it was known when the job was written.
     pub reincluded: Option<OtherInclusion>,
 }
 
-/// What was loaded for some leases.
+/// The rows loaded for some leases.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// A lease whose event has changed or gone since has none, nor one for which there was no room
-    /// beside the others.
+    /// The leased jobs, without those whose event has changed or gone since, and jobs that
+    /// exceeded the limit of one load.
     pub assignments: Vec<Assignment>,
-    /// Leases whose rows do not read, and why.
+    /// Leases whose rows cannot be decoded, each with the reason.
     pub unreadable: Vec<(Lease, String)>,
 }
 
@@ -175,7 +174,7 @@ pub enum Disposition {
 pub struct Expired {
     /// The lease.
     pub lease: Lease,
-    /// Who had it.
+    /// The worker that held it.
     pub holder: String,
     /// The kind of action, if its configuration is still there.
     pub action_type: Option<String>,

@@ -1,4 +1,4 @@
-//! When a failed attempt is tried again, and when no more.
+//! The retry schedule: pauses between the attempts of a job, and their number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,13 +11,14 @@ const STANDARD_DELAYS_S: [u64; 10] =
 const HOUR_S: u64 = 3600;
 const DAY_S: u64 = 24 * HOUR_S;
 
-/// More attempts than this is a loop, not a schedule.
+/// Attempts of a schedule at most: more are a loop.
 pub const ATTEMPTS_MAX: usize = 50;
-/// The longest pause of a schedule: what is older interests nobody.
+/// The longest pause of a schedule: older news is of no use.
 pub const DELAY_MAX: Duration = Duration::from_secs(7 * DAY_S);
-/// As long as a receiver may ask us to stay away (RFC 9110, 10.2.3 sets no limit of its own).
+/// The longest pause that a receiver may demand (RFC 9110, 10.2.3 sets no limit of its own).
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(DAY_S);
-/// How much longer than scheduled a pause may be, so that what failed together returns apart.
+/// The largest share by which a pause is lengthened, so that jobs that failed together return
+/// apart.
 pub const JITTER_MAX: f64 = 0.1;
 
 /// The pause before each attempt. Its length is the number of attempts.
@@ -26,7 +27,7 @@ pub struct RetrySchedule {
     delays: Vec<Duration>,
 }
 
-/// What becomes of a job whose attempt failed.
+/// The next state of a job whose attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Try again after that pause.
@@ -51,13 +52,13 @@ pub enum RetryScheduleError {
     Entry {
         /// Counted from 1.
         position: usize,
-        /// As it was written.
+        /// The entry as it was written.
         entry: String,
     },
     /// The first entry is a pause: a job is due as soon as it is decided.
     #[error("entry 1 of the retry schedule, {0:?}, must be 0s: a first attempt is made at once")]
     First(
-        /// As it was written.
+        /// The entry as it was written.
         String,
     ),
     /// An entry is too long.
@@ -65,7 +66,7 @@ pub enum RetryScheduleError {
     TooLong {
         /// Counted from 1.
         position: usize,
-        /// As it was written.
+        /// The entry as it was written.
         entry: String,
     },
 }
@@ -78,7 +79,7 @@ impl Default for RetrySchedule {
 
 impl RetrySchedule {
     /// Takes the pause before each attempt: 1 to [`ATTEMPTS_MAX`] of at most [`DELAY_MAX`], the
-    /// first of which is none.
+    /// first of them zero.
     pub fn new(delays: Vec<Duration>) -> Result<Self, RetryScheduleError> {
         if delays.is_empty() || delays.len() > ATTEMPTS_MAX {
             return Err(RetryScheduleError::Length(delays.len()));
@@ -93,16 +94,16 @@ impl RetrySchedule {
         Ok(Self { delays })
     }
 
-    /// How often a job is tried at most.
+    /// The largest number of attempts of a job.
     pub fn attempts_max(&self) -> usize {
         self.delays.len()
     }
 
-    /// Decides what follows a failed attempt.
+    /// Decides the next state after a failed attempt.
     ///
-    /// `attempts_started` counts the failed one too. `retry_after` is what the receiver asked for:
-    /// the longer of it (at most [`RETRY_AFTER_MAX`]) and the schedule holds. `jitter`, from
-    /// [0, 1), lengthens the pause by that share of [`JITTER_MAX`], and never shortens it.
+    /// `attempts_started` counts the failed one too. `retry_after` is the receiver's demand: the
+    /// longer of it (at most [`RETRY_AFTER_MAX`]) and the scheduled pause holds. `jitter`, from [0,
+    /// 1), lengthens the pause by that share of [`JITTER_MAX`], and never shortens it.
     pub fn after_failure(
         &self,
         attempts_started: u32,
@@ -139,7 +140,7 @@ impl FromStr for RetrySchedule {
 }
 
 impl fmt::Display for RetrySchedule {
-    /// Writes what `from_str` reads.
+    /// Writes the form that `from_str` reads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, delay) in self.delays.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
@@ -159,7 +160,7 @@ fn parse_delay(entry: &str) -> Option<Duration> {
     if number.is_empty() {
         return None;
     }
-    // What does not fit into 64 bits is too long, not misspelt.
+    // A number beyond 64 bits is too long, not misspelt.
     let number = number.parse::<u64>().unwrap_or(u64::MAX);
     Some(Duration::from_millis(number.saturating_mul(unit_ms)))
 }
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_may_ask_for_more_patience_but_not_for_more_than_a_day() {
+    fn a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most() {
         let schedule = parsed("0s,5s,1h");
         let asked = |asked_s| Some(Duration::from_secs(asked_s));
         assert_eq!(schedule.after_failure(1, asked(60), 0.0), retry_s(60));

@@ -1,4 +1,4 @@
-//! Takes in triggers one by one, and keeps once what they have in common.
+//! Builds an index trigger by trigger, and keeps equal parts once.
 
 use std::hash::Hash;
 
@@ -9,7 +9,7 @@ use super::in_force::Record;
 use super::rule::{Actions, Rule};
 use super::{Keys, TriggerIndex};
 
-/// An index in the making.
+/// An index under construction.
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     records: Vec<Record>,
@@ -22,7 +22,7 @@ pub struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    /// Adds a trigger behind all before it: the order of the set is theirs.
+    /// Adds a trigger behind all earlier ones: the set's order is that of addition.
     pub fn add(&mut self, trigger: Trigger) {
         let number = number(&self.records);
         let Trigger { condition, group_by, cooldown_s, finality, actions, .. } = trigger;
@@ -41,7 +41,7 @@ impl IndexBuilder {
         });
     }
 
-    /// The index of what was added, which is in force at `revision`.
+    /// The index of the added triggers, which are in force at `revision`.
     pub fn finish(self, revision: i64) -> TriggerIndex {
         let Self { mut records, rules, actions, mut observers, mut keys, .. } = self;
         records.shrink_to_fit();
@@ -51,7 +51,7 @@ impl IndexBuilder {
     }
 }
 
-/// The number of a value among `kept`, where it is kept if it is new.
+/// The number of a value in `kept`, to which a new value is added.
 fn shared<T: Clone + Eq + Hash>(value: T, kept: &mut Vec<T>, numbers: &mut Map<T, u32>) -> u32 {
     if let Some(known) = numbers.get(&value) {
         return *known;

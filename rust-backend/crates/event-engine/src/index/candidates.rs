@@ -1,4 +1,4 @@
-//! The triggers that an event meets, one after the other.
+//! The triggers that select an event, one after the other.
 
 use super::in_force::InForce;
 use super::{TriggerIndex, keys};
@@ -6,15 +6,15 @@ use super::{TriggerIndex, keys};
 /// Lists that an event's keys can find: with and without its agent, for each shape of a topic.
 pub(super) const LISTS_MAX: usize = 2 * keys::SHAPES;
 
-/// Lists of numbers of triggers, each ascending. No two have a number in common: keys of two shapes
-/// are never of one trigger, and one trigger's keys are distinct.
+/// Lists of triggers' numbers, each ascending. No number is in two lists: a trigger's keys have one
+/// shape and are distinct.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found<'a> {
+pub(super) struct PostingLists<'a> {
     lists: [&'a [u32]; LISTS_MAX],
     count: usize,
 }
 
-impl<'a> Found<'a> {
+impl<'a> PostingLists<'a> {
     pub(super) fn push(&mut self, list: &'a [u32]) {
         self.lists[self.count] = list;
         self.count += 1;
@@ -25,11 +25,11 @@ impl<'a> Found<'a> {
 #[derive(Clone, Debug)]
 pub struct Candidates<'a> {
     index: &'a TriggerIndex,
-    found: Found<'a>,
+    found: PostingLists<'a>,
 }
 
 impl<'a> Candidates<'a> {
-    pub(super) fn new(index: &'a TriggerIndex, found: Found<'a>) -> Self {
+    pub(super) fn new(index: &'a TriggerIndex, found: PostingLists<'a>) -> Self {
         Self { index, found }
     }
 }
@@ -37,7 +37,7 @@ impl<'a> Candidates<'a> {
 impl<'a> Iterator for Candidates<'a> {
     type Item = InForce<'a>;
 
-    /// The least of what the lists begin with: there are few of them, and mostly one.
+    /// Takes the least of the lists' first numbers. The lists are few, and mostly one.
     fn next(&mut self) -> Option<InForce<'a>> {
         let lists = self.found.lists[..self.found.count].iter_mut();
         let list = lists.filter(|list| !list.is_empty()).min_by_key(|list| list[0])?;

@@ -1,17 +1,16 @@
-//! How the index hashes.
+//! The hash function of the index.
 //!
-//! What is looked up is hostile: anybody who can write an event chooses its agent, its registry and
-//! its type. But it is only looked up. The tables hold what triggers name and nothing else, and do
-//! not change once they are built, so that the worst event costs the longest run of a table that
-//! strangers had no part in. Accounts choose what their triggers name, without seeing a hash: each
-//! table has a random seed of its own, so that nobody knows beforehand which names collide.
+//! Lookups are hostile: any writer of an event chooses its agent, registry and type. But they only
+//! look up: the tables hold only names from triggers and do not change once built, so the worst
+//! event costs the longest run of a table that strangers had no part in. Accounts choose the names
+//! in their triggers without seeing a hash: each table has a random seed of its own, so that no
+//! account knows beforehand which names collide.
 //!
-//! foldhash keeps that much at a fifth of the price of `SipHash`, which an event would pay four
-//! times over. What it does not promise is to withstand those who watch a program for long enough
-//! to find its seed by insertions; accounts are known, and each of their changes builds a new
-//! table.
+//! foldhash does this at a fifth of the price of `SipHash`, which an event would pay four times. It
+//! does not promise to withstand an attacker who finds its seed by watching many insertions; but
+//! accounts are known, and each of their changes builds a new table.
 
 use std::collections::HashMap;
 
-/// A table that is built once and looked up often. Its order is nobody's.
+/// A table that is built once and looked up often. Its order means nothing.
 pub(super) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;

@@ -1,4 +1,4 @@
-//! A trigger in force, as judging knows it.
+//! A trigger in force, in the form that judging needs.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::trigger::group_by::GroupBy;
 use super::TriggerIndex;
 use super::rule::Rule;
 
-/// What an index keeps of each trigger for itself.
+/// The part of a trigger that an index does not share among triggers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub(super) id: TriggerId,
@@ -35,7 +35,7 @@ impl<'a> InForce<'a> {
         Self { index, record }
     }
 
-    /// What names it.
+    /// Its id.
     pub fn id(self) -> TriggerId {
         self.record.id
     }
@@ -55,12 +55,12 @@ impl<'a> InForce<'a> {
         self.record.since
     }
 
-    /// What must hold for an event that its selectors take.
+    /// The condition on events that its selectors take.
     pub fn condition(self) -> Option<&'a Condition> {
         self.rule().condition.as_ref()
     }
 
-    /// What parts its events into groups, each with a state of its own.
+    /// The value that groups its events; each group has a state of its own.
     pub fn group_by(self) -> Option<&'a GroupBy> {
         self.rule().group_by.as_ref()
     }
@@ -70,7 +70,7 @@ impl<'a> InForce<'a> {
         self.rule().cooldown_s
     }
 
-    /// How deep an event has to lie before it is judged.
+    /// The finality that an event must have to be judged.
     pub fn finality(self) -> Finality {
         self.rule().finality
     }
@@ -85,12 +85,12 @@ impl<'a> InForce<'a> {
         self.rule().functions()
     }
 
-    /// Whether it remembers the events that its selectors take.
+    /// True if it remembers the events that its selectors take.
     pub fn has_state(self) -> bool {
         self.rule().has_state()
     }
 
-    /// The group that an event falls into. `None` where it has no value to be grouped by.
+    /// The group of an event. `None` if the event has no value to be grouped by.
     pub fn group(self, event: &Event) -> Option<GroupName> {
         let key = match self.group_by() {
             Some(group_by) => group_by.key(event)?,
@@ -104,7 +104,7 @@ impl<'a> InForce<'a> {
     }
 }
 
-/// By its name: an index is no reading matter.
+/// By its name: the index behind it is too large to print.
 impl fmt::Debug for InForce<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InForce").field("id", &self.id()).field("version", &self.version()).finish()

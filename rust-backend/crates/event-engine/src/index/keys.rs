@@ -1,24 +1,24 @@
-//! What triggers select, as numbers; and which of it an event meets.
+//! Selectors of triggers as numeric keys, and their lookup by an event.
 //!
-//! Chain, registry and event together are a **topic**, of which there are few. What a trigger
-//! selects is a topic, or an agent within one. Any of the three may stand for all; which of them
-//! are named is the topic's **shape**. An event meets one topic of each shape, so it is looked up
-//! once or twice for each of the shapes that occur, however many triggers there are.
+//! Chain, registry and event type together are a **topic**; there are few. A trigger selects
+//! topics, or agents within them. Each of the three may be "any"; the set of the named ones
+//! is the topic's **shape**. An event has one topic of each shape, so it takes one or two lookups
+//! for each shape that occurs, however many triggers there are.
 
 use crate::event::Event;
 use crate::trigger::Selectors;
 
-use super::candidates::Found;
+use super::candidates::PostingLists;
 use super::hashing::Map;
 use super::posting::{Lists, Posting};
 
-/// How many shapes there can be.
+/// The number of possible shapes.
 pub(super) const SHAPES: usize = 8;
 
 /// The keys of all triggers.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// Names of registries, of events, and of agents that no [`Agent`] holds by itself; from 1.
+    /// Names of registries, of events, and of agents without a number of their own; from 1.
     names: Map<Box<str>, u32>,
     topics: Map<TopicKey, Topic>,
     /// The shapes that occur, each once.
@@ -39,9 +39,9 @@ struct TopicKey {
 #[derive(Clone, Copy, Debug)]
 struct Topic {
     number: u32,
-    /// Those that speak of every agent.
+    /// Triggers that select every agent.
     of_all: Option<Posting>,
-    /// Whether there are others, by agent.
+    /// True if other triggers select single agents.
     of_agents: bool,
 }
 
@@ -51,15 +51,15 @@ struct AgentKey {
     agent: Agent,
 }
 
-/// An agent as a number: its own, or else that of its name. In halves, so that its key has no
-/// gap.
+/// An agent as a number: its own, or else that of its name. Stored in halves, so that its key has
+/// no padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Agent {
     high: u32,
     low: u32,
 }
 
-/// Which of the three a topic names.
+/// The parts that a topic names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     chain: bool,
@@ -73,11 +73,11 @@ const ANY: u32 = 0;
 const AGENT_DIGITS_MAX: usize = 18;
 const IS_NAME: u64 = 1 << 63;
 
-/// The seed document's name for what the chain calls `Registered`.
+/// The seed document's name for the chain's `Registered`.
 const ALIAS: (&str, &str) = ("AgentRegistered", "Registered");
 
 impl Keys {
-    /// Adds what a trigger selects. Numbers of triggers rise.
+    /// Adds a trigger's selectors. The numbers of triggers must ascend.
     pub(super) fn add(&mut self, trigger: u32, selectors: &Selectors) {
         let chains = or_any(&selectors.chains, |chain| Some(*chain), None);
         let registry = selectors.registry.as_deref().map_or(ANY, |name| self.name(name));
@@ -95,7 +95,7 @@ impl Keys {
         }
     }
 
-    /// Gives back what was taken for more keys than came.
+    /// Frees unused capacity.
     pub(super) fn shrink(&mut self) {
         self.by_agent.shrink_to_fit();
         self.lists.iter_mut().for_each(Vec::shrink_to_fit);
@@ -103,8 +103,8 @@ impl Keys {
     }
 
     /// The triggers that select the event.
-    pub(super) fn find(&self, event: &Event) -> Found<'_> {
-        let mut found = Found::default();
+    pub(super) fn find(&self, event: &Event) -> PostingLists<'_> {
+        let mut found = PostingLists::default();
         let registry = self.names.get(&*event.registry);
         let event_type = self.names.get(&*event.event_type);
         let mut agent = None;
@@ -170,7 +170,7 @@ impl Keys {
         Agent::numbered(text).unwrap_or_else(|| Agent::named(self.name(text)))
     }
 
-    /// `None` where the event has no agent, or one that no trigger names.
+    /// `None` if the event has no agent, or its agent is in no trigger.
     fn agent_of(&self, event: &Event) -> Option<Agent> {
         let text = event.agent_id.as_deref()?;
         Agent::numbered(text).or_else(|| self.names.get(text).copied().map(Agent::named))
@@ -178,8 +178,8 @@ impl Keys {
 }
 
 impl Agent {
-    /// One whose text is a short decimal in its only spelling: two texts are one agent only if they
-    /// are equal, so `007` is not 7.
+    /// The number of an agent whose text is a short canonical decimal. Agents are equal only if
+    /// their texts are, so `007` is not 7.
     fn numbered(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         let canonical = match digits {
@@ -216,7 +216,7 @@ impl TopicKey {
     }
 }
 
-/// The values of a selector, each once, or "any" where it names none.
+/// The distinct values of a selector, or "any" if it is empty.
 fn or_any<T, U: Ord>(values: &[T], mut of: impl FnMut(&T) -> U, any: U) -> Vec<U> {
     let mut of_each: Vec<U> = values.iter().map(&mut of).collect();
     of_each.sort_unstable();

@@ -1,9 +1,9 @@
-//! The triggers that stand under one key.
+//! The triggers of one key.
 
 use std::slice;
 
-/// The number of the only trigger, or else where the list of several stands. Nearly every key of an
-/// agent has one.
+/// The number of a key's only trigger, or else the index of its list of triggers. Nearly every key
+/// of an agent has one trigger.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Posting(u32);
 
@@ -19,7 +19,7 @@ impl Posting {
         Self(trigger)
     }
 
-    /// Adds one that has a higher number than all before.
+    /// Adds a trigger with a higher number than all before.
     pub(super) fn push(&mut self, trigger: u32, lists: &mut Lists) {
         if let Some(list) = self.list() {
             lists[list].push(trigger);

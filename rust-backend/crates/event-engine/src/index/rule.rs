@@ -1,5 +1,5 @@
-//! What triggers have in common: users copy each other's conditions, and programs write one for
-//! thousands of agents.
+//! The parts that triggers share: users copy each other's conditions, and programs write one
+//! condition for thousands of agents.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::condition::{Condition, Function};
 use crate::finality::Finality;
 use crate::trigger::group_by::GroupBy;
 
-/// How an event that the selectors take is judged. Equal ones are kept once.
+/// The judgement of an event that the selectors take. Equal rules are kept once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Rule {
     pub(super) condition: Option<Condition>,

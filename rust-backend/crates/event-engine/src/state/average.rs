@@ -13,7 +13,7 @@ const DECIMALS: u8 = 18;
 pub struct Average {
     /// The average × 10^18.
     scaled: BigInt,
-    /// The values that it has seen.
+    /// The number of its values.
     seen: u64,
 }
 
@@ -22,7 +22,7 @@ impl Average {
     /// is the start.
     pub(super) fn after(before: Option<&Self>, value: &Number, periods: u32) -> Self {
         let (digits, scale) = value.decimal().into_bigint_and_exponent();
-        // Both over one power of ten, so that nothing is rounded but the result.
+        // Both over one power of ten, so that only the result is rounded.
         let common = scale.max(i64::from(DECIMALS));
         let digits = digits * ten_to(common - scale);
         let unit = ten_to(common - i64::from(DECIMALS));
@@ -41,7 +41,7 @@ impl Average {
         Number::scaled(self.scaled.clone(), DECIMALS)
     }
 
-    /// How many values it has seen.
+    /// The number of its values.
     pub(super) fn seen(&self) -> u64 {
         self.seen
     }
@@ -66,7 +66,7 @@ fn ten_to(power: i64) -> BigInt {
     BigInt::from(10).pow(u32::try_from(power).expect("never below zero, and scales are small"))
 }
 
-/// As the average × 10^18 and the values seen: `["61250000000000000000", 4]`.
+/// Written as the average × 10^18 and the number of values: `["61250000000000000000", 4]`.
 impl Serialize for Average {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (self.scaled.to_string(), self.seen).serialize(serializer)
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_value_is_the_start_and_alpha_is_two_over_n_plus_one() {
+    fn it_starts_at_the_first_value_with_alpha_two_over_n_plus_one() {
         assert_eq!(run(&["80"], 3), "80.000000000000000000");
         assert_eq!(run(&["80", "60"], 3), "70.000000000000000000");
         assert_eq!(run(&["80", "60", "100"], 3), "85.000000000000000000");

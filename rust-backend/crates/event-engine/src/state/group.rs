@@ -3,34 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::average::Average;
-use super::keeping::Keeping;
-use super::observation::{Observation, Place, Sampled};
+use super::observation::{EventPosition, Observation, Sampled};
+use super::retention::Retention;
 use crate::condition::{Function, Reading};
 use crate::event::EventName;
 
-/// Observations of a group: the most that `count` counts. Beyond it the oldest are dropped.
+/// The most observations of a group, and so the highest `count`. Beyond it the oldest are dropped.
 pub const OBSERVATIONS_MAX: usize = 65_536;
 
 /// One group, in the chain's order.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     observations: VecDeque<Observation>,
-    /// One for each function.
+    /// One entry per function.
     totals: Vec<Totals>,
-    /// Where the trigger fired.
-    firings: BTreeSet<Place>,
-    /// Where the events stand that count earlier than their rows say: the name does not tell.
-    ahead: BTreeMap<EventName, Place>,
+    /// Positions at which the trigger fired.
+    firings: BTreeSet<EventPosition>,
+    /// Positions of events that count earlier than their rows say: their names do not give the
+    /// position.
+    ahead: BTreeMap<EventName, EventPosition>,
 }
 
-/// How many a `count` has counted: before the first observation, and up to and with each.
+/// Running totals of a `count`: before the first observation, and including each.
 #[derive(Clone, Debug, Default)]
 struct Totals {
     before: u64,
     with: VecDeque<u64>,
 }
 
-/// What a change of a group touched: places of observations that are to be stored or dropped.
+/// The effects of a change: observations to store, and events whose observations to delete.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) put: Vec<Observation>,
@@ -38,7 +39,7 @@ pub(super) struct Touched {
 }
 
 impl Group {
-    /// A group as it was stored, in any order.
+    /// A group from its stored observations, in any order.
     pub fn stored(functions: &[Function], mut observations: Vec<Observation>) -> Self {
         observations.sort_by(|a, b| a.place.cmp(&b.place));
         let firings = observations.iter().filter(|o| o.fired).map(|o| o.place.clone()).collect();
@@ -55,30 +56,31 @@ impl Group {
         self.observations.iter()
     }
 
-    /// When its latest observation counts.
+    /// The counted time of its latest observation.
     pub(super) fn latest(&self) -> Option<i64> {
         self.observations.back().map(|latest| latest.place.counted_at)
     }
 
-    /// When the observation of an event counts; `None` where it is not observed.
+    /// The counted time of an event's observation; `None` if it is not observed.
     pub(super) fn counted_at(&self, event: &EventName) -> Option<i64> {
         self.find(event).map(|at| self.observations[at].place.counted_at)
     }
 
-    /// Drops what is no longer kept. What an average needs to go on stays, as the base.
-    pub(super) fn prune(&mut self, keeping: &Keeping, block_time: i64, touched: &mut Touched) {
-        let is_kept = |o: &Observation| keeping.is_kept(o.place.counted_at, block_time);
+    /// Drops observations that are no longer kept. The one from which averages continue becomes the
+    /// base.
+    pub(super) fn prune(&mut self, retention: &Retention, block_time: i64, touched: &mut Touched) {
+        let is_kept = |o: &Observation| retention.is_kept(o.place.counted_at, block_time);
         let unkept = self.observations.partition_point(|o| !is_kept(o));
         let Some(newest) = unkept.checked_sub(1) else { return };
-        let expires_at = keeping.expires_at(self.observations[newest].place.counted_at);
-        if keeping.averages && expires_at > block_time {
+        let expires_at = retention.expires_at(self.observations[newest].place.counted_at);
+        if retention.averages && expires_at > block_time {
             self.drop_oldest(newest, true, touched);
         } else {
             self.drop_oldest(unkept, false, touched);
         }
     }
 
-    /// Adds an observation and gives its index. `None` where what stood there has been dropped.
+    /// Adds an observation and returns its index. `None` if it lies before the dropped ones.
     pub(super) fn add(
         &mut self,
         functions: &[Function],
@@ -97,7 +99,7 @@ impl Group {
         }
         let at = self.observations.partition_point(|o| o.place < observation.place);
         match self.observations.get_mut(at) {
-            // Its event was deleted, and came again.
+            // The event was deleted and inserted again.
             Some(same) if same.place == observation.place => {
                 self.firings.remove(&same.place);
                 *same = observation;
@@ -112,7 +114,7 @@ impl Group {
         at.checked_sub(beyond).filter(|at| !self.observations[*at].base)
     }
 
-    /// Takes an event out. False where it is not there any more, or averages stand on it.
+    /// Removes an event. False if it is no longer there, or is the base of averages.
     pub(super) fn remove(
         &mut self,
         functions: &[Function],
@@ -131,7 +133,7 @@ impl Group {
         true
     }
 
-    /// What each function says at an observation.
+    /// The value of each function at an observation.
     pub(super) fn readings(&self, functions: &[Function], at: usize) -> Vec<Option<Reading>> {
         let observation = &self.observations[at];
         let time = observation.place.counted_at;
@@ -153,13 +155,13 @@ impl Group {
         functions.iter().enumerate().map(reading).collect()
     }
 
-    /// Whether a firing of the group lies within the cooldown, before or after.
+    /// True if the group fired within the cooldown, before or after.
     pub(super) fn is_cooling(&self, counted_at: i64, cooldown_s: i64) -> bool {
-        let from = Place::before(counted_at - cooldown_s + 1);
-        self.firings.range(from..Place::before(counted_at + cooldown_s)).next().is_some()
+        let from = EventPosition::before(counted_at - cooldown_s + 1);
+        self.firings.range(from..EventPosition::before(counted_at + cooldown_s)).next().is_some()
     }
 
-    /// Notes that the trigger fired there, or forgets an observation that nothing asks for again.
+    /// Records that the trigger fired, or forgets an observation that is not needed again.
     pub(super) fn judged(
         &mut self,
         functions: &[Function],
@@ -178,12 +180,12 @@ impl Group {
         }
     }
 
-    /// Where an event is observed.
+    /// The index of an event's observation.
     fn find(&self, event: &EventName) -> Option<usize> {
         if let Some(place) = self.ahead.get(event) {
             return self.observations.binary_search_by(|o| o.place.cmp(place)).ok();
         }
-        let from = Place::before(event.timestamp);
+        let from = EventPosition::before(event.timestamp);
         let begin = self.observations.partition_point(|o| o.place < from);
         self.observations
             .range(begin..)
@@ -192,10 +194,15 @@ impl Group {
             .map(|offset| begin + offset)
     }
 
-    /// Takes out what is observed of the same event at another place, where one that counts earlier
-    /// than it says was deleted and came again: an event is observed once. False where averages
-    /// stand on it.
-    fn leave_for(&mut self, functions: &[Function], place: &Place, touched: &mut Touched) -> bool {
+    /// Removes an earlier observation of the same event at another position: an event with a
+    /// bounded time was deleted and inserted again. An event is observed once. False if it is the
+    /// base of averages.
+    fn leave_for(
+        &mut self,
+        functions: &[Function],
+        place: &EventPosition,
+        touched: &mut Touched,
+    ) -> bool {
         if self.ahead.is_empty() && !place.is_ahead() {
             return true;
         }
@@ -216,14 +223,14 @@ impl Group {
         }
     }
 
-    fn forget(&mut self, place: &Place) {
+    fn forget(&mut self, place: &EventPosition) {
         self.firings.remove(place);
         if place.is_ahead() {
             self.ahead.remove(&place.event());
         }
     }
 
-    /// Drops the oldest; the oldest that stays then becomes the base, if there is to be one.
+    /// Drops the oldest observations. The oldest remaining one becomes the base, if `based`.
     fn drop_oldest(&mut self, dropped: usize, based: bool, touched: &mut Touched) {
         for observation in self.observations.drain(..dropped).collect::<Vec<_>>() {
             self.forget(&observation.place);
@@ -240,7 +247,8 @@ impl Group {
         }
     }
 
-    /// Carries averages and totals on from `at`. Stores `new`, and what has changed behind it.
+    /// Recomputes averages and totals from `at`. Stores `new`, and the observations that changed
+    /// after it.
     fn carry_from(
         &mut self,
         functions: &[Function],
@@ -272,7 +280,7 @@ impl Group {
     }
 }
 
-/// Groups are equal where they observed the same.
+/// Groups are equal if their observations are.
 impl PartialEq for Group {
     fn eq(&self, other: &Self) -> bool {
         self.observations == other.observations
@@ -280,13 +288,13 @@ impl PartialEq for Group {
 }
 
 impl Totals {
-    /// How many are counted in front of the observation at `end`.
+    /// The number counted before the observation at `end`.
     fn before(&self, end: usize) -> u64 {
         end.checked_sub(1).map_or(self.before, |last| self.with[last])
     }
 }
 
-/// The averages after an observation, function by function.
+/// The averages after an observation, one per function.
 fn averages(observation: &Observation) -> Vec<Option<Average>> {
     let average = |sampled: &Sampled| match sampled {
         Sampled::Ema { after, .. } => after.clone(),
@@ -295,7 +303,7 @@ fn averages(observation: &Observation) -> Vec<Option<Average>> {
     observation.samples.iter().map(average).collect()
 }
 
-/// Carries the averages from one observation to the next, and tells whether they changed.
+/// Computes the averages of an observation from those before it. True if they changed.
 fn carry(functions: &[Function], before: Option<&[Option<Average>]>, at: &mut Observation) -> bool {
     let mut changed = false;
     for (number, (function, sampled)) in functions.iter().zip(&mut at.samples).enumerate() {

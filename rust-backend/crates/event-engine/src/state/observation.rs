@@ -1,4 +1,4 @@
-//! An event as a trigger remembers it.
+//! Observations: events in a trigger's memory.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use crate::condition::Sample;
 use crate::event::{Event, EventName};
 use crate::trigger::TriggerId;
 
-/// What names a group on its shard.
+/// The name of a group on its shard.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupName {
     /// The trigger.
     pub trigger: TriggerId,
     /// The version at which its state began.
     pub lineage: i32,
-    /// The value of its `group_by`; empty where it has none.
+    /// The value of its `group_by`; empty without one.
     pub key: Box<str>,
 }
 
-/// What names an observation on its shard: a trigger observes an event once.
+/// The name of an observation on its shard: a trigger observes an event once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObservationName {
     /// The event.
@@ -30,23 +30,24 @@ pub struct ObservationName {
     pub lineage: i32,
 }
 
-/// An event's place on its chain. What stands in one block has one time; the name makes it unique.
+/// An event's position on its chain. All events of one block have one time; the name makes it
+/// unique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The block time that counts, unix seconds: [`Event::counted_at`].
+pub struct EventPosition {
+    /// The bounded block time, unix seconds: [`Event::counted_at`].
     pub counted_at: i64,
     /// The block.
     pub block_number: i64,
-    /// The place within the block.
+    /// The log index within the block.
     pub log_index: i32,
     /// The event's id.
     pub id: Box<str>,
-    /// The block time that the event's row says.
+    /// The block time in the event's row.
     pub timestamp: i64,
 }
 
-impl Place {
-    /// Where the event stands.
+impl EventPosition {
+    /// The position of an event.
     pub fn of(event: &Event) -> Self {
         Self {
             counted_at: event.counted_at(),
@@ -57,18 +58,18 @@ impl Place {
         }
     }
 
-    /// Before everything that counts at that time.
+    /// The position before all events of that time.
     pub(super) fn before(counted_at: i64) -> Self {
         let (block_number, log_index) = (i64::MIN, i32::MIN);
         Self { counted_at, block_number, log_index, id: Box::default(), timestamp: i64::MIN }
     }
 
-    /// Whether the event counts earlier than its row says.
+    /// True if the event counts earlier than its row says.
     pub(super) fn is_ahead(&self) -> bool {
         self.counted_at < self.timestamp
     }
 
-    /// Whether it is this event's.
+    /// True if it is this event's position.
     pub(super) fn is_of(&self, event: &EventName) -> bool {
         *self.id == *event.id && self.timestamp == event.timestamp
     }
@@ -79,28 +80,29 @@ impl Place {
     }
 }
 
-/// An event as one trigger remembers it.
+/// An event in one trigger's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// The event, and where it stands.
-    pub place: Place,
+    /// The event and its position.
+    pub place: EventPosition,
     /// The event's revision.
     pub revision: i32,
-    /// What each stateful function took of it, in the order of the condition.
+    /// The sample of each stateful function, in the order of the condition.
     pub samples: Vec<Sampled>,
-    /// Whether the trigger fired.
+    /// True if the trigger fired.
     pub fired: bool,
-    /// What stood before it has been dropped: averages go on from it, and it is not counted.
+    /// True if all earlier observations have been dropped: averages continue from this one, and it
+    /// is not counted.
     pub base: bool,
 }
 
-/// What a function took of an event.
+/// A function's sample of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Sampled {
-    /// Whether `count` counts it.
+    /// True if `count` counts it.
     Count(bool),
-    /// What `ema` made of it.
+    /// The sample of `ema`.
     Ema {
         /// Its value, if it has one.
         #[serde(with = "plain", default, skip_serializing_if = "Option::is_none")]

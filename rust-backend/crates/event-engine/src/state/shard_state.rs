@@ -1,10 +1,10 @@
-//! The state of a shard: the groups that a batch needs, and what it changes in them.
+//! The state of a shard: the groups that a batch needs, and its changes to them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::group::{Group, Touched};
-use super::keeping::Keeping;
-use super::observation::{GroupName, Observation, ObservationName, Place, Sampled};
+use super::observation::{EventPosition, GroupName, Observation, ObservationName, Sampled};
+use super::retention::Retention;
 use crate::condition::Reading;
 use crate::event::{ChainId, Event, EventName};
 use crate::finality::Heights;
@@ -13,8 +13,8 @@ use crate::log::{Entry, Position, Subject};
 use crate::port::Portion;
 use crate::waiting::{WaitingFound, WaitingNeeds, Waits};
 
-/// The groups of a shard that are at hand. What it holds is what is stored up to the cursor that it
-/// belongs to; it is empty at first, and may be forgotten at any time between two batches.
+/// The loaded groups of a shard, as they are at its cursor. It begins empty, and may be discarded
+/// at any time between two batches.
 #[derive(Clone, Debug, Default)]
 pub struct ShardState {
     cursor: Position,
@@ -24,52 +24,52 @@ pub struct ShardState {
     pub(crate) waits: Waits,
     at_hand: usize,
     groups: HashMap<GroupName, Group>,
-    /// The groups that hold an event: of the batch's own events, and of those it takes back.
+    /// The groups that hold an event: of the batch's own events, and of events that it revises.
     holders: BTreeMap<EventName, BTreeSet<GroupName>>,
     changes: StateChanges,
 }
 
-/// What a batch has to know before it is judged.
+/// The groups that a batch needs before it is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Groups that its events fall into and that are not at hand.
+    /// Groups of its events that are not loaded.
     pub groups: Vec<GroupName>,
-    /// Events that it takes back, or revises: every group that holds one.
+    /// Events that it revises or invalidates: every group that holds any of them.
     pub revised: Vec<EventName>,
 }
 
 impl Needs {
-    /// True where everything is at hand.
+    /// True if no group must be loaded.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.revised.is_empty()
     }
 }
 
-/// What is to be stored of a batch.
+/// Observations to store or to delete after a batch.
 pub type StateChanges = BTreeMap<ObservationName, StateChange>;
 
-/// What becomes of one observation.
+/// The change of one observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateChange {
-    /// It is stored as this.
+    /// It is stored.
     Put {
         /// The value of its trigger's `group_by`.
         key: Box<str>,
-        /// What is stored.
+        /// The observation.
         observation: Observation,
-        /// The block time from which nobody asks for it any more.
+        /// The block time from which it is not needed.
         expires_at: i64,
     },
-    /// It is dropped.
+    /// It is deleted.
     Drop,
 }
 
-/// What became of an event that a trigger observes.
+/// The outcome of an observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Observed {
-    /// It stands at this index of its group, and the functions say this.
+pub enum ObservationOutcome {
+    /// The event stands at this index of its group, where the functions have these values.
     At(usize, Vec<Option<Reading>>),
-    /// It is older than the state keeps.
+    /// The event is older than the state keeps.
     Late,
 }
 
@@ -79,7 +79,7 @@ impl ShardState {
         self.block_time
     }
 
-    /// Takes over what is stored with the cursor.
+    /// Takes over the shard's stored cursor, block time and heights.
     pub fn begin(&mut self, portion: &Portion) {
         self.cursor = portion.cursor;
         self.block_time = portion.block_time;
@@ -87,46 +87,47 @@ impl ShardState {
         self.heights = portion.heights;
     }
 
-    /// Where the batch began.
+    /// The cursor at the beginning of the batch.
     pub(crate) fn cursor(&self) -> Position {
         self.cursor
     }
 
-    /// What judging the portion asks of the waits that are stored. `None` where that is nothing.
+    /// The waits that judging the portion needs. `None` if it needs no wait.
     pub fn waiting_needs(&self, portion: &Portion) -> Option<WaitingNeeds> {
         let mut needs = WaitingNeeds::default();
         let mut heights = portion.heights;
         for entry in portion.entries.iter().filter(|_| portion.waits) {
             match &entry.subject {
-                // A report may lower what depth alone had reached: each step counts.
+                // A report may lower a height that depth alone had reached, so each step counts.
                 Subject::Heights(reported) => {
                     heights.report(*reported);
                     let step = heights.by_report(portion.shard);
                     needs.reached = Some(needs.reached.unwrap_or_default().highest(step));
                 }
-                // An event that was deleted may come again at its first revision.
+                // A deleted event may be inserted again at its first revision.
                 Subject::Event { name, .. } => needs.named.push(name.clone()),
             }
         }
         (needs != WaitingNeeds::default()).then_some(needs)
     }
 
-    /// Takes in what the store gave for the needs of waiting events. Before [`ShardState::needs`].
+    /// Takes in the store's answer to the needs of waiting events. Call it before
+    /// [`ShardState::needs`].
     pub fn recall_waiting(&mut self, found: WaitingFound) {
         self.waits.load(found);
     }
 
-    /// At most how many observations and groups it holds.
+    /// An upper bound of its observations and groups.
     pub fn at_hand(&self) -> usize {
         self.at_hand
     }
 
-    /// A group that is at hand.
+    /// A loaded group.
     pub fn group(&self, name: &GroupName) -> Option<&Group> {
         self.groups.get(name)
     }
 
-    /// What judging `entries` asks of the store first.
+    /// The groups that judging `entries` needs from the store.
     pub fn needs(&self, entries: &[Entry], index: &TriggerIndex) -> Needs {
         let mut needs = Needs::default();
         if !index.has_state() {
@@ -153,8 +154,8 @@ impl ShardState {
         needs
     }
 
-    /// Takes in what the store gave for `needs`: each group that was asked for, and each that holds
-    /// a revised event, with all of its observations.
+    /// Takes in the store's answer to `needs`: each group asked for, and each group that holds a
+    /// revised event, with all their observations.
     pub fn recall(
         &mut self,
         needs: Needs,
@@ -174,7 +175,7 @@ impl ShardState {
             }
         }
         for (name, observations) in loaded {
-            // Of a lineage that is no longer in force nothing is asked.
+            // A lineage that is no longer in force needs no group.
             if let Some(trigger) = index.observer(&name) {
                 self.at_hand += 1 + observations.len();
                 let group = Group::stored(trigger.functions(), observations);
@@ -183,29 +184,29 @@ impl ShardState {
         }
     }
 
-    /// A valid event was judged: the shard's time is not earlier than its.
+    /// Moves the shard's block time on to that of a valid event.
     pub(crate) fn witness(&mut self, event: &Event) {
         self.block_time = self.block_time.max(event.counted_at());
     }
 
-    /// A trigger observes an event. [`ShardState::judged`] has to follow.
+    /// Lets a trigger observe an event. [`ShardState::judged`] must follow.
     pub(crate) fn observe(
         &mut self,
         trigger: InForce<'_>,
         name: &GroupName,
         event: &Event,
-    ) -> Observed {
-        let keeping = Keeping::of(trigger);
+    ) -> ObservationOutcome {
+        let retention = Retention::of(trigger);
         let functions = trigger.functions();
         let group = self.groups.get_mut(name).expect("every group that is needed is recalled");
         let mut touched = Touched::default();
-        let now = keeping.now(group.latest().max(Some(event.counted_at())), self.block_time);
-        group.prune(&keeping, now, &mut touched);
-        let added = if keeping.is_late(event.counted_at(), now) {
+        let now = retention.now(group.latest().max(Some(event.counted_at())), self.block_time);
+        group.prune(&retention, now, &mut touched);
+        let added = if retention.is_late(event.counted_at(), now) {
             None
         } else {
             let observation = Observation {
-                place: Place::of(event),
+                place: EventPosition::of(event),
                 revision: event.revision,
                 samples: functions.iter().map(|f| Sampled::from(f.sample(event))).collect(),
                 fired: false,
@@ -213,17 +214,18 @@ impl ShardState {
             };
             group.add(functions, observation, &mut touched)
         };
-        let observed =
-            added.map_or(Observed::Late, |at| Observed::At(at, group.readings(functions, at)));
+        let observed = added.map_or(ObservationOutcome::Late, |at| {
+            ObservationOutcome::At(at, group.readings(functions, at))
+        });
         if added.is_some() {
             self.at_hand += 1;
             self.holders.entry(event.name.clone()).or_default().insert(name.clone());
         }
-        note(&mut self.changes, name, &keeping, touched);
+        note(&mut self.changes, name, &retention, touched);
         observed
     }
 
-    /// Whether the trigger must be silent because it fired shortly before or after.
+    /// True if the trigger must not fire because it fired shortly before or after.
     pub(crate) fn is_cooling(&self, trigger: InForce<'_>, name: &GroupName, event: &Event) -> bool {
         let group = self.groups.get(name);
         trigger
@@ -232,7 +234,7 @@ impl ShardState {
             .is_some_and(|(cooldown_s, group)| group.is_cooling(event.counted_at(), cooldown_s))
     }
 
-    /// What came of the event that stands at `at`.
+    /// Records the judgement of the event at `at`.
     pub(crate) fn judged(
         &mut self,
         trigger: InForce<'_>,
@@ -243,11 +245,11 @@ impl ShardState {
         let group = self.groups.get_mut(name).expect("it was observed just now");
         let mut touched = Touched::default();
         group.judged(trigger.functions(), at, fired, &mut touched);
-        note(&mut self.changes, name, &Keeping::of(trigger), touched);
+        note(&mut self.changes, name, &Retention::of(trigger), touched);
     }
 
-    /// Takes the revisions below the given one out of every group. Gives the number of groups that
-    /// hold the event and no longer know enough to do without it.
+    /// Removes the revisions below the given one from every group. Returns the number of groups
+    /// that hold the event and have lost too much to be recomputed without it.
     pub(crate) fn remove(
         &mut self,
         event: &EventName,
@@ -258,37 +260,37 @@ impl ShardState {
         for name in self.holders.remove(event).unwrap_or_default() {
             let Some(trigger) = index.observer(&name) else { continue };
             let Some(group) = self.groups.get_mut(&name) else { continue };
-            let (functions, keeping) = (trigger.functions(), Keeping::of(trigger));
-            // An expired observation may have been deleted: it is the same as none.
+            let (functions, retention) = (trigger.functions(), Retention::of(trigger));
+            // An expired observation may have been deleted, so it counts as deleted.
             let held_at = group.counted_at(event);
-            if held_at.is_none_or(|at| keeping.expires_at(at) <= self.block_time) {
+            if held_at.is_none_or(|at| retention.expires_at(at) <= self.block_time) {
                 continue;
             }
             let mut touched = Touched::default();
-            let now = keeping.now(group.latest(), self.block_time);
-            group.prune(&keeping, now, &mut touched);
+            let now = retention.now(group.latest(), self.block_time);
+            group.prune(&retention, now, &mut touched);
             let gone = group.remove(functions, event, below_revision, &mut touched);
-            late += usize::from(!gone && keeping.averages);
-            note(&mut self.changes, &name, &keeping, touched);
+            late += usize::from(!gone && retention.averages);
+            note(&mut self.changes, &name, &retention, touched);
         }
         late
     }
 
-    /// Ends the batch: what is to be stored of it.
+    /// Ends the batch and returns the changes to store.
     pub(crate) fn take_changes(&mut self) -> StateChanges {
         self.holders.clear();
         std::mem::take(&mut self.changes)
     }
 }
 
-fn note(changes: &mut StateChanges, name: &GroupName, keeping: &Keeping, touched: Touched) {
+fn note(changes: &mut StateChanges, name: &GroupName, retention: &Retention, touched: Touched) {
     let named = |event| ObservationName { event, trigger: name.trigger, lineage: name.lineage };
     for observation in touched.put {
-        let expires_at = keeping.expires_at(observation.place.counted_at);
+        let expires_at = retention.expires_at(observation.place.counted_at);
         let put = StateChange::Put { key: name.key.clone(), expires_at, observation };
         let StateChange::Put { observation, .. } = &put else { continue };
         changes.insert(named(observation.place.event()), put);
     }
-    // What was dropped in one step was put in an earlier one, if at all.
+    // An observation in both lists was stored first and dropped later, so its deletion counts.
     changes.extend(touched.dropped.into_iter().map(|event| (named(event), StateChange::Drop)));
 }

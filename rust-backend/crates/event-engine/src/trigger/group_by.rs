@@ -1,4 +1,4 @@
-//! `group_by`: which group of a trigger's events an event belongs to.
+//! `group_by`: assigns a trigger's events to groups.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,11 +10,11 @@ use crate::argument::number::Number;
 use crate::condition::{ConditionError, Operand, Value, is_hex, parse_name};
 use crate::event::Event;
 
-/// Bytes of a key: every name and every uint256 that the registries emit fits. A key is part of a
-/// stored row, and texts are as long as their writers like.
+/// Bytes of a key: enough for every name and uint256 that the registries emit. Keys are stored in
+/// rows, and writers choose the length of texts.
 pub const KEY_BYTES_MAX: usize = 128;
 
-/// The name whose values make the groups.
+/// The name whose values form the groups.
 ///
 /// ```
 /// use event_engine::group::GroupBy;
@@ -32,17 +32,17 @@ pub struct GroupBy {
 }
 
 impl GroupBy {
-    /// Reads what stands behind `group_by:`, any name that a condition knows. The error says what
-    /// is wrong and where.
+    /// Parses the text of `group_by:`, any name that a condition knows. The error gives the problem
+    /// and its column.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
         Ok(Self { name: parse_name(source)? })
     }
 
-    /// The event's group. `None` where the event has no such value.
+    /// The event's group. `None` if the event has no such value.
     ///
-    /// Values that a condition finds equal are of one group: numbers by value, also those that an
-    /// argument spells as a text; `0x…` texts whatever the case of their digits; other texts by
-    /// their bytes. A key of more than [`KEY_BYTES_MAX`] is replaced by `sha256:` and its hash.
+    /// Values that a condition finds equal are in one group: numbers by value, also those spelled
+    /// as texts in arguments; `0x…` texts regardless of case; other texts by their bytes. A key of
+    /// more than [`KEY_BYTES_MAX`] is replaced by `sha256:` and its hash.
     pub fn key(&self, event: &Event) -> Option<Box<str>> {
         Some(bounded(match self.name.value(event, &[])? {
             Value::Number(number) => plain(&number).into(),
@@ -57,7 +57,7 @@ impl GroupBy {
     }
 }
 
-/// By the name as it is printed: equal ones are printed alike.
+/// By the printed name: equal ones are printed alike.
 impl Hash for GroupBy {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.to_string().hash(state);

@@ -1,4 +1,4 @@
-//! From what is written to what may be stored.
+//! Checks a parsed document, and makes the triggers to store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
 
 type Result<T> = std::result::Result<T, TriggerFileError>;
 
-/// Longer names help nobody, and they stand in logs and in every message.
+/// The longest name: names stand in logs and in every message.
 const NAME_CHARS_MAX: usize = 128;
-/// A trigger is indexed under each combination of what it selects.
+/// The index has an entry for each combination of a trigger's selectors.
 const COMBINATIONS_MAX: usize = 100_000;
 /// A match becomes a job for each action.
 const ACTIONS_MAX: usize = 16;
-/// As long as the store keeps: octets of a registry's name and of an event's.
+/// Bytes of a registry's name and of an event's that the store keeps.
 const REGISTRY_BYTES_MAX: usize = 64;
 const EVENT_BYTES_MAX: usize = 1_100;
 /// Longer URLs are not reliably accepted by servers and proxies (RFC 9110, section 4.1).

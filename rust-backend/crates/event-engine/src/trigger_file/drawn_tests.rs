@@ -1,4 +1,4 @@
-//! Documents drawn at random, in which one node is spoiled: none of them means more than it says.
+//! Random documents with one spoiled node, which never mean more than their text says.
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
@@ -6,21 +6,21 @@ use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 use super::{Context, TriggerFileError, parse, read};
 use crate::trigger::TriggerSpec;
 
-type Reader = fn(&str) -> Result<Vec<TriggerSpec>, TriggerFileError>;
+type ReadDocument = fn(&str) -> Result<Vec<TriggerSpec>, TriggerFileError>;
 
-/// A piece of a document: text around it, or a node that can be spoiled.
+/// A fragment of a document: text around it, or a node that can be spoiled.
 #[derive(Clone, Debug)]
-enum Piece {
+enum Fragment {
     Fixed(String),
     Key(&'static str),
     Value(String),
-    /// A value of a list in brackets: nothing at all behind its comma is no value.
+    /// A value of a list in brackets: an empty text after its comma is no value.
     Item(String),
     /// A list or a table in braces.
     Collection(String),
 }
 
-/// How a node is spoiled.
+/// The ways to spoil a node.
 #[derive(Clone, Copy, Debug)]
 enum Spoil {
     Null(&'static str),
@@ -46,7 +46,7 @@ const SPOILS: [Spoil; 14] = [
     Spoil::Alias,
 ];
 
-impl Piece {
+impl Fragment {
     fn text(&self) -> &str {
         match self {
             Self::Fixed(text) | Self::Value(text) | Self::Item(text) | Self::Collection(text) => {
@@ -56,14 +56,14 @@ impl Piece {
         }
     }
 
-    /// As it is spoiled; `None` where that would leave it as it means.
+    /// The spoiled text; `None` where it would mean the same.
     fn spoiled(&self, spoil: Spoil) -> Option<String> {
         let text = self.text();
         Some(match (self, spoil) {
             (Self::Fixed(_), _)
             | (Self::Collection(_), Spoil::Anchor)
             | (Self::Item(_), Spoil::Null("")) => return None,
-            // Nothing before a colon is a key of no name, which is refused as any other.
+            // An empty key is refused as any other unknown key.
             (_, Spoil::Null(null)) => null.to_owned(),
             (_, Spoil::Tag(tag)) => format!("{tag} {text}"),
             (_, Spoil::Anchor) => format!("&a {text}"),
@@ -72,12 +72,12 @@ impl Piece {
     }
 }
 
-fn key(name: &'static str, indent: &str) -> [Piece; 3] {
-    [Piece::Fixed(indent.to_owned()), Piece::Key(name), Piece::Fixed(": ".to_owned())]
+fn key(name: &'static str, indent: &str) -> [Fragment; 3] {
+    [Fragment::Fixed(indent.to_owned()), Fragment::Key(name), Fragment::Fixed(": ".to_owned())]
 }
 
 /// A key of a trigger with a value in one of its forms.
-fn entry() -> impl Strategy<Value = Vec<Piece>> {
+fn entry() -> impl Strategy<Value = Vec<Fragment>> {
     let scalar = prop_oneof![
         Just(("when", "score < 60 && tag1 == \"x\"")),
         Just(("when", "'!approved'")),
@@ -97,89 +97,95 @@ fn entry() -> impl Strategy<Value = Vec<Piece>> {
     ];
     prop_oneof![
         scalar.prop_map(|(name, text)| {
-            let mut pieces = key(name, "    ").to_vec();
-            pieces.extend([Piece::Value(text.to_owned()), Piece::Fixed("\n".to_owned())]);
-            pieces
+            let mut fragments = key(name, "    ").to_vec();
+            fragments.extend([Fragment::Value(text.to_owned()), Fragment::Fixed("\n".to_owned())]);
+            fragments
         }),
         (list, any::<bool>()).prop_map(|((name, items), flow)| listed(name, &items, flow)),
     ]
 }
 
-fn listed(name: &'static str, items: &[&str], flow: bool) -> Vec<Piece> {
-    let mut pieces = key(name, "    ").to_vec();
+fn listed(name: &'static str, items: &[&str], flow: bool) -> Vec<Fragment> {
+    let mut fragments = key(name, "    ").to_vec();
     if items.len() == 1 && flow {
-        pieces.push(Piece::Collection(format!("[{}]", items[0])));
+        fragments.push(Fragment::Collection(format!("[{}]", items[0])));
     } else if flow {
-        pieces.push(Piece::Fixed("[".to_owned()));
+        fragments.push(Fragment::Fixed("[".to_owned()));
         for (place, item) in items.iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
-            pieces.push(Piece::Fixed(comma.to_owned()));
-            pieces.push(Piece::Item((*item).to_owned()));
+            fragments.push(Fragment::Fixed(comma.to_owned()));
+            fragments.push(Fragment::Item((*item).to_owned()));
         }
-        pieces.push(Piece::Fixed("]".to_owned()));
+        fragments.push(Fragment::Fixed("]".to_owned()));
     } else {
         for item in items {
-            pieces.push(Piece::Fixed("\n      - ".to_owned()));
-            pieces.push(Piece::Value((*item).to_owned()));
+            fragments.push(Fragment::Fixed("\n      - ".to_owned()));
+            fragments.push(Fragment::Value((*item).to_owned()));
         }
     }
-    pieces.push(Piece::Fixed("\n".to_owned()));
-    pieces
+    fragments.push(Fragment::Fixed("\n".to_owned()));
+    fragments
 }
 
-fn document() -> impl Strategy<Value = Vec<Piece>> {
+fn document() -> impl Strategy<Value = Vec<Fragment>> {
     let entries = proptest::collection::vec(entry(), 1..6);
     proptest::collection::vec(entries, 1..4).prop_map(|triggers| {
-        let mut pieces = key("version", "").to_vec();
-        pieces.push(Piece::Value("1".to_owned()));
-        pieces.push(Piece::Fixed("\ntriggers:\n".to_owned()));
+        let mut fragments = key("version", "").to_vec();
+        fragments.push(Fragment::Value("1".to_owned()));
+        fragments.push(Fragment::Fixed("\ntriggers:\n".to_owned()));
         for (number, entries) in triggers.into_iter().enumerate() {
-            pieces.extend(key("name", "  - "));
-            pieces.push(Piece::Value(format!("t{number}")));
-            // It would be there twice, or be refused for another reason.
-            pieces.push(Piece::Fixed("\n    match_all: ".to_owned()));
-            pieces.push(Piece::Value("true".to_owned()));
-            pieces.push(Piece::Fixed("\n".to_owned()));
+            fragments.extend(key("name", "  - "));
+            fragments.push(Fragment::Value(format!("t{number}")));
+            // Not drawn: it might stand twice, or its absence be the reason of a refusal.
+            fragments.push(Fragment::Fixed("\n    match_all: ".to_owned()));
+            fragments.push(Fragment::Value("true".to_owned()));
+            fragments.push(Fragment::Fixed("\n".to_owned()));
             let mut names = Vec::new();
             for entry in entries {
-                let Some(Piece::Key(name)) = entry.get(1) else { continue };
+                let Some(Fragment::Key(name)) = entry.get(1) else { continue };
                 if !names.contains(name) {
                     names.push(name);
-                    pieces.extend(entry);
+                    fragments.extend(entry);
                 }
             }
-            pieces.extend(action());
+            fragments.extend(action());
         }
-        pieces
+        fragments
     })
 }
 
-fn action() -> Vec<Piece> {
-    let mut pieces = vec![Piece::Fixed("    actions:\n".to_owned())];
-    pieces.extend(key("type", "      - "));
-    pieces.push(Piece::Value("webhook".to_owned()));
-    pieces.push(Piece::Fixed("\n".to_owned()));
-    pieces.extend(key("id", "        "));
-    pieces.push(Piece::Value("hook".to_owned()));
-    pieces.push(Piece::Fixed("\n".to_owned()));
-    pieces.extend(key("url", "        "));
-    pieces.push(Piece::Value("'https://a.example'".to_owned()));
-    pieces.push(Piece::Fixed("\n        secret: {".to_owned()));
-    pieces.extend([Piece::Key("file"), Piece::Fixed(": ".to_owned())]);
-    pieces.extend([Piece::Item("s".to_owned()), Piece::Fixed("}\n".to_owned())]);
-    pieces
+fn action() -> Vec<Fragment> {
+    let mut fragments = vec![Fragment::Fixed("    actions:\n".to_owned())];
+    fragments.extend(key("type", "      - "));
+    fragments.push(Fragment::Value("webhook".to_owned()));
+    fragments.push(Fragment::Fixed("\n".to_owned()));
+    fragments.extend(key("id", "        "));
+    fragments.push(Fragment::Value("hook".to_owned()));
+    fragments.push(Fragment::Fixed("\n".to_owned()));
+    fragments.extend(key("url", "        "));
+    fragments.push(Fragment::Value("'https://a.example'".to_owned()));
+    fragments.push(Fragment::Fixed("\n        secret: {".to_owned()));
+    fragments.extend([Fragment::Key("file"), Fragment::Fixed(": ".to_owned())]);
+    fragments.extend([Fragment::Item("s".to_owned()), Fragment::Fixed("}\n".to_owned())]);
+    fragments
 }
 
-fn text(pieces: &[Piece]) -> String {
-    pieces.iter().map(Piece::text).collect()
+fn text(fragments: &[Fragment]) -> String {
+    fragments.iter().map(Fragment::text).collect()
 }
 
-/// A spoiled document is refused where it is spoiled, or means what the whole one means.
-fn holds(reader: Reader, pieces: &[Piece], at: usize, spoil: Spoil) -> Result<(), TestCaseError> {
-    let intended = reader(&text(pieces)).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let Some(spoiled) = pieces[at].spoiled(spoil) else { return Ok(()) };
-    let before = text(&pieces[..at]);
-    let document = format!("{before}{spoiled}{}", text(&pieces[at + 1..]));
+/// A spoiled document is refused at the spoiled line, or means the same as the intact one.
+fn holds(
+    reader: ReadDocument,
+    fragments: &[Fragment],
+    at: usize,
+    spoil: Spoil,
+) -> Result<(), TestCaseError> {
+    let intended =
+        reader(&text(fragments)).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let Some(spoiled) = fragments[at].spoiled(spoil) else { return Ok(()) };
+    let before = text(&fragments[..at]);
+    let document = format!("{before}{spoiled}{}", text(&fragments[at + 1..]));
     match reader(&document) {
         Ok(found) => prop_assert_eq!(found, intended, "{}", document),
         Err(error) => {
@@ -190,12 +196,14 @@ fn holds(reader: Reader, pieces: &[Piece], at: usize, spoil: Spoil) -> Result<()
     Ok(())
 }
 
-fn draw(cases: u32, reader: Reader) -> Result<(), String> {
+fn draw(cases: u32, reader: ReadDocument) -> Result<(), String> {
     let strategy = (document(), any::<prop::sample::Index>(), prop::sample::select(&SPOILS[..]));
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(config);
     runner
-        .run(&strategy, |(pieces, at, spoil)| holds(reader, &pieces, at.index(pieces.len()), spoil))
+        .run(&strategy, |(fragments, at, spoil)| {
+            holds(reader, &fragments, at.index(fragments.len()), spoil)
+        })
         .map_err(|error| match error {
             TestError::Fail(reason, _) | TestError::Abort(reason) => reason.to_string(),
         })
@@ -211,12 +219,12 @@ fn with_chains(
 
 #[test]
 fn what_is_written_and_not_understood_never_widens() {
-    let checked: Reader = |document| with_chains(parse, document);
+    let checked: ReadDocument = |document| with_chains(parse, document);
     draw(1_000, checked).unwrap_or_else(|problem| panic!("{problem}"));
 }
 
 #[test]
 fn a_reader_that_drops_tags_and_null_is_caught() {
-    let unchecked: Reader = |document| with_chains(read, document);
+    let unchecked: ReadDocument = |document| with_chains(read, document);
     draw(1_000, unchecked).expect_err("what serde drops is found");
 }

@@ -1,36 +1,36 @@
-//! Refuses what YAML reads as something else than stands there.
+//! Refuses YAML that means something else than its text shows.
 //!
-//! `when: !approved` is a tag on nothing to YAML, `agents:` with nothing behind it is null, and to
-//! serde both are as good as a key that was left out: the trigger would match more than its account
-//! wrote. A document of triggers needs neither tags, nor null, nor anchors on single values, so
-//! each is refused where it stands. An anchor on a list or a table loses nothing, and is allowed.
+//! To YAML `when: !approved` is a tag on nothing, and `agents:` without a value is null. serde
+//! takes both for a missing key, so the trigger would match more than its account wrote. A document
+//! of triggers needs neither tags, nor null, nor anchors on single values, so each of them is
+//! refused at its place. An anchor on a list or a table loses nothing, and is allowed.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
 use super::TriggerFileError;
 
-/// A longer value is not repeated in a refusal.
+/// The longest value that a refusal repeats.
 const QUOTED_CHARS_MAX: usize = 120;
-/// Longer keys are none of ours.
+/// The longest part of a key that is kept: the format's own keys are shorter.
 const KEY_CHARS_MAX: usize = 40;
 
-/// Refuses the first node that is not plainly what it says, and all that is no single document.
+/// Refuses the first node that does not mean its plain text, and any second document.
 pub(super) fn require(document: &str) -> Result<(), TriggerFileError> {
     let options = granit_parser::options! {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
     };
-    let mut walk = Walk { document, ..Walk::default() };
+    let mut checker = YamlChecker { document, ..YamlChecker::default() };
     for next in Parser::new_from_str_with_options(document, options) {
         let (event, span) = next.map_err(|error| unreadable(&error))?;
-        walk.take(&event, span)?;
+        checker.take(&event, span)?;
     }
     Ok(())
 }
 
-/// Where in the document the parser is.
+/// The parser's position in the document.
 #[derive(Default)]
-struct Walk<'d> {
+struct YamlChecker<'d> {
     document: &'d str,
     documents: usize,
     open: Vec<Frame>,
@@ -41,11 +41,11 @@ struct Walk<'d> {
 /// A list or a table that is not closed yet.
 enum Frame {
     List,
-    /// The key whose value is due; none where the next node is a key.
+    /// The key whose value is next; `None` where a key is next.
     Table(Option<String>),
 }
 
-impl Walk<'_> {
+impl YamlChecker<'_> {
     fn take(&mut self, event: &Event<'_>, span: Span) -> Result<(), TriggerFileError> {
         match event {
             Event::DocumentStart(..) => {
@@ -60,7 +60,7 @@ impl Walk<'_> {
                     return Err(self.tag(span));
                 }
                 if *anchor > 0 {
-                    // Its name and place come next.
+                    // The events that follow give the anchor's name and place.
                     self.anchored = Some(span);
                     return Ok(());
                 }
@@ -94,7 +94,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A node has ended: of a table, the key or the value that was due.
+    /// Ends a node: in a table, the key or the value that was due.
     fn node(&mut self, text: Option<&str>) {
         if let Some(Frame::Table(key)) = self.open.last_mut() {
             *key = match key {
@@ -109,11 +109,11 @@ impl Walk<'_> {
         self.dropped(tag, Span::new(tag.start, span.end), "a tag")
     }
 
-    /// `part` is what YAML would drop, `whole` the value as it was meant.
+    /// `part` is the text that YAML would drop, `whole` the value that was meant.
     fn dropped(&self, part: Span, whole: Span, is: &str) -> TriggerFileError {
         let key = self.key();
         let mut problem = format!("{key}: {is} begins here to YAML, and is no part of the value");
-        // Another key's value may be a secret that somebody pasted there.
+        // Only `when` is quoted: any other value may be a secret pasted there by mistake.
         let shown = if key == "when" { whole.slice(self.document) } else { None };
         match shown.map(str::trim_end) {
             Some(value) if value.chars().count() <= QUOTED_CHARS_MAX && !value.contains('\n') => {
@@ -132,7 +132,7 @@ impl Walk<'_> {
         refuse(span.start, problem)
     }
 
-    /// The key that the next node belongs to, without those of the lists that all stand in.
+    /// The key that the next node belongs to, without the enclosing `triggers` and `actions`.
     fn key(&self) -> String {
         let keys = self.open.iter().filter_map(|frame| match frame {
             Frame::Table(key) => key.as_deref(),
@@ -147,7 +147,7 @@ impl Walk<'_> {
     }
 }
 
-/// As YAML 1.2's core schema reads it.
+/// The null values of YAML 1.2's core schema.
 fn is_null(value: &str, style: ScalarStyle) -> bool {
     style == ScalarStyle::Plain && matches!(value, "" | "~" | "null" | "Null" | "NULL")
 }

@@ -12,7 +12,7 @@ use crate::store::{Store, replay};
 use crate::world::{START, event, heights, log, revised, trigger};
 
 #[test]
-fn a_count_is_of_the_group_and_of_the_window_that_ends_with_the_event() {
+fn a_count_is_of_one_group_and_the_window_up_to_the_event() {
     let fired = fired(
         trigger("t", "count(10s) >= 3", true, None),
         [
@@ -37,7 +37,7 @@ fn a_late_event_counts_where_it_belongs() {
 }
 
 #[test]
-fn every_event_updates_state_before_and_regardless_of_when_and_since() {
+fn every_event_updates_state_regardless_of_when_and_since() {
     let mut trigger = trigger("t", "count(10s) >= 3 && score < 50", false, None);
     trigger.since = START + 2;
     let scores = [Some(90), None, Some(10)];
@@ -46,7 +46,7 @@ fn every_event_updates_state_before_and_regardless_of_when_and_since() {
 }
 
 #[test]
-fn an_average_goes_on_without_the_events_that_the_chain_took_back() {
+fn an_average_is_recomputed_without_invalidated_events() {
     let bad = event("bad", 2, "1", Some(0));
     let store = store(
         trigger("t", "ema(score, 3) < 70", true, None),
@@ -112,7 +112,7 @@ fn a_firing_that_the_chain_took_back_no_longer_cools() {
 }
 
 #[test]
-fn an_event_older_than_the_state_keeps_is_counted_and_not_applied() {
+fn an_event_older_than_the_retention_is_counted_not_applied() {
     let hour = 3_600;
     let store = store(
         trigger("t", "count(10s) >= 1", false, None),
@@ -131,7 +131,7 @@ fn an_event_from_the_future_does_not_make_the_present_late() {
 }
 
 #[test]
-fn genuine_events_behind_one_from_the_future_count_average_and_cool() {
+fn one_event_from_the_future_does_not_disturb_genuine_ones() {
     let mut future = event("future", 0, "1", Some(0));
     future.name.timestamp = 4_102_444_800;
     let at = |at: i64| event(&format!("e{at}"), at, "1", Some(100));
@@ -169,7 +169,7 @@ fn an_event_from_the_future_that_comes_again_is_observed_once() {
 }
 
 #[test]
-fn what_a_trigger_judges_later_counts_as_if_it_came_with_its_entry() {
+fn an_event_judged_later_counts_at_the_time_of_its_entry() {
     let finality = Finality::Confirmations(1);
     let index = TriggerIndex::new(
         1,

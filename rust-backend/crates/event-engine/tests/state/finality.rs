@@ -14,7 +14,7 @@ use crate::store::{Store, replay};
 use crate::world::{event, heights, log, revised, trigger};
 
 #[test]
-fn an_event_is_judged_once_as_many_blocks_stand_on_top_of_its_own_as_the_trigger_wants() {
+fn an_event_is_judged_once_its_confirmations_are_reached() {
     let index = index(Finality::Confirmations(12));
     let mut entries = log([event("e", 100, "1", None)]);
     entries.push(heights(2, head(111)));
@@ -28,7 +28,7 @@ fn an_event_is_judged_once_as_many_blocks_stand_on_top_of_its_own_as_the_trigger
 }
 
 #[test]
-fn an_event_that_is_taken_back_before_it_is_deep_enough_is_never_judged() {
+fn an_event_invalidated_while_it_waits_is_never_judged() {
     let index = index(Finality::Confirmations(12));
     let first = event("e", 100, "1", None);
     let mut entries = log([first.clone()]);
@@ -58,7 +58,7 @@ fn without_a_checkpoint_everything_waits_that_is_not_instant() {
 }
 
 #[test]
-fn safe_and_finalized_are_what_is_reported_and_a_depth_where_nothing_ever_is() {
+fn safe_and_finalized_are_reports_or_a_depth_without_any() {
     let of = |finality| {
         let mut entries = log([event("e", 100, "1", None)]);
         entries.push(heights(2, head(131)));
@@ -103,7 +103,7 @@ fn the_trigger_in_force_when_it_is_released_judges_an_event() {
 }
 
 #[test]
-fn a_trigger_that_comes_to_want_what_another_waits_for_leaves_the_other_waiting() {
+fn a_trigger_that_joins_a_wait_leaves_the_other_waiting() {
     let both = |first, second| {
         let with = |name, finality| Trigger { finality, ..trigger(name, "", false, None) };
         TriggerIndex::new(1, vec![with("first", first), with("second", second)])
@@ -118,7 +118,7 @@ fn a_trigger_that_comes_to_want_what_another_waits_for_leaves_the_other_waiting(
 }
 
 #[test]
-fn what_waited_for_weeks_is_counted_as_if_it_came_when_it_is_judged() {
+fn an_event_that_waited_for_weeks_is_counted_in_full() {
     let index = TriggerIndex::new(1, vec![with("count(10m) >= 2", Finality::Confirmations(1))]);
     let day = 24 * 3_600;
     let events = [0, 60, 30 * day, 30 * day + 60].map(|at| event(&format!("e{at}"), at, "1", None));
@@ -130,7 +130,7 @@ fn what_waited_for_weeks_is_counted_as_if_it_came_when_it_is_judged() {
 
 proptest! {
     #[test]
-    fn it_judges_what_an_instant_trigger_would_in_the_order_of_release(
+    fn it_judges_as_an_instant_trigger_in_the_order_of_release(
         story in prop::collection::vec((0..60_i64, 0..3_i32, 0..80_i64), 1..30),
         depth in 1..20_u32,
         batches in prop::collection::vec(1_usize..5, 80),

@@ -33,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn a_replay_in_any_batches_and_through_any_forgetting_gives_the_same_state_and_jobs(
+    fn a_replay_in_any_batches_gives_the_same_state_and_jobs(
         rules in prop::collection::vec(rule(), 1..4),
         story in story(400_000_000),
         batches in prop::collection::vec((1_usize..6, any::<bool>(), any::<bool>()), 60),

@@ -1,7 +1,9 @@
 //! Table `trigger_observations`: what triggers with state remember.
 
 use event_engine::event::ChainId;
-use event_engine::state::{GroupName, Needs, Observation, Place, StateChange, StateChanges};
+use event_engine::state::{
+    EventPosition, GroupName, Needs, Observation, StateChange, StateChanges,
+};
 use event_engine::trigger::TriggerId;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -68,7 +70,7 @@ pub(crate) async fn recall(
                 lineage: row.lineage,
                 key: row.group_key.into(),
             };
-            let place = Place {
+            let place = EventPosition {
                 counted_at: row.counted_at,
                 block_number: row.block_number,
                 log_index: row.log_index,
@@ -171,7 +173,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn name(&mut self, trigger: TriggerId, lineage: i32, place: &'a Place) {
+    fn name(&mut self, trigger: TriggerId, lineage: i32, place: &'a EventPosition) {
         self.triggers.push(trigger.0);
         self.lineages.push(lineage);
         self.ids.push(&place.id);

@@ -17,14 +17,14 @@ fn a_directory_has_one_owner_at_a_time() {
 }
 
 #[test]
-fn a_working_directory_that_servers_can_reach_keeps_its_data_in_sight() {
+fn data_lies_in_a_working_directory_that_servers_can_reach() {
     let near = PrivateDirectory::temporary().expect("a folder");
     let account = near.account();
     assert_eq!(place(near.path(), account), near.path().join(".agentauri"));
 }
 
 #[test]
-fn a_closed_or_deep_working_directory_gets_a_place_of_its_own_elsewhere() {
+fn a_closed_or_deep_working_directory_has_its_data_elsewhere() {
     let stranger = Some(Account { uid: 54_321, gid: 54_321 });
     let closed = tempfile::tempdir().expect("a folder");
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).expect("permissions");

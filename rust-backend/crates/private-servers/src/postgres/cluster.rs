@@ -1,4 +1,4 @@
-//! How a data directory comes to be: made by initdb, or copied from one made before.
+//! Data directories: made by initdb, or copied from a template.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use crate::folder::{make_for, make_owned};
 use crate::postgres::installation::Programs;
 use crate::postgres::{DATABASE, OWNER, SUPERUSER};
 
-/// Changes with anything below that shapes a cluster.
+/// The version of the layout, raised with any change below that shapes a cluster.
 const LAYOUT: u32 = 3;
 
-/// The file in a data directory that names its layout, none before the third.
+/// The file in a data directory that holds its layout's version, from the third on.
 const LAYOUT_FILE: &str = "agentauri-layout";
 
 /// Refuses a cluster that an earlier version made in `directory`: its database belongs to a
-/// superuser and has a schema that is not carried over, and root's to another account.
+/// superuser and has a schema that is not migrated, and root's belongs to another account.
 pub(crate) fn refuse_other_layouts(data: &Path, directory: &Path) -> Result<(), Error> {
     let layout = fs::read_to_string(data.join(LAYOUT_FILE)).unwrap_or_default();
     if major(data).is_none() || layout.trim() == LAYOUT.to_string() {
@@ -28,13 +28,13 @@ pub(crate) fn refuse_other_layouts(data: &Path, directory: &Path) -> Result<(), 
     Err(Error::unusable(directory, reason))
 }
 
-/// Makes sure that there is a cluster at `data`, whose parent folder exists.
+/// Makes the cluster at `data`, whose parent folder exists, unless there is one.
 pub(crate) fn ensure(programs: &Programs, data: &Path, durable: bool) -> Result<(), Error> {
     if is_cluster(data) {
         return Ok(());
     }
     if data.exists() {
-        // Nothing but a half made one can be there: it is made elsewhere, then renamed.
+        // Not a half-made cluster: those are made elsewhere, then renamed.
         return Err(Error::unusable(data, "is no PostgreSQL data directory; remove it"));
     }
     let half = data.with_extension("half");
@@ -52,14 +52,14 @@ pub(crate) fn major(data: &Path) -> Option<u32> {
     fs::read_to_string(data.join("PG_VERSION")).ok()?.trim().parse().ok()
 }
 
-/// Runs statements, one a line, on a cluster that no server runs on.
+/// Runs statements, one per line, on a cluster without a running server.
 pub(crate) fn run_single(programs: &Programs, data: &Path, sql: &str) -> Result<(), Error> {
     let folder = data.parent().unwrap_or(Path::new("/"));
     let mut launch = programs.launch("postgres", folder)?;
     launch.add("--single");
     launch.add("-D");
     launch.add(programs.inner(data)?);
-    // It exits with 0 after an error in a statement, unless told to stop there.
+    // Without this option it exits with 0 after a failed statement.
     for word in ["-c", "exit_on_error=on", "-c", "log_checkpoints=off", "postgres"] {
         launch.add(word);
     }
@@ -73,7 +73,7 @@ fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
     for word in ["--username", SUPERUSER, "--locale=C.UTF-8", "--encoding=UTF8"] {
         launch.add(word);
     }
-    // The socket's folder is closed to everybody else; through TCP a password is asked for.
+    // The socket's folder is closed to all others; TCP requires a password.
     for word in ["--auth-local=trust", "--no-instructions"] {
         launch.add(word);
     }
@@ -88,8 +88,8 @@ fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
     fs::write(&layout, format!("{LAYOUT}\n")).map_err(Error::io(&layout))
 }
 
-/// What a superuser does once, so that nothing of ours needs one; where a superuser migrates, the
-/// migration 20250123000000 says the same.
+/// Statements that need a superuser once, so that later work does not. Migration 20250123000000
+/// has the same for databases where a superuser migrates.
 fn owned_database(with_timescaledb: bool) -> String {
     let role = format!("CREATE ROLE {OWNER} LOGIN\nGRANT pg_read_all_stats TO {OWNER}\n");
     let always = format!("GRANT SET ON PARAMETER timescaledb.restoring TO {OWNER}\n");
@@ -97,7 +97,7 @@ fn owned_database(with_timescaledb: bool) -> String {
     [role, if with_timescaledb { always } else { String::new() }, database].concat()
 }
 
-/// The data directory from which tests are copied, made by whoever comes first.
+/// The data directory that tests copy, made by the first of them.
 fn template(programs: &Programs) -> Result<PathBuf, Error> {
     let owner = programs.account.map_or_else(current_uid, |account| account.uid);
     let base = programs.template_base()?.join(format!("agentauri-templates-{}", current_uid()));
@@ -108,7 +108,7 @@ fn template(programs: &Programs) -> Result<PathBuf, Error> {
     if is_cluster(&finished) {
         return Ok(finished);
     }
-    // Whoever comes second waits here, and finds it made. The lock ends with its holder.
+    // A second process waits here, and finds the template made. The lock ends with its holder.
     let lock = base.join(format!("{name}.lock"));
     let lock_file = File::create(&lock).map_err(Error::io(&lock))?;
     lock_file.lock().map_err(Error::io(&lock))?;
@@ -119,8 +119,8 @@ fn template(programs: &Programs) -> Result<PathBuf, Error> {
     let half = base.join(format!("{name}.half"));
     remove(&half)?;
     remove(&finished)?;
-    // Small segments of the log, as each copy carries one; and a password whose proof is cheap: the
-    // other one's 8,192 hashes are a second for each connection of a debug build on a busy machine.
+    // Small segments of the log, because each copy carries one; and md5, because a debug build on a
+    // busy machine spends a second per connection on the 8,192 hashes of the alternative.
     make(programs, &half, &["--wal-segsize=1", "--no-sync", "--auth-host=md5"])?;
     fs::rename(&half, &finished).map_err(Error::io(&finished))?;
     Ok(finished)
@@ -140,8 +140,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether `data` is whole, as far as two of its files tell: some systems clean their temporary
-/// folder of what was not used for days.
+/// True if `data` seems whole, by two of its files: some systems remove files from temporary
+/// folders that were not used for days.
 fn is_cluster(data: &Path) -> bool {
     major(data).is_some() && data.join("global/pg_control").exists()
 }

@@ -1,4 +1,4 @@
-//! Which PostgreSQL is run: the machine's own, or the one in TimescaleDB's root.
+//! Installations of PostgreSQL: the machine's own, or the one in TimescaleDB's root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 const TIMESCALEDB_BIN: &str = "/usr/lib/postgresql/17/bin";
 const TIMESCALEDB_ROOT: &str = "/var/cache/agentauri/timescaledb";
 
-/// Where a PostgreSQL comes from.
+/// The source of a PostgreSQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Installation {
     /// The machine's own: the newest in `/usr/lib/postgresql/*/bin`, else PATH's; 15 or later.
     #[default]
     Plain,
-    /// A Debian root with PostgreSQL 17 and TimescaleDB, as `scripts/setup.sh need_timescaledb`
-    /// makes it. Its servers are run by chroot, which only root may do, and their directories
-    /// have to be [`Installation::temporary_directory`]'s.
+    /// A Debian root with PostgreSQL 17 and TimescaleDB, made by
+    /// `scripts/setup.sh need_timescaledb`. Its servers run by chroot, which only root may do, and
+    /// their directories must come from [`Installation::temporary_directory`].
     Timescaledb {
         /// The root's path.
         root: PathBuf,
@@ -31,7 +31,8 @@ pub enum Installation {
 }
 
 impl Installation {
-    /// What tests run on: `AGENTAURI_TEST_POSTGRES` is `plain` (the default) or `timescaledb`.
+    /// The installation for tests: `AGENTAURI_TEST_POSTGRES` is `plain` (the default) or
+    /// `timescaledb`.
     pub fn for_test() -> Result<Self, Error> {
         let variable = "AGENTAURI_TEST_POSTGRES";
         match std::env::var(variable).as_deref().unwrap_or("plain") {
@@ -62,8 +63,8 @@ impl Installation {
         }
     }
 
-    /// As [`Self::temporary_directory`], never in memory: where a sync to the disk is one, and
-    /// more fits than memory holds.
+    /// As [`Self::temporary_directory`], but never in memory: for a sync that reaches a disk, and
+    /// more data than fits in memory.
     pub fn temporary_directory_on_disk(&self) -> Result<PrivateDirectory, Error> {
         let Self::Plain = self else { return self.temporary_directory() };
         let account = Account::for_servers()?;
@@ -81,7 +82,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds them; of the major version `major`, if a data directory asks for one.
+    /// Finds the programs, of version `major` if a data directory needs one.
     pub(crate) fn find(installation: &Installation, major: Option<u32>) -> Result<Self, Error> {
         match installation {
             Installation::Plain => {
@@ -95,7 +96,7 @@ impl Programs {
         }
     }
 
-    /// One of them, to be started in `folder`.
+    /// A launch of one of the programs in `folder`.
     pub(crate) fn launch(&self, program: &str, folder: &Path) -> Result<Launch, Error> {
         let path = self.bin.join(program);
         match (&self.root, self.account) {
@@ -104,7 +105,7 @@ impl Programs {
         }
     }
 
-    /// `path` as the programs see it.
+    /// `path` inside the programs' root.
     pub(crate) fn inner(&self, path: &Path) -> Result<PathBuf, Error> {
         let Some(root) = &self.root else { return Ok(path.to_owned()) };
         match path.strip_prefix(root) {
@@ -122,7 +123,7 @@ impl Programs {
         Ok(number(&text).unwrap_or("unknown").to_owned())
     }
 
-    /// Where this installation's templates may lie.
+    /// The folder for this installation's templates.
     pub(crate) fn template_base(&self) -> Result<PathBuf, Error> {
         match &self.root {
             Some(root) => Ok(root.join("tmp")),

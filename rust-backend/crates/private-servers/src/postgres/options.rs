@@ -1,28 +1,28 @@
-//! What a private PostgreSQL is asked to be.
+//! Settings of a private PostgreSQL.
 
 use crate::{Installation, PrivateDirectory};
 
-/// What a private PostgreSQL is asked to be.
+/// The settings of a private PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    /// Where it keeps everything.
+    /// The directory of its data, socket and log.
     pub directory: PrivateDirectory,
-    /// Whether data has to survive a crash of the machine. If not, nothing is synced to disk; a
-    /// crash of the server alone still loses nothing that was committed.
+    /// Keeps data through a crash of the machine. Otherwise nothing is synced to disk; a crash of
+    /// the server alone still loses no commit.
     pub durable: bool,
-    /// Listens on a free loopback port too, with a random password, and [`Postgres::url`] leads
-    /// there. If not, only a Unix socket in a folder that is closed to others.
+    /// Listens on a free loopback port too, with a random password, and [`Postgres::url`] uses it.
+    /// Otherwise only on a Unix socket in a folder that is closed to others.
     ///
     /// [`Postgres::url`]: crate::Postgres::url
     pub tcp: bool,
     /// More settings as in postgresql.conf, by name; they override our own.
     pub settings: Vec<(String, String)>,
-    /// Whose programs are run.
+    /// The programs to run.
     pub installation: Installation,
 }
 
 impl PostgresOptions {
-    /// The embedded default: keeps its data through everything.
+    /// The embedded default: durable.
     pub fn durable(directory: PrivateDirectory) -> Self {
         Self {
             directory,
@@ -33,7 +33,7 @@ impl PostgresOptions {
         }
     }
 
-    /// For tests: starts fast, stays small.
+    /// For tests: a fast start and small files.
     pub fn fast(directory: PrivateDirectory) -> Self {
         Self { durable: false, ..Self::durable(directory) }
     }
@@ -51,15 +51,15 @@ impl PostgresOptions {
         all.extend([("timezone", "UTC"), ("log_timezone", "UTC")]);
         all.extend([("max_connections", "100"), ("log_checkpoints", "off")]);
         if !self.durable {
-            // Commits still reach the operating system before they are answered, so that tests
-            // may kill the server: synchronous_commit stays on.
+            // Commits still reach the operating system before they are answered, because tests may
+            // kill the server: synchronous_commit stays on.
             all.extend([("fsync", "off"), ("full_page_writes", "off")]);
             all.push(("shared_buffers", "32MB"));
-            // Somebody else's application may prepare transactions.
+            // An application that shares the database may prepare transactions.
             all.push(("max_prepared_transactions", "4"));
-            // With log segments of 1 MB the default is so small that checkpoints never rest.
+            // With log segments of 1 MB the default is so small that checkpoints never pause.
             all.extend([("min_wal_size", "32MB"), ("max_wal_size", "256MB")]);
-            // Keeps shared memory in the data directory: a killed server leaves none behind.
+            // Keeps shared memory in the data directory: a killed server leaves nothing behind.
             all.push(("dynamic_shared_memory_type", "mmap"));
         }
         if let Installation::Timescaledb { .. } = self.installation {

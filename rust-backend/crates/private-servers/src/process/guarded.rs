@@ -1,14 +1,14 @@
 //! A process that never outlives this one, however this one ends.
 //!
-//! Two small shells see to that:
+//! Two small shells ensure that:
 //!
-//! - The **gate** is what the server begins as. It waits for a line on its standard input, then
-//!   becomes the server. If we die before that line, it reads the end of the input and goes.
+//! - The **gate** is the server's process before it becomes the server: it waits for a line on its
+//!   standard input first. If we die before that line, it reads the end of the input and exits.
 //! - The **watchdog** knows the server's process id and waits on a pipe that only we hold. When we
-//!   die, even by SIGKILL, the kernel closes the pipe; the watchdog ends the server.
+//!   die, even by SIGKILL, the kernel closes the pipe and the watchdog ends the server.
 //!
-//! Both live in process groups of their own, so that Ctrl-C in a terminal or a signal to our group
-//! does not reach them: servers end when we end them, after all who use them.
+//! Both are in process groups of their own, so that Ctrl-C in a terminal or a signal to our group
+//! does not reach them: servers end when we end them, after all their clients.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -26,12 +26,12 @@ use crate::process::wait;
 
 const GATE: &str = r#"read -r go && exec "$@""#;
 
-/// Arguments: process id, working directory, seconds of patience, polite and firm signal, seconds
-/// of patience after that one, then the folders to remove. Some inits take seconds to collect a
-/// dead process (state Z), so it is not waited for.
+/// Arguments: process id, working directory, seconds for the polite signal, polite and firm signal,
+/// seconds for the firm one, then the folders to remove. It does not wait until a dead process
+/// (state Z) is reaped, which takes some inits seconds.
 ///
-/// Of the processes that work there, it ends the server's children alone: the next server on the
-/// same data may be there already.
+/// Of the processes that work in the directory, it ends only the server's children: the next server
+/// on the same data may have started.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 read -r end
@@ -69,8 +69,7 @@ for folder; do
 done
 "#;
 
-/// How long after the firm signal SIGKILL follows. PostgreSQL gives its own processes 5 s, then
-/// kills them.
+/// Time from the firm signal to SIGKILL. PostgreSQL gives its own processes 5 s, then kills them.
 const FIRM_MAX: Duration = Duration::from_secs(8);
 
 /// A running server. Dropping it ends it.
@@ -78,16 +77,16 @@ const FIRM_MAX: Duration = Duration::from_secs(8);
 pub(crate) struct Guarded {
     server: Child,
     watchdog: Child,
-    /// Where it works, with all its processes.
+    /// The working directory of all its processes.
     data: PathBuf,
     ending: Ending,
     ended: bool,
 }
 
 impl Guarded {
-    /// Starts a server that is to work in `data`, whose output goes to `log`, with `input` on its
-    /// standard input. If this process dies first, `removed` is removed after the server's end, and
-    /// the folder above if that leaves it empty.
+    /// Starts a server with working directory `data`, output to `log`, and `input` on its standard
+    /// input. If this process dies first, `removed` is removed after the server's end, and its
+    /// parent folder if that is empty then.
     pub(crate) fn start(
         launch: &Launch,
         log: &File,
@@ -108,7 +107,7 @@ impl Guarded {
         let watchdog = match watchdog(gate.id(), data, ending, removed) {
             Ok(watchdog) => watchdog,
             Err(error) => {
-                // Waiting closes its input: it has not become the server and goes.
+                // Waiting closes its input, so it exits without becoming the server.
                 let _ = gate.wait();
                 return Err(Error::io(shell)(error));
             }
@@ -125,20 +124,21 @@ impl Guarded {
         gate.write_all(input)
     }
 
-    /// The server's process id, valid until it is ended here: until then its entry in the
-    /// system's table is kept, also when it ends by itself.
+    /// The server's process id, valid until it is ended here: until then the system keeps its
+    /// entry, also if it ends by itself.
     pub(crate) fn pid(&self) -> u32 {
         self.server.id()
     }
 
-    /// Whether it ended, by itself or not.
+    /// True if it has ended, for any reason.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended || is_dead(self.server.id())
     }
 
-    /// Ends it: politely first, then firmly, then by SIGKILL. At once when `politely` is false.
+    /// Ends it: politely first, then firmly, then by SIGKILL. Skips the polite step if `politely`
+    /// is false.
     ///
-    /// A process of its own may outlive it: PostgreSQL's do when they hang in the handler of
+    /// The server's own processes may outlive it: PostgreSQL's do if they hang in the handler of
     /// SIGQUIT and it is killed before it kills them.
     pub(crate) fn end(&mut self, politely: bool) {
         let Ending { name, polite, patience, firm } = self.ending;
@@ -156,15 +156,15 @@ impl Guarded {
         self.bury();
     }
 
-    /// Gives up the watchdog, then the server's process id: in this order, so that the watchdog
-    /// can never mean somebody else by it.
+    /// Ends the watchdog, then frees the server's process id: in this order, so that the watchdog
+    /// never signals another process with a reused id.
     pub(crate) fn bury(&mut self) {
         if self.ended {
             return;
         }
         self.ended = true;
         for child in [&mut self.watchdog, &mut self.server] {
-            // Killing fails only for what has ended, waiting never for our own child.
+            // Killing fails only if it has ended; waiting for our own child never fails.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -178,7 +178,7 @@ impl Drop for Guarded {
 }
 
 fn watchdog(server: u32, data: &Path, ending: Ending, removed: Option<&Path>) -> io::Result<Child> {
-    // A server whose folder goes anyway has nothing to tidy up.
+    // A server whose folder is removed needs no orderly end.
     let (patience, polite) = match removed {
         Some(_) => (Duration::ZERO, ending.firm),
         None => (ending.patience, ending.polite),
@@ -208,10 +208,10 @@ fn signal_name(signal: Signal) -> &'static str {
     }
 }
 
-/// Looks without collecting: the process id stays taken.
+/// Checks without reaping: the process id stays taken.
 fn is_dead(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    // An error means that it is not our child any more.
+    // An error means that it is no longer our child.
     waitid(WaitId::Pid(pid), look).map_or(true, |status| status.is_some())
 }

@@ -1,4 +1,4 @@
-//! How a server's program is started: as whom, where, in which root, with which environment.
+//! The start of a server's program: its user, working directory, root and environment.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -9,7 +9,7 @@ use crate::Error;
 use crate::account::Account;
 use crate::process::programs;
 
-/// Where servers look for programs of their own.
+/// The PATH of servers.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program with its arguments, ready to be started.
@@ -21,13 +21,13 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// `program` (absolute) as `account`, or as ourselves; `folder` is its home and where it
-    /// begins.
+    /// `program` (absolute) as `account`, or as ourselves; `folder` is its home and working
+    /// directory.
     pub(crate) fn new(program: &Path, account: Option<Account>, folder: &Path) -> Self {
         Self { words: vec![program.into()], account, folder: folder.to_owned() }
     }
 
-    /// `program` in the root `root`, as `account`. Only root can do that.
+    /// `program` in the root `root`, as `account`. Only root may do that.
     pub(crate) fn in_root(
         root: &Path,
         program: &Path,
@@ -58,15 +58,15 @@ impl Launch {
         command.env("PATH", PATH).env("HOME", &self.folder);
         command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         if let Some(Account { uid, gid }) = self.account {
-            // As root, this also gives up root's other groups.
+            // As root, this also drops root's other groups.
             command.uid(uid).gid(gid);
         }
         command
     }
 
-    /// Runs it to its end with `input`, and returns what it printed.
+    /// Runs it to its end with `input`, and returns its output.
     ///
-    /// `input` has to fit into a pipe (64 KiB), as it is written before the output is read.
+    /// `input` must fit into a pipe (64 KiB), because it is written before the output is read.
     pub(crate) fn run(&self, tool: &'static str, input: &[u8]) -> Result<Output, Error> {
         use std::io::Write;
         let name = Path::new(tool);
@@ -78,7 +78,7 @@ impl Launch {
             .spawn()
             .map_err(Error::io(name))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A tool that ends early says why in its output.
+            // A tool that ends early gives its reason in its output.
             let _ = stdin.write_all(input);
         }
         let output = child.wait_with_output().map_err(Error::io(name))?;

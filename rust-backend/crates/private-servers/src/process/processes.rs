@@ -1,8 +1,8 @@
-//! The processes of a data directory, also those that this process did not start.
+//! The processes of a data directory, including processes that we did not start.
 //!
-//! PostgreSQL and Redis both work in their data directory, so it is the working directory of each
-//! of their processes. That names a server more surely than a process id in a file, which may be
-//! stale and belong to somebody else by now.
+//! PostgreSQL and Redis work in their data directory, so it is the working directory of each of
+//! their processes. That identifies a server more surely than a process id in a file, which may be
+//! stale and belong to another process by now.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,26 +13,26 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::wait;
 
-/// Milliseconds that a process needs to vanish after SIGKILL, generously.
+/// Time for processes to vanish after SIGKILL, generous.
 const VANISH_MAX: Duration = Duration::from_secs(5);
 
-/// How a kind of server is told to end.
+/// The way to end a kind of server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
-    /// What its processes are called.
+    /// The name of its processes.
     pub(crate) name: &'static str,
     /// The signal for an orderly end.
     pub(crate) polite: Signal,
-    /// How long that may take.
+    /// Time for the orderly end.
     pub(crate) patience: Duration,
     /// The signal after that.
     pub(crate) firm: Signal,
 }
 
-/// Sends a signal. A process that is gone already is no error.
+/// Sends a signal. A process that has ended is no error.
 pub(crate) fn send(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // The only other answer is that it is not ours: then it is not our server.
+        // The only other error is a missing permission: then it is not our server.
         let _ = kill_process(pid, signal);
     }
 }
@@ -49,9 +49,9 @@ fn working_in(data: &Path, name: &str) -> Vec<u32> {
 }
 
 /// Kills the processes called `name` that work in `data` at once, as a crash of the machine would:
-/// none of them sees another one go.
+/// no process sees another one end.
 pub(crate) fn crash(data: &Path, name: &str) {
-    // Stopped first, so that none is started while we count.
+    // Stopped first, so that they start no other process meanwhile.
     for pid in working_in(data, name) {
         send(pid, Signal::STOP);
     }
@@ -64,8 +64,8 @@ pub(crate) fn crash(data: &Path, name: &str) {
     });
 }
 
-/// Ends what a dead process of ours left running in `data`, politely if that works. Returns
-/// whether there was anything.
+/// Ends processes that a dead process of ours left in `data`, politely if that works. Returns true
+/// if there were any.
 pub(crate) fn end_leftovers(data: &Path, ending: Ending) -> bool {
     let name = ending.name;
     let living = working_in(data, name);
@@ -74,8 +74,8 @@ pub(crate) fn end_leftovers(data: &Path, ending: Ending) -> bool {
     }
     tracing::info!(data = %data.display(), "ending a leftover {name}");
     let known: HashSet<u32> = living.iter().copied().collect();
-    // Only the first of them is told; its children are its own business. Children without it
-    // have nothing to wait for.
+    // Only the topmost process gets the signal and ends its own children. Children without it have
+    // nothing to wait for.
     let heads = living
         .iter()
         .filter(|pid| Stat::of(**pid).is_some_and(|stat| !known.contains(&stat.parent)));
@@ -89,7 +89,7 @@ pub(crate) fn end_leftovers(data: &Path, ending: Ending) -> bool {
     true
 }
 
-/// What `/proc/PID/stat` tells.
+/// Fields of `/proc/PID/stat`.
 struct Stat {
     name: String,
     state: char,
@@ -101,7 +101,7 @@ impl Stat {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name stands in parentheses and may contain anything, parentheses too.
+    /// The name stands in parentheses and may contain parentheses itself.
     fn parse(text: &str) -> Option<Self> {
         let (head, tail) = text.rsplit_once(')')?;
         let (_, name) = head.split_once('(')?;

@@ -1,4 +1,4 @@
-//! Where installed programs are found.
+//! Paths of installed programs.
 
 use std::env;
 use std::os::unix::fs::PermissionsExt;
@@ -9,13 +9,13 @@ use crate::Error;
 /// Folders of system programs that an ordinary user's PATH may lack.
 const SYSTEM: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-/// Finds `program` in PATH and the system's own folders; `hint` says what installs it.
+/// Finds `program` in PATH and the system's own folders; `hint` names the command that installs it.
 pub(crate) fn find(program: &str, hint: &str) -> Result<PathBuf, Error> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(SYSTEM.map(PathBuf::from))
         .map(|folder| folder.join(program))
-        // A relative entry of PATH would mean something else in the server's folder.
+        // A relative entry of PATH would be resolved in the server's folder.
         .find(|candidate| candidate.is_absolute() && is_executable(candidate))
         .ok_or_else(|| Error::Missing {
             program: program.to_owned(),
@@ -23,7 +23,7 @@ pub(crate) fn find(program: &str, hint: &str) -> Result<PathBuf, Error> {
         })
 }
 
-/// Whether `path` is a file that somebody may execute.
+/// True if `path` is a file with an executable bit.
 pub(crate) fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }

@@ -1,4 +1,4 @@
-//! A server's own log: one file, with one predecessor, and the end of it for our errors.
+//! A server's log: one file per run, the one before it, and its end for our errors.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -10,8 +10,8 @@ use crate::Error;
 /// Bytes of a log that an error shows.
 const TAIL_BYTES_MAX: u64 = 2_000;
 
-/// Begins a new log at `path`; the last one is kept as `path` with `.old` added, so that a log
-/// never grows over more than one run.
+/// Begins a new log at `path`; keeps the last one with `.old` added. So a log never holds more than
+/// one run.
 pub(crate) fn begin(path: &Path) -> Result<File, Error> {
     let mut old = path.as_os_str().to_owned();
     old.push(".old");

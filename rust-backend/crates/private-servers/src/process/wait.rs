@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often is asked: a server starts in tens of milliseconds.
+/// Interval between checks: a server starts in tens of milliseconds.
 const EVERY: Duration = Duration::from_millis(3);
 
-/// Asks until the answer is yes, or `limit` has passed. Returns the last answer.
+/// Checks until the answer is true, or `limit` has passed. Returns the last answer.
 pub(crate) fn until(limit: Duration, mut answer: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {

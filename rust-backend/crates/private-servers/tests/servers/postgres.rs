@@ -54,7 +54,7 @@ fn nobody_else_can_reach_the_socket() {
 }
 
 #[test]
-fn whom_a_test_connects_as_owns_the_database_and_is_no_superuser() {
+fn a_tests_role_owns_the_database_and_is_no_superuser() {
     let postgres = Postgres::for_test().expect("a server");
     let role = "SELECT concat_ws(' ', current_user, datdba::regrole, rolsuper, rolcreaterole,
                     rolcreatedb, rolreplication, rolbypassrls)

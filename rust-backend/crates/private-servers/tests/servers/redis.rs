@@ -27,7 +27,7 @@ fn two_at_once_know_nothing_of_each_other() {
 }
 
 #[test]
-fn a_restart_over_a_killed_one_keeps_the_url_but_not_a_tests_data() {
+fn a_restart_after_a_kill_keeps_the_url_but_no_test_data() {
     let mut redis = Redis::for_test().expect("a server");
     let (url, pid) = (redis.url(), redis.pid().expect("running"));
     ask(&redis, &["SET mine 1"]);

@@ -50,7 +50,7 @@ fn a_killed_owner_of_lasting_data_has_a_successor() {
 }
 
 #[test]
-fn a_server_without_its_watchdog_is_ended_by_the_next_one_on_its_data() {
+fn a_server_without_a_watchdog_ends_when_its_data_is_reused() {
     if let Some(report) = report() {
         let path = std::env::var_os("AGENTAURI_TEST_FOLDER").expect("a folder");
         let (postgres, redis) = lasting(Path::new(&path));
@@ -58,7 +58,7 @@ fn a_server_without_its_watchdog_is_ended_by_the_next_one_on_its_data() {
         stay();
     }
     let (owner, _parent, folder, pids) =
-        owner("a_server_without_its_watchdog_is_ended_by_the_next_one_on_its_data");
+        owner("a_server_without_a_watchdog_ends_when_its_data_is_reused");
     for watchdog in children(owner.id()).into_iter().filter(|child| !pids.contains(child)) {
         signal("KILL", watchdog);
     }
@@ -91,7 +91,7 @@ fn a_killed_owners_server_that_hangs_goes_with_its_processes() {
 }
 
 #[test]
-fn an_interrupt_of_the_whole_terminal_does_not_reach_the_servers() {
+fn an_interrupt_of_the_terminal_does_not_reach_the_servers() {
     if let Some(report) = report() {
         let postgres = Postgres::for_test().expect("a server");
         let redis = Redis::for_test().expect("a server");
@@ -99,7 +99,7 @@ fn an_interrupt_of_the_whole_terminal_does_not_reach_the_servers() {
         stay();
     }
     let (owner, _parent, _, pids) =
-        owner("an_interrupt_of_the_whole_terminal_does_not_reach_the_servers");
+        owner("an_interrupt_of_the_terminal_does_not_reach_the_servers");
     let group = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
         let after_name = stat.rsplit(')').next().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! A private anvil with a contract on it that emits what it is sent, as events of the identity
-//! registry. It mines when it is told to.
+//! A private anvil that mines on request, with a contract that emits its input as events of the
+//! identity registry.
 
 use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
@@ -11,19 +11,20 @@ use serde_json::{Value, json};
 use crate::counterparts::canned_node::REGISTRY;
 use crate::round::Round;
 
-/// For each word of its input it emits a `MetadataUpdate(uint256)` with it.
+/// Bytecode that emits a `MetadataUpdate(uint256)` for each word of its input.
 const EMITTER: &str = "0x60005b80361115603b578035600052\
      7ff8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7\
      60206000a16020016002565b00";
-/// Gas of a call: some 1,700 an event.
+/// Gas of a call: about 1,700 per event.
 const GAS: &str = "0x7a1200";
-/// As agentauri.toml calls it.
+/// Its name in agentauri.toml.
 pub(crate) const NAME: &str = "anvil";
 const PONDER_URLS: u32 = 4;
-/// How far its clock begins behind ours: many blocks are mined, each a second after the last.
+/// Seconds by which its clock begins behind ours: many blocks are mined, each a second after the
+/// last.
 const BEHIND_SECONDS: u64 = 86_400;
 
-/// Dropping it ends it.
+/// A running chain. Dropping it ends it.
 pub(crate) struct AnvilChain {
     url: String,
     client: reqwest::Client,
@@ -51,7 +52,7 @@ impl AnvilChain {
         Ok(chain)
     }
 
-    /// Its table in agentauri.toml: its writer, how it is reached, where it begins.
+    /// Its table in agentauri.toml: its writer, URLs and first block.
     pub(crate) fn table(writer: &str, urls: &[String], poll_ms: u32, start_block: u64) -> String {
         format!(
             "[[chains]]\nname = \"{NAME}\"\nid = 31337\nwriter = \"{writer}\"\n\
@@ -64,8 +65,8 @@ impl AnvilChain {
         self.url.clone()
     }
 
-    /// As so many nodes: Ponder asks each URL 20 times a second at first, which is its limit, not
-    /// its speed.
+    /// Several URLs of this one node: Ponder's limit is 20 requests a second to each URL at first,
+    /// and must not bound the measurement.
     pub(crate) fn urls_for_ponder(&self) -> Vec<String> {
         (0..PONDER_URLS).map(|number| format!("{}?{number}", self.url)).collect()
     }
@@ -74,7 +75,7 @@ impl AnvilChain {
         self.url.replacen("http", "ws", 1)
     }
 
-    /// Has the registry emit these numbers in the next block.
+    /// Makes the registry emit these numbers in the next block.
     pub(crate) async fn send(&self, numbers: impl IntoIterator<Item = u64>) -> Result<()> {
         let mut data = "0x".to_owned();
         for number in numbers {

@@ -1,5 +1,5 @@
-//! A node whose answers are canned: a chain of blocks that all look alike, each full of events of
-//! the reputation registry. It costs little, so that who asks it is what is measured.
+//! A node with canned answers: a chain of similar blocks, each full of events of the reputation
+//! registry. It costs little, so that the measured cost is its client's.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,23 +17,22 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 
-/// The chain.
+/// The chain's id.
 pub(crate) const CHAIN_ID: i64 = 8_004;
-/// Events of a block.
+/// Events in a block.
 pub(crate) const EVENTS_PER_BLOCK: u64 = 20;
-/// Blocks on top of what is final.
+/// Blocks above the finalized one.
 pub(crate) const UNFINAL: u64 = 100;
-/// Whose events they are, of any chain of this bench.
+/// The registry that emits the events of this bench's chains.
 pub(crate) const REGISTRY: &str = "0x8004b663056a597dffe9eccc1965a193b7388713";
 /// `NewFeedback`.
 const TOPIC0: &str = "0x6a4a61743519c9d648a14e6493f47dbe3ff1aa29e7785c96c8326a205e58febc";
-/// The longest range of which it gives logs; beyond it refuses, as public nodes do.
+/// The longest range of logs that it answers. It refuses longer ones, as public nodes do.
 const RANGE_MAX: u64 = 1_000;
 /// The first block's time, unix seconds.
 const TIMESTAMP: u64 = 1_760_000_000;
 
-/// Serves blocks with so many events until it is killed. Its address is the first line that it
-/// prints.
+/// Serves blocks with so many events until it is killed. Its first line of output is its address.
 #[expect(clippy::print_stdout, reason = "its one answer to who starts it")]
 pub(crate) async fn serve(events: u32) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("a port of loopback")?;
@@ -43,7 +42,7 @@ pub(crate) async fn serve(events: u32) -> Result<()> {
     axum::serve(listener, router).await.context("serving")
 }
 
-/// Blocks that hold so many events; the first has number 1.
+/// The number of blocks that hold so many events. The first has number 1.
 pub(crate) fn blocks(events: u32) -> u64 {
     u64::from(events).div_ceil(EVENTS_PER_BLOCK)
 }
@@ -54,7 +53,7 @@ struct Canned {
     data: String,
 }
 
-/// A question; in a batch there are several.
+/// A request; a batch has several.
 #[derive(Deserialize)]
 struct Question {
     id: Box<RawValue>,
@@ -151,7 +150,7 @@ impl Canned {
     }
 }
 
-/// What an indexed tag is hashed to; nobody looks.
+/// The hash of an indexed tag, which is never checked.
 const TAG_HASH: u64 = 0x7a6;
 
 fn header(number: u64) -> String {
@@ -174,7 +173,7 @@ fn quantity(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
-/// The ABI's encoding of `NewFeedback`'s other arguments, as long as it usually is.
+/// The ABI encoding of `NewFeedback`'s other arguments, of a usual length.
 fn data() -> String {
     let text = |text: &str| {
         let hex: String = text.bytes().fold(String::new(), |mut hex, byte| {

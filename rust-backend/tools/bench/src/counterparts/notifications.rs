@@ -1,4 +1,4 @@
-//! The notification modes of the database, which it is measured in.
+//! The notification modes of the database.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use anyhow::Result;
 use service::process::Refused;
 use sqlx::PgPool;
 
-/// When an INSERT rings the bell.
+/// The time at which an INSERT notifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Mode {
-    /// For each row.
+    /// At each row.
     Row,
-    /// Only while somebody sleeps.
+    /// Only while a processor sleeps.
     Gated,
-    /// Never: the tick alone wakes.
+    /// Never: only the tick wakes the processor.
     Off,
 }
 
 impl Mode {
-    /// Sets it, for everybody. Refused where the schema has only one way.
+    /// Sets the mode of the database. Fails if the schema has only one.
     pub(crate) async fn set(self, pool: &PgPool) -> Result<()> {
         let is_setting: bool =
             sqlx::query_scalar("SELECT to_regclass('notification_settings') IS NOT NULL")

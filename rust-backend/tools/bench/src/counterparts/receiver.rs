@@ -1,4 +1,4 @@
-//! Receivers of webhooks that answer at once and count.
+//! Receivers of webhooks, which answer at once and count.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::load::Ledger;
 
-/// Each has a port of its own, and so is a destination of its own.
+/// Each has a port of its own, and is thereby a destination of its own.
 const RECEIVERS: usize = 8;
 
 /// Several receivers, in this process. Dropping it ends them.
@@ -32,7 +32,7 @@ pub(crate) struct Receiver {
 struct Counted {
     ids: HashSet<Uuid>,
     again: u64,
-    /// Where they are booked, if anywhere.
+    /// The ledger that records arrivals, if any.
     ledger: Option<Arc<Ledger>>,
 }
 
@@ -53,18 +53,18 @@ impl Receiver {
         Ok(Self { addresses, counted, _serving: serving })
     }
 
-    /// Where they listen.
+    /// Their URLs.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.addresses.iter().map(|address| format!("http://{address}/hook")).collect()
     }
 
-    /// From now on what comes is booked.
+    /// Records arrivals in `ledger` from now on.
     pub(crate) fn book(&self, ledger: &Arc<Ledger>) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.ledger = Some(Arc::clone(ledger));
     }
 
-    /// Messages that came, and how often one came again.
+    /// The numbers of messages and of repeated ones.
     pub(crate) fn count(&self) -> (u64, u64) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         (counted.ids.len() as u64, counted.again)

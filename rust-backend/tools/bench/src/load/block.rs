@@ -1,4 +1,4 @@
-//! Rows: a block of one chain, which is one transaction.
+//! Rows of the load: a block of one chain, which is one transaction.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use super::triggers::{ACTION, KINDS, Kind, PAIRS, TriggerSet};
 use super::{CHAINS, FIRST_CHAIN, Load};
 
-/// Rows a block.
+/// Rows in a block.
 pub(crate) const ROWS: u32 = 20;
-/// Rows in ten that meet a trigger of their agent; one of these matches, if one in ten does.
+/// Of ten rows, those with a trigger for their agent. One of them matches if one in ten does.
 const MET_IN_TEN: u32 = 3;
 
-/// A block's rows as columns, the way they are inserted, and what must come of them.
+/// A block's rows as columns, the form of their INSERT, and the jobs that they must become.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     pub(crate) chain: i64,
@@ -29,23 +29,23 @@ pub(crate) struct Block {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) agents: Vec<String>,
     pub(crate) data: Vec<String>,
-    /// The jobs that follow, one for each row that matches.
+    /// The expected jobs, one for each matching row.
     pub(crate) jobs: Vec<JobId>,
 }
 
-/// How a row meets the triggers.
+/// The relation of a row to the triggers.
 enum Fate {
-    /// One speaks of its agent, and its condition holds.
+    /// A trigger selects its agent, and its condition holds.
     Matches,
-    /// One speaks of its agent, and its condition does not hold.
+    /// A trigger selects its agent, but its condition does not hold.
     Meets,
-    /// None speaks of its agent.
+    /// No trigger selects its agent.
     Passes,
 }
 
 impl Load {
-    /// Block `ordinal` of all, with block time `timestamp`; chains take turns. The same call gives
-    /// the same block.
+    /// Block `ordinal` of all, at block time `timestamp`; chains take turns. The same arguments
+    /// give the same block.
     pub(crate) fn block(&self, ordinal: u64, timestamp: i64) -> Block {
         self.block_of(ordinal, ROWS, timestamp)
     }
@@ -93,7 +93,7 @@ impl Load {
         }
     }
 
-    /// One of the triggers of a chain's registry.
+    /// A random trigger of a chain's registry.
     fn trigger(&self, turn: u32, kind: Kind, dice: &mut StdRng) -> u32 {
         let registry = KINDS.iter().position(|known| *known == kind).expect("one of them");
         let pair = turn + CHAINS * u32::try_from(registry).expect("below 3");
@@ -101,7 +101,7 @@ impl Load {
     }
 }
 
-/// The decoded arguments, as our indexer would store them.
+/// The decoded arguments, as our indexer stores them.
 fn data(kind: Kind, matches: bool, agent: u64, dice: &mut StdRng) -> String {
     let address = &hex(dice, 3)[..42];
     match kind {
@@ -137,7 +137,7 @@ fn data(kind: Kind, matches: bool, agent: u64, dice: &mut StdRng) -> String {
     }
 }
 
-/// 0x and sixteen digits a word.
+/// 0x and sixteen digits per word.
 fn hex(dice: &mut StdRng, words: usize) -> String {
     let mut text = String::with_capacity(2 + 16 * words);
     text.push_str("0x");

@@ -1,4 +1,4 @@
-//! Rows by COPY: a history that is there before anybody looks.
+//! Rows by COPY: history that is stored before the measurement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,16 +18,16 @@ const ROWS_TOGETHER: u32 = 1_000;
 const COPIERS: u64 = 2;
 const WEEK: i64 = 604_800;
 
-/// How rows are spread over block time.
+/// The distribution of rows over block time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     /// The latest block time.
     pub(crate) until: i64,
-    /// Weeks before it, each of them alike.
+    /// The number of weeks before it, with equally many rows each.
     pub(crate) weeks: u32,
 }
 
-/// Stores so many rows, from block `first` on, and gives the jobs that must come of them.
+/// Stores so many rows and returns the jobs that they must become.
 pub(crate) async fn store(
     pool: &PgPool,
     load: &Arc<Load>,
@@ -71,12 +71,12 @@ pub(crate) async fn store(
 }
 
 impl Spread {
-    /// All at one time.
+    /// All rows at one time.
     pub(crate) fn none(at: i64) -> Self {
         Self { until: at, weeks: 1 }
     }
 
-    /// Weeks one after the other, the first ones first.
+    /// The block time of block `number` of `of`: earlier weeks come first.
     fn time(self, number: u64, of: u64) -> i64 {
         let week = number * u64::from(self.weeks) / of.max(1);
         let weeks_ago = i64::from(self.weeks) - 1 - i64::try_from(week).unwrap_or_default();
@@ -98,7 +98,7 @@ async fn copy(pool: &PgPool, block: &Block) -> Result<()> {
     Ok(())
 }
 
-/// The rows in COPY's text format; nothing in them needs escaping.
+/// The rows in COPY's text format; no value needs escaping.
 fn text(block: &Block) -> String {
     let Block { chain, number, hash, timestamp, .. } = block;
     let mut text = String::with_capacity(block.ids.len() * 700);

@@ -1,4 +1,4 @@
-//! Writers at work: the load for a while, and what was seen and spent meanwhile.
+//! Drives the writers for a while, and measures meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,31 +11,31 @@ use tokio::task::JoinSet;
 use super::Load;
 use super::block::{Block, address};
 use super::ledger::{Ledger, Tally};
-use super::pace::{Clock, Pace};
+use super::schedule::{Clock, LoadSchedule};
 use crate::measuring::cpu::{self, Spent, Watched};
 use crate::measuring::progress::Progress;
 
-/// Connections that insert: an indexer a chain.
+/// Connections that insert: one indexer per chain.
 pub(crate) const WRITERS: u32 = super::CHAINS;
-/// How long the last jobs may take to come, from the last that did.
+/// Time without a job after which the remaining ones count as lost.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Jobs that come this long after the window still count as in time.
+/// Time after the window within which jobs still count as in time.
 const GRACE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What a run needs.
+/// The parameters of a run.
 pub(crate) struct Course<'a> {
     pub(crate) pool: &'a PgPool,
     pub(crate) load: &'a Arc<Load>,
     pub(crate) ledger: &'a Arc<Ledger>,
     pub(crate) ordinals: &'a Arc<AtomicU64>,
     pub(crate) watched: &'a [Watched],
-    pub(crate) pace: Pace,
+    pub(crate) schedule: LoadSchedule,
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
 
-/// What was seen within the measured time.
+/// The results of the measured time.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) tally: Tally,
@@ -43,13 +43,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Events a second all of whose jobs were seen.
+    /// Events a second whose jobs were all seen.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 events")]
     pub(crate) fn events_per_second(&self) -> f64 {
         self.tally.finished_within as f64 / self.spent.elapsed.as_secs_f64()
     }
 
-    /// Microseconds of a processor for each of these events.
+    /// Microseconds of CPU per such event.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 events")]
     pub(crate) fn per_event_us(&self, spent: Duration) -> f64 {
         spent.as_secs_f64() * 1e6 / (self.tally.finished_within as f64).max(1.0)
@@ -63,10 +63,10 @@ impl Run {
     }
 }
 
-/// Inserts at the pace given; measures after the warm-up; waits until the last job has come.
+/// Inserts at the given schedule, measures after the warm-up, and waits for the last job.
 pub(crate) async fn drive(course: Course<'_>, what: &str, progress: &Progress) -> Result<Run> {
     let Course { ledger, watched, .. } = course;
-    let clock = Arc::new(Clock::start(course.pace, ledger));
+    let clock = Arc::new(Clock::start(course.schedule, ledger));
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
         writers.spawn(write(
@@ -89,7 +89,7 @@ pub(crate) async fn drive(course: Course<'_>, what: &str, progress: &Progress) -
     };
     let (tally, spent) = tokio::select! {
         measured = measuring => measured,
-        // Before its time only an error ends a writer.
+        // Before the end only an error ends a writer.
         Some(ended) = writers.join_next() => {
             ended.context("a writer")??;
             bail!("a writer ended before its time");
@@ -103,7 +103,7 @@ pub(crate) async fn drive(course: Course<'_>, what: &str, progress: &Progress) -
     Ok(Run { tally, spent })
 }
 
-/// Waits until every job has come, or none comes any more.
+/// Waits until every job has come, or no more come.
 pub(crate) async fn settle(ledger: &Ledger) {
     let mut open = ledger.open();
     let mut since = Instant::now();
@@ -125,7 +125,7 @@ async fn write(
 ) -> Result<()> {
     let mut connection = pool.acquire().await?;
     loop {
-        // Made before it is due: making it is not what is measured.
+        // Made before it is due, so that making it is not measured.
         let ordinal = ordinals.fetch_add(1, Ordering::Relaxed);
         let block = load.block(ordinal, now());
         let Some(due) = clock.next().await else { return Ok(()) };
@@ -135,13 +135,13 @@ async fn write(
     }
 }
 
-/// Unix seconds.
+/// The time in unix seconds.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Inserts a block, in a transaction of its own, as any writer may.
+/// Inserts a block in a transaction of its own, as any writer may.
 pub(crate) async fn insert(connection: &mut PgConnection, block: &Block) -> Result<()> {
     let registries: Vec<&str> = block.kinds.iter().map(|kind| kind.registry()).collect();
     let types: Vec<&str> = block.kinds.iter().map(|kind| kind.event()).collect();

@@ -1,4 +1,4 @@
-//! Which jobs must come, and when each did.
+//! The expected jobs, and the time at which each was seen.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,25 +9,25 @@ use tokio::sync::Semaphore;
 
 use crate::measuring::histogram::Latencies;
 
-/// In place of a block's number: no block of the load comes so far.
+/// A mark in place of a block's ordinal, which no block of the load reaches.
 const STORED: u64 = u64::MAX;
 
-/// What is due of the blocks that were inserted. Shared by the writers and the eye on the queue.
+/// The expected jobs of inserted blocks. The writers and the reader of the queue share it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     books: Mutex<Book>,
-    /// A permit for each block that may be on its way.
+    /// A permit for each block that may be inserted.
     pub(crate) room: Semaphore,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    /// Jobs on their way, by the block they come of.
+    /// Unseen jobs, with their block's ordinal.
     open: HashMap<JobId, u64>,
     blocks: HashMap<u64, OpenBlock>,
     /// Jobs that were seen.
     seen: HashSet<JobId>,
-    /// What is measured: blocks that were due from here on, until there.
+    /// The window: blocks due from its beginning to its end are measured.
     window: Option<(Instant, Option<Instant>)>,
     pub(crate) tally: Tally,
 }
@@ -39,23 +39,24 @@ struct OpenBlock {
     rows: u64,
 }
 
-/// What is counted.
+/// Counts of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    /// Of all events, before and behind the window too.
+    /// All events, also outside of the window.
     pub(crate) events: u64,
-    /// Jobs that were seen more than once.
+    /// Repeated sightings of a job.
     pub(crate) repeated: u64,
-    /// Jobs that were seen and never due.
+    /// Jobs that were seen but not expected.
     pub(crate) unexpected: u64,
-    /// Events of blocks all of whose jobs were seen within the window.
+    /// Events of blocks whose last job was seen within the window.
     pub(crate) finished_within: u64,
-    /// Events of blocks that were due within the window, and of those the finished ones.
+    /// Events of blocks that were due within the window, and those among them that are finished.
     pub(crate) due_within: u64,
     pub(crate) due_and_finished: u64,
-    /// From when a block was due until a job of it was seen, for blocks due within the window.
+    /// Times from when a block was due until each of its jobs was seen, for blocks due within the
+    /// window.
     pub(crate) latencies: Latencies,
-    /// From when a block was due until its INSERT was answered: of a latency, what is the writer's.
+    /// Times from when a block was due until its INSERT returned: the writer's part of a latency.
     pub(crate) inserts: Latencies,
 }
 
@@ -66,7 +67,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// A block is about to be inserted that was due at `due`.
+    /// Records a block that was due at `due`, before it is inserted.
     pub(crate) fn expect(&self, ordinal: u64, jobs: &[JobId], rows: usize, due: Instant) {
         let mut book = self.book();
         let rows = rows as u64;
@@ -78,7 +79,7 @@ impl Ledger {
         book.blocks.insert(ordinal, OpenBlock { due, jobs_open: jobs.len(), rows });
     }
 
-    /// A block that was due at `due` was inserted. It is finished if no job comes of it.
+    /// Records the INSERT of a block that was due at `due`. Finishes it if no job is open.
     pub(crate) fn inserted(&self, ordinal: u64, due: Instant, at: Instant) {
         let mut book = self.book();
         if book.is_within(due) {
@@ -91,19 +92,19 @@ impl Ledger {
         }
     }
 
-    /// These jobs must come of events that were stored and are due whenever somebody looks.
+    /// Records jobs expected of events that were stored before, and have no due time.
     pub(crate) fn expect_stored(&self, jobs: &[JobId], rows: u64) {
         let mut book = self.book();
         book.tally.events += rows;
         book.open.extend(jobs.iter().map(|job| (*job, STORED)));
     }
 
-    /// Nothing is expected of what came so far.
+    /// Forgets all that was recorded.
     pub(crate) fn forget(&self) {
         *self.book() = Book::default();
     }
 
-    /// These jobs were seen at `at`.
+    /// Records that these jobs were seen at `at`.
     pub(crate) fn seen(&self, jobs: impl Iterator<Item = JobId>, at: Instant) {
         let mut book = self.book();
         let finished = jobs.filter(|job| book.settle(*job, at)).count();
@@ -111,12 +112,12 @@ impl Ledger {
         self.room.add_permits(finished);
     }
 
-    /// What is due from now on is measured.
+    /// Begins the window: blocks due from now on are measured.
     pub(crate) fn open_window(&self) {
         self.book().window = Some((Instant::now(), None));
     }
 
-    /// What is due from now on is measured no more.
+    /// Ends the window.
     pub(crate) fn close_window(&self) {
         if let Some((_, end)) = &mut self.book().window {
             *end = Some(Instant::now());
@@ -127,18 +128,18 @@ impl Ledger {
         self.book().tally.clone()
     }
 
-    /// Jobs on their way.
+    /// The number of unseen jobs.
     pub(crate) fn open(&self) -> usize {
         self.book().open.len()
     }
 
-    /// Every job that had to come, seen or not.
+    /// All expected jobs, seen or not.
     pub(crate) fn expected(&self) -> Vec<JobId> {
         let book = self.book();
         book.open.keys().chain(&book.seen).copied().collect()
     }
 
-    /// Jobs that were due and seen.
+    /// The expected jobs that were seen.
     #[cfg(test)]
     pub(crate) fn seen_jobs(&self) -> std::collections::BTreeSet<JobId> {
         self.book().seen.iter().copied().collect()
@@ -150,7 +151,7 @@ impl Ledger {
 }
 
 impl Book {
-    /// Books a job. True where it was the last of its block.
+    /// Records a job. True if it was the last of its block.
     fn settle(&mut self, job: JobId, at: Instant) -> bool {
         let Some(ordinal) = self.open.remove(&job) else {
             if self.seen.contains(&job) {
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_due_before_the_window_is_finished_in_it_but_no_latency_of_it() {
+    fn events_due_before_the_window_count_as_work_not_as_latency() {
         let ledger = Ledger::default();
         let due = Instant::now();
         ledger.expect(1, &[job(1)], 20, due);

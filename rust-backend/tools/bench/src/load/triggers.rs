@@ -1,11 +1,11 @@
-//! The triggers in force: nearly all of them speak of one agent on one chain, as users' do.
+//! The triggers in force: nearly all select one agent on one chain, as users' do.
 
 use event_engine::trigger::action::{ActionConfig, SecretSource};
 use event_engine::trigger::{ActionSpec, Definition, Selectors, Since, TriggerId, TriggerSpec};
 
 use super::{CHAINS, FIRST_CHAIN};
 
-/// The registries, and on each the event that triggers ask for.
+/// The registries, each with the event type that its triggers select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Identity,
@@ -32,7 +32,8 @@ impl Kind {
         }
     }
 
-    /// The condition, and the same for the yardstick: (field, operator, value), all to hold.
+    /// The condition, and its equivalent for the yardstick: (field, operator, value), all of which
+    /// must hold.
     pub(crate) fn condition(
         self,
     ) -> (&'static str, &'static [(&'static str, &'static str, &'static str)]) {
@@ -51,46 +52,47 @@ impl Kind {
 
 /// Pairs of a chain and a registry. Trigger `n` belongs to pair `n % PAIRS`.
 pub(crate) const PAIRS: u32 = CHAINS * 3;
-/// Agents are numbered below this prime, so that stepping through them meets each once.
+/// A prime number of agents, so that stepping through them meets each once.
 const AGENTS: u32 = 99_991;
-/// From one trigger of a pair to the next, and from pair to pair.
+/// Distance of agents between consecutive triggers of a pair, and between pairs.
 const STEP: u32 = 61;
 const SHIFT: u32 = 1_327;
-/// A secret that signs nothing but the bench.
+/// A secret for the bench alone.
 pub(crate) const SECRET: &str = "whsec_YWdlbnRhdXJpIGJlbmNoIHNlY3JldCBvZiAzMiBieXRl";
 
-/// Triggers numbered from 0, and behind them one for each chain that speaks of every agent's
-/// feedback and never fires: conditions are asked for events that match nothing, too.
+/// Triggers numbered from 0. Behind them stands one per chain that selects every agent's feedback
+/// and never fires, so that conditions are evaluated for events that match nothing, too.
 #[derive(Clone, Debug)]
 pub(crate) struct TriggerSet {
-    /// How many there are, the chains' own included.
+    /// The number of all triggers.
     pub(crate) count: u32,
-    /// Where their webhooks go; they take turns.
+    /// The URLs of their webhooks, used in turn.
     urls: Vec<String>,
 }
 
 impl TriggerSet {
-    /// So many, at least one for each pair. `urls` has one at least.
+    /// A set of `count` triggers, at least one per pair and one per chain. `urls` must not be
+    /// empty.
     pub(crate) fn new(count: u32, urls: Vec<String>) -> Self {
         Self { count: count.max(PAIRS + CHAINS), urls }
     }
 
-    /// Those that speak of one agent.
+    /// The number of triggers that select one agent.
     fn of_agents(&self) -> u32 {
         self.count - CHAINS
     }
 
-    /// How many of them speak of the pair.
+    /// The number of these that belong to the pair.
     pub(crate) fn of_pair(&self, pair: u32) -> u32 {
         (self.of_agents() - pair).div_ceil(PAIRS)
     }
 
-    /// The agent that trigger `number` speaks of: no other of its pair does, below 7 million.
+    /// The agent that trigger `number` selects. No other trigger of its pair does, below 7 million.
     pub(crate) fn agent(number: u32) -> u32 {
         1 + ((number / PAIRS) * STEP + (number % PAIRS) * SHIFT) % AGENTS
     }
 
-    /// An agent that no trigger speaks of.
+    /// An agent that no trigger selects.
     pub(crate) fn stranger(number: u64) -> u64 {
         u64::from(AGENTS) + 1 + number % 1_000_000
     }
@@ -108,12 +110,12 @@ impl TriggerSet {
         &self.urls[number as usize % self.urls.len()]
     }
 
-    /// The chain of a trigger that speaks of every agent, `None` for the others.
+    /// The chain of a trigger that selects every agent; `None` for the others.
     pub(crate) fn wide(&self, number: u32) -> Option<i64> {
         number.checked_sub(self.of_agents()).map(|chain| FIRST_CHAIN + i64::from(chain))
     }
 
-    /// As its account writes it.
+    /// The trigger as its account writes it.
     pub(crate) fn spec(&self, number: u32) -> TriggerSpec {
         let (selectors, when) = if let Some(chain) = self.wide(number) {
             (selectors(chain, Kind::Reputation, Vec::new()), NEVER)
@@ -141,9 +143,9 @@ impl TriggerSet {
     }
 }
 
-/// The action of each trigger.
+/// The action of every trigger.
 pub(crate) const ACTION: &str = "hook";
-/// No score is that low: the condition of a trigger that never fires, and the yardstick's.
+/// A condition below all scores, so that its trigger never fires, and the yardstick's equivalent.
 const NEVER: &str = "score < -1000";
 pub(crate) const NEVER_FIELD: (&str, &str, &str) = ("score", "<", "-1000");
 
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_triggers_speak_of_the_same_agent_on_the_same_chain_and_registry() {
+    fn no_two_triggers_share_agent_chain_and_registry() {
         let keys: BTreeSet<(u32, u32)> =
             (0..1_000_000).map(|number| (number % PAIRS, TriggerSet::agent(number))).collect();
         assert_eq!(keys.len(), 1_000_000);

@@ -1,41 +1,41 @@
-//! What each process spent, from `/proc`: to the system's clock tick, which is 10 ms.
+//! CPU time of processes, from `/proc`: accurate to the system's clock tick of 10 ms.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// A process that is watched.
+/// A measured process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
-    /// What its time is booked under.
+    /// The role to which its time is added.
     pub(crate) role: &'static str,
     pub(crate) pid: u32,
-    /// With the children it has and had: PostgreSQL is a family.
+    /// True if its children count, running and ended ones: PostgreSQL has many.
     pub(crate) family: bool,
 }
 
-/// What had been spent at one moment.
+/// CPU times at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     at: Instant,
     by_role: BTreeMap<&'static str, Duration>,
-    /// By everybody on the machine.
+    /// All processes of the machine.
     everybody: Duration,
 }
 
-/// What was spent between two readings.
+/// CPU time between two readings.
 #[derive(Clone, Debug)]
 pub(crate) struct Spent {
     pub(crate) elapsed: Duration,
     pub(crate) by_role: BTreeMap<&'static str, Duration>,
-    /// By processes that have nothing to do with us, and by the hypervisor.
+    /// CPU time of all other processes, and of the hypervisor.
     pub(crate) strangers: Duration,
 }
 
-/// The role of this process: it makes the load, and looks on.
+/// The role of this process, which makes the load.
 pub(crate) const PRODUCER: &str = "producer";
 
-/// Reads all that is watched, and ourselves.
+/// Reads the CPU times of `watched` and of this process.
 pub(crate) fn read(watched: &[Watched]) -> Reading {
     let mut by_role = BTreeMap::new();
     let ourselves = Watched { role: PRODUCER, pid: std::process::id(), family: false };
@@ -53,7 +53,7 @@ pub(crate) fn read(watched: &[Watched]) -> Reading {
 }
 
 impl Reading {
-    /// What was spent since `earlier`.
+    /// The CPU time since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Spent {
         let by_role: BTreeMap<_, _> = self
             .by_role
@@ -73,18 +73,18 @@ impl Reading {
 }
 
 impl Spent {
-    /// By all but the producer.
+    /// The sum of all roles but the producer.
     pub(crate) fn measured(&self) -> Duration {
         self.by_role.iter().filter(|(role, _)| **role != PRODUCER).map(|(_, spent)| *spent).sum()
     }
 
-    /// Processors that strangers kept busy.
+    /// The number of cores that other processes kept busy.
     pub(crate) fn strangers_cores(&self) -> f64 {
         self.strangers.as_secs_f64() / self.elapsed.as_secs_f64().max(f64::EPSILON)
     }
 }
 
-/// The largest memory that a process has had so far, in bytes.
+/// The largest resident memory of a process so far, in bytes.
 pub(crate) fn resident_max(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -92,19 +92,19 @@ pub(crate) fn resident_max(pid: u32) -> Option<u64> {
     Some(kilobytes * 1_024)
 }
 
-/// The memory that this process has now, in bytes.
+/// The present resident memory of this process, in bytes.
 pub(crate) fn resident() -> Option<u64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// What `/proc/PID/stat` tells; times in clock ticks.
+/// Fields of `/proc/PID/stat`; times in clock ticks.
 struct Stat {
     pid: u32,
     parent: u32,
     own: u64,
-    /// Of children that have ended.
+    /// The time of children that have ended.
     reaped: u64,
 }
 
@@ -116,7 +116,7 @@ fn every_stat() -> Vec<Stat> {
         .collect()
 }
 
-/// The name stands in parentheses and may contain anything, parentheses too.
+/// The name stands in parentheses and may contain parentheses itself.
 fn parse(pid: u32, text: &str) -> Option<Stat> {
     let (_, tail) = text.rsplit_once(')')?;
     let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
@@ -129,12 +129,12 @@ fn parse(pid: u32, text: &str) -> Option<Stat> {
     })
 }
 
-/// Everything but idling and waiting for disks: the first line of `/proc/stat`.
+/// All time but idling and waiting for disks, from the first line of `/proc/stat`.
 fn everybody() -> Duration {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = text.lines().next().unwrap_or_default().split_ascii_whitespace().skip(1);
     let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
-    // user, nice, system, then irq, softirq, steal; guests are in user already.
+    // user, nice, system, then irq, softirq, steal; user already includes guests.
     let busy = [0, 1, 2, 5, 6, 7].into_iter().filter_map(|at| ticks.get(at)).sum();
     from_ticks(busy)
 }

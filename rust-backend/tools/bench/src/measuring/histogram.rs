@@ -1,10 +1,10 @@
-//! How long things took, without keeping each.
+//! A histogram of durations.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Up to ten minutes, in microseconds, to three digits.
+/// Ten minutes in microseconds, with three digits of precision.
 const MICROSECONDS_MAX: u64 = 600_000_000;
 const DIGITS: u8 = 3;
 
@@ -20,7 +20,7 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// What takes longer than ten minutes counts as ten minutes.
+    /// Records a duration. Longer ones count as ten minutes.
     pub(crate) fn record(&mut self, taken: Duration) {
         self.0.saturating_record(u64::try_from(taken.as_micros()).unwrap_or(u64::MAX));
     }
@@ -30,7 +30,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// Milliseconds within which this share of them was done.
+    /// The quantile `share`, in milliseconds.
     #[expect(clippy::cast_precision_loss, reason = "ten minutes of microseconds fit")]
     pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
         self.0.value_at_quantile(share) as f64 / 1_000.0

@@ -1,21 +1,21 @@
-//! What it ran on, in words that name nobody's machine.
+//! A description of the machine, without its name.
 
 use std::fs;
 
 use serde::Serialize;
 
-/// The machine and the versions of what runs on it.
+/// The machine and its kernel.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     /// Processors that this process may use.
     pub cores: usize,
-    /// What the processor calls itself.
+    /// The processor's own name.
     pub processor: Option<String>,
     /// Main memory.
     pub memory_mb: Option<u64>,
     /// The kernel's release.
     pub kernel: Option<String>,
-    /// Processes that wanted a processor in the last minute, before we began: others' work.
+    /// Average number of runnable processes in the minute before the start: other work.
     pub load_before: Option<f64>,
 }
 

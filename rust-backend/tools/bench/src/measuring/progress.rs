@@ -1,13 +1,13 @@
-//! What is shown while it runs: a bar on a terminal, a line a phase elsewhere.
+//! Progress: a bar on a terminal, a line per phase elsewhere.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Between two looks at the time.
+/// Interval of updates.
 const TICK: Duration = Duration::from_millis(250);
 
-/// One line that says what is going on. On standard error: the answer stands on standard output.
+/// A line with the present phase. On standard error, because the report is on standard output.
 pub(crate) struct Progress {
     bar: ProgressBar,
     quiet: bool,
@@ -21,7 +21,7 @@ impl Progress {
         Self { bar, quiet }
     }
 
-    /// Says a sentence that stays.
+    /// Prints a sentence that stays.
     #[expect(clippy::print_stderr, reason = "progress, beside the answer on standard output")]
     pub(crate) fn say(&self, text: &str) {
         if self.quiet {
@@ -44,12 +44,12 @@ impl Progress {
         self.bar.set_message(what.to_owned());
     }
 
-    /// So many of the phase's steps are done.
+    /// Shows that so many of the phase's steps are done.
     pub(crate) fn done(&self, steps: u64) {
         self.bar.set_position(steps);
     }
 
-    /// Lets time pass, and shows how much of it has.
+    /// Waits, and shows the elapsed share.
     pub(crate) async fn pass(&self, what: &str, duration: Duration) {
         let began = tokio::time::Instant::now();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

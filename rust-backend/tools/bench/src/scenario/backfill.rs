@@ -1,5 +1,5 @@
-//! How fast history is filled in: from a node whose answers are canned, into an empty database.
-//! And from anvil, beside Ponder.
+//! Speed of filling in history: from a node with canned answers into an empty database, and from
+//! anvil, beside Ponder.
 
 mod on_anvil;
 
@@ -13,7 +13,7 @@ use crate::measuring::cpu::{self, Watched};
 use crate::round::{self, Round};
 use crate::stand::{Child, Servers};
 
-/// Without a step forward for so long, it has stopped.
+/// Time without progress after which it has stopped.
 const STANDSTILL_MAX: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 const START_MAX: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ async fn measure(
     watched.push(Watched { role: "run", pid, family: false });
     let earlier = cpu::read(&watched);
     let (mut done, mut since) = (0, Instant::now());
-    // The memory at its most, and when half was done.
+    // Peak memory until now, and until half was stored.
     let (mut memory, mut memory_at_half) = (0, 0);
     let mut spent = None;
     while backfill.is_running()? {
@@ -96,7 +96,7 @@ async fn measure(
     Ok(())
 }
 
-/// What had to be stored, and what is.
+/// Expected and stored events.
 fn books(events: u64, rows: u64) -> Books {
     Books {
         scenario: "backfill",
@@ -117,7 +117,7 @@ async fn rows(servers: &Servers) -> Result<u64> {
     Ok(rows.unsigned_abs())
 }
 
-/// By the heights that are covered: counting the rows would cost what is measured.
+/// Calculated from the covered heights: counting the rows would disturb the measurement.
 async fn stored(servers: &Servers) -> Result<u64> {
     let query = "SELECT coalesce(sum(last_block - first_block + 1), 0)::bigint FROM covered_ranges";
     let blocks: i64 = sqlx::query_scalar(query).fetch_one(&servers.pool).await?;

@@ -1,5 +1,5 @@
-//! How long it takes from a block that is mined to the webhook that is received: all of
-//! `agentauri run`, or its processor and worker behind Ponder, on one anvil, and a receiver.
+//! Time from a mined block to its received webhook: all of `agentauri run`, or its processor and
+//! worker behind Ponder, on one anvil.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -21,25 +21,25 @@ use crate::measuring::histogram::Latencies;
 use crate::round::Round;
 use crate::stand::{Child, Ponder, Servers};
 
-/// Between a webhook and the next block: at random, or whoever polls would always look at the same
-/// time after a block.
+/// Pause between a webhook and the next block: random, lest polls always happen at the same time
+/// after a block.
 const PAUSE_MS: RangeInclusive<u64> = 50..=150;
-/// As many blocks as would be mined one after the other at this pace.
+/// The measured time divided by this is the number of blocks.
 const BLOCK_EVERY: Duration = Duration::from_millis(100);
-/// How long a webhook may take; then it is lost.
+/// Time after which a webhook is lost.
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 const START_MAX: Duration = Duration::from_secs(30);
-/// How long an indexer may take until it is at the head. Ponder takes 5 s of an idle machine.
+/// Time for an indexer to reach the head. Ponder takes 5 s of an idle machine.
 const CAUGHT_UP_MAX: Duration = Duration::from_mins(2);
-/// Between two blocks that are mined until an indexer has noticed one, and between looks at it.
+/// Interval of blocks until an indexer has noticed one, and of polls for that.
 const UNTIL_NOTICED: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(20);
-/// Blocks before what is measured: connections and plans are warm then.
+/// Blocks before the measured ones, to warm up connections and plans.
 const WARM_UP: u64 = 20;
-/// The secret of a trial.
+/// The secret of the trigger.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A way to learn of heads: what it is called, and how often the node is asked.
+/// Ways to learn of heads: name, by websocket or not, and poll interval in milliseconds.
 const CASES: [(&str, bool, u32); 2] = [("websocket", true, 1_000), ("polling, 100 ms", false, 100)];
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -48,26 +48,26 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     let mut next = 0;
     for (case, by_socket, poll_ms) in CASES {
         let indexer = Indexer { ponder: None, by_socket, poll_ms };
-        next = take_turn(round, case, &indexer, &chain, next).await?;
+        next = measure_case(round, case, &indexer, &chain, next).await?;
     }
     let Some(ponder) = &ponder else { return Ok(()) };
     for (case, by_socket, poll_ms) in CASES {
         let indexer = Indexer { ponder: Some(ponder), by_socket, poll_ms };
-        next = take_turn(round, &format!("Ponder, {case}"), &indexer, &chain, next).await?;
+        next = measure_case(round, &format!("Ponder, {case}"), &indexer, &chain, next).await?;
     }
     Ok(())
 }
 
-/// Who indexes, and how it learns of heads.
+/// The indexer of a case, and its way to learn of heads.
 struct Indexer<'a> {
-    /// `None`: ours.
+    /// `None` for ours.
     ponder: Option<&'a Ponder>,
     by_socket: bool,
     poll_ms: u32,
 }
 
 impl Indexer<'_> {
-    /// Starts it with what judges and delivers, from a block on.
+    /// Starts it with the processor and worker, from a block on.
     fn start(&self, chain: &AnvilChain, from: u64, servers: &Servers) -> Result<Vec<Child>> {
         let Some(ponder) = self.ponder else {
             let url = if self.by_socket { chain.websocket() } else { chain.http() };
@@ -79,7 +79,7 @@ impl Indexer<'_> {
         if self.by_socket {
             urls.push(chain.websocket());
         }
-        // Where `agentauri run` does not find it.
+        // Under a name that `agentauri run` does not look for.
         let file = servers.folder().join("ponder.toml");
         std::fs::write(&file, AnvilChain::table("ponder", &urls, self.poll_ms, from))?;
         let run = Child::start("agentauri", &["run"], servers)?;
@@ -87,8 +87,8 @@ impl Indexer<'_> {
     }
 }
 
-/// Measures one case on servers of its own; gives the next number to be emitted.
-async fn take_turn(
+/// Measures one case on servers of its own; returns the next number to emit.
+async fn measure_case(
     round: &mut Round<'_>,
     case: &str,
     indexer: &Indexer<'_>,
@@ -120,7 +120,7 @@ async fn take_turn(
     Ok(next)
 }
 
-/// Mines until the indexer has passed the head: by websocket Ponder begins with the next one.
+/// Mines until the indexer has passed the head. By websocket Ponder begins only with the next one.
 async fn until_caught_up(
     chain: &AnvilChain,
     servers: &Servers,
@@ -166,7 +166,7 @@ async fn measure(
         let mined = Instant::now();
         let arrived = receiver.wait_for(first + block).await?;
         if block >= WARM_UP {
-            // From the question that mines it: a little before it is mined.
+            // Counted from the request to mine, slightly before the block exists.
             latencies.record(arrived - began);
             mining.record(mined - began);
             round.progress.done(block - WARM_UP);
@@ -179,7 +179,7 @@ async fn measure(
     Ok(first + WARM_UP + blocks)
 }
 
-/// Notes when each number arrives.
+/// A receiver that records the arrival of each number.
 struct Receiver {
     url: String,
     arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
@@ -205,7 +205,7 @@ impl Receiver {
             loop {
                 match self.arrivals.recv().await {
                     Some((arrived, at)) if arrived == number => return Ok(at),
-                    // Of an earlier one, again.
+                    // An earlier one, repeated.
                     Some((arrived, _)) if arrived < number => {}
                     Some((arrived, _)) => bail!("{arrived} arrived before {number}"),
                     None => bail!("the receiver has ended"),
@@ -226,7 +226,7 @@ async fn hook(
     let Some(number) = number.and_then(|text| text.parse().ok()) else {
         return StatusCode::BAD_REQUEST;
     };
-    // The bench may have ended.
+    // Fails only if the bench has ended.
     let _ = arrivals.send((number, at));
     StatusCode::NO_CONTENT
 }

@@ -1,5 +1,5 @@
-//! How many webhooks a second are delivered: their jobs are there before the worker begins, and
-//! each attempt is recorded.
+//! Webhooks delivered a second: their jobs are stored before the worker starts, and each attempt is
+//! recorded.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use crate::options::System;
 use crate::round::{self, Round};
 use crate::stand::Stand;
 
-/// One job for so many events of `--events`.
+/// Divisor from `--events` to jobs.
 const EVENTS_A_JOB: u32 = 10;
-/// Without a delivery for so long, it has stopped.
+/// Time without a delivery after which it has stopped.
 const STANDSTILL_MAX: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -37,7 +37,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.start("action-worker", &[], "Starting Action Worker").await?;
     let (began, watched) = (Instant::now(), stand.watched());
     let earlier = cpu::read(&watched);
-    // First where it costs nothing: PostgreSQL would count all of them again and again.
+    // Counts at the receiver first, because counting in PostgreSQL would load it.
     wait(round, jobs, "delivered", async || Ok(receiver.count().0)).await?;
     let delivered = "SELECT count(*) FROM action_results WHERE status = 'delivered'";
     wait(round, jobs, "recorded", async || stored(&stand, delivered).await).await?;
@@ -56,7 +56,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.end(round).await
 }
 
-/// Waits until so many are counted.
+/// Waits until `count` has reached `many`.
 async fn wait(
     round: &Round<'_>,
     many: u32,

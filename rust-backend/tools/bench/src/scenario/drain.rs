@@ -1,4 +1,4 @@
-//! How fast stored events are caught up with: all of them are there before the processor begins.
+//! Speed of catching up with stored events: all are stored before the processor starts.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::options::System;
 use crate::round::{self, Round};
 use crate::stand::Stand;
 
-/// Without a step forward for so long, it has stopped.
+/// Time without progress after which it has stopped.
 const STANDSTILL_MAX: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -28,7 +28,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Stores the events and lets so many new processors catch up with them.
+/// Stores the events, and measures how so many new processors catch up with them.
 pub(super) async fn measure(
     round: &mut Round<'_>,
     stand: &mut Stand,
@@ -43,7 +43,7 @@ pub(super) async fn measure(
     let began = Instant::now();
     stand.start_processors(processors).await?;
     let watched = stand.watched();
-    // The processor's start is in the time, and all that it spent in what was spent.
+    // Includes the processor's start, in both time and CPU.
     let earlier = cpu::read(&watched);
     let (mut done, mut since) = (0, Instant::now());
     while done < u64::from(events) {
@@ -71,7 +71,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Entries that were judged so far, of all shards.
+/// The number of entries judged so far, of all shards.
 async fn judged(stand: &Stand) -> Result<u64> {
     let judged: i64 =
         sqlx::query_scalar("SELECT coalesce(sum(entries_judged), 0)::bigint FROM shard_cursors")

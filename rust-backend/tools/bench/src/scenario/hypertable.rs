@@ -1,5 +1,5 @@
-//! Latency and drain where `events` is a hypertable that has been filling for two years: the rows
-//! are copied in once, and every round is measured on them.
+//! Latency and drain on a hypertable `events` with two years of rows, which are copied in once for
+//! all rounds.
 
 use anyhow::Result;
 use sqlx::Executor as _;
@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::round::Round;
 use crate::stand::Stand;
 
-/// Chunks, a week each.
+/// Chunks, of a week each.
 const CHUNKS: u32 = 100;
 const RATES: [u32; 1] = [1_000];
 
@@ -28,7 +28,7 @@ pub(super) async fn run(plan: &Plan, progress: &Progress, report: &mut Report) -
         let spread = Spread { until: load::now(), weeks: CHUNKS };
         let what = format!("{scenario} {mode}: storing {} rows", plan.rows);
         stand.store(plan.rows, spread, &what, progress).await?;
-        // As if all of it had been judged long ago.
+        // Treats all rows as judged long ago.
         stand.ledger.forget();
         stand.servers.pool.execute("TRUNCATE event_log").await?;
         stand.servers.pool.execute("VACUUM ANALYZE events").await?;

@@ -1,20 +1,20 @@
-//! How long it takes until a job is in Redis, from the time its INSERT was due.
+//! Time until a job is in Redis, counted from when its INSERT was due.
 
 use anyhow::Result;
 
 use super::sustained::NOWHERE;
-use crate::load::{Load, Pace, TriggerSet};
+use crate::load::{Load, LoadSchedule, TriggerSet};
 use crate::options::Database;
 use crate::options::System;
 use crate::round::Round;
 use crate::stand::Stand;
 use crate::yardstick::Reading;
 
-/// Events a second.
+/// Rates in events a second.
 const RATES: [u32; 3] = [100, 1_000, 5_000];
-/// Beyond it the yardstick only falls behind, and so long that nobody wants to wait for it.
+/// Above this rate the yardstick falls behind for longer than a run may take.
 const YARDSTICK_RATE_MAX: u32 = 200;
-/// A round is void below: what was asked for was not there.
+/// Share of the rate below which a round is void, because the load was not as planned.
 const ACHIEVED_MIN: f64 = 0.99;
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -44,11 +44,11 @@ async fn case(round: &mut Round<'_>, system: System, on: Database, rate: u32) ->
     stand.end(round).await
 }
 
-/// One rate on a stand that is ready.
+/// Measures one rate on a prepared stand.
 pub(super) async fn measure(round: &mut Round<'_>, stand: &Stand, rate: u32) -> Result<()> {
     let case = format!("{rate}/s {}", stand.system);
     let title = round.title(&case);
-    let run = stand.run(round.plan, Pace::Rate(rate), &title, round.progress).await?;
+    let run = stand.run(round.plan, LoadSchedule::Rate(rate), &title, round.progress).await?;
     let books = stand.audit().await?;
     round.keep(&case, books);
     let achieved = run.achieved(rate);

@@ -1,5 +1,5 @@
-//! How fast an event finds its triggers, what a trigger weighs, and how long a processor takes to
-//! have them ready. Each size in processes of their own, since memory once used is seldom returned.
+//! Time for an event to find its triggers, memory of a trigger, and time until a processor has them
+//! ready. Each size has processes of its own, because freed memory is seldom returned.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -25,14 +25,14 @@ use crate::options::System;
 use crate::round::Round;
 use crate::stand::Stand;
 
-/// Triggers in force.
+/// Numbers of triggers in force.
 const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const SIZE_QUICK_MAX: u32 = 100_000;
-/// Events that are matched, each as often as it takes.
+/// Events to match, repeatedly.
 const EVENTS: u64 = 100_000;
-/// Entries of a batch.
+/// Entries in a batch.
 const BATCH: usize = 500;
-/// How long is matched.
+/// Seconds of each measurement.
 const SECONDS: f64 = 1.0;
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -63,7 +63,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Runs a part of the bench, and reads its answer.
+/// Runs a part of the bench and parses its answer.
 async fn part<T: for<'de> Deserialize<'de>>(
     arguments: &[&str],
     stand: Option<&Stand>,
@@ -85,12 +85,12 @@ async fn part<T: for<'de> Deserialize<'de>>(
 #[derive(Serialize, Deserialize)]
 struct Loaded {
     triggers: usize,
-    /// From the first question to the index that judges.
+    /// From the first query until the index is ready.
     seconds: f64,
     resident_mb_max: f64,
 }
 
-/// Loads the triggers the way a processor does.
+/// Loads the triggers as a processor does.
 pub(crate) async fn load_part(settings: &Settings) -> Result<()> {
     let pool = event_store::connect(settings.database_url()?, "bench", 1).await?;
     let shards = PgShards::new(pool, "bench");
@@ -104,11 +104,11 @@ pub(crate) async fn load_part(settings: &Settings) -> Result<()> {
 
 #[derive(Serialize, Deserialize)]
 struct Matched {
-    /// Candidates and their conditions, the arguments decoded before.
+    /// Lookup and conditions, with the arguments decoded before.
     match_ns: f64,
-    /// The whole judgement, the arguments decoded before.
+    /// The whole judgement, with the arguments decoded before.
     decide_ns: f64,
-    /// The arguments.
+    /// Decoding of the arguments.
     decode_ns: f64,
     bytes_per_trigger: f64,
 }
@@ -161,7 +161,7 @@ fn decode(events: &[&Event]) -> f64 {
     })
 }
 
-/// Nanoseconds of one of `count`, over a second or so.
+/// Nanoseconds for each of `count`, averaged over about a second.
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52")]
 fn repeat(count: usize, mut all: impl FnMut() -> usize) -> f64 {
     let began = Instant::now();
@@ -214,7 +214,7 @@ fn event(entry: &Entry) -> Option<&Event> {
     }
 }
 
-/// One by one, as they come from PostgreSQL.
+/// Adds them one by one, as they come from PostgreSQL.
 fn index(set: &TriggerSet) -> TriggerIndex {
     let mut index = IndexBuilder::default();
     for number in 0..set.count {

@@ -1,15 +1,15 @@
-//! How much memory `agentauri run` takes: judging and delivering, under load.
+//! Memory of `agentauri run`: judging and delivering under load.
 
 use anyhow::{Context as _, Result};
 
 use crate::counterparts::receiver::Receiver;
-use crate::load::{Load, Pace, TriggerSet};
+use crate::load::{Load, LoadSchedule, TriggerSet};
 use crate::measuring::cpu;
 use crate::options::System;
 use crate::round::Round;
 use crate::stand::Stand;
 
-/// Events a second; a tenth of them is delivered.
+/// Rate in events a second; a tenth becomes webhooks.
 const RATE: u32 = 1_000;
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -22,7 +22,8 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     stand.book_deliveries(&receiver);
     stand.start("agentauri", &["run"], "Listening for PostgreSQL NOTIFY").await?;
     stand.prime().await?;
-    let run = stand.run(plan, Pace::Rate(RATE), &round.title(&case), round.progress).await?;
+    let run =
+        stand.run(plan, LoadSchedule::Rate(RATE), &round.title(&case), round.progress).await?;
     let pid = stand.others.first().and_then(crate::stand::Child::pid).context("agentauri run")?;
     let resident = cpu::resident_max(pid).context("its memory")?;
     let books = stand.audit().await?;

@@ -1,8 +1,8 @@
-//! What several processors do together: 1, 2 and 4 of them on one database catch up with the same
-//! stored events, then sustain the same load; then one of four is killed, and one is stopped.
+//! Several processors together: 1, 2 and 4 on one database catch up with the same stored events,
+//! then sustain the same load; then one of four is killed, and one is stopped.
 //!
-//! The jobs are those of one processor alone, or the scenario fails. That no shard is judged by two
-//! is proved by its [`moves`].
+//! The jobs must be those of a single processor, or the scenario fails. [`moves`] proves that no
+//! shard was judged by two processors.
 
 mod moves;
 mod takeover;
@@ -10,7 +10,7 @@ mod takeover;
 use anyhow::{Result, ensure};
 
 use super::drain;
-use super::sustained::{NOWHERE, pace};
+use super::sustained::{NOWHERE, schedule};
 use crate::counterparts::notifications::Mode;
 use crate::load::{self, Load, Spread, TriggerSet};
 use crate::options::System;
@@ -32,7 +32,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Measures so many processes, and gives a digest of the jobs that came of the stored events.
+/// Measures so many processes, and returns a digest of the jobs of the stored events.
 async fn case(
     round: &mut Round<'_>,
     mode: Mode,
@@ -52,7 +52,7 @@ async fn case(
         .fetch_one(&stand.servers.pool)
         .await?;
 
-    let run = stand.run(plan, pace(plan, system), &round.title(&case), round.progress).await?;
+    let run = stand.run(plan, schedule(plan, system), &round.title(&case), round.progress).await?;
     let books = stand.audit().await?;
     round.keep(&case, books);
     round.add(&case, "events_per_second", run.events_per_second());

@@ -1,22 +1,22 @@
-//! How many events a second become jobs in Redis: inserted as fast as they are dealt with, so many
-//! on their way. Ours and the yardstick, in both of its readings, take turns.
+//! Events a second that become jobs in Redis: inserted as fast as they are finished, with a bounded
+//! number unfinished. Ours and both readings of the yardstick take turns.
 
 use anyhow::Result;
 
-use crate::load::{Load, Pace, TriggerSet};
+use crate::load::{Load, LoadSchedule, TriggerSet};
 use crate::options::System;
 use crate::options::{Database, Plan};
 use crate::round::Round;
 use crate::stand::Stand;
 use crate::yardstick::Reading;
 
-/// Events on their way: enough to fill every batch, few enough that what is measured is a steady
-/// state and not a backlog.
+/// Unfinished events: enough to fill every batch, and few enough to measure a steady state instead
+/// of a backlog.
 const ON_THEIR_WAY: u32 = 10_000;
-/// In a short run.
+/// Unfinished events with `--quick`.
 const ON_THEIR_WAY_QUICK: u32 = 2_000;
-/// Of the yardstick: more than its connections can be busy with, and so few that it gets through
-/// them within the warm-up.
+/// Unfinished events of the yardstick: more than its connections can process at a time, and few
+/// enough to be finished within the warm-up.
 const ON_THEIR_WAY_YARDSTICK: u32 = 200;
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -29,7 +29,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
         (Reading::Design, "times_the_yardstick", "cpu_times_less_than_yardstick"),
         (Reading::ByAgent, "times_the_kindest_reading", "cpu_times_less_than_kindest_reading"),
     ] {
-        // Its tables are plain ones.
+        // The yardstick's tables are plain ones.
         case(round, System::Yardstick(reading), Database::Plain).await?;
         let (yardstick, rate, cpu) = (reading.to_string(), "events_per_second", "cpu_us_per_event");
         for ours in modes.iter().map(ToString::to_string) {
@@ -49,7 +49,7 @@ async fn case(round: &mut Round<'_>, system: System, database: Database) -> Resu
     let mut stand = Stand::build(plan, database, system, load).await?;
     stand.start_processor().await?;
     stand.prime().await?;
-    let run = stand.run(plan, pace(plan, system), &title, round.progress).await?;
+    let run = stand.run(plan, schedule(plan, system), &title, round.progress).await?;
     let books = stand.audit().await?;
     round.keep(&case, books);
     round.add(&case, "events_per_second", run.events_per_second());
@@ -59,26 +59,26 @@ async fn case(round: &mut Round<'_>, system: System, database: Database) -> Resu
     stand.end(round).await
 }
 
-/// The floor: the same rows, and nobody who judges them.
+/// The floor: the same rows without a processor.
 async fn insert_alone(round: &mut Round<'_>) -> Result<()> {
     let (plan, case) = (round.plan, "insert alone");
     let title = round.title(case);
     let triggers = TriggerSet::new(plan.triggers_under_load(), vec![NOWHERE.to_owned()]);
     let system = System::Ours(plan.modes[0]);
     let stand = Stand::build(plan, plan.database, system, Load::none_matching(triggers)).await?;
-    let run = stand.run(plan, pace(plan, system), &title, round.progress).await?;
+    let run = stand.run(plan, schedule(plan, system), &title, round.progress).await?;
     round.add(case, "events_per_second", run.events_per_second());
     round.add_cpu(case, &run);
     stand.end(round).await
 }
 
-pub(super) fn pace(plan: &Plan, system: System) -> Pace {
-    Pace::Window(match system {
+pub(super) fn schedule(plan: &Plan, system: System) -> LoadSchedule {
+    LoadSchedule::Window(match system {
         System::Yardstick(_) => ON_THEIR_WAY_YARDSTICK,
         System::Ours(_) if plan.quick => ON_THEIR_WAY_QUICK,
         System::Ours(_) => ON_THEIR_WAY,
     })
 }
 
-/// Where webhooks would go, if there were a worker.
+/// The URL of webhooks, which no worker sends.
 pub(super) const NOWHERE: &str = "http://127.0.0.1:9/hook";

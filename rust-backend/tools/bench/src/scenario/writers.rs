@@ -1,4 +1,5 @@
-//! What writers of single rows pay: 32 of them, each waiting for its commit before the next row.
+//! The cost for writers of single rows: 32 of them, each waiting for its commit before the next
+//! row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +14,15 @@ use crate::options::System;
 use crate::round::Round;
 use crate::stand::Stand;
 
-/// As many as write at once.
+/// Concurrent writers.
 const WRITERS: u32 = 32;
 
-/// What is on the table.
+/// The triggers on the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
-    /// No trigger at all, and no processor.
+    /// No trigger, and no processor.
     None,
-    /// Everything of ours, with a processor at work.
+    /// All of our triggers, with a running processor.
     Ours(System),
 }
 

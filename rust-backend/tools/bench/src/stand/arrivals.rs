@@ -1,4 +1,4 @@
-//! The eye on the queue: when each job's id is there for a worker to take.
+//! The reader of the queue: records when each job's id is in Redis.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,15 +15,15 @@ use crate::load::Ledger;
 use crate::options::System;
 use crate::yardstick;
 
-/// How long a read waits for something to come.
+/// Time that a read waits for an entry.
 const BLOCK_MS: u64 = 1_000;
 /// Longer than a read blocks.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Entries of one read.
 const TOGETHER: usize = 1_000;
 
-/// Reads what is pushed, and books it. Takes nothing away from a worker: our stream is only read;
-/// the yardstick's list has no other reader.
+/// Reads pushed ids and records them. Our stream keeps its entries for a worker; the yardstick's
+/// list has no other reader.
 pub(crate) struct Arrivals(JoinHandle<Result<()>>);
 
 impl Drop for Arrivals {
@@ -45,7 +45,7 @@ impl Arrivals {
         }))
     }
 
-    /// Fails where the eye is closed.
+    /// Fails if the reader has ended.
     pub(crate) fn check(&self) -> Result<()> {
         if self.0.is_finished() {
             bail!("the queue could not be read any more");

@@ -1,4 +1,4 @@
-//! One of our binaries, beside the running one, as a user would start it.
+//! A binary of ours beside the running one, started as a user would start it.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::servers::Servers;
 
-/// Lines of its log that are shown where it fails.
+/// Lines of its log that an error shows.
 const LAST_LINES: usize = 5;
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -24,14 +24,14 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts it on these servers, with its log in a file, as a service's is.
+    /// Starts it on these servers, with its log in a file, like a service.
     pub(crate) fn start(
         program: &'static str,
         arguments: &[&str],
         servers: &Servers,
     ) -> Result<Self> {
         let mut command = Command::new(binary(program)?);
-        // Away from a configuration that happens to lie here.
+        // Away from any configuration in the present working directory.
         command.args(arguments).current_dir(servers.folder()).env_remove("AGENTAURI_CONFIG");
         Self::run(program, command, servers)
     }
@@ -50,7 +50,7 @@ impl Child {
             .env("REDIS_URL", servers.redis_url())
             .env("AGENTAURI_LISTEN", "off")
             .env("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "127.0.0.1/32")
-            // A terminal's Ctrl-C is for us; we end it.
+            // In a process group of its own: a terminal's Ctrl-C reaches only us, and we end it.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -61,7 +61,7 @@ impl Child {
         Ok(Self { program, process, log })
     }
 
-    /// Waits until its log has a line with `text`.
+    /// Waits for a line with `text` in its log.
     pub(crate) async fn said(&mut self, text: &str, longest: Duration) -> Result<()> {
         let began = Instant::now();
         while !std::fs::read_to_string(&self.log)?.contains(text) {
@@ -76,18 +76,18 @@ impl Child {
         Ok(())
     }
 
-    /// The rest of the line of its log that begins with `text`.
+    /// The rest of the line in its log that begins with `text`.
     pub(crate) fn line_after(&self, text: &str) -> Option<String> {
         let log = std::fs::read_to_string(&self.log).ok()?;
         log.lines().find_map(|line| line.strip_prefix(text)).map(str::to_owned)
     }
 
-    /// All that it has said.
+    /// The whole of its log.
     pub(crate) fn output(&self) -> Result<String> {
         std::fs::read_to_string(&self.log).with_context(|| self.log.display().to_string())
     }
 
-    /// Whether it has not ended.
+    /// True if it has not ended.
     pub(crate) fn is_running(&mut self) -> Result<bool> {
         Ok(self.process.try_wait()?.is_none())
     }
@@ -100,12 +100,12 @@ impl Child {
         }
     }
 
-    /// `None` once it has ended and was noticed.
+    /// `None` once its end was noticed.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Tells it something.
+    /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.process.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
         kill_process(pid.context("it has ended")?, signal).context(self.program)
@@ -123,7 +123,7 @@ impl Child {
 fn binary(program: &str) -> Result<PathBuf> {
     let ours = std::env::current_exe().context("the path of this program")?;
     let folder = ours.parent().context("the folder of this program")?;
-    // A test lies one folder below.
+    // Test binaries lie one folder deeper.
     let binary = match folder.parent() {
         Some(above) if folder.ends_with("deps") => above.join(program),
         _ => folder.join(program),

@@ -10,17 +10,18 @@ use crate::round::Round;
 
 const FOLDER: &str = "ponder-indexers";
 const CONFIG: &str = "ponder.config.ts";
-/// Of Node.js: that of its package.json.
+/// The minimal version of Node.js, as in its package.json.
 const NODE_MIN: u32 = 20;
 
-/// Where it is installed.
+/// An installation of Ponder.
 #[derive(Debug)]
 pub(crate) struct Ponder {
     folder: PathBuf,
 }
 
 impl Ponder {
-    /// For a round; where it is not installed, the report says that it was not measured, and why.
+    /// Finds it for a round. If it is not installed, the report notes that it was not measured, and
+    /// why.
     pub(crate) async fn of(round: &mut Round<'_>) -> Option<Self> {
         let found = Self::find(round.plan.ponder.as_deref()).await;
         if let Err(missing) = &found
@@ -31,8 +32,8 @@ impl Ponder {
         found.ok()
     }
 
-    /// In the folder that was named, or else in the working directory, beside this program, or
-    /// above them. The error says what is missing, and how to get it.
+    /// Searches the named folder, or else the working directory, this program's folder and all
+    /// above them. The error names the missing part and its remedy.
     async fn find(named: Option<&Path>) -> Result<Self, String> {
         let Some(folder) = named.map(Path::to_path_buf).or_else(beside_us) else {
             let why = format!("no {FOLDER}/ is found from here upwards: name it by --ponder DIR");
@@ -51,7 +52,7 @@ impl Ponder {
         Ok(Self { folder })
     }
 
-    /// Refuses a folder that is not its.
+    /// Refuses a folder without Ponder's configuration.
     pub(crate) fn check(folder: &Path) -> Result<(), Refused> {
         if folder.join(CONFIG).exists() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A PostgreSQL that syncs to the disk and a Redis, with the settings that they come with.
+//! A PostgreSQL that syncs to disk and a Redis, both with their default settings.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use sqlx::{ConnectOptions as _, PgPool};
 use crate::measuring::cpu::Watched;
 use crate::options::{Database, Plan};
 
-/// Connections of the bench itself: writers, copiers, and somebody who looks on.
+/// Connections of the bench itself: writers, copiers and queries.
 const CONNECTIONS: u32 = 48;
 
-/// Dropping it stops both servers and removes what they wrote.
+/// Private servers. Dropping them stops them and removes their data.
 pub(crate) struct Servers {
-    /// Connections as a stranger makes them: none of our settings.
+    /// Connections with a stranger's settings: without ours.
     pub(crate) pool: PgPool,
-    /// The cluster's superuser, for what is measured by and not measured.
+    /// A connection as the cluster's superuser, for the apparatus.
     pub(crate) superuser: PgPool,
     postgres: Postgres,
     redis: Redis,
@@ -32,7 +32,7 @@ impl Servers {
         let (quick, statements) = (plan.quick, plan.statements);
         let started = plan.starts.spawn_blocking(move || start(database, quick, statements));
         let (postgres, redis, directory) = started.await.context("starting servers")??;
-        // What is slow here is so on purpose.
+        // Slow statements are intended here.
         let options = PgConnectOptions::from_str(&postgres.url())?
             .log_slow_statements(tracing::log::LevelFilter::Off, Duration::MAX);
         let pool = PgPoolOptions::new()
@@ -57,7 +57,7 @@ impl Servers {
         self.redis.url()
     }
 
-    /// Where processes keep their logs. It goes with the servers.
+    /// The folder of the processes' logs. It is removed with the servers.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -94,8 +94,8 @@ fn start(
     Ok((postgres, redis, directory))
 }
 
-/// PostgreSQL as it is installed, or, quickly, one that is copied instead of made anew; it syncs to
-/// the disk all the same.
+/// PostgreSQL with its default settings. If `quick`, it is copied from a template, and still syncs
+/// to disk.
 fn postgres(directory: PrivateDirectory, quick: bool) -> PostgresOptions {
     if !quick {
         return PostgresOptions::durable(directory);

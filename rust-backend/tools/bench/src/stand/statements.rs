@@ -3,10 +3,10 @@
 use anyhow::Result;
 use sqlx::PgPool;
 
-/// How many are listed.
+/// The number of listed statements.
 const STATEMENTS_MAX: i64 = 12;
 
-/// A line each, the most expensive first.
+/// A line per statement, the most expensive first.
 pub(crate) async fn list(pool: &PgPool) -> Result<Vec<String>> {
     let rows: Vec<(i64, f64, f64, i64, String)> = sqlx::query_as(
         r"SELECT calls, total_exec_time, total_plan_time, rows,

@@ -1,4 +1,4 @@
-//! The kindest reading: what speaks of the event's agent, by one look-up through an index.
+//! The most favourable reading: a single indexed lookup by the event's agent.
 
 use anyhow::Result;
 use serde_json::{Value, json};

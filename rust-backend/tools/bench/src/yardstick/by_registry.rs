@@ -1,4 +1,4 @@
-//! As the design stands: what is in force for the event's chain and registry, in three look-ups.
+//! The literal reading: three lookups of all that is in force for the event's chain and registry.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ struct ConditionOf {
     condition: Condition,
 }
 
-/// All triggers of the event's chain and registry, whichever agent they speak of.
+/// All triggers of the event's chain and registry, of any agent.
 pub(super) async fn candidates(pool: &PgPool, event: &Event) -> Result<Vec<Candidate>> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "SELECT id FROM triggers WHERE chain_id = $1 AND registry = $2 AND enabled",
@@ -57,8 +57,8 @@ pub(super) async fn candidates(pool: &PgPool, event: &Event) -> Result<Vec<Candi
     Ok(ids.into_iter().map(candidate).collect())
 }
 
-/// Makes the tables. The agent is the first of a trigger's conditions, so that an evaluation ends
-/// there; the event's type is none, because a registry of the load has one type of event only.
+/// Makes the tables. The agent is the first condition of a trigger, so that an evaluation ends
+/// there. The event's type is not a condition, because a registry of the load has only one.
 pub(super) async fn prepare(pool: &PgPool, rules: &[Rule<'_>]) -> Result<()> {
     pool.execute(include_str!("by_registry.sql")).await?;
     let ids: Vec<Uuid> = rules.iter().map(|rule| rule.id).collect();

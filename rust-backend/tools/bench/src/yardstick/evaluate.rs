@@ -1,4 +1,4 @@
-//! Its conditions: a list of comparisons, all of which have to hold.
+//! The yardstick's conditions: a list of comparisons, all of which must hold.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub(super) struct Condition {
     pub(super) value: String,
 }
 
-/// Whether all of them hold for an event.
+/// True if all conditions hold for an event.
 pub(super) fn matches(conditions: &[Condition], event: &Event) -> bool {
     conditions.iter().all(|condition| condition.holds(event))
 }

@@ -1,4 +1,4 @@
-//! Its process: listens, and begins a task for each notification.
+//! The yardstick's process: listens, and spawns a task for each notification.
 
 use anyhow::Result;
 use redis::AsyncConnectionConfig;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::evaluate::{self, Condition};
 use super::{Job, QUEUE, Reading, by_agent, by_registry};
 
-/// Connections of its pool: what sqlx gives to whoever asks for nothing.
+/// Connections of its pool: sqlx's default.
 const CONNECTIONS: u32 = 10;
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Notification {
     event_id: String,
 }
 
-/// What is asked of an event.
+/// The columns that it reads of an event.
 #[derive(Debug, Default, sqlx::FromRow)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -41,11 +41,11 @@ pub(super) struct Candidate {
     pub(super) actions: Vec<Value>,
 }
 
-/// The whole life of the process; it is killed at the end.
+/// Runs the process until it is killed.
 pub(crate) async fn main(settings: &Settings, reading: Reading) -> Result<()> {
     let pool =
         PgPoolOptions::new().max_connections(CONNECTIONS).connect(settings.database_url()?).await?;
-    // Without the client's impatience of half a second, under which it would lose what it pushes.
+    // Without the client's timeout of half a second, which would lose pushes.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let redis = redis::Client::open(settings.redis_url()?)?
         .get_multiplexed_async_connection_with_config(&config)

@@ -1,4 +1,4 @@
-//! Its tables, and the triggers of the load in them.
+//! The yardstick's tables, filled with the triggers of the load.
 
 use anyhow::Result;
 use sqlx::{Executor as _, PgPool};
@@ -8,7 +8,7 @@ use super::evaluate::Condition;
 use super::{Reading, by_agent, by_registry};
 use crate::load::{Kind, NEVER_FIELD, TriggerSet};
 
-/// Makes the tables, with the same triggers in them as ours are given.
+/// Makes the tables, with the same triggers as ours.
 pub(crate) async fn prepare(pool: &PgPool, reading: Reading, triggers: &TriggerSet) -> Result<()> {
     pool.execute(include_str!("schema.sql")).await?;
     let rules: Vec<Rule<'_>> = (0..triggers.count).map(|number| rule(triggers, number)).collect();
@@ -23,9 +23,9 @@ pub(super) struct Rule<'a> {
     pub(super) id: Uuid,
     pub(super) chain: i64,
     pub(super) kind: Kind,
-    /// `None`: every agent.
+    /// `None` for every agent.
     pub(super) agent: Option<String>,
-    /// Besides the agent.
+    /// Conditions other than the agent.
     pub(super) conditions: Vec<Condition>,
     pub(super) url: &'a str,
 }

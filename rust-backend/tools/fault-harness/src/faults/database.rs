@@ -1,4 +1,4 @@
-//! PostgreSQL goes away, or has no place left.
+//! Faults of PostgreSQL: it stops, or its disk is full.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::world::{Moment, World, until};
 
 const AWAY: Duration = Duration::from_secs(2);
 const FULL: Duration = Duration::from_secs(3);
-/// The server is told at the next page that it needs.
+/// Time until PostgreSQL notices, at the next page that it needs.
 const REFUSAL_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) async fn stopped_fast(world: &mut World) -> Result<Duration> {
@@ -29,7 +29,8 @@ async fn stopped(world: &mut World, fast: bool) -> Result<Duration> {
     world.recovery(since).await
 }
 
-/// What a processor and a worker write lies on a small disk; events have room.
+/// Moves the tables that a processor and a worker write to a small disk and fills it; events have
+/// room.
 pub(crate) async fn disk_full(world: &mut World) -> Result<Duration> {
     let disk = world.small_disk.insert(SmallDisk::of(&world.bed)?);
     disk.hold_our_tables(&world.direct).await?;

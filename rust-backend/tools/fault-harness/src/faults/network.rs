@@ -1,4 +1,4 @@
-//! Connections break, or carry nothing any more and nobody is told.
+//! Faults of the network: connections break, or stall silently.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const BETWEEN_CUTS: Duration = Duration::from_millis(300);
 const REFUSED: Duration = Duration::from_secs(3);
 const LATE: Duration = Duration::from_millis(50);
 const SLOW: Duration = Duration::from_secs(5);
-/// Longer than any time-out of ours to connect.
+/// Longer than any of our timeouts to connect.
 const SILENT: Duration = Duration::from_secs(8);
 
 pub(crate) async fn postgres_cut(world: &mut World) -> Result<Duration> {
@@ -36,18 +36,18 @@ async fn cut(proxy: &Proxy) {
 pub(crate) async fn postgres_refused(world: &mut World) -> Result<Duration> {
     world.postgres.refuse();
     sleep(REFUSED).await;
-    world.postgres.clear_up();
+    world.postgres.restore();
     world.recovery(Moment::now()).await
 }
 
 pub(crate) async fn postgres_slow(world: &mut World) -> Result<Duration> {
     world.postgres.delay(LATE);
     sleep(SLOW).await;
-    world.postgres.clear_up();
+    world.postgres.restore();
     world.recovery(Moment::now()).await
 }
 
-/// From the beginning: nobody ends it.
+/// Measured from the beginning, because it does not end.
 pub(crate) async fn postgres_stalled(world: &mut World) -> Result<Duration> {
     world.postgres.stall(Way::Both);
     world.recovery(Moment::now()).await
@@ -76,5 +76,5 @@ pub(crate) async fn redis_silent(world: &mut World) -> Result<Duration> {
 async fn silent(proxy: &Proxy) {
     proxy.silence();
     sleep(SILENT).await;
-    proxy.clear_up();
+    proxy.restore();
 }

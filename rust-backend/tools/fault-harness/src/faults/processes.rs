@@ -1,4 +1,4 @@
-//! Our own processes die, stop and are replaced.
+//! Faults of our own processes: they die, stop and are replaced.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::world::{Moment, Span, World};
 /// Several batches long.
 const BETWEEN: Duration = Duration::from_millis(700);
 const STOPPED: Duration = Duration::from_secs(5);
-/// A little longer than a lease.
+/// Slightly longer than a lease.
 const BEYOND_LEASE: Duration = Duration::from_secs(33);
 
 pub(crate) async fn processor_killed(world: &mut World) -> Result<Duration> {
@@ -26,17 +26,17 @@ pub(crate) async fn run_killed(world: &mut World) -> Result<Duration> {
     killed(world, Run).await
 }
 
-/// Whatever watches over the process starts it again.
+/// Kills a process and starts it again, as a supervisor would.
 async fn killed(world: &mut World, program: Program) -> Result<Duration> {
     let since = Moment::now();
     world.fleet.kill9(program).await;
-    world.enlist(program);
+    world.start_process(program);
     world.recovery(since).await
 }
 
 pub(crate) async fn rolling_restart(world: &mut World) -> Result<Duration> {
     for program in [Processor, Processor, Worker, Worker] {
-        world.enlist(program);
+        world.start_process(program);
         sleep(BETWEEN).await;
         world.fleet.retire(program).await?;
     }
@@ -64,7 +64,7 @@ async fn stopped(world: &mut World, program: Program, stop: Duration) -> Result<
     let recovery = world.recovery(since).await;
     sleep(stop.saturating_sub(since.elapsed())).await;
     world.fleet.first(program).signal("CONT");
-    // What it does when it comes back is part of the verdict.
+    // Its actions after it continues are part of the verdict.
     sleep(BETWEEN).await;
     recovery
 }
@@ -72,7 +72,7 @@ async fn stopped(world: &mut World, program: Program, stop: Duration) -> Result<
 pub(crate) async fn kills_of_two(world: &mut World) -> Result<Duration> {
     for program in [Processor, Worker, Processor, Processor, Worker, Processor] {
         world.fleet.kill9(program).await;
-        world.enlist(program);
+        world.start_process(program);
         sleep(BETWEEN).await;
     }
     world.recovery(Moment::now()).await

@@ -1,4 +1,4 @@
-//! Redis forgets, goes away, or refuses what is written.
+//! Faults of Redis: it loses its data, stops, or refuses writes.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) async fn killed(world: &mut World) -> Result<Duration> {
 }
 
 pub(crate) async fn read_only(world: &mut World) -> Result<Duration> {
-    // Nothing listens there.
+    // No server listens there.
     world.bed.tell_redis(&["REPLICAOF", "127.0.0.1", "1"]).await;
     sleep(REFUSING).await;
     world.bed.tell_redis(&["REPLICAOF", "NO", "ONE"]).await;

@@ -1,4 +1,4 @@
-//! Somebody else's session in the same database does what it should not.
+//! Faults of other sessions in the same database.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::time::sleep;
 
 use crate::world::{Moment, Span, World};
 
-/// Longer than `agentauri status` overlooks.
+/// Longer than `agentauri status` tolerates.
 const OPEN: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(6));
-/// How long the listener is stuck.
+/// Time for which the listener is stuck.
 const STUCK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3));
-/// Long payloads, so that the queue grows while we look: 10 MB a second.
+/// Long payloads, so that the queue grows measurably: 10 MB a second.
 const FLOOD: &str =
     "SELECT pg_notify('flood', repeat('x', 7900) || n) FROM generate_series(1, 130) n";
 const BETWEEN_FLOODS: Duration = Duration::from_millis(100);
@@ -34,7 +34,8 @@ pub(crate) async fn transaction_open(world: &mut World) -> Result<Duration> {
     world.recovery(since).await
 }
 
-/// Nobody waits for the listener: what is measured, is measured while it is stuck.
+/// Measures the recovery while the listener is still stuck, because no process of ours waits for
+/// it.
 pub(crate) async fn listener_stuck(world: &mut World) -> Result<Duration> {
     let mut session = PgConnection::connect(&world.bed.postgres.url()).await?;
     for statement in ["LISTEN new_event", "LISTEN flood", "BEGIN", "SELECT 1"] {

@@ -1,4 +1,4 @@
-//! A disk that is full when we want it: a tmpfs of some megabytes as a tablespace.
+//! A disk that can be filled: a tmpfs of some megabytes as a tablespace.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -11,12 +11,13 @@ use event_store::PgPool;
 use tempfile::TempDir;
 use testbed::Bed;
 
-/// Enough for what a world writes before it is filled.
+/// Enough for the rows that a world writes before it is filled.
 const SIZE: &str = "size=64m";
-/// What PostgreSQL's log says then, really and in pretence.
+/// PostgreSQL's messages about a full disk, real or simulated.
 const SAYS: [&str; 2] = ["No space left on device", "pretended that no space is left"];
 
-/// What a processor and a worker write, with its indexes, locked in their order.
+/// Moves the tables that a processor and a worker write, with their indexes, locked in the order of
+/// their writers.
 const MOVE: &str = "
 DO $$
 DECLARE
@@ -35,7 +36,7 @@ BEGIN
 END
 $$";
 
-/// Where nothing may be mounted, the same error is raised instead.
+/// Raises the same error where mounting is not permitted.
 const PRETEND: &str = "
 CREATE FUNCTION pretend_full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -48,21 +49,21 @@ const PRETEND_NO_MORE: &str = "
 DROP TRIGGER pretend_full ON jobs;
 DROP TRIGGER pretend_full ON action_results";
 
-/// The disk. Dropping it unmounts it, once nobody has a file open there.
+/// The disk. Dropping it unmounts it, once no process has a file open there.
 pub struct SmallDisk {
-    /// `None` where the system lets us mount nothing.
+    /// `None` if the system does not let us mount.
     mounted: Option<TempDir>,
 }
 
 impl SmallDisk {
-    /// An empty one that the server of a bed may write to.
+    /// An empty disk that a bed's server may write to.
     ///
     /// # Errors
     /// The system's.
     pub fn of(bed: &Bed) -> Result<Self> {
         let owner = bed.postgres.socket_dir().metadata()?;
         let folder = tempfile::Builder::new().prefix("agentauri-disk-").tempdir()?;
-        // The server passes through to what is mounted there, which is its own.
+        // The server may pass through the folder, and owns the mounted disk.
         let options = format!("{SIZE},mode=0700,uid={},gid={}", owner.uid(), owner.gid());
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "agentauri-disk"])
@@ -72,7 +73,7 @@ impl SmallDisk {
         Ok(Self { mounted: is_mounted.then_some(folder) })
     }
 
-    /// Moves to it what a processor and a worker write.
+    /// Moves the tables that a processor and a worker write to it.
     ///
     /// # Errors
     /// PostgreSQL's.
@@ -85,7 +86,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Leaves no byte free.
+    /// Fills it to the last byte.
     ///
     /// # Errors
     /// The system's or PostgreSQL's.
@@ -104,7 +105,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives the room back.
+    /// Frees the space again.
     ///
     /// # Errors
     /// The system's or PostgreSQL's.
@@ -122,7 +123,7 @@ impl SmallDisk {
     }
 }
 
-/// Whether PostgreSQL has met the end of the disk.
+/// True if PostgreSQL has logged a full disk.
 pub(crate) fn was_full(bed: &Bed) -> bool {
     let log = fs::read_to_string(bed.postgres.log_path()).unwrap_or_default();
     SAYS.iter().any(|says| log.contains(says))

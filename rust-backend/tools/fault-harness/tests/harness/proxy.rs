@@ -26,14 +26,14 @@ async fn what_is_sent_arrives_until_the_connection_is_cut() {
 }
 
 #[tokio::test]
-async fn a_stalled_connection_says_nothing_and_stays_so_while_new_ones_pass() {
+async fn a_stalled_connection_stays_silent_while_new_ones_pass() {
     for way in [Way::ToServer, Way::ToClient, Way::Both] {
         let proxy = before_an_echo().await;
         let mut stalled = connected(&proxy).await;
         echoed(&mut stalled, SOON).await.expect("an answer");
         proxy.stall(way);
         assert!(echoed(&mut stalled, NEVER).await.is_err(), "{way:?}");
-        proxy.clear_up();
+        proxy.restore();
         let mut fresh = connected(&proxy).await;
         assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
         assert!(timeout(NEVER, stalled.read(&mut [0; 4])).await.is_err(), "not even its end");
@@ -41,12 +41,12 @@ async fn a_stalled_connection_says_nothing_and_stays_so_while_new_ones_pass() {
 }
 
 #[tokio::test]
-async fn in_silence_a_new_connection_says_nothing_either_until_it_clears_up() {
+async fn in_silence_new_connections_are_silent_until_it_ends() {
     let proxy = before_an_echo().await;
     proxy.silence();
     let mut stalled = connected(&proxy).await;
     assert!(echoed(&mut stalled, NEVER).await.is_err());
-    proxy.clear_up();
+    proxy.restore();
     let mut fresh = connected(&proxy).await;
     assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
 }
@@ -57,7 +57,7 @@ async fn who_is_refused_is_reset_until_it_clears_up() {
     proxy.refuse();
     let mut refused = connected(&proxy).await;
     assert!(echoed(&mut refused, SOON).await.is_err());
-    proxy.clear_up();
+    proxy.restore();
     let mut fresh = connected(&proxy).await;
     assert_eq!(echoed(&mut fresh, SOON).await.expect("passes"), *b"ping");
 }

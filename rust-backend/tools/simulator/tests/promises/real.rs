@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use action_queue::{Reader, Sender};
+use action_queue::{QueueConsumer, Sender};
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_store::{PgLeases, PgShards, triggers};
@@ -130,14 +130,14 @@ impl RedisWire {
 
 impl Wire for RedisWire {
     type Queue = Sender;
-    type Inbox = Reader;
+    type Inbox = QueueConsumer;
 
     fn queue(&self) -> Sender {
         Sender::new(&self.0.url()).expect("a queue")
     }
 
-    fn inbox(&self, name: &str) -> Reader {
-        Reader::new(&self.0.url(), name).expect("a queue")
+    fn inbox(&self, name: &str) -> QueueConsumer {
+        QueueConsumer::new(&self.0.url(), name).expect("a queue")
     }
 
     async fn wipe(&self) {

@@ -1,4 +1,4 @@
-//! Which sources have queries that are checked at compile time.
+//! Sources with queries that are checked at compile time.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::tree::Tree;
 
-/// Pieced together, so that this file does not count.
+/// Pieced together, so that this file does not match itself.
 const MACROS: [&str; 4] = [
     concat!("query", "!("),
     concat!("query_as", "!("),
@@ -26,7 +26,7 @@ pub(crate) fn sources(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The packages with queries; each is named as its folder.
+/// The packages with queries. A package has its folder's name.
 pub(crate) fn packages(tree: &Tree) -> BTreeSet<&str> {
     sources(tree).filter_map(|(path, _)| below_ours(path)?.split('/').next()).collect()
 }
@@ -36,8 +36,8 @@ fn below_ours(path: &str) -> Option<&str> {
     CRATES.iter().find_map(|folder| path.strip_prefix(folder))
 }
 
-/// Makes cargo compile the sources with queries again, as it does not know that they depend on a
-/// database: they become newer, and their text stays.
+/// Makes cargo compile the sources with queries again, because it does not know that they depend on
+/// a database: renews their modification times only.
 pub(crate) fn make_stale(root: &Path, tree: &Tree) -> Result<()> {
     for (path, _) in sources(tree) {
         File::options()

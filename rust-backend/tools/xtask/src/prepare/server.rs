@@ -1,4 +1,4 @@
-//! A PostgreSQL for as long as its handle lives, behind a Unix socket in a folder of its own.
+//! A PostgreSQL that lives as long as its handle, on a Unix socket in a folder of its own.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::repository::output;
 
-/// What root's server runs as; `scripts/setup.sh` makes it.
+/// The account of a server that root starts; `scripts/setup.sh` makes it.
 const ACCOUNT: &str = "agentauri-servers";
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
@@ -37,7 +37,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The folder that the server lies in; it goes with the server.
+    /// The server's folder; it is removed with the server.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -105,15 +105,14 @@ impl Server {
         psql
     }
 
-    /// One of PostgreSQL's programs, as a user that it does not refuse. It ends with us, however
-    /// we end.
+    /// A PostgreSQL program as a user that it accepts. It ends with us, however we end.
     fn unprivileged(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         if is_root() {
             command.arg(format!("--reuid={ACCOUNT}")).arg(format!("--regid={ACCOUNT}"));
             command.arg("--init-groups");
         }
-        // Where that user may not look, it would complain about the working directory.
+        // In a working directory that the user may not read, the program would complain.
         command.args(["--pdeathsig=INT", "--"]).arg(self.programs.join(program)).current_dir("/");
         command
     }

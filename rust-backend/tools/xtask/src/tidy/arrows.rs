@@ -1,4 +1,4 @@
-//! Which crate may use which: the walls of the house.
+//! The permitted dependencies between our crates.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::manifest;
 use crate::tree::Tree;
 
-/// What a crate may use of ours, beyond tests.
+/// Our crates that each crate may use, apart from tests.
 const ARROWS: [(&str, &[&str]); 15] = [
     ("event-engine", &[]),
     ("service", &["event-engine"]),
@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
 /// No edge uses an edge.
 const BEHIND_EDGES: &[&str] = &["event-engine", "event-store", "action-queue", "service"];
 
-/// All that is shipped, but `cli`.
+/// All that is shipped, except `cli`.
 const SHIPPED: &[&str] = &[
     "event-engine",
     "event-store",
@@ -41,10 +41,10 @@ const SHIPPED: &[&str] = &[
     "private-servers",
 ];
 
-/// What every crate's tests may use.
+/// Crates that every crate's tests may use.
 const FOR_TESTS: [&str; 2] = ["private-servers", "testbed"];
 
-/// What the tests of one crate may use besides.
+/// Crates that one crate's tests may use in addition.
 const FOR_TESTS_OF: [(&str, &[&str]); 1] = [("simulator", &["event-store", "action-queue"])];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -53,8 +53,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for manifest in &manifests {
         let Some(allowed) = listed(&ARROWS, &manifest.name) else {
-            let sentence =
-                "the crate is unknown to tools/xtask/src/tidy/arrows.rs; say what it may use";
+            let sentence = "the crate is not in tidy/arrows.rs; list the crates that it may use";
             findings.push(Finding::of(manifest.path, sentence));
             continue;
         };

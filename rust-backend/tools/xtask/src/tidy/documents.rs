@@ -1,5 +1,4 @@
-//! What Markdown says is so: its links lead somewhere, the tests that it names are there, and it is
-//! short.
+//! Rules about Markdown: its links resolve, the tests that it names exist, and it is short.
 
 mod links;
 mod named_tests;

@@ -1,8 +1,8 @@
-//! What a rule has found.
+//! Findings of the rules.
 
 use std::fmt;
 
-/// A place and a sentence.
+/// A violation of a rule: its place and a sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     place: String,
@@ -10,12 +10,12 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// About a file, or about the tree, as a whole.
+    /// A finding about a whole file or the whole tree.
     pub(crate) fn of(path: &str, sentence: impl Into<String>) -> Self {
         Self { place: path.to_owned(), sentence: sentence.into() }
     }
 
-    /// About one line.
+    /// A finding about one line.
     pub(crate) fn at(path: &str, line: usize, sentence: impl Into<String>) -> Self {
         Self { place: format!("{path}:{line}"), sentence: sentence.into() }
     }

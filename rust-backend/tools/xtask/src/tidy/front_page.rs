@@ -10,7 +10,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         .filter_map(|(path, text)| {
             let count = text.lines().take_while(|line| line.starts_with("//!")).count();
             let sentence =
-                format!("opens with {count} lines of `//!`; say in {LINES_MIN} or more what it is");
+                format!("opens with {count} lines of `//!`; describe it in {LINES_MIN} or more");
             (count < LINES_MIN).then(|| Finding::at(path, 1, sentence))
         })
         .collect()

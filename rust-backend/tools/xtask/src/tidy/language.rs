@@ -1,7 +1,7 @@
 //! Comments and names that are understood at the first reading.
 //!
-//! The counts of a crate only sink, and a file that is not listed as older than this rule keeps
-//! its limits at once. `ceilings.toml` records both.
+//! The counts of a crate only sink. A file that is not listed as older than this rule must keep
+//! its limits. `ceilings.toml` records both.
 
 mod ceilings;
 mod names;
@@ -16,7 +16,7 @@ use crate::tree::Tree;
 
 pub(crate) const CEILINGS: &str = "rust-backend/tools/xtask/ceilings.toml";
 
-/// Paths of what is held to it. The simulator keeps its metaphors.
+/// Folders of the checked sources. The simulator keeps its metaphors.
 const CRATES: [&str; 2] = ["rust-backend/crates/", "rust-backend/tools/"];
 const EXEMPT: &str = "rust-backend/tools/simulator/";
 
@@ -34,7 +34,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The record as it is to be written now. Fails where a count has risen.
+/// The text of the record with the present counts. Fails if a count has risen.
 pub(crate) fn lowered(tree: &Tree) -> Result<String> {
     let counted = Ceilings::of(tree);
     if let Some(text) = tree.text(CEILINGS) {
@@ -52,7 +52,7 @@ fn worse(tree: &Tree, recorded: &Ceilings, counted: &Ceilings) -> Vec<Finding> {
     raised.chain(new.filter_map(too_vague)).collect()
 }
 
-/// Rust sources that are held to the rule, by crate and path.
+/// The checked Rust sources, as path and text.
 fn files(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     tree.ending(&[".rs"]).filter(|(path, _)| {
         CRATES.iter().any(|folder| path.starts_with(folder)) && !path.starts_with(EXEMPT)

@@ -1,9 +1,9 @@
-//! Nothing of a developer's machine: no path of it, and no host that packages came from.
+//! No traces of a developer's machine: no path of it, and no host of a package registry.
 
 use super::finding::Finding;
 use crate::tree::{Tree, lines};
 
-/// Pieced together, so that this file is not found itself.
+/// Pieced together, so that this file does not match itself.
 const PATHS: [&str; 3] = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 const REGISTRIES: [&str; 6] = [
     concat!("index.", "crates.io"),
@@ -14,7 +14,7 @@ const REGISTRIES: [&str; 6] = [
     concat!("pypi.", "org"),
 ];
 
-/// Lock files name where each package came from, and may name only these.
+/// Lock files, which name each package's source. Only `SOURCES` are allowed there.
 const LOCK_FILES: [&str; 2] = ["Cargo.lock", "package-lock.json"];
 const SOURCES: [&str; 2] = [
     concat!("source = \"registry+https://", "github.com/rust-lang/", "crates.io-index\""),
@@ -27,7 +27,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         let is_lock = LOCK_FILES.iter().any(|lock| path.ends_with(lock));
         for (number, line) in lines(text) {
             if let Some(found) = PATHS.iter().find(|found| names_path(line, found)) {
-                let sentence = format!("{found} is a path of somebody's machine");
+                let sentence = format!("{found} is a path of a developer's machine");
                 findings.push(Finding::at(path, number, sentence));
             }
             let from_elsewhere = if is_lock {
@@ -45,7 +45,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether an absolute path begins so: at the line's beginning, or behind what ends a word.
+/// True if an absolute path with this beginning stands in the line, not as a part of a longer one.
 fn names_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         line[..at].chars().next_back().is_none_or(|before| {

@@ -1,4 +1,4 @@
-//! What a crate's Cargo.toml says of its dependencies.
+//! Dependencies in our crates' Cargo.toml.
 
 use toml::{Table, Value};
 
@@ -12,9 +12,9 @@ pub(crate) struct Manifest<'a> {
     table: Table,
 }
 
-/// One entry in one of a crate's tables of dependencies.
+/// An entry in any of a crate's tables of dependencies.
 pub(crate) struct Dependency<'a> {
-    /// The package's name, even where the crate calls it otherwise.
+    /// The package's name, even if the crate renames it.
     pub(crate) name: &'a str,
     pub(crate) line: usize,
     pub(crate) only_for_tests: bool,
@@ -25,7 +25,7 @@ const CRATES: [&str; 2] = ["rust-backend/crates/", "rust-backend/tools/"];
 const TESTS: &str = "dev-dependencies";
 const TABLES: [&str; 3] = ["dependencies", "build-dependencies", TESTS];
 
-/// The manifests of our crates. What is no manifest is cargo's to refuse.
+/// The manifests of our crates. A file that does not parse as one is left to cargo to refuse.
 pub(crate) fn all(tree: &Tree) -> impl Iterator<Item = Manifest<'_>> {
     let ours = |path: &str| CRATES.iter().any(|folder| path.starts_with(folder));
     tree.ending(&["/Cargo.toml"]).filter(move |(path, _)| ours(path)).filter_map(|(path, text)| {

@@ -4,14 +4,16 @@ use super::finding::Finding;
 use crate::tree::Tree;
 
 const FOLDER: &str = "database/migrations/";
-/// A word to sqlx, and none to a reader.
+/// A comment for sqlx, not for readers.
 const DIRECTIVE: &str = "-- no-transaction";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     tree.ending(&[".sql"])
         .filter(|(path, _)| path.starts_with(FOLDER))
         .filter(|(_, text)| !begins_with_a_comment(text))
-        .map(|(path, _)| Finding::at(path, 1, "begin with a comment: what it is for, and why"))
+        .map(|(path, _)| {
+            Finding::at(path, 1, "begin with a comment that gives its purpose and the reason")
+        })
         .collect()
 }
 

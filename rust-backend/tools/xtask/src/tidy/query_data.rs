@@ -1,5 +1,5 @@
-//! `.sqlx` holds what builds without a database know of the queries. That none is missing, each
-//! such build checks; that none is left over is checked here.
+//! `.sqlx` holds the data of our queries and of no others. Builds without a database fail if data
+//! is missing; this rule finds data that is left over.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn query(text: &str) -> Option<String> {
     Some(data.get("query")?.as_str()?.to_owned())
 }
 
-/// A text as it compares with what its string literal looks like: without space and escapes.
+/// A text without space and escapes, in which a query equals its string literal.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect()
 }

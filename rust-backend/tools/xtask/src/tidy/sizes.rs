@@ -1,5 +1,5 @@
-//! How long a file and a line may be, and how full a folder. How long a function may be is clippy's
-//! to say.
+//! Lengths of files and lines, and numbers of files in a folder. clippy checks the length of
+//! functions.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ const FOLDER_FILES_MAX: usize = 15;
 const LINE_COLUMNS_MAX: usize = 100;
 const CODE: [&str; 6] = [".rs", ".sql", ".sh", ".ts", ".sol", ".mjs"];
 
-/// Lines that may be longer, each by its file and something that stands in it.
+/// Lines that may be longer, each by its file and a part of its text.
 const LONG_LINES: [(&str, &str); 0] = [];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let long_files = tree.ending(&[".rs"]).filter_map(|(path, text)| {
         let count = text.lines().count();
-        let sentence = format!("{count} lines, more than {FILE_LINES_MAX}; find the second noun");
+        let sentence = format!("{count} lines, more than {FILE_LINES_MAX}; split it by subject");
         (count > FILE_LINES_MAX).then(|| Finding::of(path, sentence))
     });
     let long_lines = tree.ending(&CODE).flat_map(|(path, text)| {
@@ -39,7 +39,8 @@ fn full_folders(tree: &Tree) -> impl Iterator<Item = Finding> {
         *counts.entry(folder).or_default() += 1;
     }
     counts.into_iter().filter(|(_, count)| *count > FOLDER_FILES_MAX).map(|(folder, count)| {
-        let sentence = format!("{count} sources, more than {FOLDER_FILES_MAX}; find the rooms");
+        let sentence =
+            format!("{count} sources, more than {FOLDER_FILES_MAX}; group them in folders");
         Finding::of(folder, sentence)
     })
 }

@@ -1,17 +1,17 @@
-//! A test waits for what it expects, not for a time: only a bounded poll may sleep, in a function
-//! whose name says so.
+//! A test waits for an event, not for a time: only a bounded poll may sleep, in a function named
+//! so.
 
 use super::finding::Finding;
 use crate::tree::{Tree, lines};
 
-/// Tests, by the end of their name and a folder in their path, and how they would sleep.
+/// Tests, by their file's ending and folder, and the calls that sleep.
 const SLEEPS: [(&[&str], &str, &[&str]); 2] = [
     (&[".rs"], "/tests/", &["thread::sleep(", "time::sleep("]),
     (&[".ts"], "/test/", &["delay(", "setTimeout("]),
 ];
 const POLLS: [&str; 2] = ["eventually", "until"];
 
-/// Where the length of a time is itself what is tested: a file and its function.
+/// Functions that test the length of a time itself, each with its file.
 const MEANT: [(&str, &str); 1] =
     [("rust-backend/crates/cli/tests/processes/nothing_committed_is_lost.rs", "write_patiently")];
 
@@ -39,7 +39,7 @@ fn in_test(path: &str, text: &str, sleeps: &[&str]) -> Vec<Finding> {
     findings
 }
 
-/// Where a function begins, its name.
+/// The name of the function that begins in this line.
 fn name_of_function(line: &str) -> Option<&str> {
     let (before, after) = line.split_once("fn ").or_else(|| line.split_once("function "))?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';

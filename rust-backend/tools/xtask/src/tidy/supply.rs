@@ -1,5 +1,5 @@
-//! What others made and we run: each of it is named exactly, can be told from a forgery, and may
-//! be used.
+//! The supply chain: each tool and package of others has an exact version, can be told from a
+//! forgery, and has a permissive licence.
 
 mod licences;
 mod lock_files;
@@ -19,7 +19,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     checks.iter().flat_map(|check| check(tree)).collect()
 }
 
-/// How many packages are built here, and what is wrong with their licences.
+/// The number of packages built here, and the findings about their licences.
 pub(crate) fn check_licences(root: &Path) -> Result<(usize, Vec<Finding>)> {
     let packages = licences::packages(root)?;
     Ok((packages.len(), licences::check(&packages)))

@@ -1,10 +1,10 @@
-//! Nothing unfinished, left over from debugging, or kept from being tested.
+//! Code that is unfinished, left over from debugging, or excluded from tests.
 
 use super::finding::Finding;
 use crate::tree::{Tree, lines};
 
-/// Files by their ending, what may not stand in them, and why. Pieced together, so that this file
-/// is not found itself.
+/// Endings of files, the text that they may not contain, and the reason. Pieced together, so that
+/// this file does not match itself.
 const BANNED: [(&str, &str, &str); 7] = [
     (".rs", concat!("#[", "ignore"), "a test that is not run protects nothing"),
     (".rs", concat!("todo", "!("), "finish it"),
@@ -28,7 +28,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Not as the end of a longer word.
+/// True if it is not the end of a longer word.
 fn stands_in(line: &str, banned: &str) -> bool {
     line.match_indices(banned).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -1,5 +1,5 @@
 //! The same history from anvil, by our indexer and by Ponder: from the start of the process until
-//! every event is stored. Anvil bounds how fast that can be.
+//! every event is stored. Anvil limits the speed.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::counterparts::canned_node::EVENTS_PER_BLOCK;
 use crate::round::Round;
 use crate::stand::{Child, Ponder, Servers};
 
-/// Of the events of the canned history, because anvil makes each block.
+/// The divisor of the canned history's events, because anvil must make each block.
 const SHARE: u32 = 10;
 const EVENTS_MAX: u32 = 20_000;
 const POLL_MS: u32 = 100;
-/// How long it may take: Ponder stores some 1,000 events a second, and needs a start.
+/// Limit of a case: Ponder stores about 1,000 events a second, and needs time to start.
 const ALL_STORED_MAX: Duration = Duration::from_mins(5);
 
 pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
@@ -31,15 +31,15 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
         round.progress.done(block);
     }
     let events = blocks * EVENTS_PER_BLOCK;
-    take_turn(round, "anvil, chain-indexer", events, &chain, None).await?;
+    measure_case(round, "anvil, chain-indexer", events, &chain, None).await?;
     if let Some(ponder) = &ponder {
-        take_turn(round, "anvil, Ponder", events, &chain, Some(ponder)).await?;
+        measure_case(round, "anvil, Ponder", events, &chain, Some(ponder)).await?;
     }
     Ok(())
 }
 
-/// Measures one of them on servers of its own; ours where `ponder` is none.
-async fn take_turn(
+/// Measures one indexer on servers of its own: Ponder, or ours if `ponder` is `None`.
+async fn measure_case(
     round: &mut Round<'_>,
     case: &str,
     events: u64,

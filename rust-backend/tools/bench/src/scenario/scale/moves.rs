@@ -1,20 +1,21 @@
-//! The moves of the cursors, and what they prove.
+//! Moves of the cursors, as a proof of exclusive judging.
 //!
-//! A trigger on `shard_cursors` notes each move: where the cursor stood when it was committed,
-//! where it went, and how many entries the batch says that it judged. At rest the log is counted
-//! again: between the two places there are exactly as many. Two that judge the same entries would
-//! both say so, and the second would move the cursor over fewer entries than it judged, or back.
+//! A trigger on `shard_cursors` records each move: the committed position before it, the new
+//! position, and the number of entries that the batch claims to have judged. At rest the log is
+//! counted again: exactly that number must lie between the two positions. If two processors judged
+//! the same entries, both would claim them, and the second would move the cursor over fewer entries
+//! than it judged, or back.
 
 use anyhow::{Result, ensure};
 use sqlx::{Executor as _, PgExecutor, PgPool};
 
-/// Notes the moves from now on.
+/// Records the moves from now on.
 pub(super) async fn note(pool: &PgPool) -> Result<()> {
     pool.execute(include_str!("moves.sql")).await?;
     Ok(())
 }
 
-/// What each process judged so far, in percent of all entries, the busiest first.
+/// The share of entries that each process has judged, in percent, the busiest first.
 pub(super) async fn shares(pool: &PgPool) -> Result<Vec<f64>> {
     let shares = sqlx::query_scalar(
         "SELECT (100 * sum(entries) / sum(sum(entries)) OVER ())::double precision AS share
@@ -23,7 +24,7 @@ pub(super) async fn shares(pool: &PgPool) -> Result<Vec<f64>> {
     Ok(shares.fetch_all(pool).await?)
 }
 
-/// Fails where a shard was judged by two; else gives how often a cursor moved.
+/// Fails if a shard was judged by two processors; otherwise returns the number of moves.
 pub(super) async fn check(database: impl PgExecutor<'_>) -> Result<i64> {
     let (moves, broken, counted_twice, unmarked): (i64, i64, i64, i64) = sqlx::query_as(
         "SELECT count(*),

@@ -1,5 +1,5 @@
-//! How soon a process that is gone is replaced: from the signal until each shard has been judged by
-//! another, while each is written to all the time.
+//! Time until the shards of a lost process are judged by others, counted from the signal to it,
+//! while all shards are written to.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,22 +15,22 @@ use crate::load::{self, CHAINS};
 use crate::round::Round;
 use crate::stand::{Child, Stand};
 
-/// Connections that write, a block of so many rows each time.
+/// Connections that write blocks of `ROWS` rows.
 const WRITERS: usize = 4;
 const ROWS: u32 = 2;
-/// Between two blocks of a writer: each chain gets one in an eighth of a second.
+/// Interval of a writer's blocks: each chain gets a block every eighth of a second.
 const PERIOD: Duration = Duration::from_millis(20);
-/// How long a process that was stopped works again before the books are closed.
+/// Time for a stopped process to work again before the audit.
 const BACK_AGAIN: Duration = Duration::from_secs(2);
-/// Nobody takes over any more.
+/// Time after which a takeover has failed.
 const TAKEOVER_MAX: Duration = Duration::from_secs(30);
-/// A process is in the middle of a batch often enough.
+/// Tries to stop a process amid a batch, which succeeds often enough.
 const TRIES_MAX: u32 = 200;
-/// How long a statement that was under way when its client was stopped may still take.
+/// Time for a statement that was under way when its client was stopped.
 const ANSWERED: Duration = Duration::from_millis(20);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Kills one process in the middle of a batch, then stops another and lets it go on.
+/// Kills one process amid a batch, then stops another and continues it.
 pub(super) async fn measure(round: &mut Round<'_>, stand: &mut Stand, case: &str) -> Result<()> {
     round.progress.begin(&format!("{}: one of them is gone", round.title(case)), 2);
     let (end, mut writers) = write(stand);
@@ -55,7 +55,7 @@ pub(super) async fn measure(round: &mut Round<'_>, stand: &mut Stand, case: &str
     Ok(())
 }
 
-/// Writers that end when the guard is dropped, each after what it has begun.
+/// Starts writers that end when the guard is dropped, after their present block.
 fn write(stand: &Stand) -> (DropGuard, JoinSet<Result<()>>) {
     let end = CancellationToken::new();
     let mut writers = JoinSet::new();
@@ -78,8 +78,8 @@ fn write(stand: &Stand) -> (DropGuard, JoinSet<Result<()>>) {
     (end.drop_guard(), writers)
 }
 
-/// Stops a process while it holds a shard: its session is in a transaction and hears no more. Gives
-/// its number, and when it was stopped.
+/// Stops a process while it holds a shard: its session is in a transaction. Returns its process id,
+/// and the time when it was stopped.
 async fn stop(pool: &PgPool, process: &Child) -> Result<(u32, Instant)> {
     let Some(pid) = process.pid() else { bail!("a process has ended{}", process.last_words()) };
     for _ in 0..TRIES_MAX {
@@ -103,7 +103,7 @@ async fn stop(pool: &PgPool, process: &Child) -> Result<(u32, Instant)> {
     bail!("a process never was in the middle of a batch{}", process.last_words())
 }
 
-/// How long after `since` every shard has been judged by others than the one that is gone.
+/// Time from `since` until every shard has been judged by another process than the lost one.
 async fn taken_over(pool: &PgPool, (gone, since): (u32, Instant)) -> Result<Duration> {
     let last: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM cursor_moves")
         .fetch_one(pool)

@@ -23,7 +23,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What a line links to: `[text](target)`, also with a title, and `[name]: target`.
+/// The targets of a line's links: `[text](target)`, also with a title, and `[name]: target`.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     let inline = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
     let named = line.starts_with('[').then(|| line.split_once("]: ")).flatten();
@@ -34,7 +34,7 @@ fn is_relative(target: &str) -> bool {
     !target.starts_with('#') && !target.contains("://") && !target.starts_with("mailto:")
 }
 
-/// The path in the repository that a link in the file `from` means; none where it leads out of it.
+/// The path in the repository that a link in the file `from` means; `None` if it leads out of it.
 fn resolve(from: &str, target: &str) -> Option<String> {
     let target = target.split('#').next().unwrap_or_default();
     let mut parts: Vec<&str> = from.split('/').collect();

@@ -1,8 +1,8 @@
-//! A document that names a test as the proof of a sentence names one that is there.
+//! Tests that a document names as the proof of a sentence must exist.
 //!
 //! A name in backticks with three underscores or more is taken for a test, with or without its
 //! module: `reorgs::a_branch_that_is_gone`. So are a file of SQL tests, `test-….sql`, and five or
-//! more words, as the tests in TypeScript are called.
+//! more words, the form of the TypeScript tests' titles.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::tree::Tree;
 
 const UNDERSCORES_MIN: usize = 3;
 const SPACES_MIN: usize = 4;
-/// Begin the names of series, which a test holds against those that are emitted.
+/// The prefix of metrics' names, which another test checks against the emitted series.
 const SERIES: &str = "agentauri_";
-/// Where a macro makes tests of a list of names, a line each.
+/// The file where a macro makes tests from a list of names, one per line.
 const PROMISES: &str = "rust-backend/tools/simulator/tests/promises/main.rs";
-/// PostgreSQL's own, as far as its names have the form of a test's.
+/// PostgreSQL's own names in the form of a test's.
 const POSTGRES: [&str; 2] = ["idle_in_transaction_session_timeout", "pg_try_advisory_xact_lock"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -37,8 +37,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What stands in backticks, and the line where it begins. A span may go on in the next line, and
-/// ends with its paragraph at the latest.
+/// The texts in backticks, each with the line where it begins. A span may continue in the next
+/// line, and ends with its paragraph at the latest.
 fn spans(text: &str) -> Vec<(usize, String)> {
     let (mut line, mut spans) = (1, Vec::new());
     for paragraph in text.split_inclusive("\n\n") {
@@ -64,7 +64,7 @@ fn has_file(tree: &Tree, span: &str) -> bool {
     tree.files().any(|(path, _)| path == span || path.ends_with(&format!("/{span}")))
 }
 
-/// Of words alone: a command has other signs in it.
+/// True for words alone: commands contain other characters.
 fn is_sentence(span: &str) -> bool {
     let is_of_words = |c: char| c.is_ascii_alphanumeric() || " ,;'".contains(c);
     span.matches(' ').count() >= SPACES_MIN && span.chars().all(is_of_words)
@@ -85,7 +85,7 @@ fn is_test_like(span: &str) -> bool {
         && !POSTGRES.contains(&name)
 }
 
-/// The tests of Rust by their name, each with the paths of the files that have one of it.
+/// The names of Rust's tests, each with the paths of the files that define it.
 fn tests(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
     let mut tests: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (path, text) in tree.ending(&[".rs"]) {
@@ -116,7 +116,7 @@ fn function(line: &str) -> Option<&str> {
     rest.split(|c| !is_word(c)).next().filter(|name| are_words && !name.is_empty())
 }
 
-/// The modules before the name are parts of its file's path.
+/// True for a known test whose modules, if named, are parts of its file's path.
 fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
     let mut parts: Vec<&str> = span.split("::").collect();
     let name = parts.pop().unwrap_or(span);
@@ -128,13 +128,13 @@ fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
     })
 }
 
-/// The name of a problem in `doctor` and `status`.
+/// True for the name of a problem in `doctor` and `status`.
 fn is_problem(tree: &Tree, span: &str) -> bool {
     let named = format!("problem(\"{span}\"");
     tree.ending(&[".rs"]).any(|(path, text)| path.contains("/cli/src/") && text.contains(&named))
 }
 
-/// A function, a trigger or a column of the schema.
+/// True for a word of the migrations: a function, trigger or column of the schema.
 fn is_of_database(tree: &Tree, span: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let migrations = tree.ending(&[".sql"]).filter(|(path, _)| path.contains("/migrations/"));

@@ -1,10 +1,10 @@
-//! How much prose there may be, as nobody reads more.
+//! Limits on the amount of prose, because readers stop at it.
 
 use crate::tidy::finding::Finding;
 use crate::tree::Tree;
 
 const CODE: [&str; 6] = [".rs", ".sql", ".sh", ".ts", ".tsx", ".sol"];
-/// There is this many times as much code as Markdown, in lines and in characters.
+/// The least ratio of code to Markdown, in lines and in characters.
 const CODE_PER_MARKDOWN: usize = 5;
 const DECISION_LINES_MAX: usize = 40;
 
@@ -32,7 +32,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Of texts, without blank lines and without the space around lines.
+/// The size of texts, without blank lines and the space around lines.
 #[derive(Default)]
 struct Size {
     lines: usize,

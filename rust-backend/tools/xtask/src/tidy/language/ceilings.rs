@@ -1,4 +1,4 @@
-//! The record of counts that only sink.
+//! The record of the counts, which only sink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

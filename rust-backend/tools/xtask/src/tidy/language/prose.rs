@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn one_opening_in_twenty_and_four_pronouns_in_a_thousand_words_are_plain() {
+    fn one_opening_in_20_and_4_pronouns_in_1000_words_are_plain() {
         let prose = Prose { docs: 20, openings: 1, words: 1000, pronouns: 4 };
         assert!(prose.is_plain());
         assert!(!Prose { openings: 2, ..prose }.is_plain());

@@ -1,4 +1,4 @@
-//! Every package that is built here has a licence that asks for no more than a notice.
+//! Licences of all packages that are built here: they may demand no more than a notice.
 
 mod expression;
 
@@ -11,7 +11,7 @@ use self::expression::is_satisfied;
 use crate::tidy::finding::Finding;
 use crate::{cargo, repository};
 
-/// As in deny.toml.
+/// The same list as in deny.toml.
 const PERMISSIVE: [&str; 13] = [
     "0BSD",
     "Apache-2.0",
@@ -28,17 +28,17 @@ const PERMISSIVE: [&str; 13] = [
     "Zlib",
 ];
 
-/// A package and its licence, which is empty where it states none.
+/// A package and its licence, which is empty if not stated.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Package {
     name: String,
     licence: String,
 }
 
-/// The packages that are built on this machine, for tests and by build scripts too.
+/// The packages built on this machine, including those for tests and build scripts.
 ///
-/// From `cargo tree` and not `cargo metadata`, which lists optional ones that nobody switches on,
-/// and wants those of other platforms here.
+/// From `cargo tree`, because `cargo metadata` also lists optional packages that are switched off,
+/// and needs those of other platforms.
 pub(crate) fn packages(root: &Path) -> Result<BTreeSet<Package>> {
     let list = repository::output(cargo::command(root).args([
         "tree",
@@ -63,7 +63,7 @@ pub(crate) fn check(packages: &BTreeSet<Package>) -> Vec<Finding> {
 }
 
 fn parse(list: &str) -> BTreeSet<Package> {
-    // A package that was listed before ends in ` (*)`.
+    // A repeated package ends in ` (*)`.
     let lines = list.lines().map(|line| line.trim_end_matches(" (*)"));
     lines
         .filter_map(|line| line.split_once('|'))

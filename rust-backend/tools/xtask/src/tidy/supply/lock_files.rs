@@ -1,5 +1,5 @@
-//! A lock file says of each package from elsewhere by which hash it is told from a forgery. What
-//! has none is taken as it comes, and some of it is run.
+//! Lock files hold a hash of each package from elsewhere. A package without one is accepted as it
+//! comes, and some packages are executed.
 
 use serde_json::{Map, Value as Json};
 use toml::{Table, Value as Toml};
@@ -9,7 +9,7 @@ use crate::tree::{Tree, lines};
 
 const NPM: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
 const CARGO: &str = "Cargo.lock";
-/// Lock files of other tools, whose entries nothing here understands.
+/// Lock files of other tools, which this rule cannot read.
 const UNCHECKED: [&str; 11] = [
     "yarn.lock",
     "pnpm-lock.yaml",
@@ -23,13 +23,14 @@ const UNCHECKED: [&str; 11] = [
     "Gemfile.lock",
     "composer.lock",
 ];
-/// The only hash of npm's that nobody can forge: sha1 and md5 can be.
+/// The only one of npm's hashes that cannot be forged: sha1 and md5 can.
 const INTEGRITY: &str = "sha512-";
 /// Its length: 64 bytes in Base64.
 const INTEGRITY_LENGTH: usize = INTEGRITY.len() + 88;
 /// A SHA-256 in hex.
 const CHECKSUM_LENGTH: usize = 64;
-/// How cargo names what comes from a registry; `git+` has a commit, which is no SHA-256.
+/// cargo's prefix for packages from a registry; those from `git+` have a commit, which is no
+/// SHA-256.
 const REGISTRY: &str = "registry+";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -51,7 +52,7 @@ fn in_file(path: &str, text: &str) -> Vec<Finding> {
 
 fn in_npms(path: &str, text: &str) -> Vec<Finding> {
     let lock: Json = serde_json::from_str(text).unwrap_or_default();
-    // Versions 2 and 3 have them; version 1 has them nested, and nobody writes it any more.
+    // In versions 2 and 3. Version 1 has them nested, and is no longer written.
     let Some(packages) = lock["packages"].as_object() else {
         return vec![Finding::of(path, "has no list of packages: write it with npm 7 or later")];
     };
@@ -68,8 +69,8 @@ fn in_npms(path: &str, text: &str) -> Vec<Finding> {
         .collect()
 }
 
-/// The package itself, a workspace's folder and the link to one are files of this repository; a
-/// bundled package came in the archive of another, whose hash covers it.
+/// True for the package itself, a workspace's folder and a link to it, which are files of this
+/// repository, and for a bundled package, which its parent's hash covers.
 fn is_ours(key: &str, entry: &Json) -> bool {
     let is = |name: &str| entry[name].as_bool() == Some(true);
     key.is_empty() || !key.contains("node_modules/") || is("link") || is("inBundle")
@@ -78,7 +79,7 @@ fn is_ours(key: &str, entry: &Json) -> bool {
 fn is_whole(entry: &Json) -> bool {
     let entry: Option<&Map<_, _>> = entry.as_object();
     let integrity = entry.and_then(|entry| entry.get("integrity")).and_then(Json::as_str);
-    // Several of them, by spaces, are a choice, and a weak one may be taken.
+    // Several hashes, separated by spaces, are alternatives, and a weak one might be chosen.
     integrity.is_some_and(|hash| hash.starts_with(INTEGRITY) && hash.len() == INTEGRITY_LENGTH)
 }
 

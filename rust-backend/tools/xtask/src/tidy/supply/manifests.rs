@@ -1,5 +1,5 @@
-//! A package.json names exact versions, and a lock file stands beside it: what is installed is
-//! what was tested, and runs nothing while it is installed.
+//! A package.json names exact versions and has a lock file beside it: the installed packages are
+//! the tested ones, and installing runs no code of theirs.
 
 use serde_json::Value;
 
@@ -8,9 +8,9 @@ use crate::tidy::finding::Finding;
 use crate::tree::{Tree, lines};
 
 const TABLES: [&str; 4] = ["dependencies", "devDependencies", "optionalDependencies", "overrides"];
-/// What npm has to be told in the folder.
+/// Settings of npm that the folder's .npmrc must have.
 const SETTINGS: [&str; 2] = ["ignore-scripts=true", "save-exact=true"];
-/// Begin what is a file of this repository.
+/// Prefixes of versions that are files of this repository.
 const OURS: [&str; 4] = ["file:", "link:", "workspace:", "$"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -47,7 +47,7 @@ fn in_manifest(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// Names and versions; `overrides` may be nested.
+/// Collects names and versions; `overrides` may be nested.
 fn versions<'a>(name: &'a str, value: &'a Value, into: &mut Vec<(&'a str, &'a str)>) {
     match value {
         Value::String(version) => into.push((name, version)),
@@ -57,7 +57,7 @@ fn versions<'a>(name: &'a str, value: &'a Value, into: &mut Vec<(&'a str, &'a st
 }
 
 fn is_pinned(version: &str) -> bool {
-    // Under another name: `npm:NAME@VERSION`.
+    // An alias is `npm:NAME@VERSION`.
     let alias = version.strip_prefix("npm:").and_then(|package| package.rsplit_once('@'));
     is_exact(alias.map_or(version, |(_, version)| version))
         || OURS.iter().any(|ours| version.starts_with(ours))

@@ -1,8 +1,8 @@
-//! Whatever installs or starts a tool names one version of it: in scripts, images, recipes, and in
-//! the commands of documents, which people copy.
+//! Commands that install or start a tool name exactly one version of it: in scripts, images and
+//! recipes, and in documents, whose commands people copy.
 //!
-//! Debian's packages are left out, `debootstrap` and the suites of images among them: a suite
-//! has one version of each at a time, and apt checks the archive's signature.
+//! Debian's packages are exempt, `debootstrap` and the suites of images among them: a suite has one
+//! version of each at a time, and apt checks the archive's signature.
 
 mod command;
 mod image;
@@ -14,7 +14,7 @@ use self::shell::{Command, commands};
 use crate::tidy::finding::Finding;
 use crate::tree::Tree;
 
-/// Lock files are looked at by `lock_files`, and no program of ours installs anything.
+/// Exempt files: `lock_files` checks lock files, and no Rust program of ours installs anything.
 const LEFT_OUT: [&str; 3] = ["Cargo.lock", "package-lock.json", ".rs"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -33,7 +33,7 @@ fn in_file(path: &str, text: &str) -> Vec<Finding> {
     of_commands.chain(of_images).collect()
 }
 
-/// Whether it is one version, as 1.2.3 or 1.2.3-beta.4.
+/// True for one version, such as 1.2.3 or 1.2.3-beta.4.
 pub(super) fn is_exact(version: &str) -> bool {
     let (numbers, rest) = version.split_once(['-', '+']).unwrap_or((version, "0"));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -50,7 +50,7 @@ mod tests {
     use crate::tidy::finding::places;
 
     #[test]
-    fn a_tool_without_a_version_is_found_in_scripts_documents_and_images() {
+    fn a_tool_without_a_version_is_found_in_each_kind_of_file() {
         let script = "set -e\nif x; then cargo install \\\n  tool --locked >&2; fi\n";
         let document = "Then `cargo install tool`:\n\n    sudo cargo install tool\n";
         let image = "FROM debian:bookworm-slim AS one\nFROM node\n";

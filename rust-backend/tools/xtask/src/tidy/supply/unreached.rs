@@ -1,21 +1,22 @@
-//! Published faults in packages that cannot be replaced yet, and what would let them reach us. Why
-//! they do not, and until when, is told in docs/development/dependencies.md.
+//! Published faults in packages that cannot be replaced yet, and the code that would let them reach
+//! us. docs/development/dependencies.md gives the reasons and the time limits.
 
 use crate::tidy::finding::Finding;
 use crate::tree::{Tree, lines};
 
 struct Fault {
     advisory: &'static str,
-    /// The entry of a lock file that has it, with the version that the sentence is about.
+    /// The entry of a lock file with the faulty package, at the version that the document
+    /// describes.
     lock: &'static str,
     entry: &'static str,
     version: &'static str,
-    /// What may not stand in code of these folders.
+    /// The folders whose code may not contain `lets_in`.
     folders: [&'static str; 3],
     lets_in: &'static [&'static str],
 }
 
-/// Pieced together, so that this file is not found itself.
+/// Pieced together, so that this file does not match itself.
 const FAULTS: [Fault; 1] = [Fault {
     advisory: "CVE-2026-39356",
     lock: "ponder-indexers/package-lock.json",
@@ -23,10 +24,10 @@ const FAULTS: [Fault; 1] = [Fault {
     version: "0.41.0",
     folders: ["ponder-indexers/src/", "ponder-indexers/command/", "ponder-indexers/ponder."],
     lets_in: &[
-        // Names in SQL, as drizzle writes them.
+        // Names in SQL that drizzle writes.
         concat!("sql.", "identifier("),
         concat!(".a", "s("),
-        // Ponder's doors for queries of others.
+        // Ponder's entrances for queries of others.
         concat!("graph", "ql("),
         concat!("clie", "nt("),
         concat!("drizzle", "-orm"),
@@ -45,7 +46,7 @@ fn of_fault(tree: &Tree, fault: &Fault) -> Vec<Finding> {
     let mut findings = Vec::new();
     let locked: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     if locked["packages"][entry]["version"].as_str() != Some(version) {
-        let sentence = format!("{entry} is not {version}: is what is said of {advisory} still so?");
+        let sentence = format!("{entry} is not {version}: does {advisory} still apply?");
         findings.push(Finding::of(lock, sentence));
     }
     if !tree.text(DOCUMENT).is_some_and(|text| text.contains(advisory)) {

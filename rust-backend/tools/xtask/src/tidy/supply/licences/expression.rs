@@ -7,10 +7,10 @@ use std::str::SplitWhitespace;
 
 type Words<'a> = Peekable<SplitWhitespace<'a>>;
 
-/// Whether an expression can be fulfilled by licences of the list alone. What does not parse
-/// cannot.
+/// True if licences of the list alone can fulfil the expression. False for a text that does not
+/// parse.
 pub(super) fn is_satisfied(expression: &str, allowed: &[&str]) -> bool {
-    // An old spelling of OR, and parentheses as words.
+    // A slash is an old spelling of OR; parentheses become words.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let mut words = spaced.split_whitespace().peekable();
     any(&mut words, allowed) == Some(true) && words.next().is_none()

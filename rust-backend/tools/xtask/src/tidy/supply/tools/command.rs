@@ -1,9 +1,9 @@
-//! Commands that fetch a tool, and how each names its version.
+//! Commands that fetch a tool, and the ways they name its version.
 
 use super::image::is_tagged;
 use super::is_exact;
 
-/// Of one program: by which words it fetches something, and how a version is named.
+/// The fetching verbs of some programs, and the check of the version in their arguments.
 struct Fetching {
     programs: &'static [&'static str],
     verbs: &'static [&'static str],
@@ -46,12 +46,11 @@ const BETWEEN: [&str; 2] = ["tool", "global"];
 /// Options of pip's and npm's whose value is the next word.
 const VALUED: [&str; 6] = ["-r", "-c", "--prefix", "--index-url", "--registry", "--target"];
 
-/// What is wrong with a command that fetches a tool; nothing where it names its version, or
-/// fetches none.
+/// The problem of a command that fetches a tool; `None` if it names a version or fetches no tool.
 pub(super) fn unversioned(words: &[&str]) -> Option<String> {
     let (program, _) = words.split_first()?;
     if is_piped_into_a_shell(words) {
-        return Some(format!("{program} runs what it fetches, whatever that is today"));
+        return Some(format!("{program} runs a fetched script of no fixed version"));
     }
     (0..words.len()).find_map(|at| {
         let (program, words) = words[at..].split_first()?;
@@ -60,7 +59,7 @@ pub(super) fn unversioned(words: &[&str]) -> Option<String> {
     })
 }
 
-/// The arguments behind the verb, before which options may stand.
+/// The arguments after the verb. Options may precede it.
 fn behind_verb<'a, 'b>(words: &'a [&'b str], verbs: &[&str]) -> Option<&'a [&'b str]> {
     if verbs.is_empty() {
         return Some(words);
@@ -86,7 +85,8 @@ fn is_piped_into_a_shell(words: &[&str]) -> bool {
     fetches && (pipes || behind_sudo)
 }
 
-/// `--locked` beside the version: else it is built from newer packages than its authors tested.
+/// Requires `--locked` beside the version: without it cargo builds with newer packages than the
+/// tool's authors tested.
 fn cargo(arguments: &[&str]) -> Option<String> {
     let version = value(arguments, "--version").or_else(|| value(arguments, "--vers"));
     let tools =
@@ -98,7 +98,7 @@ fn cargo(arguments: &[&str]) -> Option<String> {
             || version.is_some_and(is_version)
             || !tools.is_empty() && tools.iter().all(|tool| has_version(tool, "@"))
     };
-    // Without arguments it is a word of a sentence.
+    // Without arguments the text is part of a sentence.
     (!arguments.is_empty() && (!is_fixed || !arguments.contains(&"--locked")))
         .then(|| sentence("cargo installs", &tools, "--locked --version 1.2.3"))
 }
@@ -112,7 +112,7 @@ fn npm(arguments: &[&str]) -> Option<String> {
     (!packages.iter().all(is_fixed)).then(|| sentence("npm fetches", &packages, "NAME@1.2.3"))
 }
 
-/// The first word is the package; what follows is for it.
+/// Checks the first word, which is the package; the others are the package's arguments.
 fn runner(arguments: &[&str]) -> Option<String> {
     let is_local = arguments.contains(&"--no-install") || arguments.contains(&"--no");
     let package = *plain(arguments, &VALUED).first()?;
@@ -161,7 +161,7 @@ fn value<'a>(arguments: &[&'a str], option: &str) -> Option<&'a str> {
     })
 }
 
-/// What is no option, nor the value of one of `valued`.
+/// Arguments that are neither options nor the values of `valued` options.
 fn plain<'a>(arguments: &[&'a str], valued: &[&str]) -> Vec<&'a str> {
     let before = std::iter::once(&"").chain(arguments);
     let words = arguments.iter().zip(before).take_while(|(word, _)| **word != "--");
@@ -175,13 +175,13 @@ fn has_version(package: &str, before: &str) -> bool {
     package.rsplit_once(before).is_some_and(|(_, version)| is_version(version))
 }
 
-/// One version, or a variable that holds it.
+/// True for one version, or a variable that holds it.
 fn is_version(version: &str) -> bool {
     version.starts_with('$') && version.len() > 1 || is_exact(version.trim_start_matches('='))
 }
 
 fn sentence(what: &str, tools: &[&str], how: &str) -> String {
-    format!("{what} {} in whatever version there is; write {how}", tools.join(" "))
+    format!("{what} {} in no fixed version; write {how}", tools.join(" "))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::tree::lines;
 
 const YAML: [&str; 2] = [".yaml", ".yml"];
 
-/// Lines and images that name no tag, nor a digest.
+/// Lines and images without a tag or a digest.
 pub(super) fn untagged<'a>(path: &str, text: &'a str) -> Vec<(usize, &'a str)> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let images: Vec<(usize, &str)> = if name.contains("Dockerfile") || name == "Containerfile" {
@@ -17,7 +17,8 @@ pub(super) fn untagged<'a>(path: &str, text: &'a str) -> Vec<(usize, &'a str)> {
     images.into_iter().filter(|(_, image)| !is_tagged(image)).collect()
 }
 
-/// `FROM IMAGE AS STAGE` and `COPY --from=IMAGE`; a stage of the file itself is no image.
+/// The images in `FROM IMAGE AS STAGE` and `COPY --from=IMAGE`; a stage of the file itself is no
+/// image.
 fn in_dockerfile(text: &str) -> Vec<(usize, &str)> {
     let (mut images, mut stages) = (Vec::new(), vec!["scratch"]);
     for (number, line) in lines(text) {
@@ -48,7 +49,7 @@ fn of_yaml(line: &str) -> Option<&str> {
     Some(image.trim_matches(['"', '\'']))
 }
 
-/// Behind the last slash, as a registry's host may have a port.
+/// Looks after the last slash, because a registry's host may have a port.
 pub(super) fn is_tagged(image: &str) -> bool {
     let name = image.rsplit('/').next().unwrap_or(image);
     let tag = name.split_once(':').map(|(_, tag)| tag);

@@ -1,5 +1,4 @@
-//! The commands of a text, as far as a tool is told by them: shell, recipes of images, or Markdown
-//! with commands in it.
+//! Commands in a text that may fetch a tool: in shell, recipes of images, and Markdown.
 
 /// A command and the line where it begins.
 pub(super) struct Command<'a> {
@@ -7,9 +6,10 @@ pub(super) struct Command<'a> {
     pub(super) words: Vec<&'a str>,
 }
 
-/// End a command.
+/// Characters that end a command.
 const ENDS: [char; 4] = [';', '`', '(', ')'];
-/// Words that do so. A single pipe is none: into what a fetched text goes says what it is.
+/// Words that end a command. A single pipe is not among them: a fetched text may be piped into a
+/// shell.
 const WORDS_THAT_END: [&str; 3] = ["&&", "||", "&"];
 const SPACES: [char; 7] = [' ', '\t', '\n', '\\', ',', '[', ']'];
 
@@ -26,7 +26,7 @@ pub(super) fn commands(text: &str) -> impl Iterator<Item = Command<'_>> {
     })
 }
 
-/// Lines with those that they go on in, behind a backslash.
+/// Lines, joined with the next one after a backslash.
 fn continued(text: &str) -> Vec<(usize, &str)> {
     let (mut whole, mut begin, mut first, mut next) = (Vec::new(), 0, 1, 2);
     for (end, _) in text.match_indices('\n') {
@@ -40,7 +40,7 @@ fn continued(text: &str) -> Vec<(usize, &str)> {
     whole
 }
 
-/// Up to a comment; without quotes, the ends of sentences, and where the output goes.
+/// Words before a comment, without quotes, the ends of sentences, and redirections.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut into_file = false;

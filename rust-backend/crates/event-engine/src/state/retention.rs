@@ -1,35 +1,35 @@
-//! How long a trigger keeps what it observed.
+//! Retention of a trigger's observations.
 
 use crate::condition::Function;
 use crate::finality::Finality;
 use crate::index::InForce;
 
-/// How late an event may come, in block time, and still be counted in full: longer than any reorg
-/// that is not a catastrophe, and short enough to cost nothing.
+/// Block time by which an event may be late and still be counted in full: longer than any reorg
+/// short of a catastrophe, and short enough to cost nothing.
 const LATE_S_MAX: i64 = 3_600;
-/// How long what an average has taken in can be taken back. Every chain is final long before.
+/// Age up to which an event can be taken out of an average. Every chain is final long before.
 const AVERAGE_KEPT_S: i64 = 24 * 3_600;
-/// After so long without an event a group's average is forgotten and begins anew.
+/// Time without an event after which a group's average is forgotten and begins anew.
 const AVERAGE_EXPIRES_S: i64 = 365 * 24 * 3_600;
 
-/// How long a trigger keeps its observations, in seconds of block time.
+/// The time that a trigger keeps its observations, in seconds of block time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keeping {
+pub struct Retention {
     /// The longest time that a judgement looks back.
     window_s: i64,
-    /// Observations younger than this are all there.
+    /// Age up to which all observations are kept.
     kept_s: i64,
-    /// Nobody asks for an observation older than this.
+    /// Age after which no observation is needed.
     expires_s: i64,
-    /// Whether averages go on from observations that are no longer kept.
+    /// True if averages continue from dropped observations.
     pub(super) averages: bool,
-    /// Whether it judges events later than they come: then the shard's block time says nothing of
-    /// how far it is, and its groups go by their own latest events.
+    /// True if it judges events later than they come. The shard's block time is then no measure of
+    /// its progress, and each group uses the time of its own latest event.
     waits: bool,
 }
 
-impl Keeping {
-    /// What the functions and the cooldown of a trigger need.
+impl Retention {
+    /// The retention that a trigger's functions and cooldown need.
     pub fn of(trigger: InForce<'_>) -> Self {
         let functions = trigger.functions();
         let looked_back = functions.iter().map(|function| match function {
@@ -44,24 +44,24 @@ impl Keeping {
         Self { window_s, kept_s, expires_s, averages, waits }
     }
 
-    /// The block time that a group goes by, `latest` being that of its latest event. No row that is
-    /// far ahead of the chain counts.
+    /// The present block time of a group whose latest event has the time `latest`. A row far ahead
+    /// of the chain does not count.
     pub(super) fn now(&self, latest: Option<i64>, block_time: i64) -> i64 {
         if self.waits { latest.map_or(i64::MIN, |at| at.min(block_time)) } else { block_time }
     }
 
-    /// Whether an event of this block time is older than what it needs is kept.
+    /// True if an event of this block time needs observations that are no longer kept.
     pub(super) fn is_late(&self, timestamp: i64, block_time: i64) -> bool {
         timestamp - self.window_s < block_time.saturating_sub(self.kept_s)
     }
 
-    /// Whether an observation of this block time is still kept.
+    /// True if an observation of this block time is still kept.
     pub(super) fn is_kept(&self, timestamp: i64, block_time: i64) -> bool {
         timestamp > block_time.saturating_sub(self.kept_s)
     }
 
-    /// The block time from which nobody asks for an observation any more. Never where it is the
-    /// group's next event that tells.
+    /// The block time from which an observation is not needed. Never, where the group's next event
+    /// decides it.
     pub(super) fn expires_at(&self, timestamp: i64) -> i64 {
         if self.waits { i64::MAX } else { timestamp + self.expires_s }
     }

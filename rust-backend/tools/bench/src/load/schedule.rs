@@ -1,4 +1,4 @@
-//! When the next block is due.
+//! The times at which blocks are due.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,16 +9,16 @@ use tokio::sync::{Mutex, mpsc};
 use super::block::ROWS;
 use super::ledger::Ledger;
 
-/// How blocks follow each other.
+/// The interval of blocks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// An open loop: so many events a second, whatever becomes of them.
+pub(crate) enum LoadSchedule {
+    /// An open loop: so many events a second, without waiting for their jobs.
     Rate(u32),
-    /// As fast as they are dealt with: so many events may be on their way.
+    /// A closed loop: so many events may be unfinished at a time.
     Window(u32),
 }
 
-/// Hands out the times at which blocks are due, to many writers.
+/// Hands out the due times of blocks to many writers.
 pub(crate) enum Clock {
     Ticks(Mutex<mpsc::UnboundedReceiver<Instant>>, Stop),
     Room(Arc<Ledger>),
@@ -33,29 +33,29 @@ impl Drop for Stop {
     }
 }
 
-/// The longest that a tick waits before it looks whether it is to end.
+/// The longest sleep of a tick between two checks for its end.
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 impl Clock {
-    pub(crate) fn start(pace: Pace, ledger: &Arc<Ledger>) -> Self {
-        match pace {
-            Pace::Window(events) => {
+    pub(crate) fn start(schedule: LoadSchedule, ledger: &Arc<Ledger>) -> Self {
+        match schedule {
+            LoadSchedule::Window(events) => {
                 ledger.room.add_permits((events / ROWS).max(1) as usize);
                 Self::Room(Arc::clone(ledger))
             }
-            Pace::Rate(per_second) => {
+            LoadSchedule::Rate(per_second) => {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 let stop = Arc::new(AtomicBool::new(false));
                 let interval = Duration::from_secs(u64::from(ROWS)) / per_second;
                 let stopped = Arc::clone(&stop);
-                // A thread, because the runtime's timers are good to a millisecond only.
+                // A thread, because the runtime's timers are only accurate to a millisecond.
                 std::thread::spawn(move || tick(interval, &sender, &stopped));
                 Self::Ticks(Mutex::new(receiver), Stop(stop))
             }
         }
     }
 
-    /// When the next block is due: at once, or so long ago. `None` where no more will be.
+    /// The due time of the next block, now or past. `None` once stopped.
     pub(crate) async fn next(&self) -> Option<Instant> {
         match self {
             Self::Ticks(ticks, _) => ticks.lock().await.recv().await,
@@ -66,7 +66,7 @@ impl Clock {
         }
     }
 
-    /// No block is due any more.
+    /// Stops: no block is due from now on.
     pub(crate) fn stop(&self) {
         match self {
             Self::Ticks(_, stop) => stop.0.store(true, Ordering::Relaxed),

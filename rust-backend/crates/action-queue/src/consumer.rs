@@ -1,4 +1,4 @@
-//! The workers' end.
+//! The workers' end of the queue.
 
 use std::time::Duration;
 
@@ -10,43 +10,43 @@ use redis::streams::{
 };
 use uuid::Uuid;
 
-use crate::connection::Connection;
+use crate::connection::RedisConnection;
 use crate::{FIELD, GROUP, QueueError, Result, STREAM};
 
-/// How long a read waits for an id.
+/// Time that a read waits for an id.
 const BLOCK: Duration = Duration::from_secs(1);
-/// Longer than a read blocks; an answer that takes longer means a dead connection.
+/// Longer than a read blocks: an answer that takes longer means a dead connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// An entry that was read and not removed for this long belonged to a worker that died between the
-/// two. Its job is pushed again by the sweep.
+/// Age at which an entry that was read and not removed is taken for the leftover of a worker that
+/// died in between. The sweep pushes its job again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Forgotten entries removed at a time.
 const FORGOTTEN_MAX: usize = 1_000;
 
-/// A consumer that has asked for nothing this long belonged to a worker that is gone.
+/// Idle time after which a consumer is taken for that of a worker that is gone.
 const GONE_AFTER: Duration = Duration::from_hours(1);
 
-/// Takes ids of due jobs.
-pub struct Reader {
-    connection: Connection,
+/// A worker's consumer of the stream of due jobs' ids.
+pub struct QueueConsumer {
+    connection: RedisConnection,
     consumer: String,
 }
 
-impl Reader {
-    /// A reader that connects when it is first used. `consumer` names the worker.
+impl QueueConsumer {
+    /// A consumer that connects when it is first used. `consumer` names the worker.
     ///
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str, consumer: &str) -> Result<Self> {
-        let connection = Connection::lazy(url, ANSWER_TIMEOUT)?;
+        let connection = RedisConnection::lazy(url, ANSWER_TIMEOUT)?;
         Ok(Self { connection, consumer: consumer.to_owned() })
     }
 }
 
-impl Inbox for Reader {
+impl Inbox for QueueConsumer {
     type Error = QueueError;
 
-    /// Waits up to a second. What does not read as an id is dropped.
+    /// Waits up to a second. Entries that are no job's id are logged and dropped.
     async fn next(&mut self, ids_max: usize) -> Result<Vec<JobId>> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
             .arg(&["GROUP", GROUP, &self.consumer, "COUNT"])
@@ -58,7 +58,7 @@ impl Inbox for Reader {
             .await;
         let entries = match read {
             Ok(reply) => entries_of(reply),
-            // A fresh Redis, or one that was wiped.
+            // Redis is fresh or was wiped.
             Err(error) if error.code() == Some("NOGROUP") => {
                 self.create_group().await?;
                 return Ok(Vec::new());
@@ -69,13 +69,13 @@ impl Inbox for Reader {
         Ok(entries.iter().filter_map(job_id).collect())
     }
 
-    /// By Redis's own clock, which numbers the entries.
+    /// Measured by Redis's clock, which numbers the entries.
     async fn behind(&mut self) -> Result<Duration> {
         let groups: redis::RedisResult<StreamInfoGroupsReply> =
             redis::cmd("XINFO").arg(&["GROUPS", STREAM]).query_async(&mut self.connection).await;
         let groups = match groups {
             Ok(reply) => reply.groups,
-            // There is no stream yet, or none any more.
+            // The stream does not exist, or no longer exists.
             Err(error) if error.code() == Some("ERR") => return Ok(Duration::ZERO),
             Err(error) => return Err(error.into()),
         };
@@ -93,7 +93,7 @@ impl Inbox for Reader {
         Ok(Duration::from_millis(next_ms.map_or(0, |next_ms| now_ms.saturating_sub(next_ms))))
     }
 
-    /// Waits for a read that was dropped, which is a second at most.
+    /// May wait up to a second, for a read that was dropped and still blocks.
     async fn leave(&mut self) -> Result<()> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
             .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", STREAM, "0"])
@@ -128,7 +128,8 @@ impl Inbox for Reader {
             .query_async(&mut self.connection)
             .await?;
         for consumer in known.consumers {
-            // What it still has is claimed first: entries without a consumer would stay for ever.
+            // Only a consumer without entries is deleted: the entries of a deleted one would stay
+            // for ever. They are claimed above, at most `FORGOTTEN_MAX` at a time.
             let idle = Duration::from_millis(u64::try_from(consumer.idle).unwrap_or(u64::MAX));
             if consumer.pending == 0 && idle > GONE_AFTER {
                 self.delete_consumer(&consumer.name).await?;
@@ -138,7 +139,7 @@ impl Inbox for Reader {
     }
 }
 
-impl Reader {
+impl QueueConsumer {
     async fn delete_consumer(&mut self, name: &str) -> Result<()> {
         let () = redis::cmd("XGROUP")
             .arg(&["DELCONSUMER", STREAM, GROUP, name])
@@ -153,7 +154,7 @@ impl Reader {
             .query_async(&mut self.connection)
             .await;
         match created {
-            // Another worker was quicker.
+            // Another worker created it first.
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
             created => Ok(created?),
         }
@@ -188,7 +189,7 @@ fn job_id(entry: &StreamId) -> Option<JobId> {
     let id: Option<String> = entry.get(FIELD);
     let id = id.and_then(|text| Uuid::try_parse(&text).ok()).map(JobId);
     if id.is_none() {
-        tracing::warn!(entry = entry.id, "The queue held something that is not a job's id");
+        tracing::warn!(entry = entry.id, "Queue entry dropped: it holds no job id");
     }
     id
 }
