@@ -1,4 +1,4 @@
--- Blocks that a reorganisation took out of `chain_blocks`: what was replaced, by what, and when.
+-- Blocks that a reorganisation took out of `observed_blocks`: what was replaced, by what, and when.
 CREATE TABLE IF NOT EXISTS orphaned_blocks (
     chain_id     BIGINT      NOT NULL,
     block_hash   TEXT        NOT NULL,

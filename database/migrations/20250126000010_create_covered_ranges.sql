@@ -1,6 +1,6 @@
 -- Which blocks of a chain have been read whole: every log that `addresses` emitted in them is a row
 -- of `events`. What no range of an address covers was never asked for. Of a range's blocks those
--- are in `chain_blocks` that emitted a log, the first and the last; the others need not be.
+-- are in `observed_blocks` that emitted a log, the first and the last; the others need not be.
 CREATE TABLE IF NOT EXISTS covered_ranges (
     chain_id    BIGINT NOT NULL,
     -- The registries, lower-case 0x hex, sorted.

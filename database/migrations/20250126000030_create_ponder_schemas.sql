@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS ponder_schemas (
     -- The names and contracts of the registries that it reads, lower-case 0x hex: what claims to be
     -- theirs is the schema's to judge where it is the chain's writer.
     registries  TEXT[]      NOT NULL DEFAULT '{}',
-    addresses   TEXT[]      NOT NULL DEFAULT '{}'
+    addresses   TEXT[]      NOT NULL DEFAULT '{}',
+    -- As readers of a chain (`observed_blocks`) these names are ours.
+    CONSTRAINT ponder_schemas_name CHECK (schema_name NOT IN ('indexer', 'auditor'))
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS ponder_schemas_current ON ponder_schemas (chain_id)
@@ -33,18 +35,9 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
     PRIMARY KEY (schema_name, id)
 );
 
--- The last blocks that each schema has passed: a block passed again after a restart is not news,
--- an event of another block of such a height is not true, and only such a block is reported as safe
--- or finalized.
-CREATE TABLE IF NOT EXISTS ponder_blocks (
-    schema_name  TEXT   NOT NULL,
-    block_number BIGINT NOT NULL,
-    block_hash   TEXT   NOT NULL,
-    parent_hash  TEXT   NOT NULL,
-    -- Block time, unix seconds.
-    "timestamp"  BIGINT NOT NULL,
-    PRIMARY KEY (schema_name, block_number)
-);
+-- The last blocks that each schema has passed stand in `observed_blocks`: a block passed again
+-- after a restart is not news, an event of another block of such a height is not true, and only such
+-- a block is reported as safe or finalized.
 
 -- As whom the schema may act. writer: set its chain's checkpoint and take events back; inserter:
 -- insert events; none: it is replaced, and its process is about to end. Until the transaction ends
@@ -106,9 +99,9 @@ BEGIN
                 SELECT FROM public.orphaned_blocks o
                 WHERE (o.chain_id, o.block_hash) = (changed.chain_id, changed.block_hash))
             AND NOT EXISTS (
-                SELECT FROM public.chain_blocks b
-                WHERE (b.chain_id, b.block_number, b.block_hash)
-                    = (changed.chain_id, changed.block_number, changed.block_hash))
+                SELECT FROM public.observed_blocks b
+                WHERE (b.chain_id, b.reader, b.block_number, b.block_hash)
+                    = (changed.chain_id, 'indexer', changed.block_number, changed.block_hash))
         FROM changed ORDER BY block_number, log_index
         ON CONFLICT (id, "timestamp") DO NOTHING;
     END IF;
@@ -136,11 +129,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- So that few chunks are read. Blocks of two branches are hardly a day apart.
     earliest BIGINT := (
-        SELECT min("timestamp") - 86400 FROM public.ponder_blocks
-        WHERE schema_name = of_schema AND block_number >= from_block);
+        SELECT min("timestamp") - 86400 FROM public.observed_blocks
+        WHERE chain_id = of_chain AND reader = of_schema AND block_number >= from_block);
 BEGIN
-    UPDATE public.events SET invalidated = true FROM public.ponder_blocks b
-    WHERE b.schema_name = of_schema AND b.block_number >= from_block
+    UPDATE public.events SET invalidated = true FROM public.observed_blocks b
+    WHERE b.chain_id = of_chain AND b.reader = of_schema AND b.block_number >= from_block
         AND events.chain_id = of_chain AND events.block_number = b.block_number
         AND events."timestamp" >= earliest
         AND public.comparable_hash(events.block_hash) <> b.block_hash
@@ -170,7 +163,8 @@ BEGIN
     END IF;
     FOR forged IN EXECUTE format(
         'SELECT e.id, e."timestamp" FROM public.events e
-         LEFT JOIN public.ponder_blocks b ON b.schema_name = $1 AND b.block_number = e.block_number
+         LEFT JOIN public.observed_blocks b
+             ON b.chain_id = $2 AND b.reader = $1 AND b.block_number = e.block_number
          WHERE e.chain_id = $2 AND e.block_number BETWEEN $3 AND $4 AND e."timestamp" >= $7
              AND NOT e.invalidated
              AND (e.registry = ANY ($5) OR lower(e.address COLLATE "C") = ANY ($6))
@@ -202,15 +196,16 @@ BEGIN
             chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
         SELECT of_chain, block_hash, block_number, parent_hash, "timestamp",
             CASE WHEN block_number = passed THEN passed_hash END, passed - 1
-        FROM public.ponder_blocks WHERE schema_name = of_schema AND block_number >= passed
+        FROM public.observed_blocks
+        WHERE chain_id = of_chain AND reader = of_schema AND block_number >= passed
         ON CONFLICT (chain_id, block_hash) DO UPDATE SET
             replaced_by = EXCLUDED.replaced_by,
             fork_block = EXCLUDED.fork_block,
             orphaned_at = EXCLUDED.orphaned_at;
         UPDATE public.safe_blocks SET block_number = passed - 1, updated_at = now()
         WHERE chain_id = of_chain AND block_number >= passed;
-        UPDATE public.events SET invalidated = true FROM public.ponder_blocks b
-        WHERE b.schema_name = of_schema AND b.block_number >= passed
+        UPDATE public.events SET invalidated = true FROM public.observed_blocks b
+        WHERE b.chain_id = of_chain AND b.reader = of_schema AND b.block_number >= passed
             AND events.chain_id = of_chain AND events.block_number = b.block_number
             AND public.comparable_hash(events.block_hash) = b.block_hash AND NOT events.invalidated;
     END IF;
@@ -247,8 +242,8 @@ BEGIN
         RETURN NULL;
     END IF;
     replaces := EXISTS (
-        SELECT FROM public.ponder_blocks
-        WHERE schema_name = me AND block_number = NEW.block_number
+        SELECT FROM public.observed_blocks
+        WHERE chain_id = NEW.chain_id AND reader = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
     IF role = 'writer' THEN
         PERFORM public.ponder_take_back(
@@ -256,17 +251,17 @@ BEGIN
     END IF;
     DELETE FROM public.ponder_unconfirmed
     WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
-    DELETE FROM public.ponder_blocks
-    WHERE schema_name = me
+    DELETE FROM public.observed_blocks
+    WHERE chain_id = NEW.chain_id AND reader = me
         AND (block_number < NEW.block_number - blocks_remembered AND block_number % 64 <> 0
             OR block_number < NEW.block_number - blocks_sampled
             -- In a batch of blocks only the last one is seen here.
             OR block_number > before AND block_number < NEW.block_number
             OR replaces AND block_number >= NEW.block_number);
-    INSERT INTO public.ponder_blocks (
-        schema_name, block_number, block_hash, parent_hash, "timestamp")
-    VALUES (me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
-    ON CONFLICT (schema_name, block_number) DO NOTHING;
+    INSERT INTO public.observed_blocks (
+        chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+    VALUES (NEW.chain_id, me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
+    ON CONFLICT (chain_id, reader, block_number) DO NOTHING;
     IF role = 'writer' THEN
         PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
         -- Once in so many blocks, of whatever time a row says.
@@ -317,15 +312,15 @@ BEGIN
         RETURN false;
     END IF;
     INSERT INTO public.safe_blocks (chain_id, block_number)
-    SELECT of_chain, block_number FROM public.ponder_blocks
-    WHERE schema_name = of_schema AND block_number = safe_number AND block_hash = safe_hash
+    SELECT of_chain, block_number FROM public.observed_blocks
+    WHERE chain_id = of_chain AND reader = of_schema AND block_number = safe_number AND block_hash = safe_hash
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         updated_at = now()
     WHERE safe_blocks.block_number < EXCLUDED.block_number;
     INSERT INTO public.finalized_blocks (chain_id, block_number, block_hash, is_guess)
-    SELECT of_chain, block_number, block_hash, false FROM public.ponder_blocks
-    WHERE schema_name = of_schema AND block_number = final_number AND block_hash = final_hash
+    SELECT of_chain, block_number, block_hash, false FROM public.observed_blocks
+    WHERE chain_id = of_chain AND reader = of_schema AND block_number = final_number AND block_hash = final_hash
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         block_hash = EXCLUDED.block_hash,
@@ -407,12 +402,13 @@ BEGIN
     END IF;
     PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
     PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest, 0)
-    FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest FROM public.ponder_blocks
-          WHERE schema_name = new_schema) AS remembered;
+    FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest
+          FROM public.observed_blocks
+          WHERE chain_id = me.chain_id AND reader = new_schema) AS remembered;
     -- What ponder_take_back_forged() would take does not come back.
     EXECUTE format(
-        'UPDATE public.events SET invalidated = false FROM public.ponder_blocks b
-         WHERE b.schema_name = $1 AND events.chain_id = $2
+        'UPDATE public.events SET invalidated = false FROM public.observed_blocks b
+         WHERE b.chain_id = $2 AND b.reader = $1 AND events.chain_id = $2
              AND events.block_number = b.block_number
              AND public.comparable_hash(events.block_hash) = b.block_hash AND events.invalidated
              AND (events.registry <> ALL ($3)
@@ -422,8 +418,8 @@ BEGIN
         new_schema)
     USING new_schema, me.chain_id, me.registries, me.addresses;
     INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-    SELECT me.chain_id, block_number, block_hash, now() FROM public.ponder_blocks
-    WHERE schema_name = new_schema ORDER BY block_number DESC LIMIT 1
+    SELECT me.chain_id, block_number, block_hash, now() FROM public.observed_blocks
+    WHERE chain_id = me.chain_id AND reader = new_schema ORDER BY block_number DESC LIMIT 1
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         block_hash = EXCLUDED.block_hash,
@@ -435,13 +431,16 @@ $$;
 -- Drops a retired schema and what is remembered of it. Its events stay.
 CREATE OR REPLACE FUNCTION ponder_forget(old_schema TEXT) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_chain BIGINT;
 BEGIN
-    DELETE FROM public.ponder_schemas WHERE schema_name = old_schema AND status = 'retired';
-    IF NOT FOUND THEN
+    DELETE FROM public.ponder_schemas WHERE schema_name = old_schema AND status = 'retired'
+    RETURNING chain_id INTO of_chain;
+    IF of_chain IS NULL THEN
         RAISE EXCEPTION 'ponder_schemas: % is not retired', old_schema;
     END IF;
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', old_schema);
     DELETE FROM public.ponder_unconfirmed WHERE schema_name = old_schema;
-    DELETE FROM public.ponder_blocks WHERE schema_name = old_schema;
+    DELETE FROM public.observed_blocks WHERE chain_id = of_chain AND reader = old_schema;
 END
 $$;

@@ -186,8 +186,8 @@ UPDATE tap_two.cursor SET block_number = 64, block_hash = '0xo64';
 UPDATE tap_two.cursor SET block_number = 65, block_hash = '0xo65';
 UPDATE tap_two.cursor SET block_number = 2000, block_hash = '0xo2000';
 SELECT pg_temp.is(
-    (SELECT string_agg(block_number::text, ' ' ORDER BY block_number) FROM ponder_blocks
-     WHERE schema_name = 'tap_two'), '64 2000', 'far below, each 64th block is remembered');
+    (SELECT string_agg(block_number::text, ' ' ORDER BY block_number) FROM observed_blocks
+     WHERE reader = 'tap_two'), '64 2000', 'far below, each 64th block is remembered');
 
 -- What somebody else has stored under a log's name, or as a log that a block does not have.
 CALL pg_temp.tables_of('tap_three');
@@ -305,6 +305,6 @@ DELETE FROM safe_blocks WHERE chain_id < 0;
 DELETE FROM finalized_blocks WHERE chain_id < 0;
 DELETE FROM orphaned_blocks WHERE chain_id < 0;
 DELETE FROM ponder_schemas WHERE chain_id < 0;
-DELETE FROM ponder_blocks WHERE schema_name LIKE 'tap\_%';
+DELETE FROM observed_blocks WHERE chain_id < 0;
 DELETE FROM ponder_unconfirmed WHERE schema_name LIKE 'tap\_%';
 CALL pg_temp.finish();

@@ -108,15 +108,18 @@ export class Database {
 
   /** The highest block that the schema remembers, so deep below the last one. */
   async deep(schema: string, depth: number): Promise<Cursor | undefined> {
-    const query = "SELECT max(block_number) FROM ponder_blocks WHERE schema_name = $1";
+    const query = `SELECT max(block_number) FROM observed_blocks
+                   JOIN ponder_schemas USING (chain_id)
+                   WHERE schema_name = $1 AND reader = $1`;
     const last = await this.value<string | null>(query, schema);
     return last === null ? undefined : this.remembered(schema, Number(last) - depth);
   }
 
   /** The highest block that the schema remembers, up to this height. */
   async remembered(schema: string, upTo: number): Promise<Cursor | undefined> {
-    const query = `SELECT block_number, block_hash FROM ponder_blocks
-                   WHERE schema_name = $1 AND block_number <= $2
+    const query = `SELECT block_number, block_hash FROM observed_blocks
+                   JOIN ponder_schemas USING (chain_id)
+                   WHERE schema_name = $1 AND reader = $1 AND block_number <= $2
                    ORDER BY block_number DESC LIMIT 1`;
     const { rows } = await this.client.query(query, [schema, upTo]);
     return rows[0] && { number: Number(rows[0].block_number), hash: rows[0].block_hash };

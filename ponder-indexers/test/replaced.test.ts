@@ -85,7 +85,7 @@ test("events of a block let go of are there once the chain flips back to it", as
     assert.deepEqual(await store.validIds(), await world.canonicalIds());
     assert.deepEqual(await unread(store), []);
     const heights = await store.rows<{ block_number: string }>(
-      "SELECT block_number FROM ponder_blocks WHERE block_number >= $1 ORDER BY 1",
+      "SELECT block_number FROM observed_blocks WHERE block_number >= $1 ORDER BY 1",
       first.number,
     );
     assert.deepEqual(

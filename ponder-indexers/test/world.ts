@@ -267,7 +267,8 @@ export class Store {
   /** The last block that our own indexer has stored. */
   async ancestry(): Promise<Head | undefined> {
     const [row] = await this.rows(
-      "SELECT block_number, block_hash FROM chain_blocks ORDER BY block_number DESC LIMIT 1",
+      `SELECT block_number, block_hash FROM observed_blocks WHERE reader = 'indexer'
+       ORDER BY block_number DESC LIMIT 1`,
     );
     return row && { number: Number(row.block_number), hash: row.block_hash as string };
   }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use event_engine::delivery::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::delivery::lease::{AttemptRecord, Disposition};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -54,26 +54,22 @@ pub(crate) fn swept(waiting: u64, pushed: usize) {
 }
 
 /// Attempts were recorded.
-pub(crate) fn recorded(attempts: &[Attempt]) {
-    for attempt in attempts {
-        let kind = attempt.action_type.clone();
-        let status = match attempt.status {
-            AttemptStatus::Delivered => "delivered",
-            AttemptStatus::Failed => "failed",
-            AttemptStatus::Lost => "lost",
-        };
+pub(crate) fn recorded(attempts: &[AttemptRecord]) {
+    for record in attempts {
+        let kind = record.action_type.clone();
+        let status = record.attempt.outcome.status();
         counter!("agentauri_attempts_total", "type" => kind, "status" => status).increment(1);
-        if let Some(took) = attempt.duration {
+        if let Some(took) = record.attempt.duration {
             histogram!("agentauri_attempt_seconds").record(took);
         }
-        match attempt.outcome {
-            Outcome::Dead(_) => counter!("agentauri_jobs_dead_total").increment(1),
-            Outcome::Delivered => {
-                let decided = SystemTime::from(attempt.lease.created_at);
+        match record.disposition {
+            Disposition::Dead(_) => counter!("agentauri_jobs_dead_total").increment(1),
+            Disposition::Delivered => {
+                let decided = SystemTime::from(record.lease.created_at);
                 let after = SystemTime::now().duration_since(decided).unwrap_or(Duration::ZERO);
                 histogram!("agentauri_delivered_after_seconds").record(after);
             }
-            Outcome::Retry(_) => {}
+            Disposition::Retry(_) => {}
         }
     }
 }

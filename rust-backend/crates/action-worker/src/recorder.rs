@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Attempt, Lease};
+use event_engine::delivery::lease::{AttemptRecord, Lease};
 use event_engine::port::Leases;
 use tokio::sync::mpsc;
 
@@ -18,7 +18,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// An attempt was made.
-    Made(Attempt),
+    Made(AttemptRecord),
     /// None was; the lease is given back until this time has passed, and nothing is counted.
     NotBegun(Lease, Duration),
 }

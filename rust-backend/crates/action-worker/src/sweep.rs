@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Attempt, AttemptStatus, Outcome};
+use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Outcome};
 use event_engine::delivery::retry::Next;
 use event_engine::port::{Inbox, JobQueue, Leases};
 use tokio_util::sync::CancellationToken;
@@ -80,25 +80,23 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
     async fn take_back_expired(&mut self) -> anyhow::Result<()> {
         for expired in self.leases.expired(EXPIRED_MAX).await? {
             let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
-            let outcome = match self.retries.after_failure(attempt, None) {
-                Next::Retry { delay } => Outcome::Retry(delay),
-                Next::Dead => Outcome::Dead("the last attempt was lost".to_owned()),
+            let disposition = match self.retries.after_failure(attempt, None) {
+                Next::Retry { delay } => Disposition::Retry(delay),
+                Next::Dead => Disposition::Dead("the last attempt was lost".to_owned()),
             };
             tracing::warn!(
                 job = %expired.lease.id, attempt, holder = expired.holder,
                 "A lease ran out; its attempt counts as lost"
             );
-            let lost = Attempt {
-                lease: expired.lease,
-                action_type: expired.action_type.unwrap_or_else(|| "unknown".to_owned()),
-                status: AttemptStatus::Lost,
-                outcome,
+            let attempt = Attempt {
+                outcome: Outcome::Lost,
                 duration: None,
                 http_status: None,
                 error: Some("the worker ended before it could say what came of it".to_owned()),
                 response: None,
             };
-            let lost = [lost];
+            let action_type = expired.action_type.unwrap_or_else(|| "unknown".to_owned());
+            let lost = [AttemptRecord { lease: expired.lease, action_type, attempt, disposition }];
             self.leases.finish(&expired.holder, &lost).await?;
             measures::recorded(&lost);
         }

@@ -24,8 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::audit_cursors::Memory;
-use service::config::ChainWriter;
 use service::health::Heartbeat;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -122,17 +120,5 @@ impl Auditor {
             Some(error) if !shutdown.is_cancelled() => Err(error),
             _ => Ok(()),
         }
-    }
-}
-
-impl ChainSettings {
-    /// Whether the auditor may take its events back: it is the chain's writer, or our indexer is.
-    pub(crate) fn is_audited(&self) -> bool {
-        self.writer != ChainWriter::Ponder
-    }
-
-    /// By whose blocks it is audited.
-    fn memory(&self) -> Memory {
-        if self.writer == ChainWriter::Auditor { Memory::Audited } else { Memory::Indexed }
     }
 }

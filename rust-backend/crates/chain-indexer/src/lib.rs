@@ -33,7 +33,7 @@
 //! Where it is not the block stored at its height, or a fetched block does not follow the highest
 //! stored one, `walk` goes down the node's branch to the block that both have. One transaction
 //! then invalidates the events of the blocks above it, remembers these in `orphaned_blocks`, takes
-//! them out of `chain_blocks` and sets the checkpoint back; the loop goes on with the new branch. A
+//! them out of `observed_blocks` and sets the checkpoint back; the loop goes on with the new branch. A
 //! head that is lower and the same branch is a node that lags: it is waited for.
 //!
 //! `finality` keeps the highest stored block that is final, by the nodes' tag `finalized` or by the
@@ -51,7 +51,7 @@
 //!
 //! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
 //!   again is the same row, and valid again if it had been taken back.
-//! - **Nothing is skipped.** It resumes at the highest block of `chain_blocks`, which only it
+//! - **Nothing is skipped.** It resumes at the highest block of `observed_blocks`, which only it
 //!   writes; at the first start, at `start_block`. Checkpoints are written and never read.
 //! - **What is valid is on the chain.** Only what is proven to be replaced is invalidated, and all
 //!   of it together; a block that comes back brings its events back, whoever wrote them.
@@ -90,4 +90,4 @@ pub use health::status::{ChainState, ChainStatus, StatusBoard};
 pub use history::backfill::{Backfill, BackfillProgress};
 pub use history::gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 pub use run::{HEARTBEAT_LIMIT, Reading, connections, main, refuse_unusable};
-pub use settings::{ANSWER_BYTES_MAX, ChainSettings, Registries, Registry};
+pub use service::config::{ChainSettings, Registries, Registry};

@@ -106,10 +106,8 @@ fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
     if settings.chains.is_empty() {
         return refuse("names no file with [[chains]], and there is no agentauri.toml with them");
     }
-    let chains = settings.chains.iter().map(ChainSettings::from_config);
-    let chains: Result<Vec<_>> = chains.collect();
-    let mut chains = chains.map_err(|error| Refused::new(error.to_string()))?;
-    chains.retain(ChainSettings::is_ours_to_read);
+    let ours = settings.chains.iter().filter(|chain| chain.is_ours_to_read());
+    let chains: Vec<_> = ours.cloned().collect();
     if chains.is_empty() {
         return refuse("has no chain with indexed = true: others read all of them");
     }

@@ -1,159 +1,53 @@
-//! What the operator says of a chain.
+//! A chain's settings in the words of nodes and of the store.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use alloy_primitives::{Address, hex};
-use event_engine::event::ChainId;
+use alloy_primitives::Address;
+use event_store::chain::observed_blocks::Reader;
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
-use service::config::{Chain, ChainWriter, Endpoint};
+use service::config::{ChainSettings, ChainWriter, Registries, Registry};
 
-use crate::{IndexerError, Result};
-
-/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
-/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
-/// events. The blocks that are fetched ahead are each bounded by it; what is longer is asked for in
-/// parts.
-pub const ANSWER_BYTES_MAX: usize = 64 << 20;
-
-/// A chain to be indexed.
-#[derive(Clone, Debug)]
-pub struct ChainSettings {
-    /// The operator's name for it, as errors and logs call it.
-    pub name: String,
-    /// Its id (EIP-155); each of its nodes is asked whether it agrees.
-    pub id: ChainId,
-    /// JSON-RPC over HTTP(S) or websockets. The first is asked that has not failed lately; those by
-    /// websocket also announce heads.
-    pub rpc_urls: Vec<Endpoint>,
-    /// Whose logs are stored.
-    pub registries: Registries,
-    /// The first block to store. Without meaning once a block of the chain is stored.
-    pub start_block: u64,
-    /// How often the node is asked for its head.
-    pub poll_interval: Duration,
-    /// Blocks below the highest stored one from which a block is final: no reorganisation is
-    /// followed below it. `None`: what the nodes call `finalized` is.
-    pub finality_depth: Option<u64>,
-    /// Who writes its checkpoint and invalidates its events. Where it is not this indexer, it only
-    /// inserts.
-    pub writer: ChainWriter,
-    /// Whether it is indexed at all.
-    pub indexed: bool,
-    /// Questions a second to all nodes together, each of a batch counted. `None`: no limit.
-    pub requests_per_second: Option<NonZeroU32>,
-    /// Bytes of an answer that are read: [`ANSWER_BYTES_MAX`], or fewer in a test.
-    pub answer_bytes_max: usize,
-}
-
-/// The addresses of a chain's registries. A chain need not have all three.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Registries {
-    /// Who the agents are.
-    pub identity: Option<Address>,
-    /// What their clients think of them.
-    pub reputation: Option<Address>,
-    /// Whose work was checked.
-    pub validation: Option<Address>,
-}
-
-/// One of the three registries of EIP-8004.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registry {
-    /// Who the agents are.
-    Identity,
-    /// What their clients think of them.
-    Reputation,
-    /// Whose work was checked.
-    Validation,
-}
-
-impl Registry {
-    /// Its name in `events.registry`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Reputation => "reputation",
-            Self::Validation => "validation",
-        }
-    }
-}
-
-impl Registries {
-    /// The registries that are configured.
-    pub fn configured(&self) -> impl Iterator<Item = (Registry, Address)> {
-        [
-            (Registry::Identity, self.identity),
-            (Registry::Reputation, self.reputation),
-            (Registry::Validation, self.validation),
-        ]
-        .into_iter()
-        .filter_map(|(registry, address)| Some((registry, address?)))
-    }
-
+/// The registries' addresses as nodes and rows have them.
+pub(crate) trait RegistryAddresses {
     /// The addresses that are configured.
-    pub fn addresses(&self) -> Vec<Address> {
-        self.configured().map(|(_, address)| address).collect()
-    }
-
-    /// By what a row claims to be a log of one of them.
-    pub(crate) fn claims(&self) -> Claims {
-        let (registries, addresses) = self
-            .configured()
-            .map(|(registry, address)| {
-                (registry.as_str().to_owned(), hex::encode_prefixed(address))
-            })
-            .unzip();
-        Claims { registries, addresses }
-    }
+    fn addresses(&self) -> Vec<Address>;
 
     /// The registry at `address`.
-    pub fn at(&self, address: Address) -> Option<Registry> {
-        self.configured().find(|(_, ours)| *ours == address).map(|(registry, _)| registry)
+    fn at(&self, address: Address) -> Option<Registry>;
+
+    /// The claims of rows to be a log of one of them.
+    fn claims(&self) -> Claims;
+}
+
+impl RegistryAddresses for Registries {
+    fn addresses(&self) -> Vec<Address> {
+        self.configured().map(|(_, address)| Address::from(address.0)).collect()
+    }
+
+    fn at(&self, address: Address) -> Option<Registry> {
+        let mut configured = self.configured();
+        configured.find(|(_, ours)| address == ours.0).map(|(registry, _)| registry)
+    }
+
+    fn claims(&self) -> Claims {
+        let named = |(registry, address): (Registry, _)| {
+            (registry.as_str().to_owned(), format!("{address}"))
+        };
+        let (registries, addresses) = self.configured().map(named).unzip();
+        Claims { registries, addresses }
     }
 }
 
-impl ChainSettings {
-    /// The chain as the configuration has it.
-    ///
-    /// # Errors
-    /// An address does not parse.
-    pub fn from_config(chain: &Chain) -> Result<Self> {
-        let address = |text: &Option<String>| {
-            let parsed = text.as_deref().map(str::parse).transpose();
-            parsed.map_err(|_| IndexerError::Settings {
-                chain: chain.name.clone(),
-                key: "registries",
-                problem: "one is no address",
-            })
-        };
-        Ok(Self {
-            name: chain.name.clone(),
-            id: ChainId(chain.id),
-            rpc_urls: chain.rpc_urls.clone(),
-            registries: Registries {
-                identity: address(&chain.registries.identity)?,
-                reputation: address(&chain.registries.reputation)?,
-                validation: address(&chain.registries.validation)?,
-            },
-            start_block: chain.start_block,
-            poll_interval: chain.poll_interval,
-            finality_depth: chain.finality_depth,
-            writer: chain.writer,
-            indexed: chain.indexed,
-            requests_per_second: chain.requests_per_second,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        })
-    }
-
-    /// Whether this program reads the chain, or leaves it to another.
-    pub fn is_ours_to_read(&self) -> bool {
-        self.indexed || self.writer == ChainWriter::Auditor
-    }
-
+/// The part that this program plays on a chain, as the store has it.
+pub(crate) trait ChainRole {
     /// As whom the indexer inserts.
-    pub(crate) fn inserts_as(&self) -> InsertsAs {
+    fn inserts_as(&self) -> InsertsAs;
+
+    /// The reader by whose blocks it is audited.
+    fn audited_by(&self) -> Reader;
+}
+
+impl ChainRole for ChainSettings {
+    fn inserts_as(&self) -> InsertsAs {
         if self.writer == ChainWriter::ChainIndexer {
             InsertsAs::Writer
         } else {
@@ -161,27 +55,7 @@ impl ChainSettings {
         }
     }
 
-    /// Refuses what cannot work, naming chain and key.
-    pub(crate) fn validate(&self) -> Result<()> {
-        let addresses = self.registries.addresses();
-        let refuse =
-            |key, problem| Err(IndexerError::Settings { chain: self.name.clone(), key, problem });
-        if self.rpc_urls.is_empty() {
-            return refuse("rpc_urls", "there is none");
-        }
-        // A filter without addresses would be everybody's logs.
-        if addresses.is_empty() {
-            return refuse("registries", "there is none");
-        }
-        if (1..addresses.len()).any(|at| addresses[..at].contains(&addresses[at])) {
-            return refuse("registries", "two have the same address");
-        }
-        if i64::try_from(self.start_block).is_err() {
-            return refuse("start_block", "no chain is that high");
-        }
-        if self.poll_interval.is_zero() {
-            return refuse("poll_interval", "it is zero");
-        }
-        Ok(())
+    fn audited_by(&self) -> Reader {
+        if self.writer == ChainWriter::Auditor { Reader::Auditor } else { Reader::Indexer }
     }
 }

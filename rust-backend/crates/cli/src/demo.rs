@@ -27,7 +27,7 @@ use self::devnet::Devnet;
 use self::receiver::Receiver;
 use self::screen::Screen;
 use self::summary::Summary;
-use crate::parts::{self, Parts};
+use crate::parts::Parts;
 use crate::servers;
 use service::output;
 
@@ -69,7 +69,7 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     let (mut settings, servers) = servers::start(settings, &directory, false)?;
     screen.say("Starting an Ethereum node and deploying the registries");
     let devnet = Devnet::start(&directory, options.devnet.as_deref()).await?;
-    let chain = devnet.chain();
+    let chain = devnet.chain()?;
 
     let blocks = Blocks::default();
     let background = TaskTracker::new();
@@ -80,7 +80,7 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     settings.allow_private_destinations = vec![LOOPBACK.to_owned()];
     settings.retry_schedule = None;
     settings.chains = vec![chain];
-    let parts = Parts::new(&settings, parts::chains(&settings)?, &Health::default()).await?;
+    let parts = Parts::new(&settings, settings.chains.clone(), &Health::default()).await?;
     let triggers = trigger_file::parse(&receiver.triggers(), &Context::default())?;
     event_store::triggers::apply(&parts.pool(), "default", &triggers, true).await?;
     let stop = CancellationToken::new();

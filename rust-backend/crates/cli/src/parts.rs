@@ -6,16 +6,7 @@ use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::Health;
 use service::name::unique_name;
-use service::process::Refused;
 use tokio_util::sync::CancellationToken;
-
-/// The configured chains as the indexer wants them.
-pub(crate) fn chains(settings: &Settings) -> Result<Vec<ChainSettings>> {
-    let chains = settings.chains.iter().map(ChainSettings::from_config);
-    chains
-        .collect::<chain_indexer::Result<_>>()
-        .map_err(|error| Refused::new(error.to_string()).into())
-}
 
 /// All parts, ready to run.
 pub(crate) struct Parts {

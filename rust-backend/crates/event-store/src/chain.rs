@@ -4,8 +4,7 @@
 pub mod audit_cursors;
 pub(crate) mod audit_invalidations;
 pub mod audit_suspects;
-pub mod audited_blocks;
-pub mod chain_blocks;
+pub mod audited_branch;
 pub mod chain_problems;
 pub mod checkpoints;
 pub mod covered_ranges;
@@ -13,6 +12,7 @@ pub mod finalized_blocks;
 pub mod gaps;
 pub mod indexed_chains;
 pub mod known_chains;
+pub mod observed_blocks;
 pub mod orphaned_blocks;
 pub mod reorgs;
 pub mod safe_blocks;

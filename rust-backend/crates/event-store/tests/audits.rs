@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use event_store::chain::audit_cursors::{self, Memory};
 use event_store::chain::audit_suspects::{self, Proof, Settled};
-use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::chain::{audited_blocks, checkpoints, finalized_blocks, safe_blocks};
+use event_store::chain::{
+    audit_cursors, audited_branch, checkpoints, finalized_blocks, safe_blocks,
+};
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
 use private_servers::Postgres;
@@ -23,7 +24,7 @@ async fn what_was_read_before_a_reorganisation_ended_is_read_again() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
     let read = next(&pool).await.expect("an arrival");
-    let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    let outcome = audited_branch::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 1 });
     // Compared with blocks that are gone: a row that came while they went would be missed.
     assert!(!audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
@@ -41,38 +42,40 @@ async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_
         all.first().map(|checkpoint| checkpoint.block_number)
     };
     for (set, now) in [(4, 4), (5, 5), (4, 5)] {
-        audited_blocks::set_checkpoint(&pool, CHAIN, &name(set)).await.expect("set or not");
+        audited_branch::set_checkpoint(&pool, CHAIN, &name(set)).await.expect("set or not");
         assert_eq!(checkpoint().await, Some(now));
     }
     // A block of another branch is none.
     let other = BlockName { number: 5, hash: "0xb5".to_owned() };
     run(&pool, "UPDATE checkpoints SET block_number = 1000000, block_hash = '0xff'").await;
-    audited_blocks::set_checkpoint(&pool, CHAIN, &other).await.expect("not set");
+    audited_branch::set_checkpoint(&pool, CHAIN, &other).await.expect("not set");
     assert_eq!(checkpoint().await, Some(1_000_000));
-    audited_blocks::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set");
+    audited_branch::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set");
     assert_eq!(checkpoint().await, Some(4));
-    audited_blocks::follow(&pool, &reorg(5, 2)).await.expect("followed");
+    audited_branch::follow(&pool, &reorg(5, 2)).await.expect("followed");
     assert_eq!(checkpoint().await, Some(2));
 }
 
 #[tokio::test]
 async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_back() {
     let (_postgres, pool) = database().await;
-    audited_blocks::set_checkpoint(&pool, CHAIN, &name(2)).await.expect("set");
+    audited_branch::set_checkpoint(&pool, CHAIN, &name(2)).await.expect("set");
     // The faster one has begun to follow the chain to another branch, and comes no further.
     let mut orphans = pool.begin().await.expect("a transaction");
     let held = sqlx::query("LOCK TABLE orphaned_blocks IN SHARE MODE").execute(&mut *orphans).await;
     held.expect("held");
     let faster = tokio::spawn({
         let pool = pool.clone();
-        async move { audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("followed") }
+        async move { audited_branch::follow(&pool, &reorg(5, 3)).await.expect("followed") }
     });
     until_waiting_or_ended(&pool, 1, &faster).await;
     let slower = tokio::spawn({
         let pool = pool.clone();
         async move {
-            audited_blocks::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set or not");
-            safe_blocks::raise(&pool, CHAIN, &name(4)).await.expect("raised or not");
+            audited_branch::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set or not");
+            safe_blocks::raise(&pool, CHAIN, Reader::Auditor, &name(4))
+                .await
+                .expect("raised or not");
         }
     });
     until_waiting_or_ended(&pool, 2, &slower).await;
@@ -92,14 +95,18 @@ async fn below_a_finalized_block_nothing_is_taken_back() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
     let block = (4, Some("0xa4"));
-    let raised = finalized_blocks::raise(&pool, CHAIN, Memory::Audited, block, false).await;
+    let raised = finalized_blocks::raise(&pool, CHAIN, Reader::Auditor, block, false).await;
     raised.expect("finalized");
-    let outcome = audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    let outcome = audited_branch::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
     assert_eq!(outcome, Outcome::BelowFinalized);
-    assert_eq!(audited_blocks::latest(&pool, CHAIN).await.expect("a block"), Some(name(5)));
+    assert_eq!(
+        observed_blocks::latest(&pool, CHAIN, Reader::Auditor).await.expect("a block"),
+        Some(name(5))
+    );
     assert_eq!(revision(&pool).await, (false, 0));
-    audited_blocks::trim(&pool, CHAIN).await.expect("trimmed");
-    let left = audited_blocks::downwards(&pool, CHAIN, 9, 9).await.expect("blocks");
+    observed_blocks::trim(&pool, CHAIN).await.expect("trimmed");
+    let left =
+        observed_blocks::downwards(&pool, CHAIN, Reader::Auditor, 9, 9).await.expect("blocks");
     assert_eq!(left, [name(5), name(4)]);
 }
 
@@ -108,14 +115,14 @@ async fn what_somebody_has_revised_since_is_not_given_back_with_its_block() {
     for by_hand in [false, true] {
         let (_postgres, pool) = database().await;
         event(&pool, "0xA5", 5).await;
-        audited_blocks::follow(&pool, &reorg(5, 3)).await.expect("followed");
+        audited_branch::follow(&pool, &reorg(5, 3)).await.expect("followed");
         assert_eq!(revision(&pool).await, (true, 1));
         if by_hand {
             run(&pool, "UPDATE events SET invalidated = false").await;
             run(&pool, "UPDATE events SET invalidated = true").await;
         }
         let (fork, back) = (name(3), [block(4), block(5)]);
-        let restored = audited_blocks::append(&pool, CHAIN, Some(&fork), &back).await;
+        let restored = audited_branch::append(&pool, CHAIN, Some(&fork), &back).await;
         assert_eq!(restored.expect("appended"), Some(u64::from(!by_hand)));
         assert_eq!(revision(&pool).await, if by_hand { (true, 3) } else { (false, 2) });
     }
@@ -125,14 +132,14 @@ async fn what_somebody_has_revised_since_is_not_given_back_with_its_block() {
 async fn blocks_are_put_only_on_the_highest_one() {
     let (_postgres, pool) = database().await;
     for below in [None, Some(name(4)), Some(BlockName { hash: "0xb5".to_owned(), ..name(5) })] {
-        let appended = audited_blocks::append(&pool, CHAIN, below.as_ref(), &[block(6)]).await;
+        let appended = audited_branch::append(&pool, CHAIN, below.as_ref(), &[block(6)]).await;
         assert_eq!(appended.expect("an answer"), None, "{below:?}");
     }
     let (one, other) = ([block(6)], [block(6), block(7)]);
     let on = name(5);
     let both = tokio::join!(
-        audited_blocks::append(&pool, CHAIN, Some(&on), &one),
-        audited_blocks::append(&pool, CHAIN, Some(&on), &other),
+        audited_branch::append(&pool, CHAIN, Some(&on), &one),
+        audited_branch::append(&pool, CHAIN, Some(&on), &other),
     );
     let both = [both.0.expect("an answer"), both.1.expect("an answer")];
     assert_eq!(both.iter().filter(|appended| appended.is_some()).count(), 1, "{both:?}");
@@ -160,8 +167,8 @@ async fn a_log_that_was_renumbered_is_read_again_from_its_beginning() {
 /// A late row of block 5, which our indexer has orphaned, and about to be taken back.
 async fn late_row(pool: &PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
-    let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
-    chain_blocks::insert(&mut connection, &blocks).await.expect("blocks");
+    let blocks: Vec<ObservedBlock> = (1..=5).map(block).collect();
+    observed_blocks::insert(&mut connection, Reader::Indexer, &blocks).await.expect("blocks");
     reorgs::follow(pool, &reorg(5, 3), InsertsAs::Writer).await.expect("followed");
     event(pool, "0xA5", 5).await;
     run(pool, "INSERT INTO audit_suspects VALUES (31337, 5, '0xa5')").await;
@@ -169,7 +176,7 @@ async fn late_row(pool: &PgPool) {
 
 async fn take_back(pool: PgPool) -> Settled {
     let proof = Proof::Remembered;
-    let settled = audit_suspects::take_back(&pool, CHAIN, Memory::Indexed, &name(5), &proof).await;
+    let settled = audit_suspects::take_back(&pool, CHAIN, Reader::Indexer, &name(5), &proof).await;
     settled.expect("settled")
 }
 
@@ -178,7 +185,7 @@ async fn restoring(pool: &PgPool) -> PgTransaction<'static> {
     let blocks = [block(4), block(5)];
     let mut transaction = pool.begin().await.expect("a transaction");
     let returning = Returning::of(&mut transaction, CHAIN, &blocks, Some(5)).await.expect("held");
-    chain_blocks::insert(&mut transaction, &blocks).await.expect("blocks");
+    observed_blocks::insert(&mut transaction, Reader::Indexer, &blocks).await.expect("blocks");
     returning.restore(&mut transaction, &Claims::default()).await.expect("restored");
     transaction
 }
@@ -234,13 +241,13 @@ async fn database() -> (Postgres, PgPool) {
     let server = Postgres::for_test().expect("a private PostgreSQL");
     let pool = event_store::open(&server.url(), "test", 6).await.expect("a schema");
     audit_cursors::begin(&pool, CHAIN, 1).await.expect("begun");
-    let blocks: Vec<ChainBlock> = (1..=5).map(block).collect();
-    audited_blocks::append(&pool, CHAIN, None, &blocks).await.expect("blocks");
+    let blocks: Vec<ObservedBlock> = (1..=5).map(block).collect();
+    audited_branch::append(&pool, CHAIN, None, &blocks).await.expect("blocks");
     (server, pool)
 }
 
 async fn next(pool: &PgPool) -> Option<audit_cursors::Arrivals> {
-    let next = audit_cursors::next(pool, CHAIN, Memory::Audited, &Claims::default()).await;
+    let next = audit_cursors::next(pool, CHAIN, Reader::Auditor, &Claims::default()).await;
     next.expect("an answer")
 }
 
@@ -272,8 +279,8 @@ fn name(number: i64) -> BlockName {
     BlockName { number, hash: format!("0xa{number}") }
 }
 
-fn block(number: i64) -> ChainBlock {
-    ChainBlock {
+fn block(number: i64) -> ObservedBlock {
+    ObservedBlock {
         chain_id: CHAIN,
         block_number: number,
         block_hash: format!("0xa{number}"),

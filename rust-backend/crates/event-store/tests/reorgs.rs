@@ -2,9 +2,8 @@
 
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use event_store::chain::audit_cursors::Memory;
-use event_store::chain::chain_blocks::{self, BlockName, ChainBlock};
 use event_store::chain::finalized_blocks;
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
@@ -137,8 +136,8 @@ async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() 
 }
 
 async fn raise(pool: &PgPool, number: i64, hash: Option<&str>) {
-    let (memory, block) = (Memory::Indexed, (number, hash));
-    let raised = finalized_blocks::raise(pool, CHAIN, memory, block, false).await;
+    let (reader, block) = (Reader::Indexer, (number, hash));
+    let raised = finalized_blocks::raise(pool, CHAIN, reader, block, false).await;
     raised.expect("raised or not");
 }
 
@@ -153,13 +152,15 @@ async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &s
     for number in numbers {
         let block = block(number, branch);
         let mut connection = pool.acquire().await.expect("a connection");
-        chain_blocks::insert(&mut connection, std::slice::from_ref(&block)).await.expect("a block");
+        observed_blocks::insert(&mut connection, Reader::Indexer, std::slice::from_ref(&block))
+            .await
+            .expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
     }
 }
 
-fn block(number: i64, branch: &str) -> ChainBlock {
-    ChainBlock {
+fn block(number: i64, branch: &str) -> ObservedBlock {
+    ObservedBlock {
         chain_id: CHAIN,
         block_number: number,
         block_hash: format!("0x{branch}{number}"),
@@ -194,7 +195,7 @@ fn name(number: i64, hash: &str) -> BlockName {
 }
 
 async fn tip(pool: &PgPool) -> Option<BlockName> {
-    chain_blocks::latest(pool, CHAIN).await.expect("the tip")
+    observed_blocks::latest(pool, CHAIN, Reader::Indexer).await.expect("the tip")
 }
 
 async fn invalidated(pool: &PgPool) -> String {
@@ -205,7 +206,7 @@ async fn invalidated(pool: &PgPool) -> String {
 async fn everything(pool: &PgPool) -> [String; 4] {
     [
         invalidated(pool).await,
-        lines(pool, "SELECT block_hash FROM chain_blocks ORDER BY block_number").await,
+        lines(pool, "SELECT block_hash FROM observed_blocks ORDER BY block_number").await,
         lines(pool, "SELECT block_hash FROM orphaned_blocks ORDER BY block_hash").await,
         lines(pool, "SELECT block_hash FROM checkpoints").await,
     ]

@@ -26,6 +26,7 @@ mod error;
 mod exposure;
 mod locality;
 mod redis;
+mod registries;
 mod service_links;
 #[cfg(test)]
 mod tests;
@@ -37,12 +38,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::chain::{Chain, ChainWriter, Registries};
+pub use self::chain::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter};
 use self::document::Source;
 pub use self::endpoint::Endpoint;
 use self::environment::Environment;
 pub use self::error::ConfigError;
 pub use self::exposure::is_open_to_others;
+pub use self::registries::{ContractAddress, Registries, Registry};
 use crate::mask::Masker;
 
 /// The file that is read when none is named.
@@ -85,7 +87,7 @@ pub struct Settings {
     /// How long what is under way may take to end.
     pub shutdown_max: Duration,
     /// The chains of the file, in its order.
-    pub chains: Vec<Chain>,
+    pub chains: Vec<ChainSettings>,
     /// What is not refused and better were otherwise, a sentence each, without secrets.
     /// [`crate::logs`] says them when it begins.
     pub warnings: Vec<String>,
@@ -147,7 +149,7 @@ impl Settings {
 
     /// The ids of the chains by their names.
     pub fn chain_ids(&self) -> BTreeMap<String, i64> {
-        self.chains.iter().map(|chain| (chain.name.clone(), chain.id)).collect()
+        self.chains.iter().map(|chain| (chain.name.clone(), chain.id.0)).collect()
     }
 
     /// Knows the secrets of all URLs that are configured.
@@ -184,7 +186,7 @@ fn chains(
     named: Option<&str>,
     working_directory: &Path,
     warnings: &mut Vec<String>,
-) -> Result<Vec<Chain>, ConfigError> {
+) -> Result<Vec<ChainSettings>, ConfigError> {
     let file = named.unwrap_or(FILE);
     let unreadable = |reason: String| match named {
         Some(_) => ConfigError::variable("AGENTAURI_CONFIG", format!("{file}: {reason}")),

@@ -11,7 +11,7 @@ mod waking;
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Assignment, Attempt, AttemptStatus, Lease};
+use event_engine::delivery::lease::{Assignment, AttemptRecord, Lease, Outcome};
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use tokio::time::Instant;
@@ -96,12 +96,12 @@ impl Checker {
     }
 
     /// Attempts were recorded.
-    pub fn finished(&mut self, holder: &str, attempts: &[Attempt], now_ms: i64) {
-        for made in attempts.iter().filter(|it| it.status != AttemptStatus::Lost) {
+    pub fn finished(&mut self, holder: &str, attempts: &[AttemptRecord], now_ms: i64) {
+        for made in attempts.iter().filter(|it| it.attempt.outcome != Outcome::Lost) {
             let checked = self.leasing.made(holder, &made.lease);
             self.note(checked);
         }
-        for lost in attempts.iter().filter(|it| it.status == AttemptStatus::Lost) {
+        for lost in attempts.iter().filter(|it| it.attempt.outcome == Outcome::Lost) {
             let checked = self.leasing.written_off(holder, &lost.lease, now_ms);
             self.note(checked);
         }

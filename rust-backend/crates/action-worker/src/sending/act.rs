@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use event_engine::delivery::lease::{self, Assignment, AttemptStatus, Lease};
+use event_engine::delivery::lease::{
+    Assignment, Attempt, AttemptRecord, Disposition, Lease, Outcome,
+};
 use event_engine::delivery::retry::{Next, RetrySchedule};
 use event_engine::trigger::action::ActionConfig;
 use service::mask::Masker;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::attempt::{Attempt, NotBegun, Outcome, Told};
+use crate::attempt::{NotBegun, Told};
 use crate::jitter::Jitter;
 use crate::lack::Lack;
 use crate::measures;
@@ -118,7 +120,7 @@ impl<P: Performer> Acting<P> {
     }
 
     /// What is recorded of a lease whose rows do not read. Somebody may still correct them.
-    pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> lease::Attempt {
+    pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> AttemptRecord {
         let retryable = Outcome::Retryable { retry_after: None };
         let problem = format!("what it is about does not read: {problem}");
         let problem = response::line(&problem, &Masker::default());
@@ -126,34 +128,25 @@ impl<P: Performer> Acting<P> {
         self.recorded(lease, "unknown".to_owned(), attempt)
     }
 
-    fn recorded(&self, lease: Lease, action_type: String, attempt: Attempt) -> lease::Attempt {
+    fn recorded(&self, lease: Lease, action_type: String, attempt: Attempt) -> AttemptRecord {
+        let disposition = self.disposition(&lease, &attempt);
+        AttemptRecord { lease, action_type, attempt, disposition }
+    }
+
+    fn disposition(&self, lease: &Lease, attempt: &Attempt) -> Disposition {
         let started = u32::try_from(lease.attempt).unwrap_or(u32::MAX);
-        let (status, outcome) = match attempt.outcome {
-            Outcome::Delivered => (AttemptStatus::Delivered, lease::Outcome::Delivered),
+        let retry_after = match attempt.outcome {
+            Outcome::Delivered => return Disposition::Delivered,
             Outcome::Permanent => {
-                let reason = attempt.error.clone().unwrap_or_else(|| "refused".to_owned());
-                (AttemptStatus::Failed, lease::Outcome::Dead(reason))
+                let reason = attempt.error.clone();
+                return Disposition::Dead(reason.unwrap_or_else(|| "refused".to_owned()));
             }
-            Outcome::Retryable { retry_after } => {
-                let next = self.retries.after_failure(started, retry_after);
-                let outcome = match next {
-                    Next::Retry { delay } => lease::Outcome::Retry(delay),
-                    Next::Dead => {
-                        lease::Outcome::Dead(format!("the last of {started} attempts failed"))
-                    }
-                };
-                (AttemptStatus::Failed, outcome)
-            }
+            Outcome::Retryable { retry_after } => retry_after,
+            Outcome::Lost => None,
         };
-        lease::Attempt {
-            lease,
-            action_type,
-            status,
-            outcome,
-            duration: Some(attempt.duration),
-            http_status: attempt.http_status,
-            error: attempt.error,
-            response: attempt.response,
+        match self.retries.after_failure(started, retry_after) {
+            Next::Retry { delay } => Disposition::Retry(delay),
+            Next::Dead => Disposition::Dead(format!("the last of {started} attempts failed")),
         }
     }
 }
@@ -182,7 +175,7 @@ fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {
     let attempt = Attempt {
         outcome,
         http_status: None,
-        duration: Duration::ZERO,
+        duration: Some(Duration::ZERO),
         error: Some(error),
         response: None,
     };

@@ -3,12 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
+use event_engine::delivery::lease::Outcome;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use service::escape::escape;
 use service::mask::Masker;
-
-use crate::attempt::Outcome;
 
 /// A body is read to here, so that its connection can serve again; beyond, the connection is
 /// closed.

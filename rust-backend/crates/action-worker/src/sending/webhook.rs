@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use event_engine::delivery::lease::{Attempt, Outcome};
 use event_engine::job::JobId;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, redirect};
@@ -15,7 +16,7 @@ use service::http::client_builder;
 use service::mask::Masker;
 use url::Url;
 
-use crate::attempt::{Attempt, NotBegun, Outcome};
+use crate::attempt::NotBegun;
 use crate::lack::Lack;
 use crate::sending::body::Body;
 use crate::sending::destination::DestinationPolicy;
@@ -120,7 +121,7 @@ impl WebhookSender {
             Ok(()) => self.post(request, now, &masker).await?,
         };
         let Ended { outcome, http_status, error, response } = ended;
-        Ok(Attempt { outcome, http_status, duration: begun.elapsed(), error, response })
+        Ok(Attempt { outcome, http_status, duration: Some(begun.elapsed()), error, response })
     }
 
     async fn post(

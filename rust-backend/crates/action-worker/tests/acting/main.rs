@@ -10,7 +10,7 @@ use action_worker::sending::destination::DestinationPolicy;
 use action_worker::sending::secret::SecretContext;
 use action_worker::sending::webhook::{SenderOptions, WebhookSender};
 use action_worker::{Jitter, Worker};
-use event_engine::delivery::lease;
+use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Lease, Outcome};
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, JobQueue as _, Leases as _, Shards as _};
 use event_engine::state::ShardState;
@@ -276,16 +276,16 @@ async fn a_delivery_that_is_reported_late_saves_a_dead_job() {
     let lease = lease.into_iter().next().expect("a lease");
     let _worker = start(&bed, LOOPBACK, "0s").await;
     eventually("it is dead", async || state(&bed, "dead").await == 1).await;
-    let late = lease::Attempt {
-        lease,
-        action_type: "webhook".to_owned(),
-        status: lease::AttemptStatus::Delivered,
-        outcome: lease::Outcome::Delivered,
+    let attempt = Attempt {
+        outcome: Outcome::Delivered,
         duration: None,
         http_status: Some(200),
         error: None,
         response: None,
     };
+    let action_type = "webhook".to_owned();
+    let disposition = Disposition::Delivered;
+    let late = AttemptRecord { lease, action_type, attempt, disposition };
     leases(&bed).finish("slow", &[late]).await.expect("recorded");
     assert_eq!(state(&bed, "delivered").await, 1);
 }
@@ -297,7 +297,7 @@ async fn a_lease_is_given_back_only_by_the_attempt_that_has_it() {
     let ids = decide(&bed, &[Row::new("e")]).await;
     let leased = leases(&bed).take("a", &ids, Duration::from_hours(1)).await;
     let lease = leased.expect("leased").remove(0);
-    let another = lease::Lease { attempt: lease.attempt + 1, ..lease.clone() };
+    let another = Lease { attempt: lease.attempt + 1, ..lease.clone() };
     for (lease, state_after) in [(another, "leased"), (lease, "pending")] {
         let back = [(lease, Duration::from_hours(1))];
         leases(&bed).give_back("a", &back).await.expect("given back");

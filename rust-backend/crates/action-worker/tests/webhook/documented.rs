@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
-use action_worker::attempt::Outcome;
 use action_worker::sending::body::Body;
 use action_worker::sending::signer::Signer;
 use action_worker::sending::webhook::WebhookRequest;
 use chrono::Utc;
+use event_engine::delivery::lease::Outcome;
 use event_engine::job::JobId;
 use testbed::eventually;
 use tokio::io::{AsyncBufReadExt as _, BufReader};

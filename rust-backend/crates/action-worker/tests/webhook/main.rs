@@ -9,13 +9,13 @@ mod refused;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use action_worker::attempt::{Attempt, Outcome};
 use action_worker::sending::body::{Body, EventRow, Message, TriggerName};
 use action_worker::sending::destination::DestinationPolicy;
 use action_worker::sending::signer::Signer;
 use action_worker::sending::webhook::{SenderOptions, WebhookRequest, WebhookSender};
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Reorg;
+use event_engine::delivery::lease::{Attempt, Outcome};
 use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::job::JobId;

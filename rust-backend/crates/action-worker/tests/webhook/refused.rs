@@ -2,11 +2,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use action_worker::attempt::Outcome;
 use action_worker::sending::destination::DestinationPolicy;
 use action_worker::sending::resolver::Lookup;
 use action_worker::sending::webhook::{SenderOptions, WebhookSender};
 use axum::http::StatusCode;
+use event_engine::delivery::lease::Outcome;
 use url::Url;
 
 use super::receiver::Receiver;

@@ -1,13 +1,14 @@
 //! What has arrived: each event once, in the order of the shard's log.
 
-use event_store::chain::audit_cursors::{self, Memory};
+use event_store::chain::audit_cursors;
 use event_store::chain::audit_suspects::{self, Proof, Settled};
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::{BlockName, Reader};
 use service::escape::escape;
 
 use super::context::AuditContext;
 use super::suspect::{Suspicion, Verdict};
 use super::{late, measures};
+use crate::settings::RegistryAddresses as _;
 use crate::{IndexerError, Result};
 
 /// Pages of the log that are read before the head is asked for again.
@@ -26,13 +27,13 @@ const HASH_CHARACTERS_MAX: usize = 100;
 pub(super) async fn compare(chain: &AuditContext, tip: &BlockName) -> Result<bool> {
     let (pool, id) = (&chain.pool, chain.settings.id);
     let mut is_drained = false;
-    let pages = match chain.memory {
-        Memory::Audited => PAGES_TOGETHER_MAX,
-        Memory::Indexed => PAGES_TOGETHER_MAX_INDEXED,
+    let pages = match chain.audited_by {
+        Reader::Auditor => PAGES_TOGETHER_MAX,
+        Reader::Indexer => PAGES_TOGETHER_MAX_INDEXED,
     };
     let claims = chain.settings.registries.claims();
     for _ in 0..pages {
-        let next = chain.asked(audit_cursors::next(pool, id, chain.memory, &claims)).await?;
+        let next = chain.asked(audit_cursors::next(pool, id, chain.audited_by, &claims)).await?;
         let Some(arrivals) = next else {
             is_drained = true;
             break;
@@ -58,7 +59,7 @@ async fn settle(
     verdict: Verdict,
 ) -> Result<()> {
     match verdict {
-        Verdict::OnTheChain if chain.memory == Memory::Indexed => {
+        Verdict::OnTheChain if chain.audited_by == Reader::Indexer => {
             if late::compare(chain, suspect, tip).await? {
                 return Ok(());
             }
@@ -79,7 +80,7 @@ async fn settle(
 
 async fn take_back(chain: &AuditContext, suspect: &BlockName, proof: &Proof) -> Result<()> {
     let (pool, id) = (&chain.pool, chain.settings.id);
-    let taken = audit_suspects::take_back(pool, id, chain.memory, suspect, proof).await;
+    let taken = audit_suspects::take_back(pool, id, chain.audited_by, suspect, proof).await;
     let name = &chain.settings.name;
     let taken = taken.map_err(|source| IndexerError::Store { chain: name.clone(), source })?;
     if let Settled::TakenBack(events) = taken {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use event_store::chain::audit_cursors::Memory;
-use event_store::chain::chain_blocks::{BlockName, ChainBlock};
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
 use event_store::chain::reorgs::{Outcome, Reorg};
-use event_store::chain::{audit_cursors, audited_blocks, finalized_blocks, safe_blocks};
+use event_store::chain::{audit_cursors, audited_branch, finalized_blocks, safe_blocks};
 use event_store::{PgPool, StoreError, answered};
 use futures::{StreamExt, stream};
 
@@ -87,22 +86,23 @@ impl Branch {
             return Ok(());
         }
         let looked = self.finality.look(self.nodes.current(), &tip).await?;
+        let (pool, id) = (&self.pool, self.settings.id);
         if let Some(Finalized { number, hash, is_guess }) = looked {
-            let (pool, id) = (&self.pool, self.settings.id);
             let block = (number, hash.as_deref());
-            let raising = finalized_blocks::raise(pool, id, Memory::Audited, block, is_guess);
+            let raising = finalized_blocks::raise(pool, id, Reader::Auditor, block, is_guess);
             self.asked(Box::pin(raising)).await?;
         }
         if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
-            let raising = Box::pin(safe_blocks::raise(&self.pool, self.settings.id, &safe));
+            let raising = Box::pin(safe_blocks::raise(pool, id, Reader::Auditor, &safe));
             self.asked(raising).await?;
         }
-        self.asked(audited_blocks::trim(&self.pool, self.settings.id)).await
+        self.asked(observed_blocks::trim(pool, id)).await
     }
 
     async fn read_tip(&mut self) -> Result<Option<BlockName>> {
         if self.tip.is_none() {
-            self.tip = self.asked(audited_blocks::latest(&self.pool, self.settings.id)).await?;
+            let (pool, id) = (&self.pool, self.settings.id);
+            self.tip = self.asked(observed_blocks::latest(pool, id, Reader::Auditor)).await?;
         }
         Ok(self.tip.clone())
     }
@@ -129,13 +129,13 @@ impl Branch {
     async fn append(
         &mut self,
         below: Option<&BlockName>,
-        headers: Vec<(Link, ChainBlock)>,
+        headers: Vec<(Link, ObservedBlock)>,
     ) -> Result<()> {
-        let (links, blocks): (Vec<Link>, Vec<ChainBlock>) = headers.into_iter().unzip();
+        let (links, blocks): (Vec<Link>, Vec<ObservedBlock>) = headers.into_iter().unzip();
         let Some(last) = links.last() else { return Ok(()) };
         self.tip = None;
         let (pool, id) = (&self.pool, self.settings.id);
-        let appended = Box::pin(audited_blocks::append(pool, id, below, &blocks));
+        let appended = Box::pin(audited_branch::append(pool, id, below, &blocks));
         let appended = self.asked(appended).await?;
         if let Some(restored) = appended {
             measures::restored(id, restored);
@@ -151,11 +151,11 @@ impl Branch {
         node: Node<'_>,
         first: u64,
         last: u64,
-    ) -> Result<Vec<(Link, ChainBlock)>> {
+    ) -> Result<Vec<(Link, ObservedBlock)>> {
         let mut fetched = stream::iter(first..=last)
             .map(|number| async move { (number, node.header(number).await) })
             .buffered(HEADERS_AHEAD_MAX);
-        let mut headers: Vec<(Link, ChainBlock)> = Vec::new();
+        let mut headers: Vec<(Link, ObservedBlock)> = Vec::new();
         while let Some((number, header)) = fetched.next().await {
             let Some(header) = header? else { break };
             let link = header.link().map_err(|problem| node.distrust(&problem))?;
@@ -179,7 +179,7 @@ impl Branch {
         let reorg = Walk { chain, chain_id, node, observed: &*self }.down(tip, link).await?;
         self.agree(node, &reorg).await?;
         self.tip = None;
-        let followed = audited_blocks::follow(&self.pool, &reorg).await;
+        let followed = audited_branch::follow(&self.pool, &reorg).await;
         let outcome = followed.map_err(|source| self.store_error(source))?;
         if let Outcome::Followed { events_invalidated } = outcome {
             let (chain, fork_block) = (self.settings.name.as_str(), reorg.fork.number);
@@ -222,7 +222,8 @@ impl Branch {
 
     async fn stored_at(&self, number: i64) -> Result<Option<String>> {
         let (pool, id) = (&self.pool, self.settings.id);
-        let found = self.asked(audited_blocks::downwards(pool, id, number, 1)).await?;
+        let reading = observed_blocks::downwards(pool, id, Reader::Auditor, number, 1);
+        let found = self.asked(reading).await?;
         Ok(found.into_iter().find(|block| block.number == number).map(|block| block.hash))
     }
 
@@ -242,7 +243,8 @@ impl Observed for Branch {
 
     async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {
         let (pool, id) = (&self.pool, self.settings.id);
-        self.asked(audited_blocks::downwards(pool, id, height, BLOCKS_PER_PAGE)).await
+        let (reader, count) = (Reader::Auditor, BLOCKS_PER_PAGE);
+        self.asked(observed_blocks::downwards(pool, id, reader, height, count)).await
     }
 
     /// Auditing begins with a final block.
@@ -252,10 +254,10 @@ impl Observed for Branch {
 }
 
 /// A header as it is remembered, or what is wrong with it.
-pub(super) fn row(settings: &ChainSettings, header: &NodeHeader) -> Result<ChainBlock, String> {
+pub(super) fn row(settings: &ChainSettings, header: &NodeHeader) -> Result<ObservedBlock, String> {
     let link = header.link()?;
     let time = header.timestamp.to::<u64>();
-    Ok(ChainBlock {
+    Ok(ObservedBlock {
         chain_id: settings.id,
         block_number: link.number,
         block_hash: link.name().hash,

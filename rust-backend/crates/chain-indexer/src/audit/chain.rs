@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::audit_cursors::{self, Memory};
-use event_store::chain::chain_blocks::{self, BlockName};
-use event_store::chain::chain_problems::{ChainProblem, Reader};
-use event_store::chain::{audit_suspects, audited_blocks};
+use event_store::chain::chain_problems::ChainProblem;
+use event_store::chain::observed_blocks::{self, BlockName, Reader};
+use event_store::chain::{audit_cursors, audit_suspects, audited_branch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,6 +16,7 @@ use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::health::problem::ProblemReporter;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::settings::ChainRole as _;
 use crate::{ChainSettings, Result};
 
 /// How often it is counted what nothing is proved of.
@@ -57,7 +57,7 @@ impl AuditedChain {
         Self {
             branch: Branch::new(pool.clone(), settings.clone(), Arc::clone(&nodes)),
             reporter: ProblemReporter::new(pool.clone(), settings.id, Reader::Auditor),
-            context: AuditContext { memory: settings.memory(), pool, settings, nodes },
+            context: AuditContext { audited_by: settings.audited_by(), pool, settings, nodes },
             shutdown,
             pulse,
             backoff: Backoff::new(),
@@ -126,18 +126,18 @@ impl AuditedChain {
     }
 
     async fn round(&mut self) -> Result<Next> {
-        let (tip, is_at_head) = match self.context.memory {
-            Memory::Audited => self.branch.advance().await?,
-            Memory::Indexed => (self.indexed().await?, true),
+        let (tip, is_at_head) = match self.context.audited_by {
+            Reader::Auditor => self.branch.advance().await?,
+            Reader::Indexer => (self.indexed().await?, true),
         };
         let Some(tip) = tip else { return Ok(Next::Wait) };
         let is_drained = arrivals::compare(&self.context, &tip).await?;
-        if is_drained && self.context.memory == Memory::Audited {
+        if is_drained && self.context.audited_by == Reader::Auditor {
             self.set_checkpoint(tip).await?;
             self.branch.keep_finality().await?;
         }
         self.count().await?;
-        if !is_drained && self.context.memory == Memory::Indexed {
+        if !is_drained && self.context.audited_by == Reader::Indexer {
             tokio::time::sleep(BACKLOG_PAUSE).await;
         }
         Ok(if is_drained && is_at_head { Next::Wait } else { Next::More })
@@ -146,7 +146,7 @@ impl AuditedChain {
     /// The highest block that our indexer has stored.
     async fn indexed(&mut self) -> Result<Option<BlockName>> {
         let (pool, id) = (&self.context.pool, self.context.settings.id);
-        let latest = self.context.asked(chain_blocks::latest(pool, id)).await?;
+        let latest = self.context.asked(observed_blocks::latest(pool, id, Reader::Indexer)).await?;
         let Some(tip) = latest else { return Ok(None) };
         if self.woken_up_to == Some(tip.number) {
             return Ok(Some(tip));
@@ -167,7 +167,7 @@ impl AuditedChain {
     async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
         if self.checkpoint.as_ref() != Some(&tip) {
             let (pool, id) = (&self.context.pool, self.context.settings.id);
-            self.context.asked(Box::pin(audited_blocks::set_checkpoint(pool, id, &tip))).await?;
+            self.context.asked(Box::pin(audited_branch::set_checkpoint(pool, id, &tip))).await?;
             measures::audited(id, tip.number);
             self.checkpoint = Some(tip);
         }

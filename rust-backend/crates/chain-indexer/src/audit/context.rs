@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use event_store::chain::audit_cursors::Memory;
-use event_store::chain::chain_blocks::BlockName;
 use event_store::chain::finalized_blocks;
+use event_store::chain::observed_blocks::{BlockName, Reader};
 use event_store::{PgPool, StoreError, answered};
 
 use crate::rpc::node::Nodes;
@@ -15,7 +14,8 @@ pub(super) struct AuditContext {
     pub(super) pool: PgPool,
     pub(super) settings: ChainSettings,
     pub(super) nodes: Arc<Nodes>,
-    pub(super) memory: Memory,
+    /// The reader by whose blocks the chain is audited.
+    pub(super) audited_by: Reader,
 }
 
 impl AuditContext {

@@ -2,13 +2,14 @@
 //! is taken back.
 
 use event_store::chain::audit_suspects;
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::BlockName;
 use event_store::events::forgeries::{self, ReadBlocks};
 use event_store::events::new_events::NewEvent;
 
 use super::context::AuditContext;
 use super::measures;
 use crate::fetch::one_block::fetch;
+use crate::settings::RegistryAddresses as _;
 use crate::{IndexerError, Result};
 
 /// Compares the names of a block's rows with its logs, and takes back what is none of them. False

@@ -1,9 +1,8 @@
 //! A block that events name and the chain is not known to have: what is it?
 
 use alloy_primitives::B256;
-use event_store::chain::audit_cursors::Memory;
-use event_store::chain::audit_suspects::{self, Proof};
-use event_store::chain::chain_blocks::{BlockName, ChainBlock};
+use event_store::chain::audit_suspects::Proof;
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
 use event_store::chain::orphaned_blocks;
 
 use super::branch::row;
@@ -55,7 +54,7 @@ impl Suspicion<'_> {
         }
         let Ok(hash) = suspect.hash.parse::<B256>() else { return Ok(Verdict::Unknown) };
         for node in self.chain.nodes.each() {
-            if self.chain.memory == Memory::Indexed
+            if self.chain.audited_by == Reader::Indexer
                 && let Some(header) = known(node.header_of(hash).await)?
                 && header.link().is_ok_and(|link| link.number != suspect.number)
             {
@@ -73,8 +72,8 @@ impl Suspicion<'_> {
 
     /// The chain's hash at a height: as it is remembered, or far below, as its nodes say.
     async fn on_the_chain_at(&self, number: i64) -> Result<Option<String>> {
-        let (pool, id, memory) = (&self.chain.pool, self.chain.settings.id, self.chain.memory);
-        let known = audit_suspects::known_at(pool, id, memory, number);
+        let (pool, id) = (&self.chain.pool, self.chain.settings.id);
+        let known = observed_blocks::hash_at(pool, id, self.chain.audited_by, number);
         if let Some(hash) = self.chain.asked(known).await? {
             return Ok(Some(hash));
         }
@@ -127,7 +126,7 @@ impl Suspicion<'_> {
         node: Node<'_>,
         mut hash: B256,
         suspect: &BlockName,
-    ) -> Result<Option<Vec<ChainBlock>>> {
+    ) -> Result<Option<Vec<ObservedBlock>>> {
         let mut expected = suspect.clone();
         let mut branch = Vec::new();
         while branch.len() < ASIDE_MAX {

@@ -2,8 +2,7 @@
 //! blocks back.
 
 use event_engine::event::ChainId;
-use event_store::chain::audit_cursors::Memory;
-use event_store::chain::chain_blocks::{self, BlockName};
+use event_store::chain::observed_blocks::{self, BlockName, Reader};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::chain::{
     checkpoints, covered_ranges, finalized_blocks, indexed_chains, orphaned_blocks, safe_blocks,
@@ -18,6 +17,7 @@ use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finalized;
 use crate::health::status::StatusBoard;
 use crate::rpc::answer::Link;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Blocks that are read at once while a fork is looked for: most reorganisations are shorter.
@@ -69,7 +69,8 @@ impl Ancestry {
     /// The height of the next block to store.
     pub(crate) async fn next_number(&mut self) -> Result<u64> {
         if let Tip::Unread = self.tip {
-            let latest = answered(chain_blocks::latest(&self.pool, self.id)).await;
+            let latest =
+                answered(observed_blocks::latest(&self.pool, self.id, Reader::Indexer)).await;
             let latest = latest.map_err(|source| self.store_error(source))?;
             let highest_orphan = answered(orphaned_blocks::highest(&self.pool, self.id)).await;
             self.highest_orphan = highest_orphan.map_err(|source| self.store_error(source))?;
@@ -110,7 +111,8 @@ impl Ancestry {
     }
 
     async fn page(&self, height: i64, count: u32) -> Result<Vec<BlockName>> {
-        let page = answered(chain_blocks::downwards(&self.pool, self.id, height, count)).await;
+        let (pool, reader) = (&self.pool, Reader::Indexer);
+        let page = answered(observed_blocks::downwards(pool, self.id, reader, height, count)).await;
         page.map_err(|source| self.store_error(source))
     }
 
@@ -146,7 +148,7 @@ impl Ancestry {
         let orphans = self.highest_orphan.filter(|_| is_writer);
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if matches!(self.tip, Tip::Nothing) {
-            if chain_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
+            if observed_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
                 return Ok(None);
             }
             covered_ranges::forget(&mut transaction, id).await?;
@@ -155,7 +157,7 @@ impl Ancestry {
             indexed_chains::begin(&mut transaction, id).await?;
         }
         // First, because a second indexer of the same chain waits and fails here.
-        chain_blocks::insert(&mut transaction, &stretch.rows).await?;
+        observed_blocks::insert(&mut transaction, Reader::Indexer, &stretch.rows).await?;
         if is_writer {
             let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &self.claims);
@@ -204,14 +206,15 @@ impl Ancestry {
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
         let (pool, block, is_guess) = (&self.pool, (number, hash), block.is_guess);
-        let raising = finalized_blocks::raise(pool, self.id, Memory::Indexed, block, is_guess);
+        let raising = finalized_blocks::raise(pool, self.id, Reader::Indexer, block, is_guess);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }
 
     /// Remembers a safe block, if it is stored.
     pub(crate) async fn raise_safe(&self, block: &BlockName) -> Result<()> {
-        let raised = answered(safe_blocks::raise(&self.pool, self.id, block)).await;
+        let raising = safe_blocks::raise(&self.pool, self.id, Reader::Indexer, block);
+        let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }
 
@@ -231,7 +234,7 @@ impl Ancestry {
 
     fn negative_number(&self, tip: &BlockName) -> StoreError {
         StoreError::BrokenRow {
-            table: "chain_blocks",
+            table: "observed_blocks",
             column: "block_number",
             id: format!("{} {}", self.id, tip.number),
             problem: "it is negative".to_owned(),

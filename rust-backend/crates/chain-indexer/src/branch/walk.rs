@@ -5,7 +5,7 @@
 //! together that none of them has. Our indexer and the auditor walk alike.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::BlockName;
 use event_store::chain::reorgs::Reorg;
 
 use crate::rpc::answer::Link;

@@ -4,12 +4,13 @@ use std::borrow::Borrow;
 
 use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
-use event_store::chain::chain_blocks::ChainBlock;
+use event_store::chain::observed_blocks::ObservedBlock;
 use event_store::events::new_events::NewEvent;
 
 use crate::decode::raw_log;
 use crate::decode::{self, NotDecoded};
 use crate::rpc::answer::{Link, NodeHeader, NodeLog};
+use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Registry};
 
 /// The name of a log that no decoder reads.
@@ -23,7 +24,7 @@ const TIMESTAMP_MAX: i64 = 4_102_444_800;
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) link: Link,
-    pub(crate) row: ChainBlock,
+    pub(crate) row: ObservedBlock,
     /// In the order of their log index.
     pub(crate) events: Vec<NewEvent>,
     /// The logs that are stored raw.
@@ -94,7 +95,7 @@ fn chain_block(
     number: u64,
     header: &NodeHeader,
     link: Link,
-) -> Result<ChainBlock, String> {
+) -> Result<ObservedBlock, String> {
     if u64::try_from(link.number) != Ok(number) {
         let found = link.number;
         return Err(format!("asked for block {number}, it answered with block {found}"));
@@ -106,7 +107,7 @@ fn chain_block(
             let found = header.timestamp;
             format!("the time of block {number} is {found}, which is no time in unix seconds")
         })?;
-    Ok(ChainBlock {
+    Ok(ObservedBlock {
         chain_id,
         block_number: link.number,
         block_hash: link.name().hash,
@@ -147,7 +148,7 @@ fn log_index(log: &NodeLog, before: Option<i32>) -> Result<i32, String> {
         })
 }
 
-fn raw_event(block: &ChainBlock, log_index: i32, registry: Registry, log: &NodeLog) -> NewEvent {
+fn raw_event(block: &ObservedBlock, log_index: i32, registry: Registry, log: &NodeLog) -> NewEvent {
     NewEvent {
         name: EventName {
             id: format!("{}-{}-{log_index}", block.chain_id, block.block_hash),

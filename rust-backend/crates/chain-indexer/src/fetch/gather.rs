@@ -15,6 +15,7 @@ use crate::decode::topics;
 use crate::rpc::answer::{NodeLog, NodeReceipt, NodeTransactions, UnreadLog};
 use crate::rpc::call::Failure;
 use crate::rpc::node::Node;
+use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
 /// Receipts that are asked for at once.

@@ -7,6 +7,7 @@ use crate::fetch::block::{Block, block};
 use crate::fetch::gather;
 use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::rpc::node::{Node, Nodes};
+use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
 /// Behind one URL there may be many nodes, of which some are this many blocks behind the others. A

@@ -13,6 +13,7 @@ use crate::fetch::stretch::Stretch;
 use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::rpc::call::Failure;
 use crate::rpc::node::{Node, Nodes, answer, header_call, range_call};
+use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
 /// A range's answer may have this part of the bytes of an answer; what is longer is asked for in

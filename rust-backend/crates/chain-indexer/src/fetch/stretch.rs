@@ -2,14 +2,15 @@
 
 use alloy_primitives::hex;
 use event_engine::event::ChainId;
-use event_store::chain::chain_blocks::{BlockName, ChainBlock};
 use event_store::chain::covered_ranges::CoveredRange;
+use event_store::chain::observed_blocks::{BlockName, ObservedBlock};
 use event_store::events::forgeries::{Claims, ReadBlocks};
 use event_store::events::new_events::NewEvent;
 
 use crate::ChainSettings;
 use crate::fetch::block::{Block, UnknownLog};
 use crate::rpc::answer::Link;
+use crate::settings::RegistryAddresses as _;
 
 /// Rows of `events` in one transaction while behind. More are not faster, and hold back whoever
 /// judges.
@@ -19,7 +20,7 @@ const BYTES_MAX: usize = 8 << 20;
 /// Seconds about the blocks' times in which rows that are none of their logs are looked for as they
 /// are stored. What names another time, the auditor finds.
 const TIMES_AROUND: i64 = 86_400;
-/// Rows of `chain_blocks` in one transaction.
+/// Rows of `observed_blocks` in one transaction.
 const BLOCKS_MAX: usize = 1_000;
 
 /// Consecutive blocks, lowest first. Of those that emitted no log, some may have no row.
@@ -31,7 +32,7 @@ pub(crate) struct Stretch {
     pub(crate) tip: BlockName,
     /// The first block, where it is known as one whose parent was said by the node.
     pub(crate) foot: Option<Link>,
-    pub(crate) rows: Vec<ChainBlock>,
+    pub(crate) rows: Vec<ObservedBlock>,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) unknown: Vec<UnknownLog>,
     bytes: usize,

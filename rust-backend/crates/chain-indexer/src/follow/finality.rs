@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::BlockName;
 
 use crate::Result;
 use crate::rpc::node::Node;

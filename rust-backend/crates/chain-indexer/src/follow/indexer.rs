@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_store::PgPool;
-use event_store::chain::chain_problems::Reader;
+use event_store::chain::observed_blocks::Reader;
 use service::health::Heartbeat;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::interval;
@@ -51,7 +51,6 @@ impl Indexer {
     /// The settings cannot work: then nothing is begun. Or all chains have stopped: then the first
     /// one's reason.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        refuse_twins(&self.chains)?;
         measures::describe();
         let chains = self.chains.iter().map(|settings| self.chain(settings, &shutdown));
         let chains = chains.collect::<Result<Vec<Chain>>>()?;
@@ -146,18 +145,4 @@ fn outcome(
             (settings, Err(IndexerError::Panicked { chain: settings.name.clone() }))
         }
     }
-}
-
-/// Two tasks of one chain would each find the other's blocks.
-fn refuse_twins(chains: &[ChainSettings]) -> Result<()> {
-    for (at, chain) in chains.iter().enumerate() {
-        if chains[..at].iter().any(|other| other.id == chain.id) {
-            return Err(IndexerError::Settings {
-                chain: chain.name.clone(),
-                key: "id",
-                problem: "another chain has the same",
-            });
-        }
-    }
-    Ok(())
 }

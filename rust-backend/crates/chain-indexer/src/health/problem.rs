@@ -2,7 +2,8 @@
 //! process it is that reads.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_problems::{self, ChainProblem, Reader};
+use event_store::chain::chain_problems::{self, ChainProblem};
+use event_store::chain::observed_blocks::Reader;
 use event_store::{PgPool, answered};
 
 use crate::IndexerError;

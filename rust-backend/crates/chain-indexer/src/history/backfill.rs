@@ -15,8 +15,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use event_store::chain::covered_ranges::{self, CoveredRange};
+use event_store::chain::observed_blocks::{self, Reader};
 use event_store::chain::reorgs::Returning;
-use event_store::chain::{chain_blocks, indexed_chains, orphaned_blocks};
+use event_store::chain::{indexed_chains, orphaned_blocks};
 use event_store::events::forgeries;
 use event_store::events::new_events::{self, InsertsAs};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
@@ -27,6 +28,7 @@ use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finality;
 use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Ranges that are fetched at once: fewer than the indexer's, whose nodes they are.
@@ -220,7 +222,7 @@ impl Filling {
     /// The highest stored block, whether an indexer stores blocks, and what is covered.
     async fn look(&self) -> event_store::Result<(Option<i64>, bool, Vec<CoveredRange>)> {
         let id = self.settings.id;
-        let Some(highest) = chain_blocks::latest(&self.pool, id).await? else {
+        let Some(highest) = observed_blocks::latest(&self.pool, id, Reader::Indexer).await? else {
             // What is covered is of an earlier life.
             return Ok((None, false, Vec::new()));
         };
@@ -239,7 +241,7 @@ impl Filling {
         let mut transaction = self.pool.begin().await?;
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let Others::Nobody { highest } = others {
-            if chain_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
+            if observed_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
                 return Ok(Commit::Overtaken);
             }
             if highest.is_none() {
@@ -247,15 +249,21 @@ impl Filling {
                 indexed_chains::forget(&mut transaction, id).await?;
             }
         }
-        let below = chain_blocks::at(&mut transaction, id, stretch.below.number).await?;
+        let below =
+            observed_blocks::at(&mut transaction, id, Reader::Indexer, stretch.below.number)
+                .await?;
         if below.is_some_and(|block| block.block_hash != stretch.below.hash) {
             return Ok(Commit::Contradicts(stretch.below.number));
         }
-        let above = chain_blocks::at(&mut transaction, id, stretch.tip.number + 1).await?;
+        let above =
+            observed_blocks::at(&mut transaction, id, Reader::Indexer, stretch.tip.number + 1)
+                .await?;
         if above.is_some_and(|block| block.parent_hash != stretch.tip.hash) {
             return Ok(Commit::Contradicts(stretch.tip.number + 1));
         }
-        if let Some(other) = chain_blocks::insert_missing(&mut transaction, &stretch.rows).await? {
+        if let Some(other) =
+            observed_blocks::insert_missing(&mut transaction, &stretch.rows).await?
+        {
             return Ok(Commit::Contradicts(other));
         }
         let claims = self.settings.registries.claims();

@@ -15,8 +15,9 @@ mod logs;
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, RangeInclusive};
 
+use event_store::chain::finalized_blocks;
 use event_store::chain::gaps::{self, AgentGap};
-use event_store::chain::{audited_blocks, chain_blocks, finalized_blocks};
+use event_store::chain::observed_blocks::{self, Reader};
 use event_store::{PgPool, StoreError};
 use serde::Serialize;
 use service::config::ChainWriter;
@@ -179,11 +180,7 @@ impl GapCheck {
 
     async fn blocks(&self) -> Result<Option<RangeInclusive<i64>>> {
         let (pool, id) = (&self.pool, self.settings.id);
-        let stored = if self.is_audited_alone() {
-            audited_blocks::latest(pool, id).await
-        } else {
-            chain_blocks::latest(pool, id).await
-        };
+        let stored = observed_blocks::latest(pool, id, self.known_to()).await;
         let Some(stored) = self.stored(stored)? else { return Ok(None) };
         let finalized = self.stored(finalized_blocks::height(pool, id).await)?;
         let usual = if self.against_chain { finalized } else { None }.unwrap_or(stored.number);
@@ -200,9 +197,11 @@ impl GapCheck {
         Ok(Some(from..=to))
     }
 
-    /// Whether the auditor is the only one of us who knows its blocks.
-    fn is_audited_alone(&self) -> bool {
-        self.settings.writer == ChainWriter::Auditor && !self.settings.indexed
+    /// The reader that knows its blocks: our indexer, or where that is not there, the auditor.
+    fn known_to(&self) -> Reader {
+        let is_audited_alone =
+            self.settings.writer == ChainWriter::Auditor && !self.settings.indexed;
+        if is_audited_alone { Reader::Auditor } else { Reader::Indexer }
     }
 
     async fn find(

@@ -1,7 +1,7 @@
 //! What a node answers, as far as it matters here: chains differ in the rest.
 
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64, hex};
-use event_store::chain::chain_blocks::BlockName;
+use event_store::chain::observed_blocks::BlockName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

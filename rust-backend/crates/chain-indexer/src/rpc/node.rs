@@ -69,7 +69,6 @@ struct Endpoint {
 impl Nodes {
     /// Takes a chain's nodes and asks them nothing yet.
     pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
-        settings.validate()?;
         let said = Said::of(settings.rpc_urls.iter().map(service::config::Endpoint::expose));
         let client =
             service::http::client_builder().build().map_err(|error| IndexerError::Node {

@@ -249,7 +249,7 @@ async fn whatever_strangers_store_first_the_rows_are_the_logs() {
 
     // And once more, as if it had never been indexed: all of it is equal now.
     let entries = database.log_entries().await.0;
-    for sql in ["DELETE FROM chain_blocks", "DELETE FROM covered_ranges"] {
+    for sql in ["DELETE FROM observed_blocks", "DELETE FROM covered_ranges"] {
         database.execute(sql).await;
     }
     let indexing = Indexing::start(&database.pool, vec![chain]);
@@ -485,8 +485,8 @@ async fn with_a_block_that_is_filled_in_again_its_forged_rows_do_not_return() {
         r#"INSERT INTO orphaned_blocks (
                chain_id, block_hash, block_number, parent_hash, "timestamp", fork_block)
            SELECT chain_id, block_hash, block_number, parent_hash, "timestamp", 0
-           FROM chain_blocks"#,
-        "DELETE FROM chain_blocks",
+           FROM observed_blocks"#,
+        "DELETE FROM observed_blocks",
         "DELETE FROM covered_ranges",
         "UPDATE events SET invalidated = true WHERE NOT invalidated",
     ] {

@@ -61,7 +61,7 @@ async fn blocks_that_were_never_read_are_named_and_mended() {
     let mut gone = 0;
     for (first, last) in [(start, start + 2), (*middle.start(), *middle.end())] {
         for sql in [
-            "DELETE FROM chain_blocks WHERE block_number BETWEEN $1 AND $2",
+            "DELETE FROM observed_blocks WHERE block_number BETWEEN $1 AND $2",
             "DELETE FROM events WHERE block_number BETWEEN $1 AND $2",
         ] {
             let done = sqlx::query(sql).bind(first).bind(last).execute(&database.pool).await;
@@ -75,9 +75,9 @@ async fn blocks_that_were_never_read_are_named_and_mended() {
         "WITH whole AS (DELETE FROM covered_ranges RETURNING *)
          INSERT INTO covered_ranges
          SELECT w.chain_id, w.addresses, f.first,
-                (SELECT parent_hash FROM chain_blocks WHERE block_number = f.first),
+                (SELECT parent_hash FROM observed_blocks WHERE block_number = f.first),
                 coalesce(f.last, w.last_block),
-                coalesce((SELECT block_hash FROM chain_blocks WHERE block_number = f.last),
+                coalesce((SELECT block_hash FROM observed_blocks WHERE block_number = f.last),
                          w.last_hash)
          FROM whole w, (VALUES ($1::bigint, $2::bigint), ($3, NULL)) AS f (first, last)",
     )
@@ -103,7 +103,7 @@ async fn blocks_that_were_never_read_are_named_and_mended() {
 async fn a_block_on_another_branch_than_the_one_below_is_named() {
     let (database, devnet, chain) = world(203).await;
     let block = i64::try_from(devnet.start_block()).expect("small") + 7;
-    let other = "UPDATE chain_blocks SET block_hash = '0xbeef' WHERE block_number = $1";
+    let other = "UPDATE observed_blocks SET block_hash = '0xbeef' WHERE block_number = $1";
     sqlx::query(other).bind(block - 1).execute(&database.pool).await.expect("updated");
     let report = run(&check(&database, &chain)).await;
     assert_eq!(report.gaps, [Gap::Parent { block }]);

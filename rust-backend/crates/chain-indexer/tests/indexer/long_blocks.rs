@@ -26,7 +26,7 @@ const TOPICS: [&str; 3] = [
     "0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
 ];
 
-const EMPTIED: &str = "TRUNCATE events, event_log, chain_blocks, checkpoints, covered_ranges,
+const EMPTIED: &str = "TRUNCATE events, event_log, observed_blocks, checkpoints, covered_ranges,
                        indexed_chains, finalized_blocks";
 
 /// The logs of a chain by block, in their order; each names its transaction.

@@ -151,7 +151,7 @@ async fn of_a_range_that_contradicts_itself_nothing_is_stored() {
     let database = Database::start().await;
     for (problem, lie) in lies() {
         database
-            .execute("TRUNCATE events, event_log, chain_blocks, checkpoints, covered_ranges")
+            .execute("TRUNCATE events, event_log, observed_blocks, checkpoints, covered_ranges")
             .await;
         let (_, node, chain) = world(BLOCKS).await;
         lying(&node, lie);

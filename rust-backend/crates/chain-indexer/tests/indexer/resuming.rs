@@ -68,7 +68,7 @@ async fn begun_again_from_zero_it_stores_nothing_twice() {
         let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
         indexing.until_stored(head).await;
         indexing.stop().await;
-        database.execute("DELETE FROM chain_blocks").await;
+        database.execute("DELETE FROM observed_blocks").await;
     }
     let stored = database.events().await;
     assert_eq!(stored, expected_rows(&devnet).await);
@@ -88,7 +88,7 @@ async fn an_event_that_was_taken_back_is_valid_again_when_its_log_is_seen_again(
     assert!(count > 0);
 
     database.execute("UPDATE events SET invalidated = true").await;
-    database.execute("DELETE FROM chain_blocks").await;
+    database.execute("DELETE FROM observed_blocks").await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     indexing.until_stored(head).await;
     indexing.stop().await;

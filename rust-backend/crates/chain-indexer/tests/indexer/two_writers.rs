@@ -121,7 +121,7 @@ async fn an_inserter_alone_writes_events_and_neither_checkpoint_nor_invalidation
     until_head(&indexing, &devnet, 1).await;
     indexing.stop().await;
     // It sees every block again.
-    database.execute("DELETE FROM chain_blocks").await;
+    database.execute("DELETE FROM observed_blocks").await;
     let indexing = Indexing::start(&database.pool, vec![inserting(&chain)]);
     until_head(&indexing, &devnet, 0).await;
     indexing.stop().await;

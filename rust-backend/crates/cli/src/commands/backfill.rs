@@ -92,14 +92,14 @@ fn chain(settings: &Settings, options: &BackfillArgs) -> Result<ChainSettings> {
     {
         return Err(Refused::new(format!("--from {from} is above --to {to}")).into());
     }
-    let named = |chain: &&service::config::Chain| {
+    let named = |chain: &&ChainSettings| {
         chain.name == options.chain || chain.id.to_string() == options.chain
     };
     let Some(chain) = settings.chains.iter().find(named) else {
         let why = format!("--chain: no chain named {:?} is configured", options.chain);
         return Err(Refused::new(why).into());
     };
-    ChainSettings::from_config(chain).map_err(|error| Refused::new(error.to_string()).into())
+    Ok(chain.clone())
 }
 
 fn report(

@@ -15,7 +15,6 @@ use sqlx::postgres::PgListener;
 
 use crate::database::migrated;
 use crate::health_checks::{Problem, health_checks};
-use crate::parts;
 use service::output;
 
 /// A notification that takes longer is lost.
@@ -75,7 +74,7 @@ pub(crate) async fn doctor(settings: &Settings, args: DoctorArgs, json: bool) ->
     if settings.chains.is_empty() {
         findings.push(finding("Chains", Ok("none is configured".to_owned())));
     }
-    for chain in &parts::chains(settings)? {
+    for chain in &settings.chains {
         let report = chain_indexer::check(chain).await;
         let says = report.map_err(anyhow::Error::from).map(|report| {
             let unreachable = report.unreachable.len();

@@ -1,12 +1,11 @@
 //! `agentauri run`: the indexer, the processor and the worker in one process.
 
 use anyhow::Result;
-use chain_indexer::ChainSettings;
 use service::config::Settings;
 use service::health::{self, DefaultPort, Health};
 use service::signals;
 
-use crate::parts::{Parts, chains};
+use crate::parts::Parts;
 use crate::servers;
 
 /// Runs until SIGTERM or SIGINT.
@@ -14,8 +13,8 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting AgentAuri...");
     let (settings, servers) = servers::provided(settings)?;
-    let mut chains = chains(&settings)?;
-    chains.retain(ChainSettings::is_ours_to_read);
+    let ours = settings.chains.iter().filter(|chain| chain.is_ours_to_read());
+    let chains: Vec<_> = ours.cloned().collect();
     if chains.is_empty() {
         tracing::warn!("No chain is ours to read; judging what others write to `events`");
     }

@@ -5,10 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use event_engine::event::ChainId;
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::config::{Chain, ChainWriter, Endpoint, Registries};
+use service::config::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter, Endpoint, Registries};
 use tokio::process::Command;
 use url::Url;
 
@@ -16,7 +17,7 @@ use crate::demo::DemoArgs;
 
 /// A block a second, as on a fast chain.
 const BLOCK_TIME: Duration = Duration::from_secs(1);
-const CHAIN_ID: u64 = 31_337;
+const CHAIN_ID: i64 = 31_337;
 /// How often the demo's indexer asks for a new block.
 const POLL: Duration = Duration::from_millis(20);
 /// Compiling and deploying the contracts on a busy machine.
@@ -72,17 +73,18 @@ impl Devnet {
     }
 
     /// The chain as a configuration would name it.
-    pub(super) fn chain(&self) -> Chain {
+    pub(super) fn chain(&self) -> Result<ChainSettings> {
         let Deployment { identity, reputation, validation, start_block } = self.deployment.clone();
-        Chain {
+        let registry = |address: &str| address.parse().map(Some).context(address.to_owned());
+        Ok(ChainSettings {
             name: "devnet".to_owned(),
-            id: i64::try_from(CHAIN_ID).expect("a small number"),
+            id: ChainId(CHAIN_ID),
             // Heads are announced, where a poll would find each a while later.
             rpc_urls: vec![Endpoint::parse(&self.anvil.ws_url()).expect("a URL")],
             registries: Registries {
-                identity: Some(identity),
-                reputation: Some(reputation),
-                validation: Some(validation),
+                identity: registry(&identity)?,
+                reputation: registry(&reputation)?,
+                validation: registry(&validation)?,
             },
             start_block,
             finality_depth: None,
@@ -90,7 +92,8 @@ impl Devnet {
             indexed: true,
             poll_interval: POLL,
             requests_per_second: None,
-        }
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        })
     }
 
     /// Makes traffic, and ends when all of it is mined. Gives the number of logs that it made.

@@ -102,58 +102,71 @@ pub struct Loaded {
     pub unreadable: Vec<(Lease, String)>,
 }
 
-/// The consequence of an attempt.
+/// The result of one attempt to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver accepted it: the job is delivered.
-    Delivered,
-    /// It failed: the job is due again after this time.
-    Retry(Duration),
-    /// It failed for the last time, for this reason: the job is dead.
-    Dead(String),
+pub struct Attempt {
+    /// Its meaning for the job.
+    pub outcome: Outcome,
+    /// From the first look at the destination to the end of the answer; `None` if it was lost.
+    pub duration: Option<Duration>,
+    /// The receiver's HTTP status, if it gave one.
+    pub http_status: Option<u16>,
+    /// The reason of a failure, in a short sentence on one line: without secrets, and without the
+    /// path and query of a URL. `None` if it was delivered.
+    pub error: Option<String>,
+    /// The beginning of the receiver's answer, hostile text without NUL.
+    pub response: Option<String>,
 }
 
-/// The record of an attempt.
+/// The meaning of an attempt's result for its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took it.
+    Delivered,
+    /// It failed, and may succeed later.
+    Retryable {
+        /// The pause that the receiver asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It failed, and no later attempt will differ.
+    Permanent,
+    /// The worker ended before it could say.
+    Lost,
+}
+
+impl Outcome {
+    /// The text of `action_results.status`.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retryable { .. } | Self::Permanent => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// An attempt that ended and its consequence for the job, recorded in one transaction.
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub struct AttemptRecord {
     /// The lease it was made under.
     pub lease: Lease,
     /// The kind of action.
     pub action_type: String,
-    /// `delivered`, `failed` or `lost`.
-    pub status: AttemptStatus,
-    /// The consequence.
-    pub outcome: Outcome,
-    /// Its duration.
-    pub duration: Option<Duration>,
-    /// The receiver's HTTP status.
-    pub http_status: Option<u16>,
-    /// The failure, in a sentence.
-    pub error: Option<String>,
-    /// The beginning of the receiver's answer.
-    pub response: Option<String>,
+    /// Its result.
+    pub attempt: Attempt,
+    /// Its consequence.
+    pub disposition: Disposition,
 }
 
-/// The result of an attempt, as stored in `action_results.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptStatus {
-    /// The receiver accepted it.
+/// The consequence of an attempt for its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The job is delivered.
     Delivered,
-    /// The receiver did not accept it.
-    Failed,
-    /// The worker ended before it could record a result.
-    Lost,
-}
-
-impl AttemptStatus {
-    /// The stored name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-        }
-    }
+    /// The job is due again after this time.
+    Retry(Duration),
+    /// The job is dead, for this reason.
+    Dead(String),
 }
 
 /// A lease that ran out: its worker is gone or stuck.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::delivery::lease::{Attempt, Expired, Lease, Loaded};
+use crate::delivery::lease::{AttemptRecord, Expired, Lease, Loaded};
 use crate::job::JobId;
 
 /// Leases on jobs: a worker takes a job here, and records its attempt here.
@@ -40,7 +40,7 @@ pub trait Leases: Clone + Send + Sync + 'static {
     fn finish(
         &self,
         holder: &str,
-        attempts: &[Attempt],
+        attempts: &[AttemptRecord],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Lists leases that ran out, at most `leases_max`.

@@ -1,7 +1,7 @@
 //! Block times that nobody can have read off a clock yet.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_blocks::{self, ChainBlock};
+use event_store::chain::observed_blocks::{self, ObservedBlock, Reader};
 use event_store::judging::times_ahead;
 use testbed::{Bed, Row, eventually, trigger_file};
 
@@ -95,7 +95,7 @@ async fn what_a_replay_counts_is_what_was_counted_at_first() {
 async fn a_header_that_is_ahead_is_stored_and_told() {
     let bed = Bed::start().await;
     let now = bed.count(NOW).await;
-    let block = |number: i64, timestamp| ChainBlock {
+    let block = |number: i64, timestamp| ObservedBlock {
         chain_id: ChainId(8453),
         block_number: number,
         block_hash: format!("0x{number:02}"),
@@ -109,16 +109,18 @@ async fn a_header_that_is_ahead_is_stored_and_told() {
         seen.into_iter().next().map(|it| (it.number, it.subject, it.latest, it.block_time))
     };
     let usual = [block(1, 0), block(2, now), block(3, now + 40)];
-    chain_blocks::insert(&mut connection, &usual).await.expect("stored");
+    observed_blocks::insert(&mut connection, Reader::Indexer, &usual).await.expect("stored");
     assert_eq!(told().await, None);
     let ahead = [block(4, now + 3_600), block(5, now), block(6, 4_102_444_800)];
-    chain_blocks::insert(&mut connection, &ahead).await.expect("stored, not refused");
+    observed_blocks::insert(&mut connection, Reader::Indexer, &ahead)
+        .await
+        .expect("stored, not refused");
     let (subject, hash) = ("block".to_owned(), "0x06".to_owned());
     assert_eq!(told().await, Some((2, subject.clone(), hash, 4_102_444_800)));
     // One that is stored already is not told again.
     let again = [block(6, 4_102_444_800), block(7, 4_102_444_799)];
-    let other = chain_blocks::insert_missing(&mut connection, &again).await.expect("stored");
+    let other = observed_blocks::insert_missing(&mut connection, &again).await.expect("stored");
     assert_eq!(other, None);
     assert_eq!(told().await, Some((3, subject, "0x07".to_owned(), 4_102_444_799)));
-    assert_eq!(bed.count("SELECT count(*) FROM chain_blocks").await, 7);
+    assert_eq!(bed.count("SELECT count(*) FROM observed_blocks").await, 7);
 }

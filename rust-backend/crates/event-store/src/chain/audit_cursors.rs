@@ -6,20 +6,11 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
 use crate::chain::audit_suspects;
-use crate::chain::chain_blocks::BlockName;
+use crate::chain::observed_blocks::{BlockName, Reader};
 use crate::events::forgeries::Claims;
 
 /// Entries of the log that are read at once.
 const ENTRIES_TOGETHER: i64 = 1_000;
-
-/// Whose blocks are known to be on the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
-    /// The auditor's own: `audited_blocks`.
-    Audited,
-    /// Our indexer's, where it is the chain's writer: `chain_blocks`.
-    Indexed,
-}
 
 /// What has arrived next.
 #[derive(Clone, Debug)]
@@ -83,7 +74,7 @@ pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId)
 pub async fn next(
     pool: &PgPool,
     chain_id: ChainId,
-    memory: Memory,
+    reader: Reader,
     claims: &Claims,
 ) -> Result<Option<Arrivals>> {
     let rows = sqlx::query!(
@@ -120,7 +111,7 @@ pub async fn next(
         }
     }
     Ok(Some(Arrivals {
-        suspects: suspects(pool, chain_id, memory, claims, &arrived, last.from_block).await?,
+        suspects: suspects(pool, chain_id, reader, claims, &arrived, last.from_block).await?,
         from: (last.from_xid.clone(), last.from_seq.unwrap_or_default()),
         to: (last.xid.clone(), last.seq),
         reorgs: last.reorgs,
@@ -170,7 +161,7 @@ async fn move_on(
 async fn suspects(
     pool: &PgPool,
     chain_id: ChainId,
-    memory: Memory,
+    reader: Reader,
     claims: &Claims,
     arrived: &Arrived<'_>,
     from_block: i64,
@@ -196,14 +187,11 @@ async fn suspects(
                  WHERE NOT e.invalidated AND (NOT arrived.is_old OR e.block_number >= $7)
            ) AS named
            WHERE NOT EXISTS (
-                     SELECT FROM audited_blocks b
-                     WHERE $8 AND b.chain_id = $1 AND b.block_number = number
-                       AND b.block_hash = hash)
-             AND NOT EXISTS (
-                     SELECT FROM chain_blocks b
-                     WHERE NOT $8 AND b.chain_id = $1 AND b.block_number = number
+                     SELECT FROM observed_blocks b
+                     WHERE b.chain_id = $1 AND b.reader = $8 AND b.block_number = number
                        AND b.block_hash = hash
-                       AND b.stored_at = coalesce(claimed_at, b.stored_at))"#,
+                       AND (b.reader <> 'indexer'
+                            OR b.stored_at = coalesce(claimed_at, b.stored_at)))"#,
         chain_id.0,
         &arrived.ids as &[&str],
         times,
@@ -211,7 +199,7 @@ async fn suspects(
         earliest,
         latest,
         from_block,
-        memory == Memory::Audited,
+        reader.as_str(),
         &arrived.logged_at,
         &claims.registries,
         &claims.addresses,

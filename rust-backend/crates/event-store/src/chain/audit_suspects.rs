@@ -7,9 +7,8 @@ use serde::Serialize;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
-use crate::chain::audit_cursors::{self, Memory};
-use crate::chain::chain_blocks::{BlockName, ChainBlock, Columns};
-use crate::chain::{audit_invalidations, orphaned_blocks};
+use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock, Reader};
+use crate::chain::{audit_cursors, audit_invalidations, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 
 /// What proves that a suspect was replaced.
@@ -21,7 +20,7 @@ pub enum Proof {
     /// last of these, and what stands in the first one's place.
     Aside {
         /// The suspect, and the blocks below it that are not on the chain either.
-        branch: Vec<ChainBlock>,
+        branch: Vec<ObservedBlock>,
         /// The chain's hash at the suspect's height.
         replaced_by: String,
     },
@@ -103,44 +102,11 @@ pub async fn wake(
     Ok(())
 }
 
-/// The hash that is known to be on the chain at this height. In a transaction it stays so until
-/// that ends.
-pub async fn known_at(
-    connection: impl PgExecutor<'_>,
-    chain_id: ChainId,
-    memory: Memory,
-    number: i64,
-) -> Result<Option<String>> {
-    let hash = match memory {
-        Memory::Audited => {
-            sqlx::query_scalar!(
-                "SELECT block_hash FROM audited_blocks
-                 WHERE chain_id = $1 AND block_number = $2 FOR SHARE",
-                chain_id.0,
-                number,
-            )
-            .fetch_optional(connection)
-            .await?
-        }
-        Memory::Indexed => {
-            sqlx::query_scalar!(
-                "SELECT block_hash FROM chain_blocks
-                 WHERE chain_id = $1 AND block_number = $2 FOR SHARE",
-                chain_id.0,
-                number,
-            )
-            .fetch_optional(connection)
-            .await?
-        }
-    };
-    Ok(hash)
-}
-
 /// Takes back the events of a suspect that is proved replaced, in one transaction.
 pub async fn take_back(
     pool: &PgPool,
     chain_id: ChainId,
-    memory: Memory,
+    reader: Reader,
     suspect: &BlockName,
     proof: &Proof,
 ) -> Result<Settled> {
@@ -149,7 +115,8 @@ pub async fn take_back(
         // Whoever puts the block back on the chain has done so and is seen here, or comes later
         // and sees what is taken back.
         audit_cursors::hold(&mut transaction, chain_id).await?;
-        let known = known_at(&mut *transaction, chain_id, memory, suspect.number).await?;
+        let known =
+            observed_blocks::hash_at(&mut *transaction, chain_id, reader, suspect.number).await?;
         if known.as_ref() == Some(&suspect.hash) {
             acquit(&mut *transaction, chain_id, suspect).await?;
             transaction.commit().await?;
@@ -233,7 +200,7 @@ pub async fn unproved(pool: &PgPool) -> Result<Vec<Unproved>> {
 }
 
 /// Blocks that came to the chain are suspects no more.
-pub(crate) async fn clear(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
+pub(crate) async fn clear(connection: &mut PgConnection, blocks: &[ObservedBlock]) -> Result<()> {
     let columns = Columns::of(blocks);
     sqlx::query!(
         "DELETE FROM audit_suspects s

@@ -6,25 +6,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::Result;
-
-/// Who reads a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// Our indexer.
-    Indexer,
-    /// The auditor.
-    Auditor,
-}
-
-impl Reader {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Indexer => "indexer",
-            Self::Auditor => "auditor",
-        }
-    }
-}
+use crate::chain::observed_blocks::Reader;
 
 /// What becomes of a chain that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::chain_blocks::BlockName;
+use crate::chain::observed_blocks::BlockName;
 
 /// One row of `checkpoints`.
 #[derive(Clone, Debug, PartialEq, Eq)]

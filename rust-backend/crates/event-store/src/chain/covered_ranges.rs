@@ -15,7 +15,7 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::chain_blocks::BlockName;
+use crate::chain::observed_blocks::BlockName;
 
 /// One row of `covered_ranges`: every log that `addresses` emitted in these blocks is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub async fn cover(
     chain_id: ChainId,
     range: &CoveredRange,
 ) -> Result<()> {
-    // A range that begins at the same block is of an earlier life of `chain_blocks`.
+    // A range that begins at the same block is of an earlier life of `observed_blocks`.
     sqlx::query!(
         "WITH extended AS (
              UPDATE covered_ranges SET last_block = $5, last_hash = $6

@@ -4,9 +4,7 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::audit_cursors::Memory;
-use crate::chain::audited_blocks;
-use crate::chain::chain_blocks::{self, BlockName};
+use crate::chain::observed_blocks::{self, BlockName, Reader};
 use crate::chain::reorgs::Reorg;
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block that is known to be
@@ -16,17 +14,12 @@ use crate::chain::reorgs::Reorg;
 pub async fn raise(
     pool: &PgPool,
     chain_id: ChainId,
-    memory: Memory,
+    reader: Reader,
     (number, hash): (i64, Option<&str>),
     is_guess: bool,
 ) -> Result<()> {
     let mut transaction = pool.begin().await?;
-    let found = match memory {
-        Memory::Indexed => chain_blocks::final_at(&mut transaction, chain_id, number, hash).await?,
-        Memory::Audited => {
-            audited_blocks::final_at(&mut transaction, chain_id, number, hash).await?
-        }
-    };
+    let found = observed_blocks::final_at(&mut transaction, chain_id, reader, number, hash).await?;
     let Some(block) = found else { return Ok(()) };
     sqlx::query!(
         "INSERT INTO finalized_blocks (chain_id, block_number, block_hash, is_guess)

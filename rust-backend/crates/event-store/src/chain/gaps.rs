@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::Result;
+use crate::chain::observed_blocks::Reader;
 use crate::events::forgeries::Claims;
 use crate::events::new_events::{Columns, NewEvent};
 
@@ -74,8 +75,8 @@ pub async fn ancestry(
 ) -> Result<Vec<Step>> {
     let steps = sqlx::query_as!(
         Step,
-        "SELECT block_number AS number, block_hash AS hash, parent_hash FROM chain_blocks
-         WHERE chain_id = $1 AND block_number BETWEEN $2 AND $3 ORDER BY block_number LIMIT $4",
+        "SELECT block_number AS number, block_hash AS hash, parent_hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = 'indexer' AND block_number BETWEEN $2 AND $3 ORDER BY block_number LIMIT $4",
         chain_id.0,
         heights.start(),
         heights.end(),
@@ -86,35 +87,27 @@ pub async fn ancestry(
     Ok(steps)
 }
 
-/// What is known of a chain's blocks at these heights, from the lowest up, and of the next above:
-/// by its writer, our indexer or, where that is not there, the auditor.
+/// The reader's blocks at these heights, from the lowest up, and the next above.
 pub async fn anchors(
     pool: &PgPool,
     chain_id: ChainId,
     heights: RangeInclusive<i64>,
-    audited: bool,
+    reader: Reader,
 ) -> Result<Vec<Step>> {
     let steps = sqlx::query_as!(
         Step,
         r#"SELECT block_number AS "number!", block_hash AS "hash!", parent_hash AS "parent_hash!"
-           FROM (SELECT block_number, block_hash, parent_hash FROM chain_blocks
-                 WHERE NOT $4 AND chain_id = $1 AND block_number BETWEEN $2 AND $3
+           FROM (SELECT block_number, block_hash, parent_hash FROM observed_blocks
+                 WHERE chain_id = $1 AND reader = $4 AND block_number BETWEEN $2 AND $3
                  UNION ALL
-                 (SELECT block_number, block_hash, parent_hash FROM chain_blocks
-                  WHERE NOT $4 AND chain_id = $1 AND block_number > $3
-                  ORDER BY block_number LIMIT 1)
-                 UNION ALL
-                 SELECT block_number, block_hash, parent_hash FROM audited_blocks
-                 WHERE $4 AND chain_id = $1 AND block_number BETWEEN $2 AND $3
-                 UNION ALL
-                 (SELECT block_number, block_hash, parent_hash FROM audited_blocks
-                  WHERE $4 AND chain_id = $1 AND block_number > $3
+                 (SELECT block_number, block_hash, parent_hash FROM observed_blocks
+                  WHERE chain_id = $1 AND reader = $4 AND block_number > $3
                   ORDER BY block_number LIMIT 1)) AS known
            ORDER BY block_number"#,
         chain_id.0,
         heights.start(),
         heights.end(),
-        audited,
+        reader.as_str(),
     )
     .fetch_all(pool)
     .await?;

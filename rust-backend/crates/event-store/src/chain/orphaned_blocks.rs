@@ -4,14 +4,14 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
-use crate::chain::chain_blocks::{BlockName, ChainBlock, Columns};
+use crate::chain::observed_blocks::{BlockName, Columns, ObservedBlock};
 use crate::chain::reorgs::Reorg;
 
 /// Remembers the blocks that a reorganisation has cut off, as they were orphaned this time.
 pub(crate) async fn record(
     connection: &mut PgConnection,
     reorg: &Reorg,
-    blocks: &[ChainBlock],
+    blocks: &[ObservedBlock],
 ) -> Result<()> {
     let columns = Columns::of(blocks);
     sqlx::query!(
@@ -43,7 +43,7 @@ pub(crate) async fn record(
 /// Remembers a branch aside from the chain, its highest block first, where it is not remembered.
 pub(crate) async fn record_aside(
     connection: &mut PgConnection,
-    branch: &[ChainBlock],
+    branch: &[ObservedBlock],
     replaced_by: &str,
 ) -> Result<()> {
     let Some(lowest) = branch.last() else { return Ok(()) };

@@ -1,11 +1,11 @@
-//! A reorganisation in the store: `chain_blocks` cut off above the fork, `orphaned_blocks`, and the
+//! A reorganisation in the store: `observed_blocks` cut off above the fork, `orphaned_blocks`, and the
 //! events that were taken back with their blocks.
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::chain_blocks::{self, BlockName, ChainBlock, Columns};
+use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock, Reader};
 use crate::chain::{
     audit_cursors, checkpoints, covered_ranges, finalized_blocks, orphaned_blocks, safe_blocks,
 };
@@ -50,11 +50,13 @@ pub async fn follow(pool: &PgPool, reorg: &Reorg, inserts_as: InsertsAs) -> Resu
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
         audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
-        if !is_tip(&mut transaction, reorg).await? {
+        let (reader, tip) = (Reader::Indexer, Some(&reorg.tip));
+        if !observed_blocks::is_tip(&mut transaction, reorg.chain_id, reader, tip).await? {
             return Ok(Outcome::TipMoved);
         }
         let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
-        let blocks = chain_blocks::cut_off(&mut transaction, chain_id, fork.number).await?;
+        let blocks =
+            observed_blocks::cut_off(&mut transaction, chain_id, reader, fork.number).await?;
         // Once the blocks are gone: until then somebody else could have had one finalized.
         if finalized_blocks::is_replaced(&mut transaction, reorg).await? {
             return Ok(Outcome::BelowFinalized);
@@ -88,11 +90,11 @@ impl Returning {
     pub async fn of(
         connection: &mut PgConnection,
         chain_id: ChainId,
-        blocks: &[ChainBlock],
+        blocks: &[ObservedBlock],
         highest_orphan: Option<i64>,
     ) -> Result<Self> {
         let may_be_back = blocks.iter().filter(|block| Some(block.block_number) <= highest_orphan);
-        let blocks: Vec<_> = may_be_back.map(ChainBlock::name).collect();
+        let blocks: Vec<_> = may_be_back.map(ObservedBlock::name).collect();
         if !blocks.is_empty() {
             audit_cursors::hold(connection, chain_id).await?;
         }
@@ -141,25 +143,10 @@ impl Returning {
     }
 }
 
-/// Whether the chain still ends where it did. A second one that follows it waits here, and then
-/// finds it otherwise.
-async fn is_tip(connection: &mut PgConnection, reorg: &Reorg) -> Result<bool> {
-    let is_tip = sqlx::query_scalar!(
-        r#"SELECT block_number = $2 AND block_hash = $3 AS "is_tip!" FROM chain_blocks
-           WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1 FOR UPDATE"#,
-        reorg.chain_id.0,
-        reorg.tip.number,
-        reorg.tip.hash,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(is_tip.unwrap_or(false))
-}
-
 async fn invalidate(
     connection: &mut PgConnection,
     reorg: &Reorg,
-    blocks: &[ChainBlock],
+    blocks: &[ObservedBlock],
 ) -> Result<u64> {
     let hashes = Columns::of(blocks).hashes;
     let done = sqlx::query!(

@@ -5,21 +5,25 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
 use crate::chain::audit_cursors;
-use crate::chain::chain_blocks::BlockName;
+use crate::chain::observed_blocks::{BlockName, Reader};
 
-/// Moves the chain's safe block up to this one; never down. Only a block that is stored, or was
-/// audited, can be one; anything else changes nothing. A reorganisation under way is waited for, so
+/// Moves the chain's safe block up to this one; never down. Only a block that the reader has
+/// observed can be one; anything else changes nothing. A reorganisation under way is waited for, so
 /// that no block of it comes behind it in the log.
-pub async fn raise(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
+pub async fn raise(
+    pool: &PgPool,
+    chain_id: ChainId,
+    reader: Reader,
+    block: &BlockName,
+) -> Result<()> {
     let mut transaction = pool.begin().await?;
     audit_cursors::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
         "INSERT INTO safe_blocks (chain_id, block_number)
          SELECT $1, $2
-         WHERE EXISTS (SELECT FROM chain_blocks
-                       WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3)
-            OR EXISTS (SELECT FROM audited_blocks
-                       WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3)
+         WHERE EXISTS (SELECT FROM observed_blocks
+                       WHERE chain_id = $1 AND reader = $4 AND block_number = $2
+                         AND block_hash = $3)
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              updated_at = now()
@@ -27,6 +31,7 @@ pub async fn raise(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Resul
         chain_id.0,
         block.number,
         block.hash,
+        reader.as_str(),
     )
     .execute(&mut *transaction)
     .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Attempt, Expired, Lease, Loaded, Outcome};
+use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Loaded};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
 use event_engine::port::Leases;
@@ -43,7 +43,7 @@ impl Leases for PgLeases {
         answered(give_back(&self.pool, holder, back)).await
     }
 
-    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<()> {
+    async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<()> {
         answered(finish(&self.pool, holder, attempts)).await
     }
 
@@ -56,7 +56,7 @@ impl Leases for PgLeases {
     }
 }
 
-async fn finish(pool: &PgPool, holder: &str, attempts: &[Attempt]) -> Result<()> {
+async fn finish(pool: &PgPool, holder: &str, attempts: &[AttemptRecord]) -> Result<()> {
     let mut transaction = pool.begin().await?;
     move_on(&mut transaction, holder, attempts).await?;
     let taken_back = record(&mut transaction, attempts).await?;
@@ -192,13 +192,13 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
 async fn move_on(
     transaction: &mut PgTransaction<'static>,
     holder: &str,
-    attempts: &[Attempt],
+    attempts: &[AttemptRecord],
 ) -> Result<()> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
-    let states: Vec<&str> = attempts.iter().map(|a| state(&a.outcome)).collect();
-    let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.outcome).as_secs_f64()).collect();
-    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.outcome)).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| state(&a.disposition)).collect();
+    let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.disposition).as_secs_f64()).collect();
+    let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.disposition)).collect();
     sqlx::query!(
         "WITH locked AS MATERIALIZED (
              SELECT job.id
@@ -232,20 +232,21 @@ async fn move_on(
 /// Gives the jobs whose event was taken back.
 async fn record(
     transaction: &mut PgTransaction<'static>,
-    attempts: &[Attempt],
+    attempts: &[AttemptRecord],
 ) -> Result<Vec<Uuid>> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
     let kinds: Vec<&str> = attempts.iter().map(|a| a.action_type.as_str()).collect();
-    let statuses: Vec<&str> = attempts.iter().map(|a| a.status.as_str()).collect();
+    let statuses: Vec<&str> = attempts.iter().map(|a| a.attempt.outcome.status()).collect();
     let durations: Vec<Option<i32>> = attempts
         .iter()
-        .map(|a| a.duration.map(|d| i32::try_from(d.as_millis()).unwrap_or(i32::MAX)))
+        .map(|a| a.attempt.duration.map(|d| i32::try_from(d.as_millis()).unwrap_or(i32::MAX)))
         .collect();
     let codes: Vec<Option<i16>> =
-        attempts.iter().map(|a| a.http_status.and_then(|code| i16::try_from(code).ok())).collect();
-    let errors: Vec<Option<&str>> = attempts.iter().map(|a| a.error.as_deref()).collect();
-    let responses: Vec<Option<&str>> = attempts.iter().map(|a| a.response.as_deref()).collect();
+        attempts.iter().map(|a| i16::try_from(a.attempt.http_status?).ok()).collect();
+    let errors: Vec<Option<&str>> = attempts.iter().map(|a| a.attempt.error.as_deref()).collect();
+    let responses: Vec<Option<&str>> =
+        attempts.iter().map(|a| a.attempt.response.as_deref()).collect();
     // Named, so that a hypertable looks into the chunks that it is about and no others.
     let times = || attempts.iter().map(|a| a.lease.event.timestamp);
     let (earliest, latest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
@@ -292,25 +293,25 @@ async fn record(
     Ok(recorded.iter().filter(|result| result.invalidated).map(|result| result.job_id).collect())
 }
 
-fn state(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Delivered => "delivered",
-        Outcome::Retry(_) => "pending",
-        Outcome::Dead(_) => "dead",
+fn state(disposition: &Disposition) -> &'static str {
+    match disposition {
+        Disposition::Delivered => "delivered",
+        Disposition::Retry(_) => "pending",
+        Disposition::Dead(_) => "dead",
     }
 }
 
-fn delay(outcome: &Outcome) -> Duration {
-    match outcome {
-        Outcome::Retry(delay) => *delay,
-        Outcome::Delivered | Outcome::Dead(_) => Duration::ZERO,
+fn delay(disposition: &Disposition) -> Duration {
+    match disposition {
+        Disposition::Retry(delay) => *delay,
+        Disposition::Delivered | Disposition::Dead(_) => Duration::ZERO,
     }
 }
 
-fn reason_of(outcome: &Outcome) -> Option<&str> {
-    match outcome {
-        Outcome::Dead(reason) => Some(reason),
-        Outcome::Delivered | Outcome::Retry(_) => None,
+fn reason_of(disposition: &Disposition) -> Option<&str> {
+    match disposition {
+        Disposition::Dead(reason) => Some(reason),
+        Disposition::Delivered | Disposition::Retry(_) => None,
     }
 }
 

@@ -9,9 +9,8 @@ use event_engine::event::{ChainId, EventName};
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::audit_cursors::{self, Memory};
-use crate::chain::chain_blocks::BlockName;
-use crate::chain::{audit_suspects, orphaned_blocks};
+use crate::chain::observed_blocks::{self, BlockName, Reader};
+use crate::chain::{audit_cursors, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 use crate::events::new_events::NewEvent;
 
@@ -93,10 +92,10 @@ pub async fn take_back_late(
         let mut transaction = pool.begin().await?;
         audit_cursors::hold(&mut transaction, read.chain_id).await?;
         if orphaned_blocks::has(&mut *transaction, read.chain_id, block).await?
-            && audit_suspects::known_at(
+            && observed_blocks::hash_at(
                 &mut *transaction,
                 read.chain_id,
-                Memory::Indexed,
+                Reader::Indexer,
                 block.number,
             )
             .await?

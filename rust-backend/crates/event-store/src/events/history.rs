@@ -39,14 +39,14 @@ impl EventHistory {
         !matches!(self.then(name, revision), Some(None))
     }
 
-    /// What an event said at a revision, if its row is still there.
-    pub(crate) fn content(
-        &self,
-        name: &EventName,
-        revision: i32,
-        row: Option<Box<Event>>,
-    ) -> Option<Box<Event>> {
-        self.then(name, revision).and_then(Option::clone).map(Box::new).or(row)
+    /// Sets an event, as its row says it now, back to what it said at a revision. Whether it was
+    /// valid then, and when that was logged, is not the row's to say and stays.
+    pub(crate) fn restore(&self, event: &mut Event, revision: i32) {
+        if let Some(Some(then)) = self.then(&event.name, revision) {
+            let (invalidated, inserted_at_ms) = (event.invalidated, event.inserted_at_ms);
+            *event = Event { invalidated, inserted_at_ms, ..then.clone() };
+        }
+        event.revision = revision;
     }
 
     fn then(&self, name: &EventName, revision: i32) -> Option<&Option<Event>> {

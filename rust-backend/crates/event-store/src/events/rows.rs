@@ -25,9 +25,11 @@ pub(crate) fn arguments(
     Arguments::unreadable()
 }
 
-/// An event out of a row of a table; each query has a row type of its own.
+/// The one map from a row of `events`, or of a table with its columns, to an event. Each query has
+/// a row type of its own, hence a macro. Behind an outer join it is written `event!(TABLE, row?)`:
+/// then it returns early with `None` where a column that is never null in the table is null.
 macro_rules! event {
-    ($table:literal, $row:ident) => {
+    ($table:literal, $row:ident $($outer:tt)?) => {
         ::event_engine::event::Event {
             arguments: $crate::events::rows::arguments(
                 $table,
@@ -37,16 +39,16 @@ macro_rules! event {
             ),
             name: ::event_engine::event::EventName { id: $row.id, timestamp: $row.timestamp },
             chain_id: ::event_engine::event::ChainId($row.chain_id),
-            block_number: $row.block_number,
-            block_hash: $row.block_hash,
-            transaction_hash: $row.transaction_hash,
-            log_index: $row.log_index,
-            event_type: $row.event_type,
-            registry: $row.registry,
+            block_number: $row.block_number $($outer)?,
+            block_hash: $row.block_hash $($outer)?,
+            transaction_hash: $row.transaction_hash $($outer)?,
+            log_index: $row.log_index $($outer)?,
+            event_type: $row.event_type $($outer)?,
+            registry: $row.registry $($outer)?,
             agent_id: $row.agent_id,
             address: $row.address,
             invalidated: $row.invalidated,
-            revision: $row.revision,
+            revision: $row.revision $($outer)?,
             inserted_at_ms: $row.inserted_at_ms,
         }
     };

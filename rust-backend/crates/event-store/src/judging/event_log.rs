@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use event_engine::event::{ChainId, Event, EventName};
 use event_engine::finality::Heights;
-use event_engine::log::Position;
+use event_engine::log::{Entry, Position, Subject};
+use event_engine::port::Portion;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _};
 
-use crate::events::rows;
+use crate::events::rows::event;
 use crate::{Result, StoreError};
 
 /// Bytes of arguments that are read together. A batch has to be parsed and judged before its
@@ -19,56 +20,43 @@ const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 pub(crate) const PREPARED: &str = "PREPARE claim_shards (bigint[], integer, bigint) AS \
     SELECT * FROM claim_shards($1, $2, $3)";
 
-/// An entry with its event's row as it is now.
-#[derive(Debug)]
-pub(crate) struct StoredEntry {
-    pub(crate) position: Position,
-    /// When it was written, unix milliseconds.
-    pub(crate) logged_at_ms: i64,
-    pub(crate) subject: StoredSubject,
-}
-
-/// What the entry speaks of.
-#[derive(Debug)]
-pub(crate) enum StoredSubject {
-    /// `row` is none where the event has been deleted.
-    Event {
-        name: EventName,
-        revision: i32,
-        invalidated: bool,
-        row: Option<Box<Event>>,
-    },
-    Heights(Heights),
-}
-
-/// A shard's cursor with its next entries.
-#[derive(Debug)]
-pub(crate) struct StoredPortion {
-    pub(crate) shard: ChainId,
-    pub(crate) cursor: Position,
-    pub(crate) is_continued: bool,
-    pub(crate) block_time: i64,
-    pub(crate) heights: Heights,
-    pub(crate) waits: bool,
-    pub(crate) entries: Vec<StoredEntry>,
-}
-
-/// What a claim holds.
-#[derive(Debug)]
-pub(crate) struct Claimed {
-    pub(crate) triggers_revision: i64,
-    pub(crate) portions: Vec<StoredPortion>,
+/// An event's columns among those of a claim, as [`event!`] reads them. Validity and time are the
+/// entry's: the row says what it is by now, and what its writer likes.
+#[derive(sqlx::FromRow)]
+struct ClaimedRow {
+    #[sqlx(rename = "event_id")]
+    id: String,
+    #[sqlx(rename = "event_timestamp")]
+    timestamp: i64,
+    #[sqlx(rename = "shard")]
+    chain_id: i64,
+    #[sqlx(rename = "row_revision")]
+    revision: i32,
+    block_number: i64,
+    block_hash: String,
+    transaction_hash: String,
+    log_index: i32,
+    event_type: String,
+    registry: String,
+    agent_id: Option<String>,
+    address: Option<String>,
+    data: Option<String>,
+    is_unreadable: bool,
+    invalidated: bool,
+    #[sqlx(rename = "logged_at_ms")]
+    inserted_at_ms: i64,
 }
 
 /// Begins a transaction, and takes shards, and the set of triggers against changes, until it ends:
 /// those that no other processor has, with the next entries behind their cursors, at most
-/// `entries_max` of all together. `None` where others have them all.
+/// `entries_max` of all together, and with the revision of the set. An entry's event is as its row
+/// says it now, and so is the event's revision. `None` where others have them all.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
     shards: &[ChainId],
     holder: &str,
     entries_max: u32,
-) -> Result<Option<Claimed>> {
+) -> Result<Option<(i64, Vec<Portion>)>> {
     let shards: Vec<String> = shards.iter().map(|shard| shard.0.to_string()).collect();
     let shards = shards.join(",");
     // Numbers only.
@@ -78,25 +66,25 @@ pub(crate) async fn claim(
     let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(connection).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let triggers_revision = first.try_get("triggers_revision")?;
-    let mut portions: Vec<StoredPortion> = Vec::new();
+    let mut portions: Vec<Portion> = Vec::new();
     for row in &rows {
         let shard = ChainId(row.try_get("shard")?);
         if portions.last().is_none_or(|portion| portion.shard != shard) {
             portions.push(portion(shard, row, holder)?);
         }
-        if let (Some(entry), Some(portion)) = (entry(row, shard)?, portions.last_mut()) {
+        if let (Some(entry), Some(portion)) = (entry(row)?, portions.last_mut()) {
             portion.entries.push(entry);
         }
     }
-    Ok(Some(Claimed { triggers_revision, portions }))
+    Ok(Some((triggers_revision, portions)))
 }
 
 /// The shard as its cursor says, and none of its entries. A shard that was never judged has no
 /// cursor.
-fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<StoredPortion> {
+fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<Portion> {
     let holder_then: Option<&str> = row.try_get("cursor_holder")?;
     let block_time: Option<i64> = row.try_get("cursor_block_time")?;
-    Ok(StoredPortion {
+    Ok(Portion {
         shard,
         cursor: position(row, "cursor_xid", "cursor_seq")?.unwrap_or_default(),
         is_continued: holder_then == Some(holder),
@@ -108,45 +96,29 @@ fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<StoredPortion> {
 }
 
 /// The row's entry; `None` where the shard has none.
-fn entry(row: &PgRow, shard: ChainId) -> Result<Option<StoredEntry>> {
+fn entry(row: &PgRow) -> Result<Option<Entry>> {
     let Some(position) = position(row, "xid", "seq")? else { return Ok(None) };
     let subject = if let Some(id) = row.try_get("event_id")? {
-        let name = EventName { id, timestamp: row.try_get("event_timestamp")? };
-        StoredSubject::Event {
+        Subject::Event {
+            name: EventName { id, timestamp: row.try_get("event_timestamp")? },
             revision: row.try_get("revision")?,
-            invalidated: row.try_get("invalidated")?,
-            row: event(row, shard, &name)?.map(Box::new),
-            name,
+            row: event(row)?.map(Box::new),
+            superseded: false,
         }
     } else {
         let reported = ["reported_head", "reported_safe", "reported_finalized"];
-        StoredSubject::Heights(heights(row, reported)?)
+        Subject::Heights(heights(row, reported)?)
     };
-    Ok(Some(StoredEntry { position, logged_at_ms: row.try_get("logged_at_ms")?, subject }))
+    Ok(Some(Entry { position, subject }))
 }
 
-/// The event's row; `None` where it is deleted. Whether it was valid and when it was inserted is
-/// left to the entry: a row says what it is by now, and what its writer likes.
-fn event(row: &PgRow, chain_id: ChainId, name: &EventName) -> Result<Option<Event>> {
-    let Some(revision) = row.try_get("row_revision")? else { return Ok(None) };
-    let data = row.try_get("data")?;
-    let is_unreadable: Option<bool> = row.try_get("is_unreadable")?;
-    Ok(Some(Event {
-        name: name.clone(),
-        chain_id,
-        block_number: row.try_get("block_number")?,
-        block_hash: row.try_get("block_hash")?,
-        transaction_hash: row.try_get("transaction_hash")?,
-        log_index: row.try_get("log_index")?,
-        event_type: row.try_get("event_type")?,
-        registry: row.try_get("registry")?,
-        agent_id: row.try_get("agent_id")?,
-        address: row.try_get("address")?,
-        arguments: rows::arguments("events", &name.id, data, is_unreadable == Some(true)),
-        invalidated: false,
-        revision,
-        inserted_at_ms: 0,
-    }))
+/// The event as its row says it now; `None` where the row is deleted.
+fn event(row: &PgRow) -> Result<Option<Event>> {
+    if row.try_get::<Option<i32>, _>("row_revision")?.is_none() {
+        return Ok(None);
+    }
+    let row = ClaimedRow::from_row(row)?;
+    Ok(Some(event!("events", row)))
 }
 
 fn heights(row: &PgRow, [head, safe, finalized]: [&str; 3]) -> Result<Heights> {

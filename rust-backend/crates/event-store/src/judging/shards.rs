@@ -19,10 +19,9 @@ use crate::connection::sessions::{Session, Sessions};
 use crate::delivery::{action_results, invalidated_events, jobs, reinclusions};
 use crate::events::history::EventHistory;
 use crate::events::superseded_events::Revision;
-use crate::judging::event_log::{self, Claimed, StoredEntry, StoredPortion, StoredSubject};
 use crate::judging::shard_cursors::{self, Move, advance};
 use crate::judging::walk::Walk;
-use crate::judging::{times_ahead, trigger_observations, waiting_events};
+use crate::judging::{event_log, times_ahead, trigger_observations, waiting_events};
 use crate::{Result, StoreError, triggers};
 
 /// Chains that are not known whose entries the watch looks at.
@@ -129,12 +128,12 @@ impl PgShards {
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
         let mut session = self.sessions.take().await?;
         let claimed = event_log::claim(&mut session, shards, &self.holder, entries_max).await?;
-        let Some(Claimed { triggers_revision, portions }) = claimed else {
+        let Some((triggers_revision, mut portions)) = claimed else {
             sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
             self.sessions.keep(session);
             return Ok(None);
         };
-        let portions = as_they_were(&mut session, portions).await?;
+        restore(&mut session, &mut portions).await?;
         let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
         Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
     }
@@ -245,62 +244,35 @@ impl PgClaim {
     }
 }
 
-/// The entries with what their events were at their revisions.
-async fn as_they_were(
-    connection: &mut PgConnection,
-    stored: Vec<StoredPortion>,
-) -> Result<Vec<Portion>> {
-    let entries = stored.iter().flat_map(|portion| &portion.entries);
+/// Sets the entries' events back to what they were at their revisions. Where that is too long
+/// to be read with the others, the shard's entries end; the rest comes with the next claim.
+async fn restore(connection: &mut PgConnection, portions: &mut [Portion]) -> Result<()> {
+    let entries = portions.iter().flat_map(|portion| &portion.entries);
     let history =
         EventHistory::of(connection, &entries.filter_map(superseded).collect::<Vec<_>>()).await?;
-    // The others come with the next claim.
-    let is_read = |entry: &StoredEntry| match &entry.subject {
-        StoredSubject::Event { name, revision, .. } => history.is_read(name, *revision),
-        StoredSubject::Heights(_) => true,
-    };
-    let portion = |stored: StoredPortion| Portion {
-        shard: stored.shard,
-        cursor: stored.cursor,
-        is_continued: stored.is_continued,
-        block_time: stored.block_time,
-        heights: stored.heights,
-        waits: stored.waits,
-        entries: stored
-            .entries
-            .into_iter()
-            .take_while(is_read)
-            .map(|entry| joined(&history, entry))
-            .collect(),
-    };
-    Ok(stored.into_iter().map(portion).collect())
+    for Portion { entries, .. } in portions {
+        let is_unread = |entry: &Entry| match &entry.subject {
+            Subject::Event { name, revision, .. } => !history.is_read(name, *revision),
+            Subject::Heights(_) => false,
+        };
+        entries.truncate(entries.iter().position(is_unread).unwrap_or(entries.len()));
+        for Entry { position, subject } in entries {
+            let Subject::Event { name, revision, row, superseded } = subject else { continue };
+            *superseded = history.supersedes(name, *revision, *position);
+            if let Some(event) = row {
+                history.restore(event, *revision);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The entry's event and revision, where its row has superseded it.
-fn superseded(entry: &StoredEntry) -> Option<Revision> {
+fn superseded(entry: &Entry) -> Option<Revision> {
     match &entry.subject {
-        StoredSubject::Event { name, revision, row: Some(row), .. } => {
+        Subject::Event { name, revision, row: Some(row), .. } => {
             (row.revision > *revision).then(|| (name.clone(), *revision))
         }
         _ => None,
     }
-}
-
-fn joined(
-    history: &EventHistory,
-    StoredEntry { position, logged_at_ms, subject }: StoredEntry,
-) -> Entry {
-    let subject = match subject {
-        StoredSubject::Heights(heights) => Subject::Heights(heights),
-        StoredSubject::Event { name, revision, invalidated, row } => {
-            let row = history.content(&name, revision, row).map(|mut content| {
-                content.revision = revision;
-                content.invalidated = invalidated;
-                content.inserted_at_ms = logged_at_ms;
-                content
-            });
-            let superseded = history.supersedes(&name, revision, position);
-            Subject::Event { name, revision, row, superseded }
-        }
-    };
-    Entry { position, subject }
 }

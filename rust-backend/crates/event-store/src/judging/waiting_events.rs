@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::events::history::EventHistory;
-use crate::events::rows;
+use crate::events::rows::event;
 use crate::{Result, StoreError};
 
 /// Bytes of arguments that are read together; more is released by the next batch.
@@ -63,12 +63,10 @@ pub(crate) async fn recall(
             unread.insert(name.finality);
             continue;
         };
-        let row = row.clone().map(Box::new);
-        let event = history.content(&name.event, wait.revision, row).map(|mut event| {
-            event.revision = wait.revision;
-            event.invalidated = false;
+        let event = row.clone().map(|mut event| {
+            history.restore(&mut event, wait.revision);
             event.inserted_at_ms = wait.logged_at_ms;
-            event
+            Box::new(event)
         });
         found.reached.push(Waiting { name, wait, event });
     }
@@ -159,7 +157,9 @@ async fn rows(
         return Ok(HashMap::new());
     };
     let rows = sqlx::query!(
-        r#"SELECT id AS "id!", "timestamp" AS "timestamp!", revision AS "revision?",
+        r#"SELECT id AS "id!", "timestamp" AS "timestamp!", $6::bigint AS "chain_id!",
+                  revision AS "revision?", false AS "invalidated!",
+                  0::bigint AS "inserted_at_ms!",
                   block_number AS "block_number?", block_hash AS "block_hash?",
                   transaction_hash AS "transaction_hash?", log_index AS "log_index?",
                   event_type AS "event_type?", registry AS "registry?",
@@ -193,28 +193,14 @@ async fn rows(
         earliest,
         latest,
         ARGUMENTS_BYTES_MAX,
+        shard.0,
     )
     .fetch_all(connection)
     .await?;
     let named = rows.into_iter().map(|row| {
-        let name = EventName { id: row.id, timestamp: row.timestamp };
-        let event = row.revision.map(|revision| Event {
-            name: name.clone(),
-            chain_id: shard,
-            block_number: row.block_number.unwrap_or_default(),
-            block_hash: row.block_hash.unwrap_or_default(),
-            transaction_hash: row.transaction_hash.unwrap_or_default(),
-            log_index: row.log_index.unwrap_or_default(),
-            event_type: row.event_type.unwrap_or_default(),
-            registry: row.registry.unwrap_or_default(),
-            agent_id: row.agent_id,
-            address: row.address,
-            arguments: rows::arguments("events", &name.id, row.data, row.is_unreadable),
-            invalidated: false,
-            revision,
-            inserted_at_ms: 0,
-        });
-        (name, event)
+        let name = EventName { id: row.id.clone(), timestamp: row.timestamp };
+        let event = || Some(event!("events", row?));
+        (name, event())
     });
     Ok(named.collect())
 }

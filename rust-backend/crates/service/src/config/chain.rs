@@ -3,7 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use event_engine::event::ChainId;
+
 use super::document::{Node, Source, Table};
+use super::registries::{ContractAddress, NotAnAddress, Registries, Registry};
 use super::{ConfigError, Endpoint};
 
 /// Chains of one file. There are 25 with registries.
@@ -35,35 +38,57 @@ const KEYS: &[&str] = &[
     "indexed",
     "requests_per_second",
 ];
-const REGISTRIES: &[&str] = &["identity", "reputation", "validation"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
-/// A chain to be indexed.
+/// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
+/// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
+/// events. The blocks that are fetched ahead are each bounded by it; what is longer is asked for in
+/// parts.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Settings of a chain, checked as the file is read: a program reads it, or leaves it to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chain {
+pub struct ChainSettings {
     /// What triggers and people call it: 1 to 64 ASCII letters, digits, `-`, `_` or `.`, and not
     /// digits alone. Unique.
     pub name: String,
-    /// Its id (EIP-155), from 1. Unique.
-    pub id: i64,
-    /// JSON-RPC over http, https, ws or wss, 1 to 16; the first one is asked first.
+    /// Its id (EIP-155), from 1. Unique. Each of its nodes is asked whether it agrees.
+    pub id: ChainId,
+    /// JSON-RPC over http, https, ws or wss, 1 to 16. The first is asked that has not failed
+    /// lately; those by websocket also announce heads.
     pub rpc_urls: Vec<Endpoint>,
-    /// The addresses of its registries.
+    /// The registries whose logs are stored.
     pub registries: Registries,
-    /// The first block that is read.
+    /// The first block that is read. Without meaning once a block of the chain is stored.
     pub start_block: u64,
-    /// How often the node is asked for news: 20 ms to 60 s.
+    /// How often the node is asked for its head: 20 ms to 60 s.
     pub poll_interval: Duration,
-    /// Blocks that a reorganisation may take back, 0 to 1,000,000; `None`: the nodes are asked what
-    /// is finalized.
+    /// Blocks below the highest stored one from which a block is final, 0 to 1,000,000: no
+    /// reorganisation is followed below it. `None`: what the nodes call `finalized` is.
     pub finality_depth: Option<u64>,
     /// Who writes its checkpoint and invalidates its events.
     pub writer: ChainWriter,
     /// Whether our own indexer reads it. Where it is not the chain's writer, it only inserts.
     pub indexed: bool,
-    /// Questions to the nodes a second, 1 to 100,000; `None` or 0: no limit.
+    /// Questions a second to all nodes together, each of a batch counted: 1 to 100,000. `None`: no
+    /// limit.
     pub requests_per_second: Option<NonZeroU32>,
+    /// Bytes of an answer that are read: [`ANSWER_BYTES_MAX`], or fewer in a test. The file does
+    /// not say it.
+    pub answer_bytes_max: usize,
+}
+
+impl ChainSettings {
+    /// Whether the programs of this project read the chain, or leave it to another.
+    pub fn is_ours_to_read(&self) -> bool {
+        self.indexed || self.writer == ChainWriter::Auditor
+    }
+
+    /// Whether the auditor may take its events back: it is the chain's writer, or our indexer is.
+    pub fn is_audited(&self) -> bool {
+        self.writer != ChainWriter::Ponder
+    }
 }
 
 /// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
@@ -87,20 +112,8 @@ impl ChainWriter {
     ];
 }
 
-/// The addresses of a chain's registries: at least one, no two alike. Each `0x` and 40 lower-case
-/// hexadecimal digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Registries {
-    /// Who the agents are.
-    pub identity: Option<String>,
-    /// What their clients think of them.
-    pub reputation: Option<String>,
-    /// Whose work was checked.
-    pub validation: Option<String>,
-}
-
 /// Reads all chains of a file.
-pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
+pub(super) fn read(source: Source<'_>) -> Result<Vec<ChainSettings>> {
     let parsed = source.parse()?;
     let top = Table::top(source, &parsed);
     top.only(&["chains"])?;
@@ -108,7 +121,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
     if list.table().is_ok() {
         return list.refuse("is one table, and has to be a list of them: write [[chains]]");
     }
-    let mut chains: Vec<Chain> = Vec::new();
+    let mut chains: Vec<ChainSettings> = Vec::new();
     for node in list.list(CHAINS_MAX)? {
         let table = node.table()?;
         let chain = chain(&table)?;
@@ -124,7 +137,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<Chain>> {
     Ok(chains)
 }
 
-fn chain(table: &Table<'_>) -> Result<Chain> {
+fn chain(table: &Table<'_>) -> Result<ChainSettings> {
     table.renamed("owner", "writer")?;
     table.only(KEYS)?;
     let integer = |name, min, max, default| {
@@ -137,9 +150,9 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
     let writer = table.get("writer").map_or(Ok(ChainWriter::default()), |node| writer(&node))?;
     let requests_per_second =
         integer("requests_per_second", 0, REQUESTS_PER_SECOND_MAX, 0)?.unsigned_abs();
-    Ok(Chain {
+    Ok(ChainSettings {
         name: name(&table.require("name")?)?,
-        id: table.require("id")?.integer(1, i64::MAX)?,
+        id: ChainId(table.require("id")?.integer(1, i64::MAX)?),
         rpc_urls: rpc_urls(&table.require("rpc_urls")?)?,
         registries: registries(&table.require("registries")?)?,
         // The bounds leave no negative number.
@@ -150,6 +163,7 @@ fn chain(table: &Table<'_>) -> Result<Chain> {
         indexed: indexed(table, writer)?,
         // The bounds leave no larger one.
         requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
+        answer_bytes_max: ANSWER_BYTES_MAX,
     })
 }
 
@@ -207,21 +221,21 @@ fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
 
 fn registries(node: &Node<'_>) -> Result<Registries> {
     let table = node.table()?;
-    table.only(REGISTRIES)?;
-    let mut addresses: Vec<String> = Vec::new();
-    let mut read = |name| {
-        let Some(node) = table.get(name) else { return Ok(None) };
+    table.only(&Registry::ALL.map(Registry::as_str))?;
+    let mut addresses: Vec<ContractAddress> = Vec::new();
+    let mut read = |registry: Registry| {
+        let Some(node) = table.get(registry.as_str()) else { return Ok(None) };
         let address = address(&node)?;
         if addresses.contains(&address) {
             return node.refuse("is the address of another registry of this chain");
         }
-        addresses.push(address.clone());
+        addresses.push(address);
         Ok(Some(address))
     };
     let registries = Registries {
-        identity: read("identity")?,
-        reputation: read("reputation")?,
-        validation: read("validation")?,
+        identity: read(Registry::Identity)?,
+        reputation: read(Registry::Reputation)?,
+        validation: read(Registry::Validation)?,
     };
     if addresses.is_empty() {
         return table.refuse("is empty, and has to have identity, reputation or validation");
@@ -229,12 +243,8 @@ fn registries(node: &Node<'_>) -> Result<Registries> {
     Ok(registries)
 }
 
-fn address(node: &Node<'_>) -> Result<String> {
-    let text = node.text()?;
-    match text.strip_prefix("0x") {
-        Some(digits) if digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            Ok(text.to_ascii_lowercase())
-        }
-        _ => node.refuse("is not an address: 0x and 40 hexadecimal digits"),
-    }
+fn address(node: &Node<'_>) -> Result<ContractAddress> {
+    node.text()?
+        .parse()
+        .or_else(|NotAnAddress| node.refuse("is not an address: 0x and 40 hexadecimal digits"))
 }

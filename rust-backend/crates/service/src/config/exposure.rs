@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::Chain;
+use super::ChainSettings;
 use super::locality::is_here;
 use crate::escape::escape;
 use crate::mask::Masker;
@@ -44,7 +44,7 @@ pub(super) fn secrets(directory: &Path) -> Option<String> {
 }
 
 /// A configuration file with keys of nodes that others may read.
-pub(super) fn keys(name: &str, file: &Metadata, chains: &[Chain]) -> Option<String> {
+pub(super) fn keys(name: &str, file: &Metadata, chains: &[ChainSettings]) -> Option<String> {
     let urls = chains.iter().flat_map(|chain| &chain.rpc_urls);
     let has_keys = Masker::of(urls.map(super::Endpoint::expose)).has_secrets();
     (has_keys && is_open_to_others(file)).then(|| {
@@ -66,7 +66,7 @@ pub(super) fn networks(list: &[String]) -> Option<String> {
 }
 
 /// Nodes elsewhere that are asked without TLS.
-pub(super) fn nodes(chains: &[Chain]) -> Option<String> {
+pub(super) fn nodes(chains: &[ChainSettings]) -> Option<String> {
     let mut plain = Vec::new();
     for chain in chains {
         for (index, url) in chain.rpc_urls.iter().enumerate() {

@@ -135,12 +135,12 @@ fn a_refused_url_is_not_quoted() {
 fn chains_are_read_with_what_is_usual() {
     let settings = with_file(CHAIN).expect("settings");
     let chain = &settings.chains[0];
-    assert_eq!((chain.name.as_str(), chain.id, chain.start_block), ("sepolia", 11_155_111, 0));
+    assert_eq!((chain.name.as_str(), chain.id.0, chain.start_block), ("sepolia", 11_155_111, 0));
     assert_eq!(chain.rpc_urls[0].expose().path(), "/key");
     assert_eq!((chain.poll_interval, chain.finality_depth), (Duration::from_secs(1), None));
     assert_eq!((chain.writer, chain.indexed), (ChainWriter::ChainIndexer, true));
-    let identity = chain.registries.identity.as_deref();
-    assert_eq!(identity, Some("0xabcdef0000000000000000000000000000000001"));
+    let identity = chain.registries.identity.map(|address| address.to_string());
+    assert_eq!(identity, Some("0xabcdef0000000000000000000000000000000001".to_owned()));
     assert!(!format!("{chain:?}").contains("key"), "Debug shows no key of a node");
 }
 
@@ -236,6 +236,31 @@ fn a_mistake_in_the_file_is_shown_where_it_is() {
         let text = CHAIN.replacen(change, to, 1);
         let found = refused_file(&text);
         assert!(found.starts_with(&format!("agentauri.toml:{error}")), "{found}\n{text}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_by_their_key() {
+    let address = "identity = \"0xABCDEF0000000000000000000000000000000001\"";
+    let twice = format!("{address}, reputation = \"0xabcdef0000000000000000000000000000000001\"");
+    for (change, to, error) in [
+        ("id =", "poll_interval_ms = 0\nid =", "4:20: chains[0].poll_interval_ms: 0 is not from"),
+        ("id =", "start_block = -1\nid =", "4:15: chains[0].start_block: -1 is not from 0 to"),
+        (
+            "id =",
+            "start_block = 9223372036854775808\nid =",
+            "4:15: chains[0].start_block: 9223372036854775808 is",
+        ),
+        (
+            "\"https://rpc.example.org/key\", \"http://127.0.0.1:8545\"",
+            "",
+            "5:12: chains[0].rpc_urls: is empty, and has to have a URL",
+        ),
+        (address, "", "6:14: chains[0].registries: is empty"),
+        (address, &twice, "6:86: chains[0].registries.reputation: is the address of another"),
+    ] {
+        let found = refused_file(&CHAIN.replacen(change, to, 1));
+        assert!(found.starts_with(&format!("agentauri.toml:{error}")), "{found}");
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use action_worker::Lack;
-use action_worker::attempt::{Attempt, NotBegun, Outcome, Told};
+use action_worker::attempt::{NotBegun, Told};
 use action_worker::sending::act::Performer;
-use event_engine::delivery::lease::Assignment;
+use event_engine::delivery::lease::{Assignment, Attempt, Outcome};
 use event_engine::job::JobId;
 use event_engine::trigger::action::ActionConfig;
 
@@ -103,7 +103,7 @@ impl Performer for FakePerformer {
         let attempt = Attempt {
             outcome,
             http_status,
-            duration: began.elapsed(),
+            duration: Some(began.elapsed()),
             error: (outcome != Outcome::Delivered).then(|| format!("{mood:?}")),
             response: None,
         };

@@ -1,6 +1,6 @@
 //! When nothing goes wrong any more: is everything done, and does every job tell its history?
 
-use event_engine::delivery::lease::AttemptStatus;
+use event_engine::delivery::lease::Outcome;
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
 use event_engine::log::Position;
@@ -97,7 +97,7 @@ fn is_retracted_if_taken_back(database: &Database, job: &Job) -> Result<(), Stri
 fn ended_rightly(database: &Database, receivers: &Receivers, job: &Job) -> Result<(), String> {
     let id = job.decided.id;
     let result = |attempt| database.judged.jobs.results.get(&(id, attempt));
-    let delivered = (1..=job.attempts).any(|it| result(it) == Some(&AttemptStatus::Delivered));
+    let delivered = (1..=job.attempts).any(|it| result(it) == Some(&Outcome::Delivered));
     let row = database.rows.get(&job.decided.event);
     let stands = row.is_some_and(|row| !row.invalidated && row.revision == job.decided.revision);
     let rule = database.triggers.rules.get(&job.decided.trigger.0);
@@ -109,9 +109,7 @@ fn ended_rightly(database: &Database, receivers: &Receivers, job: &Job) -> Resul
         State::Cancelled("event invalidated") => !stands,
         State::Cancelled("trigger removed") => was_removed,
         // An earlier attempt may have been reported as delivered after this one began.
-        State::Dead(_) => {
-            result(job.attempts).is_some_and(|last| *last != AttemptStatus::Delivered)
-        }
+        State::Dead(_) => result(job.attempts).is_some_and(|last| *last != Outcome::Delivered),
         State::Cancelled(_) | State::Pending | State::Leased { .. } => false,
     };
     if right { Ok(()) } else { Err(format!("a job should not have ended so: {job:?}")) }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Attempt, AttemptStatus, Expired, Lease, Loaded, Outcome};
+use event_engine::delivery::lease::{
+    Attempt, AttemptRecord, Disposition, Expired, Lease, Loaded, Outcome,
+};
 use event_engine::job::JobId;
 use event_engine::port::Leases;
 
@@ -57,22 +59,24 @@ impl Leases for Desk {
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<(), Fault> {
         if self.mutant == Some(Mutant::CountsWhatNeverLeft) {
-            let failed = back.iter().map(|(lease, wait)| Attempt {
+            let failed = back.iter().map(|(lease, wait)| AttemptRecord {
                 lease: lease.clone(),
                 action_type: "webhook".to_owned(),
-                status: AttemptStatus::Failed,
-                outcome: Outcome::Retry(*wait),
-                duration: None,
-                http_status: None,
-                error: None,
-                response: None,
+                attempt: Attempt {
+                    outcome: Outcome::Permanent,
+                    duration: None,
+                    http_status: None,
+                    error: None,
+                    response: None,
+                },
+                disposition: Disposition::Retry(*wait),
             });
             return self.leases.finish(holder, &failed.collect::<Vec<_>>()).await;
         }
         self.leases.give_back(holder, back).await
     }
 
-    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<(), Fault> {
+    async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<(), Fault> {
         let retractions = attempts.iter().map(|attempt| JobId::of_retraction(attempt.lease.id));
         let unwritten: Vec<JobId> = {
             let database = self.leases.link.world.database();

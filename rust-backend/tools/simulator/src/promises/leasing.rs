@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_engine::decide::decide;
-use event_engine::delivery::lease::{Attempt, AttemptStatus, Expired, Lease, Outcome};
+use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Expired, Lease, Outcome};
 use event_engine::job::JobId;
 use event_engine::port::{Claim as _, Leases as _};
 use event_engine::state::ShardState;
@@ -28,7 +28,7 @@ pub async fn a_lease_that_ran_out_is_given_again<B: Bed>(bed: &B) {
     leased(bed, "a", job, Duration::ZERO).await.expect("a lease");
     let expired = until_expired(bed).await;
     assert_eq!((expired.lease.id, expired.holder.as_str()), (job, "a"));
-    let lost = ended(expired.lease, AttemptStatus::Lost, Outcome::Retry(Duration::ZERO));
+    let lost = ended(expired.lease, Outcome::Lost, Disposition::Retry(Duration::ZERO));
     bed.leases().finish("a", &[lost]).await.expect("recorded");
     assert_eq!(leased(bed, "b", job, LONG).await.map(|lease| lease.attempt), Some(2));
 }
@@ -101,14 +101,14 @@ pub async fn a_lease_brings_what_it_is_about<B: Bed>(bed: &B) {
 /// An attempt that ends moves its job on: delivered, due again, or dead.
 pub async fn an_attempt_moves_its_job_on<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    let failed = Outcome::Retry(Duration::ZERO);
-    let dead = Outcome::Dead("enough".to_owned());
-    for (outcome, state_after) in [(failed, "pending"), (dead, "dead")] {
+    let failed = Disposition::Retry(Duration::ZERO);
+    let dead = Disposition::Dead("enough".to_owned());
+    for (disposition, state_after) in [(failed, "pending"), (dead, "dead")] {
         let lease = leased(bed, "a", job, LONG).await.expect("a lease");
-        let foreign = ended(lease.clone(), AttemptStatus::Failed, outcome.clone());
+        let foreign = ended(lease.clone(), Outcome::Permanent, disposition.clone());
         bed.leases().finish("b", &[foreign]).await.expect("recorded");
         assert_eq!(state(bed, job).await, "leased", "it is not b's");
-        let attempt = ended(lease, AttemptStatus::Failed, outcome);
+        let attempt = ended(lease, Outcome::Permanent, disposition);
         bed.leases().finish("a", &[attempt]).await.expect("recorded");
         assert_eq!(state(bed, job).await, state_after);
     }
@@ -120,11 +120,11 @@ pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
     leased(bed, "a", job, Duration::ZERO).await.expect("a lease");
     let lease = until_expired(bed).await.lease;
-    let dead = Outcome::Dead("the last attempt was lost".to_owned());
-    let lost = ended(lease.clone(), AttemptStatus::Lost, dead);
+    let dead = Disposition::Dead("the last attempt was lost".to_owned());
+    let lost = ended(lease.clone(), Outcome::Lost, dead);
     bed.leases().finish("a", &[lost]).await.expect("recorded");
     assert_eq!(state(bed, job).await, "dead");
-    let late = ended(lease, AttemptStatus::Delivered, Outcome::Delivered);
+    let late = ended(lease, Outcome::Delivered, Disposition::Delivered);
     bed.leases().finish("a", &[late]).await.expect("recorded");
     assert_eq!(state(bed, job).await, "delivered");
 }
@@ -133,7 +133,7 @@ pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
 /// its lease brings the event as it was.
 pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    attempted(bed, job, Outcome::Retry(LONG)).await;
+    attempted(bed, job, Disposition::Retry(LONG)).await;
     taken_back(bed).await;
     assert_eq!(state(bed, job).await, "cancelled");
     let lease = retraction_of(bed, job).await.expect("a retraction");
@@ -141,7 +141,7 @@ pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: 
     let loaded = bed.leases().load(std::slice::from_ref(&lease)).await.expect("loaded");
     let [about] = &loaded.assignments[..] else { panic!("one assignment: {loaded:?}") };
     assert_eq!((about.event.revision, about.reorg.is_some()), (0, true));
-    let attempt = ended(lease, AttemptStatus::Delivered, Outcome::Delivered);
+    let attempt = ended(lease, Outcome::Delivered, Disposition::Delivered);
     bed.leases().finish("a", &[attempt]).await.expect("recorded");
     let states = bed.states().await;
     assert_eq!(states.len(), 2, "{states:?}");
@@ -154,7 +154,7 @@ pub async fn what_is_under_way_is_retracted_when_it_ends<B: Bed>(bed: &B) {
     let lease = leased(bed, "a", job, LONG).await.expect("a lease");
     taken_back(bed).await;
     assert!(retraction_of(bed, job).await.is_none(), "its message may still be on its way");
-    let attempt = ended(lease, AttemptStatus::Failed, Outcome::Retry(Duration::ZERO));
+    let attempt = ended(lease, Outcome::Permanent, Disposition::Retry(Duration::ZERO));
     bed.leases().finish("a", &[attempt]).await.expect("recorded");
     assert!(leased(bed, "a", job, LONG).await.is_none(), "it is not begun again");
     assert!(retraction_of(bed, job).await.is_some());
@@ -163,7 +163,7 @@ pub async fn what_is_under_way_is_retracted_when_it_ends<B: Bed>(bed: &B) {
 /// A lease that is given back did not begin, but an earlier attempt may have arrived.
 pub async fn what_was_given_back_is_retracted_if_it_was_attempted_before<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    attempted(bed, job, Outcome::Retry(Duration::ZERO)).await;
+    attempted(bed, job, Disposition::Retry(Duration::ZERO)).await;
     let lease = leased(bed, "a", job, LONG).await.expect("a lease");
     taken_back(bed).await;
     bed.leases().give_back("a", &[(lease, Duration::ZERO)]).await.expect("given back");
@@ -182,7 +182,7 @@ pub async fn what_nobody_was_told_is_not_retracted<B: Bed>(bed: &B) {
 /// What has to be retracted does not end with its trigger.
 pub async fn a_retraction_outlives_its_trigger<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    attempted(bed, job, Outcome::Delivered).await;
+    attempted(bed, job, Disposition::Delivered).await;
     taken_back(bed).await;
     bed.remove().await;
     assert!(retraction_of(bed, job).await.is_some());
@@ -209,13 +209,13 @@ async fn leased<B: Bed>(bed: &B, holder: &str, job: JobId, duration: Duration) -
 }
 
 /// Makes an attempt of a job that ends so.
-async fn attempted<B: Bed>(bed: &B, job: JobId, outcome: Outcome) {
+async fn attempted<B: Bed>(bed: &B, job: JobId, disposition: Disposition) {
     let lease = leased(bed, "a", job, LONG).await.expect("a lease");
-    let status = match outcome {
-        Outcome::Delivered => AttemptStatus::Delivered,
-        Outcome::Retry(_) | Outcome::Dead(_) => AttemptStatus::Failed,
+    let outcome = match disposition {
+        Disposition::Delivered => Outcome::Delivered,
+        Disposition::Retry(_) | Disposition::Dead(_) => Outcome::Permanent,
     };
-    bed.leases().finish("a", &[ended(lease, status, outcome)]).await.expect("recorded");
+    bed.leases().finish("a", &[ended(lease, outcome, disposition)]).await.expect("recorded");
 }
 
 /// The chain takes the event back, and that is judged.
@@ -255,15 +255,8 @@ async fn leased_in_vain<B: Bed>(bed: &B, job: JobId) {
     bed.leases().give_back("a", &[(lease, Duration::ZERO)]).await.expect("given back");
 }
 
-fn ended(lease: Lease, status: AttemptStatus, outcome: Outcome) -> Attempt {
-    Attempt {
-        lease,
-        action_type: "webhook".to_owned(),
-        status,
-        outcome,
-        duration: None,
-        http_status: None,
-        error: None,
-        response: None,
-    }
+fn ended(lease: Lease, outcome: Outcome, disposition: Disposition) -> AttemptRecord {
+    let attempt =
+        Attempt { outcome, duration: None, http_status: None, error: None, response: None };
+    AttemptRecord { lease, action_type: "webhook".to_owned(), attempt, disposition }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::DateTime;
-use event_engine::delivery::lease::{Attempt, AttemptStatus, Expired, Lease, Outcome};
+use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Outcome};
 use event_engine::event::{ChainId, EventName};
 use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
@@ -82,7 +82,7 @@ pub struct Jobs {
     /// Each job by its id.
     pub by_id: BTreeMap<JobId, Job>,
     /// How each attempt ended.
-    pub results: BTreeMap<(JobId, i32), AttemptStatus>,
+    pub results: BTreeMap<(JobId, i32), Outcome>,
 }
 
 impl Jobs {
@@ -143,22 +143,22 @@ impl Jobs {
     }
 
     /// Records attempts and moves their jobs on.
-    pub fn finish(&mut self, holder: &str, attempts: &[Attempt], now_ms: i64) {
+    pub fn finish(&mut self, holder: &str, attempts: &[AttemptRecord], now_ms: i64) {
         for attempt in attempts {
             let Some(job) = self.by_id.get_mut(&attempt.lease.id) else { continue };
             let unfinished = matches!(job.state, State::Pending | State::Dead(_));
-            let late = unfinished && attempt.outcome == Outcome::Delivered;
+            let late = unfinished && attempt.disposition == Disposition::Delivered;
             if job.attempts == attempt.lease.attempt && (job.is_held_by(holder) || late) {
-                match &attempt.outcome {
-                    Outcome::Delivered => job.state = State::Delivered,
-                    Outcome::Retry(delay) => job.becomes_due(now_ms + millis(*delay)),
-                    Outcome::Dead(why) => job.state = State::Dead(why.clone()),
+                match &attempt.disposition {
+                    Disposition::Delivered => job.state = State::Delivered,
+                    Disposition::Retry(delay) => job.becomes_due(now_ms + millis(*delay)),
+                    Disposition::Dead(why) => job.state = State::Dead(why.clone()),
                 }
             }
             let result = self.results.entry((attempt.lease.id, attempt.lease.attempt));
-            let result = result.or_insert(attempt.status);
-            if *result == AttemptStatus::Lost {
-                *result = attempt.status;
+            let result = result.or_insert(attempt.attempt.outcome);
+            if *result == Outcome::Lost {
+                *result = attempt.attempt.outcome;
             }
         }
     }

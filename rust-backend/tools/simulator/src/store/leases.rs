@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use event_engine::delivery::lease::{Assignment, Attempt, Expired, Lease, Loaded, Reorg};
+use event_engine::delivery::lease::{Assignment, AttemptRecord, Expired, Lease, Loaded, Reorg};
 use event_engine::job::JobId;
 use event_engine::port::Leases;
 use event_engine::trigger::action::{ActionConfig, SecretSource};
@@ -66,7 +66,7 @@ impl Leases for FakeLeases {
         given.await
     }
 
-    async fn finish(&self, holder: &str, attempts: &[Attempt]) -> Result<(), Fault> {
+    async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<(), Fault> {
         let world = &self.link.world;
         let finished = self.link.ask(|| {
             let mut database = world.database();
@@ -77,8 +77,9 @@ impl Leases for FakeLeases {
             database.retract(&jobs, now_ms);
             database.flush();
             for attempt in attempts {
-                let Attempt { lease, status, .. } = attempt;
-                world.say(&format!("{holder} says of {}, {}: {status:?}", lease.id, lease.attempt));
+                let AttemptRecord { lease, attempt, .. } = attempt;
+                let status = attempt.outcome.status();
+                world.say(&format!("{holder} says of {}, {}: {status}", lease.id, lease.attempt));
             }
             Ok(())
         });

@@ -9,7 +9,7 @@ use crate::tree::Tree;
 /// Our crates that each crate may use, apart from tests.
 const ARROWS: [(&str, &[&str]); 15] = [
     ("event-engine", &[]),
-    ("service", &[]),
+    ("service", &["event-engine"]),
     ("private-servers", &[]),
     ("event-store", &["event-engine"]),
     ("action-queue", &["event-engine"]),

@@ -6,7 +6,7 @@ use event_store::events::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use service::config::ChainWriter;
+use service::config::{ANSWER_BYTES_MAX, ChainWriter, ContractAddress};
 
 use super::super::{common, identity, reputation, validation};
 use crate::fetch::block::block;
@@ -23,16 +23,16 @@ pub(super) fn settings() -> ChainSettings {
         id: ChainId(i64::MAX),
         rpc_urls: Vec::new(),
         registries: Registries {
-            identity: Some(REGISTRIES[0]),
-            reputation: Some(REGISTRIES[1]),
-            validation: Some(REGISTRIES[2]),
+            identity: Some(ContractAddress(REGISTRIES[0].into_array())),
+            reputation: Some(ContractAddress(REGISTRIES[1].into_array())),
+            validation: Some(ContractAddress(REGISTRIES[2].into_array())),
         },
         start_block: 0,
         finality_depth: None,
         writer: ChainWriter::ChainIndexer,
         indexed: true,
         requests_per_second: None,
-        answer_bytes_max: crate::ANSWER_BYTES_MAX,
+        answer_bytes_max: ANSWER_BYTES_MAX,
         poll_interval: std::time::Duration::from_secs(1),
     }
 }

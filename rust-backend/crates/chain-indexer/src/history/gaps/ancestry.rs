@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use event_store::StoreError;
-use event_store::chain::chain_blocks;
 use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::gaps::{self, Step};
+use event_store::chain::observed_blocks;
 use event_store::events::forgeries::{self, ReadBlocks};
 use event_store::events::new_events::{self, InsertsAs};
 use futures::{StreamExt, stream};
@@ -15,6 +15,7 @@ use crate::Result;
 use crate::fetch::block::Block;
 use crate::fetch::stretch::covered_addresses;
 use crate::rpc::node::Nodes;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 
 /// Blocks that are read at once.
 const BLOCKS_TOGETHER: u32 = 10_000;
@@ -130,9 +131,9 @@ impl GapCheck {
     async fn store(&self, block: &Block) -> event_store::Result<u64> {
         let mut transaction = self.pool.begin().await?;
         let rows = std::slice::from_ref(&block.row);
-        if let Some(other) = chain_blocks::insert_missing(&mut transaction, rows).await? {
+        if let Some(other) = observed_blocks::insert_missing(&mut transaction, rows).await? {
             return Err(StoreError::BrokenRow {
-                table: "chain_blocks",
+                table: "observed_blocks",
                 column: "block_hash",
                 id: format!("{} {other}", self.settings.id),
                 problem: "it is another than the parent of the block above".to_owned(),

@@ -12,6 +12,7 @@ use service::config::ChainWriter;
 use super::{BLOCKS_AHEAD_MAX, GapCheck};
 use crate::Result;
 use crate::rpc::node::Nodes;
+use crate::settings::RegistryAddresses as _;
 
 /// A log by its block and its place there.
 type Place = (String, i32);

@@ -114,9 +114,9 @@ impl GapCheck {
         if found.missing.is_empty() && found.differing.is_empty() && found.forged.is_empty() {
             return Ok(Mends::default());
         }
-        let (pool, id, audited) = (&self.pool, self.settings.id, self.is_audited_alone());
+        let (pool, id, reader) = (&self.pool, self.settings.id, self.known_to());
         let final_to = self.stored(finalized_blocks::height(pool, id).await)?;
-        let anchors = self.stored(gaps::anchors(pool, id, *lowest..=*highest, audited).await)?;
+        let anchors = self.stored(gaps::anchors(pool, id, *lowest..=*highest, reader).await)?;
         let ours = self.branch(nodes, &found.blocks, &anchors, *lowest).await?;
         let is_proved = |number: i64| {
             let hash = found.blocks.get(&number).map(|(hash, _)| hash);

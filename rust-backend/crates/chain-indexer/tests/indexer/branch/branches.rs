@@ -125,7 +125,7 @@ async fn a_second_writers_event_goes_and_comes_back_with_its_block() {
                    log_index, event_type, registry, "timestamp")
                SELECT 'second', chain_id, block_number, block_hash, '0xbb', 0, 'Mine', 'mine',
                    "timestamp"
-               FROM chain_blocks WHERE block_number = 8"#,
+               FROM observed_blocks WHERE block_number = 8"#,
         )
         .await;
     let second = async || {

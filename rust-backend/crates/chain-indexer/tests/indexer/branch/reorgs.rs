@@ -136,7 +136,7 @@ async fn a_row_of_an_unknown_block_survives_and_a_second_writers_of_an_orphaned_
             r#"INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash,
                    log_index, event_type, registry, "timestamp")
                SELECT id, chain_id, block_number, hash, '0xbb', 0, 'Mine', 'mine', "timestamp"
-               FROM (SELECT * FROM chain_blocks ORDER BY block_number DESC LIMIT 1) AS tip
+               FROM (SELECT * FROM observed_blocks ORDER BY block_number DESC LIMIT 1) AS tip
                CROSS JOIN LATERAL (VALUES ('typed', '0xbeef'), ('second', tip.block_hash))
                    AS written (id, hash)"#,
         )

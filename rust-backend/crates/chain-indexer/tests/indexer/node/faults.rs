@@ -1,8 +1,8 @@
 //! Nodes and databases that fail.
 
-use chain_indexer::check;
-use chain_indexer::{ChainState, IndexerError};
+use chain_indexer::{ChainState, Registries, check};
 use event_engine::event::ChainId;
+use service::config::ContractAddress;
 
 use crate::every_log::expected_rows;
 use crate::world::{Database, Devnet, Gate, Indexing, settings};
@@ -67,10 +67,8 @@ async fn a_node_that_is_down_is_replaced_by_the_next_and_needed_by_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_cannot_be_reached_is_named_without_what_may_be_its_key() {
-    let registries = chain_indexer::Registries {
-        identity: Some(alloy_primitives::Address::ZERO),
-        ..chain_indexer::Registries::default()
-    };
+    let registries =
+        Registries { identity: Some(ContractAddress([0; 20])), ..Registries::default() };
     let refused = check(&settings(&[DEAD_URL], registries, 0)).await.expect_err("a refusal");
     let text = refused.to_string();
     assert!(
@@ -93,32 +91,4 @@ async fn a_restart_of_the_database_costs_time_and_nothing_else() {
     indexing.until_stored(head).await;
     indexing.stop().await;
     assert_eq!(database.events().await, expected_rows(&devnet).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn settings_that_cannot_work_are_refused_by_their_key() {
-    let ours = chain_indexer::Registries {
-        identity: Some(alloy_primitives::Address::ZERO),
-        ..chain_indexer::Registries::default()
-    };
-    let good = settings(&[DEAD_URL], ours, 0);
-    let refused_for = async |spoil: fn(&mut chain_indexer::ChainSettings)| {
-        let mut chain = good.clone();
-        spoil(&mut chain);
-        match check(&chain).await {
-            Err(IndexerError::Settings { key, .. }) => key,
-            other => panic!("not refused: {other:?}"),
-        }
-    };
-    assert_eq!(refused_for(|chain| chain.rpc_urls.clear()).await, "rpc_urls");
-    assert_eq!(refused_for(|chain| chain.registries.identity = None).await, "registries");
-    let twice = |chain: &mut chain_indexer::ChainSettings| {
-        chain.registries.reputation = chain.registries.identity;
-    };
-    assert_eq!(refused_for(twice).await, "registries");
-    assert_eq!(refused_for(|chain| chain.start_block = u64::MAX).await, "start_block");
-    let poll = |chain: &mut chain_indexer::ChainSettings| {
-        chain.poll_interval = std::time::Duration::ZERO;
-    };
-    assert_eq!(refused_for(poll).await, "poll_interval");
 }

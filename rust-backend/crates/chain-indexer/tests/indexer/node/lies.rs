@@ -38,7 +38,7 @@ fn fails_with(state: &ChainState, problem: &str) -> bool {
 
 /// Lets the node say `lie` of [`BLOCK`], then the truth.
 async fn assert_refused(database: &Database, problem: &str, lie: impl FnOnce(&mut Script)) {
-    database.execute("TRUNCATE events, event_log, chain_blocks, checkpoints").await;
+    database.execute("TRUNCATE events, event_log, observed_blocks, checkpoints").await;
     let node = ScriptedNode::start(6).await;
     let truth = {
         let mut script = node.script();

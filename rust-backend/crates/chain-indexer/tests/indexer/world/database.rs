@@ -60,7 +60,7 @@ impl Database {
     pub(crate) async fn second_writer(&self) -> PgPool {
         self.execute("CREATE SCHEMA second").await;
         for sql in [
-            "CREATE TABLE second.chain_blocks (LIKE chain_blocks INCLUDING ALL)",
+            "CREATE TABLE second.observed_blocks (LIKE observed_blocks INCLUDING ALL)",
             "CREATE TABLE second.orphaned_blocks (LIKE orphaned_blocks INCLUDING ALL)",
             "CREATE TABLE second.finalized_blocks (LIKE finalized_blocks INCLUDING ALL)",
         ] {
@@ -87,7 +87,7 @@ impl Database {
     /// Number and hash of the blocks of the ancestry, lowest first.
     pub(crate) async fn blocks(&self, chain_id: i64) -> Vec<(i64, String)> {
         sqlx::query_as(
-            "SELECT block_number, block_hash FROM chain_blocks WHERE chain_id = $1 ORDER BY 1",
+            "SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1 ORDER BY 1",
         )
         .bind(chain_id)
         .fetch_all(&self.pool)

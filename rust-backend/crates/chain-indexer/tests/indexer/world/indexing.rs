@@ -28,7 +28,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
         writer: ChainWriter::ChainIndexer,
         indexed: true,
         requests_per_second: None,
-        answer_bytes_max: chain_indexer::ANSWER_BYTES_MAX,
+        answer_bytes_max: service::config::ANSWER_BYTES_MAX,
     }
 }
 

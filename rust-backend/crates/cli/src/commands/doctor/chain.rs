@@ -12,8 +12,8 @@ use service::config::Settings;
 use service::escape::escape;
 use service::process::Refused;
 
+use crate::chain_names;
 use crate::commands::doctor::DoctorArgs;
-use crate::{chain_names, parts};
 use service::output;
 
 /// Between two lines about the progress.
@@ -31,7 +31,7 @@ pub(crate) async fn doctor(
 ) -> Result<()> {
     let DoctorArgs { chain, from, to, against_chain, mend } = options;
     let id = chain_names::id(settings, &chain.unwrap_or_default())?;
-    let found = parts::chains(settings)?.into_iter().find(|chain| chain.id.0 == id);
+    let found = settings.chains.iter().find(|chain| chain.id.0 == id).cloned();
     let settings =
         found.ok_or_else(|| Refused::new(format!("--chain: no chain {id} is configured")))?;
     let name = settings.name.clone();

@@ -21,7 +21,7 @@ async fn doctor_names_what_of_a_chain_is_missing_and_mends_it() {
     let indexer = Process::start("chain-indexer", &bed, &[("AGENTAURI_CONFIG", chain.config())]);
     let head = chain.head().await;
     eventually("the chain is stored", async || {
-        bed.count("SELECT coalesce(max(block_number), 0) FROM chain_blocks").await == head
+        bed.count("SELECT coalesce(max(block_number), 0) FROM observed_blocks").await == head
     })
     .await;
     drop(indexer);
@@ -29,16 +29,16 @@ async fn doctor_names_what_of_a_chain_is_missing_and_mends_it() {
     assert!(code == Some(0) && said.contains("compared with a node: complete."), "{said}");
 
     for sql in [
-        "DELETE FROM chain_blocks WHERE block_number IN (5, 6)",
+        "DELETE FROM observed_blocks WHERE block_number IN (5, 6)",
         "DELETE FROM events WHERE block_number IN (2, 3)",
         // As if these blocks had never been read.
         "WITH whole AS (DELETE FROM covered_ranges RETURNING *)
          INSERT INTO covered_ranges
          SELECT w.chain_id, w.addresses, w.first_block, w.parent_hash, b.block_number, b.block_hash
-         FROM whole w, chain_blocks b WHERE b.block_number = 4
+         FROM whole w, observed_blocks b WHERE b.block_number = 4
          UNION ALL
          SELECT w.chain_id, w.addresses, b.block_number, b.parent_hash, w.last_block, w.last_hash
-         FROM whole w, chain_blocks b WHERE b.block_number = 7",
+         FROM whole w, observed_blocks b WHERE b.block_number = 7",
     ] {
         sqlx::query(sql).execute(&bed.strangers).await.expect("deleted");
     }

@@ -1,9 +1,32 @@
-//! The table `chain_blocks`: the blocks that our own indexer has stored, by which it resumes.
+//! The table `observed_blocks`: the blocks that each reader of a chain has seen on it, by which it
+//! resumes and recognises a fork.
 
 use event_engine::event::{AHEAD_S_MAX, ChainId};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
+
+/// Rows that are dropped together: below the finalized block the nodes remember them.
+const DROPPED_TOGETHER_MAX: i64 = 1_000;
+
+/// A reader of a chain in our own processes. Ponder's schemas are readers too, in SQL alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Our indexer.
+    Indexer,
+    /// The auditor.
+    Auditor,
+}
+
+impl Reader {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Indexer => "indexer",
+            Self::Auditor => "auditor",
+        }
+    }
+}
 
 /// A block by its height and hash: of two branches, one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +37,9 @@ pub struct BlockName {
     pub hash: String,
 }
 
-/// One row of `chain_blocks`.
+/// One row of `observed_blocks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainBlock {
+pub struct ObservedBlock {
     /// The chain.
     pub chain_id: ChainId,
     /// Its height.
@@ -29,30 +52,33 @@ pub struct ChainBlock {
     pub timestamp: i64,
 }
 
-impl ChainBlock {
+impl ObservedBlock {
     /// Its height and hash.
     pub fn name(&self) -> BlockName {
         BlockName { number: self.block_number, hash: self.block_hash.clone() }
     }
 }
 
-/// The highest stored block of the chain; `None` before the first.
-pub async fn latest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
-    Ok(downwards(pool, chain_id, i64::MAX, 1).await?.pop())
+/// The highest block that the reader has observed; `None` before the first.
+pub async fn latest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<Option<BlockName>> {
+    Ok(downwards(pool, chain_id, reader, i64::MAX, 1).await?.pop())
 }
 
-/// The stored blocks of the chain from height `from` downwards, highest first, `count` at most.
+/// The observed blocks from height `from` downwards, highest first, `count` at most.
 pub async fn downwards(
     pool: &PgPool,
     chain_id: ChainId,
+    reader: Reader,
     from: i64,
     count: u32,
 ) -> Result<Vec<BlockName>> {
     let blocks = sqlx::query_as!(
         BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
-         WHERE chain_id = $1 AND block_number <= $2 ORDER BY block_number DESC LIMIT $3",
+        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 AND block_number <= $3
+         ORDER BY block_number DESC LIMIT $4",
         chain_id.0,
+        reader.as_str(),
         from,
         i64::from(count),
     )
@@ -61,34 +87,37 @@ pub async fn downwards(
     Ok(blocks)
 }
 
-/// The lowest stored block of the chain; `None` before the first.
-pub async fn lowest(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
+/// The lowest observed block; `None` before the first.
+pub async fn lowest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<Option<BlockName>> {
     let block = sqlx::query_as!(
         BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
-         WHERE chain_id = $1 ORDER BY block_number LIMIT 1",
+        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number LIMIT 1",
         chain_id.0,
+        reader.as_str(),
     )
     .fetch_optional(pool)
     .await?;
     Ok(block)
 }
 
-/// The stored block of that height.
+/// The observed block of that height.
 pub async fn at(
     connection: &mut PgConnection,
     chain_id: ChainId,
+    reader: Reader,
     number: i64,
-) -> Result<Option<ChainBlock>> {
+) -> Result<Option<ObservedBlock>> {
     let row = sqlx::query!(
-        r#"SELECT block_hash, parent_hash, "timestamp" FROM chain_blocks
-           WHERE chain_id = $1 AND block_number = $2"#,
+        r#"SELECT block_hash, parent_hash, "timestamp" FROM observed_blocks
+           WHERE chain_id = $1 AND reader = $2 AND block_number = $3"#,
         chain_id.0,
+        reader.as_str(),
         number,
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|row| ChainBlock {
+    Ok(row.map(|row| ObservedBlock {
         chain_id,
         block_number: number,
         block_hash: row.block_hash,
@@ -97,8 +126,47 @@ pub async fn at(
     }))
 }
 
-/// Height of the highest stored block, for whoever is about to store the first: nobody else does
-/// until the transaction has ended.
+/// The hash of the observed block of that height. In a transaction it stays so until that ends.
+pub async fn hash_at(
+    connection: impl PgExecutor<'_>,
+    chain_id: ChainId,
+    reader: Reader,
+    number: i64,
+) -> Result<Option<String>> {
+    let hash = sqlx::query_scalar!(
+        "SELECT block_hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 AND block_number = $3 FOR SHARE",
+        chain_id.0,
+        reader.as_str(),
+        number,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(hash)
+}
+
+/// Whether the observed chain ends with `tip`. Another transaction that takes this block out waits
+/// until this one has ended.
+pub(crate) async fn is_tip(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    reader: Reader,
+    tip: Option<&BlockName>,
+) -> Result<bool> {
+    let found = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number DESC LIMIT 1 FOR UPDATE",
+        chain_id.0,
+        reader.as_str(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.as_ref() == tip)
+}
+
+/// Height of the indexer's highest block, for a transaction that is about to store its first: no
+/// other does until this one has ended.
 pub async fn highest_for_the_first(
     connection: &mut PgConnection,
     chain_id: ChainId,
@@ -108,7 +176,8 @@ pub async fn highest_for_the_first(
         .execute(&mut *connection)
         .await?;
     let highest = sqlx::query_scalar!(
-        "SELECT max(block_number) FROM chain_blocks WHERE chain_id = $1",
+        "SELECT max(block_number) FROM observed_blocks
+         WHERE chain_id = $1 AND reader = 'indexer'",
         chain_id.0,
     )
     .fetch_one(connection)
@@ -116,9 +185,14 @@ pub async fn highest_for_the_first(
     Ok(highest)
 }
 
-/// Adds blocks. A height that is stored already is an error: somebody else indexes the chain, or a
-/// commit whose answer was lost went through. The caller reads [`latest`] again.
-pub async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Result<()> {
+/// Adds blocks. A height that is observed already is an error: a second process reads the chain as
+/// this reader, or a commit whose answer was lost went through. The caller reads [`latest`] again.
+/// Our indexer's are noted where their time is ahead.
+pub async fn insert(
+    connection: &mut PgConnection,
+    reader: Reader,
+    blocks: &[ObservedBlock],
+) -> Result<()> {
     let columns = Columns::of(blocks);
     sqlx::query!(
         r#"WITH new AS (
@@ -132,32 +206,35 @@ pub async fn insert(connection: &mut PgConnection, blocks: &[ChainBlock]) -> Res
                       (array_agg("timestamp" ORDER BY block_number DESC))[1],
                       statement_timestamp(), count(*)
                FROM new
-               WHERE "timestamp" > extract(epoch FROM statement_timestamp()) + $6::bigint
+               WHERE $7 = 'indexer'
+                 AND "timestamp" > extract(epoch FROM statement_timestamp()) + $6::bigint
                GROUP BY chain_id
                ON CONFLICT (chain_id, subject) DO UPDATE
                SET (latest, block_time, seen_at, number)
                    = (excluded.latest, excluded.block_time, excluded.seen_at,
                       t.number + excluded.number)
            )
-           INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
-           SELECT * FROM new"#,
+           INSERT INTO observed_blocks (
+               chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+           SELECT chain_id, $7, block_number, block_hash, parent_hash, "timestamp" FROM new"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],
         &columns.parent_hashes as &[&str],
         &columns.timestamps,
         AHEAD_S_MAX,
+        reader.as_str(),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Adds blocks, of which some may be stored. Returns the height of one that is stored with another
+/// Adds blocks of our indexer's, of which some may be stored. Returns the height of one that is stored with another
 /// hash: the caller rolls back.
 pub async fn insert_missing(
     connection: &mut PgConnection,
-    blocks: &[ChainBlock],
+    blocks: &[ObservedBlock],
 ) -> Result<Option<i64>> {
     let columns = Columns::of(blocks);
     sqlx::query!(
@@ -173,8 +250,8 @@ pub async fn insert_missing(
                       statement_timestamp(), count(*)
                FROM given
                WHERE "timestamp" > extract(epoch FROM statement_timestamp()) + $6::bigint
-                 AND NOT EXISTS (SELECT FROM chain_blocks s
-                                 WHERE s.chain_id = given.chain_id
+                 AND NOT EXISTS (SELECT FROM observed_blocks s
+                                 WHERE s.chain_id = given.chain_id AND s.reader = 'indexer'
                                    AND s.block_number = given.block_number)
                GROUP BY chain_id
                ON CONFLICT (chain_id, subject) DO UPDATE
@@ -182,10 +259,12 @@ pub async fn insert_missing(
                    = (excluded.latest, excluded.block_time, excluded.seen_at,
                       t.number + excluded.number)
            )
-           INSERT INTO chain_blocks (chain_id, block_number, block_hash, parent_hash, "timestamp")
-           SELECT * FROM given
-           ON CONFLICT (chain_id, block_number) DO UPDATE SET stored_at = EXCLUDED.stored_at
-           WHERE chain_blocks.block_hash = EXCLUDED.block_hash"#,
+           INSERT INTO observed_blocks (
+               chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+           SELECT chain_id, 'indexer', block_number, block_hash, parent_hash, "timestamp" FROM given
+           ON CONFLICT (chain_id, reader, block_number) DO UPDATE
+           SET stored_at = EXCLUDED.stored_at
+           WHERE observed_blocks.block_hash = EXCLUDED.block_hash"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],
@@ -198,8 +277,9 @@ pub async fn insert_missing(
     let other = sqlx::query_scalar!(
         "SELECT stored.block_number
          FROM UNNEST($1::bigint[], $2::bigint[], $3::text[]) AS new (chain_id, number, hash)
-         JOIN chain_blocks stored
-              ON stored.chain_id = new.chain_id AND stored.block_number = new.number
+         JOIN observed_blocks stored
+              ON stored.chain_id = new.chain_id AND stored.reader = 'indexer'
+                 AND stored.block_number = new.number
          WHERE stored.block_hash <> new.hash LIMIT 1",
         &columns.chain_ids,
         &columns.numbers,
@@ -210,21 +290,24 @@ pub async fn insert_missing(
     Ok(other)
 }
 
-/// Takes the blocks above this height out. Returns them.
+/// Takes the reader's blocks above this height out. Returns them.
 pub(crate) async fn cut_off(
     connection: &mut PgConnection,
     chain_id: ChainId,
+    reader: Reader,
     height: i64,
-) -> Result<Vec<ChainBlock>> {
+) -> Result<Vec<ObservedBlock>> {
     let rows = sqlx::query!(
-        r#"DELETE FROM chain_blocks WHERE chain_id = $1 AND block_number > $2
+        r#"DELETE FROM observed_blocks
+           WHERE chain_id = $1 AND reader = $2 AND block_number > $3
            RETURNING block_number, block_hash, parent_hash, "timestamp""#,
         chain_id.0,
+        reader.as_str(),
         height,
     )
     .fetch_all(connection)
     .await?;
-    let blocks = rows.into_iter().map(|row| ChainBlock {
+    let blocks = rows.into_iter().map(|row| ObservedBlock {
         chain_id,
         block_number: row.block_number,
         block_hash: row.block_hash,
@@ -235,29 +318,48 @@ pub(crate) async fn cut_off(
 }
 
 /// The block that can be final at this height: with `hash` given, the one that bears it, else the
-/// highest up to there, if the stored chain is that high. It stays until the transaction has ended:
+/// highest up to there, if the observed chain is that high. It stays until the transaction has ended:
 /// a reorganisation under way either takes it away first, or sees that it is final.
 pub(crate) async fn final_at(
     connection: &mut PgConnection,
     chain_id: ChainId,
+    reader: Reader,
     number: i64,
     hash: Option<&str>,
 ) -> Result<Option<BlockName>> {
     let block = sqlx::query_as!(
         BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM chain_blocks
-         WHERE chain_id = $1 AND block_number <= $2
-           AND ($3::text IS NULL OR (block_number = $2 AND block_hash = $3))
-           AND EXISTS (SELECT FROM chain_blocks WHERE chain_id = $1 AND block_number >= $2)
+        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 AND block_number <= $3
+           AND ($4::text IS NULL OR (block_number = $3 AND block_hash = $4))
+           AND EXISTS (SELECT FROM observed_blocks
+                       WHERE chain_id = $1 AND reader = $2 AND block_number >= $3)
          ORDER BY block_number DESC LIMIT 1
          FOR SHARE",
         chain_id.0,
+        reader.as_str(),
         number,
         hash,
     )
     .fetch_optional(connection)
     .await?;
     Ok(block)
+}
+
+/// Drops some of the auditor's blocks below the finalized one.
+pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM observed_blocks
+         WHERE chain_id = $1 AND reader = 'auditor' AND block_number IN (
+             SELECT b.block_number FROM observed_blocks b JOIN finalized_blocks f USING (chain_id)
+             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND b.block_number < f.block_number
+             ORDER BY b.block_number LIMIT $2)",
+        chain_id.0,
+        DROPPED_TOGETHER_MAX,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 /// Blocks as a statement takes them.
@@ -270,7 +372,7 @@ pub(crate) struct Columns<'b> {
 }
 
 impl<'b> Columns<'b> {
-    pub(crate) fn of(blocks: &'b [ChainBlock]) -> Self {
+    pub(crate) fn of(blocks: &'b [ObservedBlock]) -> Self {
         Self {
             chain_ids: blocks.iter().map(|block| block.chain_id.0).collect(),
             numbers: blocks.iter().map(|block| block.block_number).collect(),
