@@ -66,7 +66,10 @@ impl Reading {
         let ours: Duration = by_role.values().sum();
         Spent {
             elapsed: self.at - earlier.at,
-            strangers: self.whole_machine.saturating_sub(earlier.whole_machine).saturating_sub(ours),
+            strangers: self
+                .whole_machine
+                .saturating_sub(earlier.whole_machine)
+                .saturating_sub(ours),
             by_role,
         }
     }
