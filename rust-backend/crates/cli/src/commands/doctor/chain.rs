@@ -12,8 +12,8 @@ use service::config::Settings;
 use service::escape::escape;
 use service::process::Refused;
 
-use crate::commands::doctor::DoctorArgs;
 use crate::chain_names;
+use crate::commands::doctor::DoctorArgs;
 use service::output;
 
 /// Between two lines about the progress.
