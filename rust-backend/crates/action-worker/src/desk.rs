@@ -9,6 +9,7 @@ use event_engine::job::JobId;
 use event_engine::port::{Inbox, Leases};
 use event_engine::trigger::action::ActionConfig;
 use service::health::Heartbeat;
+use service::outage::Outage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         heartbeat: &Heartbeat,
         shutdown: &CancellationToken,
     ) {
-        let mut failing = false;
+        let mut outage = Outage::default();
         let mut together = LEASED_TOGETHER_MIN;
         loop {
             heartbeat.beat();
@@ -82,15 +83,16 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             match turned {
                 Ok(next) => {
                     heartbeat.ready();
-                    failing = false;
+                    if outage.ends() {
+                        tracing::info!("Jobs are to be had again");
+                    }
                     together = next;
                 }
                 Err(error) => {
                     heartbeat.unready();
-                    if !failing {
+                    if outage.begins() {
                         tracing::warn!(%error, "No jobs to be had; trying again");
                     }
-                    failing = true;
                     tokio::select! {
                         biased;
                         () = shutdown.cancelled() => return,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use service::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::attempt::Told;
@@ -43,7 +44,7 @@ pub(crate) struct Destinations {
 struct Destination {
     under_way: usize,
     standing: Standing,
-    busy: Option<Busy>,
+    busy: Busy,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,11 +55,17 @@ enum Standing {
     Troubled,
 }
 
-/// Turns jobs away, for how long, and since when.
-#[derive(Clone, Copy, Debug)]
+/// For how long jobs are turned away, and until when they all get the same answer.
+#[derive(Debug)]
 struct Busy {
-    delay: Duration,
-    since: Instant,
+    delays: Backoff,
+    latest: Option<(Duration, Instant)>,
+}
+
+impl Default for Busy {
+    fn default() -> Self {
+        Self { delays: Backoff::new(BUSY_DELAY_MIN, BUSY_DELAY_MAX), latest: None }
+    }
 }
 
 /// A place at a destination, until it is dropped.
@@ -114,13 +121,14 @@ impl Standing {
 impl Destination {
     /// All that come within one delay get the same: a burst is no reason for a long one.
     fn turn_away(&mut self, now: Instant) -> Duration {
-        let busy = match self.busy {
-            None => Busy { delay: BUSY_DELAY_MIN, since: now },
-            Some(busy) if now.saturating_duration_since(busy.since) < busy.delay => busy,
-            Some(busy) => Busy { delay: (busy.delay * 2).min(BUSY_DELAY_MAX), since: now },
-        };
-        self.busy = Some(busy);
-        busy.delay
+        match self.busy.latest {
+            Some((delay, until)) if now < until => delay,
+            _ => {
+                let delay = self.busy.delays.next_wait();
+                self.busy.latest = Some((delay, now + delay));
+                delay
+            }
+        }
     }
 }
 
@@ -139,7 +147,7 @@ impl Drop for Place {
             match self.told {
                 Told::Success => {
                     destination.standing = Standing::Proven;
-                    destination.busy = None;
+                    destination.busy = Busy::default();
                 }
                 Told::Silence => destination.standing = Standing::Troubled,
                 Told::Nothing => {}

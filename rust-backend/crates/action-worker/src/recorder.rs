@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use event_engine::delivery::lease::{AttemptRecord, Lease};
 use event_engine::port::Leases;
+use service::backoff::Backoff;
 use tokio::sync::mpsc;
 
 use crate::measures;
@@ -57,10 +58,9 @@ where
     E: std::fmt::Display,
     F: Future<Output = Result<(), E>>,
 {
-    let mut wait = RETRY_MIN;
+    let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
     while let Err(error) = ask().await {
         tracing::error!(%error, count, "{sentence}");
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(RETRY_MAX);
+        tokio::time::sleep(backoff.next_wait()).await;
     }
 }

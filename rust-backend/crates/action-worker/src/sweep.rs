@@ -5,6 +5,7 @@ use std::time::Duration;
 use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Outcome};
 use event_engine::delivery::retry::Next;
 use event_engine::port::{Inbox, JobQueue, Leases};
+use service::outage::Outage;
 use tokio_util::sync::CancellationToken;
 
 use crate::measures;
@@ -35,7 +36,7 @@ pub(crate) struct Sweep<L, Q, I> {
 impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut round = 0_u32;
-        let mut failing = false;
+        let mut outage = Outage::default();
         loop {
             tokio::select! {
                 biased;
@@ -43,17 +44,11 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
                 () = tokio::time::sleep(PERIOD) => {}
             }
             match self.sweep(round).await {
-                Ok(()) if failing => {
-                    tracing::info!("The sweep works again");
-                    failing = false;
+                Ok(()) if outage.ends() => tracing::info!("The sweep works again"),
+                Err(error) if outage.begins() => {
+                    tracing::warn!(%error, "The sweep failed; trying again");
                 }
-                Ok(()) => {}
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(%error, "The sweep failed; trying again");
-                    }
-                    failing = true;
-                }
+                Ok(()) | Err(_) => {}
             }
             round = round.wrapping_add(1);
         }

@@ -1,7 +1,10 @@
 //! Asking a chain's nodes in JSON-RPC: which one, how fast, by which wire.
 
+use std::time::Duration;
+
+use service::backoff::Backoff;
+
 pub(crate) mod answer;
-pub(crate) mod backoff;
 pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod favour;
@@ -13,3 +16,14 @@ pub(crate) mod shorten;
 pub(crate) mod transport;
 pub(crate) mod width;
 pub(crate) mod ws;
+
+/// The first wait: long enough for a node that restarts its connection, short beside a block.
+const WAIT_FIRST: Duration = Duration::from_millis(250);
+/// The longest: a node that comes back is noticed within this time.
+const WAIT_LONGEST: Duration = Duration::from_secs(15);
+
+/// Waits between two tries to ask a node, with jitter: chains behind one node do not ask it
+/// together.
+pub(crate) const fn node_backoff() -> Backoff {
+    Backoff::new(WAIT_FIRST, WAIT_LONGEST).with_jitter(0.5)
+}

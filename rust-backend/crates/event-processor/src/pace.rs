@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use service::backoff::Backoff;
+use service::outage::Outage;
 use tokio::time::Instant;
 
 use crate::wheel::BATCH_ENTRIES_MAX;
@@ -21,27 +23,24 @@ pub(crate) struct Pace {
     /// and doubled when one succeeds.
     pub(crate) entries_max: u32,
     /// Whether its latest batch failed.
-    pub(crate) is_failing: bool,
+    pub(crate) outage: Outage,
     /// Whether somebody vouches for its chain.
     pub(crate) is_known: bool,
     /// Which of all turns its latest was: whoever waits longest comes first.
     pub(crate) latest_turn: u64,
-    /// When it was last said that its batches fail.
-    said_at: Option<Instant>,
     rests_until: Option<Instant>,
-    rest: Duration,
+    rests: Backoff,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
             entries_max: BATCH_ENTRIES_MAX,
-            is_failing: false,
+            outage: Outage::default(),
             is_known: false,
             latest_turn: 0,
-            said_at: None,
             rests_until: None,
-            rest: Duration::ZERO,
+            rests: Backoff::new(HELD.0, HELD.1),
         }
     }
 }
@@ -60,13 +59,15 @@ impl Pace {
 
     /// Whether there is nothing to remember of it.
     pub(crate) fn is_usual(&self, now: Instant) -> bool {
-        !self.is_alone() && !self.is_failing && self.rest(now).is_zero()
+        !self.is_alone() && !self.outage.is_on() && self.rest(now).is_zero()
     }
 
-    /// A batch was judged.
-    pub(crate) fn judged(&mut self) {
+    /// A batch was judged. Returns true if the one before failed.
+    pub(crate) fn judged(&mut self) -> bool {
         self.entries_max = (self.entries_max * 2).min(BATCH_ENTRIES_MAX);
-        (self.is_failing, self.rests_until, self.rest) = (false, None, Duration::ZERO);
+        self.rests_until = None;
+        self.rests.reset();
+        self.outage.ends()
     }
 
     /// Another processor has it, or there was nothing in it.
@@ -74,26 +75,17 @@ impl Pace {
         self.rest_longer(now, HELD);
     }
 
-    /// Whether that its batch failed is worth a line in the log: the first time, and each minute.
-    pub(crate) fn is_worth_a_line(&mut self, now: Instant) -> bool {
-        let is_due = self.said_at.is_none_or(|at| now >= at + SAID_EVERY);
-        let is_worth = !self.is_failing || is_due;
-        if is_worth {
-            self.said_at = Some(now);
-        }
-        is_worth
-    }
-
-    /// Its batch failed.
-    pub(crate) fn failed(&mut self, now: Instant) {
+    /// Its batch failed. Returns true where that is worth a line in the log: the first time, and
+    /// each minute.
+    pub(crate) fn failed(&mut self, now: Instant) -> bool {
         self.entries_max = (self.entries_max / 2).max(1);
-        self.is_failing = true;
         self.rest_longer(now, FAILING);
+        self.outage.begins_or_lasts(now, SAID_EVERY)
     }
 
     fn rest_longer(&mut self, now: Instant, (shortest, longest): (Duration, Duration)) {
-        self.rest = (self.rest * 2).clamp(shortest, longest);
-        self.rests_until = Some(now + self.rest);
+        self.rests.set_bounds(shortest, longest);
+        self.rests_until = Some(now + self.rests.next_wait());
     }
 }
 

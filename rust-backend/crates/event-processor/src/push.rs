@@ -2,6 +2,7 @@
 
 use event_engine::job::JobId;
 use event_engine::port::JobQueue;
+use service::outage::Outage;
 use tokio::sync::mpsc;
 
 use crate::measures;
@@ -33,22 +34,18 @@ pub fn outlet<Q: JobQueue>(queue: Q) -> (Outlet, impl Future<Output = ()> + Send
 }
 
 async fn empty<Q: JobQueue>(queue: Q, mut waiting: mpsc::Receiver<Vec<JobId>>) {
-    let mut down = false;
+    let mut outage = Outage::default();
     let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
     while waiting.recv_many(&mut batches, BATCHES_AT_ONCE).await > 0 {
         let ids: Vec<JobId> = batches.drain(..).flatten().collect();
         match queue.push(&ids).await {
-            Ok(()) if down => {
-                tracing::info!("The queue answers again");
-                down = false;
-            }
+            Ok(()) if outage.ends() => tracing::info!("The queue answers again"),
             Ok(()) => {}
             Err(error) => {
                 measures::left_to_sweep(ids.len());
-                if !down {
+                if outage.begins() {
                     tracing::warn!(%error, "The queue does not answer; judging goes on");
                 }
-                down = true;
             }
         }
     }

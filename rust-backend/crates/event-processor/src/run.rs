@@ -69,7 +69,7 @@ impl Processor {
         };
         let watching = tokio::spawn(watch.watch(shutdown.clone()));
         let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
-        let wheel = Wheel::new(shards, audience, wake).gated(gate, tick);
+        let wheel = Wheel::new(shards, audience, wake, gate, tick);
         // With the wheel the last outlet goes; then the rest is pushed.
         wheel.run(&shutdown).await;
         for task in [emptied, listening, watching] {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use event_engine::event::ChainId;
 use event_engine::job::JobId;
 use event_engine::log::Entry;
-use event_engine::port::{Gate, NoGate, Ready, Shards, Sleep, Survey};
+use event_engine::port::{Gate, Ready, Shards, Sleep, Survey};
+use service::backoff::Backoff;
+use service::outage::Outage;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +56,7 @@ pub trait Audience: Send + Sync + 'static {
 /// The judging loop over the shards of a store. What is ready is judged together; a shard's problem
 /// is its own: after a batch that failed each of its shards is judged alone for a while, and rests
 /// by itself where that fails again.
-pub struct Wheel<S: Shards, A, G = NoGate> {
+pub struct Wheel<S: Shards, A, G> {
     judge: Arc<Judge<S, A>>,
     wake: Wake,
     gate: G,
@@ -72,10 +74,11 @@ pub struct Wheel<S: Shards, A, G = NoGate> {
     turns: u64,
     /// When the latest of them began.
     batch_began: Instant,
-    /// The wait where nobody may sleep; doubled each time in vain.
-    poll: Duration,
-    /// The wait while the store does not answer; zero while it does.
-    store_wait: Duration,
+    /// The waits where nobody may sleep.
+    polls: Backoff,
+    /// The waits while the store does not answer.
+    store_waits: Backoff,
+    store_outage: Outage,
     /// A bell ended a sleep, and nothing has been begun or looked for since.
     is_called: bool,
     /// The latest survey saw entries that may not be judged yet.
@@ -102,14 +105,15 @@ enum Kind {
 /// What came of a turn: the shards that were judged.
 type Turned<S> = Result<Vec<ChainId>, <S as Shards>::Error>;
 
-impl<S: Shards, A: Audience> Wheel<S, A> {
-    /// A loop over `shards` that `wake` ends the sleeps of.
-    pub fn new(shards: S, audience: A, wake: Wake) -> Self {
+impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
+    /// A loop over `shards` that `wake` ends the sleeps of, which asks `gate` before it sleeps, and
+    /// sleeps for `tick` at most.
+    pub fn new(shards: S, audience: A, wake: Wake, gate: G, tick: Duration) -> Self {
         Self {
             judge: Arc::new(Judge::new(shards, audience)),
             wake,
-            gate: NoGate,
-            tick: TICK,
+            gate,
+            tick,
             paces: BTreeMap::new(),
             tasks: JoinSet::new(),
             turns_of: HashMap::new(),
@@ -117,53 +121,14 @@ impl<S: Shards, A: Audience> Wheel<S, A> {
             was_alone: false,
             turns: 0,
             batch_began: Instant::now(),
-            poll: POLL_MIN,
-            store_wait: Duration::ZERO,
+            polls: Backoff::new(POLL_MIN, POLL_MAX),
+            store_waits: Backoff::new(STORE_WAIT_MIN, STORE_WAIT_MAX),
+            store_outage: Outage::default(),
             is_called: false,
             is_held: false,
         }
     }
 
-    /// The same loop, which asks `gate` before it sleeps, and sleeps for `tick` at most.
-    pub fn gated<G: Gate>(self, gate: G, tick: Duration) -> Wheel<S, A, G> {
-        let Self {
-            judge,
-            wake,
-            gate: NoGate,
-            tick: _,
-            paces,
-            tasks,
-            turns_of,
-            named,
-            was_alone,
-            turns,
-            batch_began,
-            poll,
-            store_wait,
-            is_called,
-            is_held,
-        } = self;
-        Wheel {
-            judge,
-            wake,
-            gate,
-            tick,
-            paces,
-            tasks,
-            turns_of,
-            named,
-            was_alone,
-            turns,
-            batch_began,
-            poll,
-            store_wait,
-            is_called,
-            is_held,
-        }
-    }
-}
-
-impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// Turns until `shutdown`; the turns under way are finished first.
     pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
@@ -202,14 +167,14 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         }
         let pause = self.look().await;
         let judging = self.under_way(Kind::Together) > 0;
-        if pause <= POLL_MAX || judging || !self.store_wait.is_zero() {
+        if pause <= POLL_MAX || judging || self.store_outage.is_on() {
             return if judging { pause.min(TO_ITSELF) } else { pause };
         }
         let sleep = self.gate.shut().await;
         if sleep == Sleep::NotNow {
-            return self.next_poll();
+            return self.polls.next_wait();
         }
-        self.poll = POLL_MIN;
+        self.polls.reset();
         if sleep == Sleep::Now {
             return pause;
         }
@@ -232,7 +197,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             && !shards.is_empty()
             && !self.is_held
             && self.tasks.is_empty()
-            && self.store_wait.is_zero()
+            && !self.store_outage.is_on()
             && shards.iter().all(is_usual);
         if answers {
             self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX, Kind::Together);
@@ -260,9 +225,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
 
     /// Begins the turns of the shards that are ready, and tells how long to wait for news.
     fn begin(&mut self, survey: &Survey) -> Duration {
-        if !self.store_wait.is_zero() {
+        if self.store_outage.ends() {
             tracing::info!("The store answers again");
-            self.store_wait = Duration::ZERO;
+            self.store_waits.reset();
         }
         let now = Instant::now();
         let mut pause = self.tick;
@@ -286,7 +251,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         }
         self.is_held = survey.held;
         if survey.held {
-            pause = pause.min(self.next_poll());
+            pause = pause.min(self.polls.next_wait());
         }
         pause
     }
@@ -376,13 +341,6 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// The pause where nobody may sleep.
-    fn next_poll(&mut self) -> Duration {
-        let poll = self.poll;
-        self.poll = (poll * 2).min(POLL_MAX);
-        poll
-    }
-
     fn ended(&mut self, ended: Result<(Id, Turned<S>), JoinError>) {
         let (id, outcome) = match ended {
             Ok((id, outcome)) => (id, outcome.map_err(|error| error.to_string())),
@@ -395,19 +353,17 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             let pace = self.paces.entry(shard).or_default();
             match &outcome {
                 Ok(judged) if judged.contains(&shard) => {
-                    if pace.is_failing {
+                    if pace.judged() {
                         tracing::info!(chain_id = %shard, "The shard is judged again");
                     }
-                    pace.judged();
-                    self.poll = POLL_MIN;
+                    self.polls.reset();
                 }
                 Ok(_) => pace.held(now),
                 Err(problem) => {
-                    if pace.is_worth_a_line(now) {
+                    if pace.failed(now) {
                         tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
                     }
                     measures::failed(shard, is_known);
-                    pace.failed(now);
                 }
             }
             if !is_known && pace.is_usual(now) {
@@ -417,10 +373,9 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     }
 
     fn store_failed(&mut self, error: &S::Error) -> Duration {
-        if self.store_wait.is_zero() {
+        if self.store_outage.begins() {
             tracing::error!(%error, "The shards cannot be surveyed; trying again");
         }
-        self.store_wait = (self.store_wait * 2).clamp(STORE_WAIT_MIN, STORE_WAIT_MAX);
-        self.store_wait
+        self.store_waits.next_wait()
     }
 }

@@ -42,15 +42,17 @@
 //! - [`health`]: `/health` and `/ready`, on loopback unless told otherwise.
 //! - [`metrics`]: `/metrics` beside them, for Prometheus.
 //! - [`name`]: what a process is called among others.
-//! - [`open_files`]: as many of them as the system permits.
 //! - [`output`]: what a command prints, as a table or as JSON.
+//! - [`backoff`]: waits between two tries.
+//! - [`outage`]: a failure that lasts is logged as it begins and as it ends.
 //! - [`process`]: the runtime, and one line of error with an exit code: 0, 1, or 2 for bad input.
+//!   It dumps no core, and opens as many files as the system permits.
 //! - [`arguments`]: `--help`, for processes without arguments.
 //! - [`http`]: an HTTP client that follows no redirect and no proxy.
 
 pub mod arguments;
+pub mod backoff;
 pub mod config;
-mod core_dumps;
 pub mod escape;
 pub mod health;
 pub mod http;
@@ -58,7 +60,7 @@ pub mod logs;
 pub mod mask;
 pub mod metrics;
 pub mod name;
-pub mod open_files;
+pub mod outage;
 pub mod output;
 pub mod process;
 pub mod signals;

@@ -1,5 +1,8 @@
 //! The frame of a process: a runtime, and an exit code that says what became of it.
 
+mod core_dumps;
+pub(crate) mod open_files;
+
 use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -9,7 +12,6 @@ use anyhow::Context as _;
 use tokio::runtime::Builder;
 
 use crate::config::ConfigError;
-use crate::{core_dumps, open_files};
 
 /// Failed; trying again may help.
 const FAILED: u8 = 1;

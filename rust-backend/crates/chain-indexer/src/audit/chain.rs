@@ -7,6 +7,8 @@ use event_store::PgPool;
 use event_store::chain::chain_problems::ChainProblem;
 use event_store::chain::observed_blocks::{self, BlockName, Reader};
 use event_store::chain::{audit_cursors, audit_suspects, audited_branch};
+use service::backoff::Backoff;
+use service::outage::Outage;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -14,8 +16,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::context::AuditContext;
 use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::health::problem::ProblemReporter;
-use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::rpc::node_backoff;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, Result};
 
@@ -32,7 +34,7 @@ pub(super) struct AuditedChain {
     shutdown: CancellationToken,
     pulse: Arc<Pulse>,
     backoff: Backoff,
-    failing: bool,
+    outage: Outage,
     reporter: ProblemReporter,
     /// The highest block that was there when suspects were last woken.
     woken_up_to: Option<i64>,
@@ -60,8 +62,8 @@ impl AuditedChain {
             context: AuditContext { audited_by: settings.audited_by(), pool, settings, nodes },
             shutdown,
             pulse,
-            backoff: Backoff::new(),
-            failing: false,
+            backoff: node_backoff(),
+            outage: Outage::default(),
             woken_up_to: None,
             counted_at: None,
             checkpoint: None,
@@ -102,7 +104,7 @@ impl AuditedChain {
         match self.round().await {
             Ok(next) => {
                 self.backoff.reset();
-                if std::mem::take(&mut self.failing) {
+                if self.outage.ends() {
                     tracing::info!(chain = self.context.settings.name, "Auditing works again");
                 }
                 measures::failing(self.context.settings.id, false);
@@ -111,7 +113,7 @@ impl AuditedChain {
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
+                if self.outage.begins() {
                     let (chain, problem) = (self.context.settings.name.as_str(), error.to_string());
                     tracing::warn!(chain, problem, "Auditing fails and is tried again");
                 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use event_store::chain::chain_problems::ChainProblem;
 use event_store::chain::reorgs::Reorg;
+use service::backoff::Backoff;
+use service::outage::Outage;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,7 +23,6 @@ use crate::follow::finality::Finality;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
 use crate::rpc::answer::Link;
-use crate::rpc::backoff::Backoff;
 use crate::rpc::heads::{Announced, Heads};
 use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
@@ -48,7 +49,7 @@ pub(crate) struct Chain {
     /// Whether there is much to do before the head.
     pub(crate) catching_up: bool,
     /// Whether the last round failed.
-    pub(crate) failing: bool,
+    pub(crate) outage: Outage,
     pub(crate) reporter: ProblemReporter,
 }
 
@@ -248,7 +249,7 @@ impl Chain {
             status.head = Some(head);
             status.last_block = next.checked_sub(1);
         });
-        if !self.failing {
+        if !self.outage.is_on() {
             self.show_progress();
         }
     }
@@ -290,7 +291,7 @@ impl Chain {
 
     fn recovered(&mut self) {
         self.backoff.reset();
-        if std::mem::take(&mut self.failing) && !self.shutdown.is_cancelled() {
+        if self.outage.ends() && !self.shutdown.is_cancelled() {
             self.show_progress();
             let node = self.nodes.current().label();
             tracing::info!(chain = self.settings.name, node, "Indexing works again");
@@ -299,7 +300,7 @@ impl Chain {
 
     fn failed(&mut self, error: &IndexerError) {
         let problem = error.to_string();
-        if !std::mem::replace(&mut self.failing, true) {
+        if self.outage.begins() {
             let chain = self.settings.name.as_str();
             tracing::warn!(chain, problem, "Indexing fails and is tried again until it works");
         }

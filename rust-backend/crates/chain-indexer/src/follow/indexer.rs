@@ -7,6 +7,7 @@ use std::time::Duration;
 use event_store::PgPool;
 use event_store::chain::observed_blocks::Reader;
 use service::health::Heartbeat;
+use service::outage::Outage;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,8 @@ use crate::follow::finality::Finality;
 use crate::health::measures;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, StatusBoard};
-use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::rpc::node_backoff;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// How often the tasks are looked after.
@@ -72,12 +73,12 @@ impl Indexer {
             settings: Arc::new(settings.clone()),
             board: self.board.clone(),
             shutdown: shutdown.clone(),
-            backoff: Backoff::new(),
+            backoff: node_backoff(),
             unknown_logs: UnknownLogs::default(),
             finality: Finality::new(settings.finality_depth),
             head: None,
             catching_up: false,
-            failing: false,
+            outage: Outage::default(),
             reporter: ProblemReporter::new(self.pool.clone(), settings.id, Reader::Indexer),
         })
     }

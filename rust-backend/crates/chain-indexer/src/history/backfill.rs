@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use crate::fetch::ranges::Ranges;
 use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finality;
-use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::rpc::node_backoff;
 use crate::settings::{ChainRole as _, RegistryAddresses as _};
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -113,7 +113,7 @@ impl Backfill {
             asked: (self.from, self.to),
         };
         let mut progress = BackfillProgress::default();
-        let (mut backoff, mut failures) = (Backoff::new(), 0);
+        let (mut backoff, mut failures) = (node_backoff(), 0);
         loop {
             let done = progress.blocks_done;
             let ended = filling.fill(shutdown, &mut progress, &show).await;

@@ -24,8 +24,8 @@ use service::config::ChainWriter;
 
 use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
-use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::rpc::node_backoff;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Gaps that a report names.
@@ -293,7 +293,7 @@ impl GapCheck {
 
     /// A block with its logs, from whichever node gives it.
     async fn block(&self, nodes: &Nodes, number: i64) -> Result<Block> {
-        let mut backoff = Backoff::new();
+        let mut backoff = node_backoff();
         let mut tries = 0;
         loop {
             // As if it were deep: a node that does not have it fails.

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use service::backoff::Backoff;
 use tokio::time::Instant;
 
 /// A node that has failed once is avoided for so long, then for twice as long, and so on.
@@ -20,20 +21,20 @@ pub(crate) struct Favour(Mutex<State>);
 #[derive(Debug)]
 struct State {
     avoided_until: Option<Instant>,
-    /// How long it is avoided after the next failure.
-    pause: Duration,
+    /// How long it is avoided after a failure.
+    pauses: Backoff,
     limited_until: Option<Instant>,
-    /// How long it is left alone after the next "not so fast".
-    breath: Duration,
+    /// How long it is left alone after a "not so fast" that does not say.
+    breaths: Backoff,
 }
 
 impl Favour {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(State {
             avoided_until: None,
-            pause: AVOIDED_FIRST,
+            pauses: Backoff::new(AVOIDED_FIRST, AVOIDED_LONGEST).with_jitter(0.25),
             limited_until: None,
-            breath: LIMITED_FIRST,
+            breaths: Backoff::new(LIMITED_FIRST, LIMITED_LONGEST),
         }))
     }
 
@@ -48,20 +49,20 @@ impl Favour {
         if state.avoided_until.is_some_and(|until| until > now) {
             return;
         }
-        let jitter = rand::random_range(0.75..=1.0);
-        state.avoided_until = Some(now + state.pause.mul_f64(jitter));
-        state.pause = (state.pause * 2).min(AVOIDED_LONGEST);
+        state.avoided_until = Some(now + state.pauses.next_wait());
     }
 
     /// It answered. What fails every other time is not forgiven at once.
     pub(crate) fn worked(&self, now: Instant) {
         let mut state = self.state();
-        let pause = state.pause;
+        let (pause, breath) = (state.pauses.upcoming(), state.breaths.upcoming());
         if state.avoided_until.is_some_and(|until| now > until + pause) {
-            (state.avoided_until, state.pause) = (None, AVOIDED_FIRST);
+            state.avoided_until = None;
+            state.pauses.reset();
         }
-        if state.limited_until.is_some_and(|until| now > until + state.breath) {
-            (state.limited_until, state.breath) = (None, LIMITED_FIRST);
+        if state.limited_until.is_some_and(|until| now > until + breath) {
+            state.limited_until = None;
+            state.breaths.reset();
         }
     }
 
@@ -71,8 +72,8 @@ impl Favour {
         if state.limited_until.is_some_and(|until| until > now) {
             return;
         }
-        state.limited_until = Some(now + retry_after.unwrap_or(state.breath));
-        state.breath = (state.breath * 2).min(LIMITED_LONGEST);
+        let breath = state.breaths.next_wait();
+        state.limited_until = Some(now + retry_after.unwrap_or(breath));
         if let Some(until) = state.limited_until {
             // For whoever has another node.
             state.avoided_until = state.avoided_until.max(Some(until));

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::rpc::answer::NodeHeader;
-use crate::rpc::backoff::Backoff;
 use crate::rpc::node::Nodes;
+use crate::rpc::node_backoff;
 
 /// Polls are so many times rarer while a subscription lives.
 const POLLS_RARER: u32 = 8;
@@ -106,7 +106,7 @@ struct Subscription {
 
 impl Subscription {
     async fn run(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = node_backoff();
         loop {
             if self.listen().await {
                 backoff.reset();

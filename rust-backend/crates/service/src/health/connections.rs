@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::open_files;
+use crate::process::open_files;
 
 /// Beyond it nobody has a use: a supervisor, a load balancer and Prometheus ask one by one.
 const CONNECTIONS_MAX: usize = 64;

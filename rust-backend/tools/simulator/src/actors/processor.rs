@@ -2,9 +2,10 @@
 
 use event_engine::job::JobId;
 use event_engine::log::Entry;
+use event_engine::port::NoGate;
 use event_processor::push::{self, Outlet};
 use event_processor::wake::Wake;
-use event_processor::wheel::{Audience, Wheel};
+use event_processor::wheel::{Audience, TICK, Wheel};
 use tokio_util::sync::CancellationToken;
 
 use crate::mutant::{Door, Mutant};
@@ -28,7 +29,8 @@ pub async fn run(
     let wake = Wake::default();
     world.listen(&life, &wake);
     let shards = FakeShards { link, holder: name.into(), next: below_horizon };
-    Wheel::new(Door::new(shards, mutant), Herald(outlet), wake).run(&shutdown).await;
+    let wheel = Wheel::new(Door::new(shards, mutant), Herald(outlet), wake, NoGate, TICK);
+    wheel.run(&shutdown).await;
     // Its panics are found by the hook that watches for them.
     let _ = emptied.await;
 }

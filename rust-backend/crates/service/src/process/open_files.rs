@@ -19,6 +19,6 @@ pub(crate) fn raise_limit() {
 }
 
 /// The soft limit; `None`: there is none.
-pub fn limit() -> Option<u64> {
+pub(crate) fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
