@@ -11,7 +11,7 @@ use crate::event::{Event, EventName};
 use crate::finality::Finality;
 use crate::job::JobId;
 use crate::trigger::TriggerId;
-use crate::trigger::action::ActionConfig;
+use crate::trigger::config::ConfigNode;
 
 /// A job that is ours until its lease runs out. Its attempt has begun.
 #[derive(Clone, Debug)]
@@ -71,10 +71,10 @@ pub struct Assignment {
     pub trigger_name: String,
     /// The finality of the version that matched.
     pub finality: Finality,
-    /// The kind of action, as it is stored.
+    /// The name of the action's kind.
     pub action_type: String,
-    /// Where it goes, and how; or why the stored configuration does not read.
-    pub action: Result<ActionConfig, String>,
+    /// The kind's own keys, or the reason why they cannot be read.
+    pub config: Result<ConfigNode, String>,
     /// The event, as it was at the revision that matched.
     pub event: Event,
     /// When it was inserted; the epoch if that is no time between it and the year 9999.

@@ -1,12 +1,13 @@
 //! Documents drawn at random, in which one node is spoiled: none of them means more than it says.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
-use super::{Context, TriggerFileError, parse, read};
-use crate::trigger::TriggerSpec;
+use super::{TriggerFileError, WrittenTrigger, parse, read};
 
-type Reader = fn(&str) -> Result<Vec<TriggerSpec>, TriggerFileError>;
+type Reader = fn(&str) -> Result<Vec<WrittenTrigger>, TriggerFileError>;
 
 /// A piece of a document: text around it, or a node that can be spoiled.
 #[derive(Clone, Debug)]
@@ -202,11 +203,10 @@ fn draw(cases: u32, reader: Reader) -> Result<(), String> {
 }
 
 fn with_chains(
-    read: impl Fn(&str, &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError>,
+    read: fn(&str, &BTreeMap<String, i64>) -> Result<Vec<WrittenTrigger>, TriggerFileError>,
     document: &str,
-) -> Result<Vec<TriggerSpec>, TriggerFileError> {
-    let chains = std::collections::BTreeMap::from([("base".to_owned(), 8453)]);
-    read(document, &Context { chains: &chains, ..Context::default() })
+) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
+    read(document, &BTreeMap::from([("base".to_owned(), 8453)]))
 }
 
 #[test]
