@@ -88,7 +88,7 @@ fn read(
     };
     let form: form::File = serde_saphyr::from_str_with_options(document, options)
         .map_err(|error| unreadable(&error))?;
-    check::file(form, &check::Context { chains, document })
+    check::file(form, &check::Context { document, chains })
 }
 
 /// A refusal of the value that stands at `at`.

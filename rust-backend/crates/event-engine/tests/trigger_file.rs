@@ -148,7 +148,7 @@ fn a_document_that_nests_too_deep_is_refused_and_never_overflows() {
     let mut bomb = "a0: &a0 [x]".to_owned();
     for level in 1..20 {
         let below = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!(", a{level}: &a{level} [{below}]"));
+        bomb.extend([", a", &level.to_string(), ": &a", &level.to_string(), " [", &below, "]"]);
     }
     let actions = format!("match_all: true\n    actions: [{{type: x, {bomb}}}]");
     parse(&trigger(&actions)).expect_err("refused");

@@ -8,6 +8,8 @@ use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 use super::{TriggerFileError, WrittenTrigger, parse, read};
 
 type Reader = fn(&str) -> Result<Vec<WrittenTrigger>, TriggerFileError>;
+type ReaderWithChains =
+    fn(&str, &BTreeMap<String, i64>) -> Result<Vec<WrittenTrigger>, TriggerFileError>;
 
 /// A piece of a document: text around it, or a node that can be spoiled.
 #[derive(Clone, Debug)]
@@ -203,7 +205,7 @@ fn draw(cases: u32, reader: Reader) -> Result<(), String> {
 }
 
 fn with_chains(
-    read: fn(&str, &BTreeMap<String, i64>) -> Result<Vec<WrittenTrigger>, TriggerFileError>,
+    read: ReaderWithChains,
     document: &str,
 ) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     read(document, &BTreeMap::from([("base".to_owned(), 8453)]))
