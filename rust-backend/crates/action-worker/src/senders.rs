@@ -6,6 +6,7 @@ pub mod secrets;
 pub mod webhook;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use actions::kind::Kind;
 use actions::message::Message;
@@ -64,11 +65,11 @@ impl Performer for Senders {
     async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
         let config = match &assignment.config {
             Ok(config) => config,
-            Err(problem) => return Ok(unreadable(problem)),
+            Err(problem) => return unreadable(problem).recorded(),
         };
         match self.by_kind.get(assignment.action_type.as_str()) {
             Some(sender) => sender.perform(assignment, config, &self.secrets).await,
-            None => Ok(unreadable(&format!("type: {:?} is unknown", assignment.action_type))),
+            None => unreadable(format!("type: {:?} is unknown", assignment.action_type)).recorded(),
         }
     }
 }
@@ -93,8 +94,7 @@ impl<S: ActionSender> AnySender for S {
         Box::pin(async move {
             match request::<S::Kind>(assignment, config, secrets) {
                 Ok(request) => self.send(request).await,
-                Err(Unsent::Failed(outcome, error)) => Ok(attempt::unsent(outcome, error)),
-                Err(Unsent::NotBegun(lack)) => Err(lack),
+                Err(unsent) => unsent.recorded(),
             }
         })
     }
@@ -106,15 +106,21 @@ enum Unsent {
     NotBegun(NotBegun),
 }
 
+impl Unsent {
+    fn recorded(self) -> Result<(Attempt, Told), NotBegun> {
+        match self {
+            Self::Failed(outcome, error) => Ok(attempt::unsent(outcome, error)),
+            Self::NotBegun(not_begun) => Err(not_begun),
+        }
+    }
+}
+
 fn request<K: Kind>(
     assignment: &Assignment,
     config: &ConfigNode,
     context: &SecretContext,
 ) -> Result<K::Request, Unsent> {
-    let config = registry::read::<K>(config).map_err(|refusal| {
-        let (attempt, _) = unreadable(&refusal.to_string());
-        Unsent::Failed(attempt.outcome, attempt.error.unwrap_or_default())
-    })?;
+    let config = registry::read::<K>(config).map_err(unreadable)?;
     // The operator may still provide or correct a secret.
     let again = Outcome::Retryable { retry_after: None };
     let mut secrets = Vec::new();
@@ -132,9 +138,10 @@ fn request<K: Kind>(
     K::render(config, &message, &secrets).map_err(|error| Unsent::Failed(again, error.to_string()))
 }
 
-fn unreadable(problem: &str) -> (Attempt, Told) {
+/// No later attempt will find another configuration: a version of it never changes.
+fn unreadable(problem: impl Display) -> Unsent {
     let problem = format!("its configuration does not read: {problem}");
-    attempt::unsent(Outcome::Permanent, attempt::line(&problem, &Masker::default()))
+    Unsent::Failed(Outcome::Permanent, attempt::line(&problem, &Masker::default()))
 }
 
 #[cfg(test)]
