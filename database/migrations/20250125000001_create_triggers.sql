@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
 );
 
 -- Each configuration of an action, never changed, so that a retraction reaches the receiver of its
--- message. The id is the user's, or the type and a hash of the destination.
+-- message. The id is the user's, or the type and a hash of the destination. `config` has the keys
+-- that are the type's own, each scalar as the text that the user wrote.
 CREATE TABLE IF NOT EXISTS trigger_actions (
     trigger_id  UUID        NOT NULL REFERENCES triggers (id),
     action_id   TEXT        NOT NULL,

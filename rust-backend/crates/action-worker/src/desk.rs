@@ -4,22 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actions::registry;
 use event_engine::delivery::lease::{Assignment, Lease, Loaded};
 use event_engine::job::JobId;
 use event_engine::port::{Inbox, Leases};
-use event_engine::trigger::action::ActionConfig;
 use service::health::Heartbeat;
 use service::outage::Outage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
 
+use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
 use crate::recorder::Ended;
-use crate::sending::act::{Acting, Performer};
 
 /// Jobs leased together at least: as many as one destination has places.
 const LEASED_TOGETHER_MIN: usize = 64;
@@ -151,7 +150,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             self.end(Ended::Made(self.acting.unreadable(lease, &problem))).await;
         }
         for assignment in loaded.assignments {
-            let entered = self.destinations.enter(&destination(&assignment), Instant::now());
+            let entered = self.destinations.enter(&origin(&assignment), Instant::now());
             match (entered, places.pop()) {
                 (Ok(at), Some(place)) => {
                     let desk = self.clone();
@@ -225,15 +224,11 @@ fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
     leases.into_iter().filter(|lease| !loaded.contains(&lease.id)).collect()
 }
 
-/// What shares one limit: a host and its port.
-fn destination(assignment: &Assignment) -> String {
-    let Ok(ActionConfig::Webhook { url, .. }) = &assignment.action else {
-        return String::new();
-    };
-    Url::parse(url).ok().map_or_else(String::new, |url| {
-        let port = url.port_or_known_default().unwrap_or_default();
-        format!("{}:{port}", url.host_str().unwrap_or_default())
-    })
+/// The machine or account whose limits apply: none where the configuration cannot be read.
+fn origin(assignment: &Assignment) -> String {
+    let Ok(config) = &assignment.config else { return String::new() };
+    registry::destination(&assignment.action_type, config)
+        .map_or_else(|_| String::new(), |destination| destination.origin)
 }
 
 #[cfg(test)]

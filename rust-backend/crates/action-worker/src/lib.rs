@@ -2,23 +2,24 @@
 //!
 //! An id from the queue is a hint. The job is leased in PostgreSQL, where it is also asked whether
 //! it is still wanted: its event valid, its trigger not removed ([`desk`]). The attempt is made
-//! ([`act`]) and recorded with what follows from it: delivered, due again, or dead. The sweep
-//! pushes again whatever is due and nobody leased, and takes leases back that ran out.
+//! ([`act`]) by the sender of its kind ([`senders`]) and recorded with what follows from it:
+//! delivered, due again, or dead. The sweep pushes again whatever is due and nobody leased, and
+//! takes leases back that ran out.
 //!
 //! A job is attempted at least once and always under the same id; two workers never hold the same
-//! lease. Nothing here decides what is sent, and nothing is sent to where the policy
-//! ([`destination`]) does not permit.
+//! lease. Kinds of action (`actions`) decide what is sent. Nothing is sent to where the operator's
+//! policy ([`actions::policy`]) does not permit.
 
+pub mod act;
 pub mod attempt;
 mod desk;
 mod destinations;
-
 mod jitter;
 mod lack;
 mod measures;
 mod recorder;
 mod run;
-pub mod sending;
+pub mod senders;
 mod shortage;
 mod sweep;
 mod worker;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use action_queue::{QueueConsumer, QueueError, Sender};
+use actions::policy::DestinationPolicy;
 use event_engine::delivery::retry::RetrySchedule;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
@@ -12,10 +13,8 @@ use service::name::unique_name;
 use service::signals;
 
 use crate::jitter::Jitter;
-use crate::sending::act::Webhooks;
-use crate::sending::destination::DestinationPolicy;
-use crate::sending::secret::SecretContext;
-use crate::sending::webhook::WebhookSender;
+use crate::senders::Senders;
+use crate::senders::secrets::SecretContext;
 use crate::worker::Worker;
 
 /// Connections a worker uses: leases, records, the sweep, one to spare.
@@ -24,7 +23,7 @@ pub const CONNECTIONS: u32 = 4;
 pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
 /// A worker as it is shipped.
-pub type RealWorker = Worker<PgLeases, Sender, QueueConsumer, Webhooks>;
+pub type RealWorker = Worker<PgLeases, Sender, QueueConsumer, Senders>;
 
 /// The whole life of the process.
 pub async fn main() -> anyhow::Result<()> {
@@ -67,18 +66,18 @@ impl RealWorker {
                 ConfigError::variable("AGENTAURI_RETRY_SCHEDULE", error.to_string())
             })?,
         };
-        let sender = WebhookSender::new(policy)
-            .map_err(|error| ConfigError::variable("TLS", error.to_string()))?;
         let redis_url = settings.redis_url()?;
         let no_queue = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
         let inbox = || QueueConsumer::new(redis_url, &name).map_err(no_queue);
         let secrets = SecretContext::new(std::env::vars_os(), settings.secrets_dir.clone());
+        let performer = Senders::new(policy, secrets)
+            .map_err(|error| ConfigError::variable("TLS", error.to_string()))?;
         Ok(Self {
             leases: PgLeases::new(pool),
             queue: Sender::new(redis_url).map_err(no_queue)?,
             inbox: inbox()?,
             inbox_of_sweep: inbox()?,
-            performer: Webhooks { sender, secrets },
+            performer,
             name,
             schedule,
             jitter: Jitter::default(),

@@ -8,8 +8,8 @@ use event_engine::port::{Inbox, JobQueue, Leases};
 use service::outage::Outage;
 use tokio_util::sync::CancellationToken;
 
+use crate::act::Retries;
 use crate::measures;
-use crate::sending::act::Retries;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);

@@ -8,12 +8,12 @@ use service::health::Heartbeat;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::act::{Acting, Performer, Retries};
 use crate::desk::Desk;
 use crate::destinations::PLACES;
 use crate::jitter::Jitter;
 use crate::measures;
 use crate::recorder;
-use crate::sending::act::{Acting, Performer, Retries};
 use crate::shortage::Shortage;
 use crate::sweep::Sweep;
 

@@ -10,11 +10,12 @@ mod receiver;
 mod screen;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use actions::policy::DestinationPolicy;
 use anyhow::{Context as _, Result, bail};
-use event_engine::trigger_file::{self, Context};
 use private_servers::PrivateDirectory;
 use service::config::Settings;
 use service::health::Health;
@@ -81,7 +82,8 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     settings.retry_schedule = None;
     settings.chains = vec![chain];
     let parts = Parts::new(&settings, settings.chains.clone(), &Health::default()).await?;
-    let triggers = trigger_file::parse(&receiver.triggers(), &Context::default())?;
+    let policy = DestinationPolicy::from_allow_list(LOOPBACK)?;
+    let triggers = actions::trigger_file::parse(&receiver.triggers(), &BTreeMap::new(), &policy)?;
     event_store::triggers::apply(&parts.pool(), "default", &triggers, true).await?;
     let stop = CancellationToken::new();
     let running = tokio::spawn(parts.run(stop.clone()));

@@ -1,6 +1,7 @@
 //! Triggers: the events they fire on, from when, and their actions.
 
 pub mod action;
+pub mod config;
 pub mod group_by;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::condition::Condition;
 use crate::finality::Finality;
 use crate::job::Name;
-use crate::trigger::action::ActionConfig;
+use crate::trigger::action::ActionSpec;
 use crate::trigger::group_by::GroupBy;
 
 /// The name of a trigger: a function of its account and its name, for life.
@@ -144,9 +145,10 @@ pub enum Since {
     Time(i64),
 }
 
-/// A trigger as its account wrote it.
+/// A trigger as its account wrote it; with [`WrittenAction`](action::WrittenAction)s until their
+/// kinds have checked them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TriggerSpec {
+pub struct TriggerSpec<A = ActionSpec> {
     /// Its name, unique in its account.
     pub name: String,
     /// Its definition.
@@ -154,16 +156,7 @@ pub struct TriggerSpec {
     /// The time from which it fires.
     pub since: Since,
     /// Its actions.
-    pub actions: Vec<ActionSpec>,
-}
-
-/// One action of a trigger as its account wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionSpec {
-    /// Its id, or else its type and a hash of its destination.
-    pub id: String,
-    /// Where it goes, and how.
-    pub config: ActionConfig,
+    pub actions: Vec<A>,
 }
 
 /// A version of a trigger in force, as an index takes it in. Once indexed, it is an

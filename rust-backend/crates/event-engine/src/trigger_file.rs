@@ -1,7 +1,9 @@
 //! The one format of triggers, for files (YAML or JSON), the HTTP API and tests.
 //!
-//! A document with any problem is refused as a whole, with the line, the column and the key.
+//! A document with any problem is refused as a whole, with the line, the column and the key. The
+//! keys of an action are handed on as they are written, for its kind to check.
 
+mod action;
 mod check;
 #[cfg(test)]
 mod drawn_tests;
@@ -13,7 +15,8 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::trigger::TriggerSpec;
-use crate::trigger::action::ActionConfig;
+use crate::trigger::action::WrittenAction;
+use crate::trigger::config::TextPlace;
 
 /// The largest document, in bytes: about 50,000 triggers.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -30,27 +33,27 @@ pub struct TriggerFileError {
     pub problem: String,
 }
 
-/// The configuration that a document refers to.
-pub struct Context<'a> {
-    /// The ids of the chains by their configured names.
-    pub chains: &'a BTreeMap<String, i64>,
-    /// Asks whoever will take the action, or says why it cannot be taken.
-    pub accepts: &'a dyn Fn(&ActionConfig) -> Result<(), String>,
-}
-
-impl Default for Context<'_> {
-    /// No chain has a name, and every action that reads is accepted.
-    fn default() -> Self {
-        static NONE: BTreeMap<String, i64> = BTreeMap::new();
-        Self { chains: &NONE, accepts: &|_| Ok(()) }
+impl TriggerFileError {
+    /// A refusal of the value at a place.
+    pub fn at(place: TextPlace, problem: impl Into<String>) -> Self {
+        Self { line: place.line, column: place.column, problem: problem.into() }
     }
 }
 
-/// Reads a document of triggers.
+/// A trigger whose actions are still to be checked by their kinds.
+pub type WrittenTrigger = TriggerSpec<WrittenAction>;
+
+/// Lists and tables within each other: a trigger takes five, its action's own keys the rest.
+const DEPTH_MAX: usize = 32;
+
+/// Reads a document of triggers. `chains` has the ids of the chains by their configured names.
 ///
 /// # Errors
 /// The first problem and its place.
-pub fn parse(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError> {
+pub fn parse(
+    document: &str,
+    chains: &BTreeMap<String, i64>,
+) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(TriggerFileError {
             line: 0,
@@ -59,28 +62,42 @@ pub fn parse(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, 
         });
     }
     plain::require(document)?;
-    read(document, context)
+    read(document, chains)
 }
 
 /// Reads a document whose nodes all mean their plain text.
-fn read(document: &str, context: &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError> {
+fn read(
+    document: &str,
+    chains: &BTreeMap<String, i64>,
+) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     let options = serde_saphyr::options! {
-        budget: None,
+        // The document's length limits all but the depth and the copies that aliases make.
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            max_events: usize::MAX,
+            max_aliases: usize::MAX,
+            max_anchors: usize::MAX,
+            max_nodes: usize::MAX,
+            max_total_scalar_bytes: usize::MAX,
+            max_merge_keys: usize::MAX,
+            enforce_alias_anchor_ratio: false,
+        },
         with_snippet: false,
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
     };
     let form: form::File = serde_saphyr::from_str_with_options(document, options)
         .map_err(|error| unreadable(&error))?;
-    check::file(form, context)
+    check::file(form, &check::Context { document, chains })
 }
 
 /// A refusal of the value that stands at `at`.
 fn refuse<T>(at: &Spanned<T>, problem: impl Into<String>) -> TriggerFileError {
-    TriggerFileError {
-        line: at.referenced.line(),
-        column: at.referenced.column(),
-        problem: problem.into(),
-    }
+    TriggerFileError::at(place(at), problem)
+}
+
+fn place<T>(at: &Spanned<T>) -> TextPlace {
+    TextPlace { line: at.referenced.line(), column: at.referenced.column() }
 }
 
 fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use event_engine::trigger::action::{ActionConfig, SecretSource};
-use event_engine::trigger::{Definition, Selectors, Since, TriggerSpec};
-use event_engine::trigger_file::{Context, TriggerFileError};
+use event_engine::trigger::config::ConfigNode;
+use event_engine::trigger::{Definition, Selectors, Since};
+use event_engine::trigger_file::{TriggerFileError, WrittenTrigger};
 
 const EVERYTHING: &str = r#"
 version: 1
@@ -24,10 +24,9 @@ triggers:
         secret: {env: AGENTAURI_SECRET_HOOK}
 "#;
 
-fn parse(document: &str) -> Result<Vec<TriggerSpec>, TriggerFileError> {
+fn parse(document: &str) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     let chains = BTreeMap::from([("base".to_owned(), 8453)]);
-    let context = Context { chains: &chains, ..Context::default() };
-    event_engine::trigger_file::parse(document, &context)
+    event_engine::trigger_file::parse(document, &chains)
 }
 
 #[test]
@@ -42,10 +41,11 @@ fn the_documented_example_is_read() {
     };
     assert_eq!(trigger.definition.selectors, selectors);
     assert_eq!(trigger.since, Since::Time(1_793_491_200));
-    assert_eq!(trigger.actions[0].id, "hook");
-    let secret = SecretSource::Variable { env: "AGENTAURI_SECRET_HOOK".to_owned() };
-    let url = "https://example.org/hook".to_owned();
-    assert_eq!(trigger.actions[0].config, ActionConfig::Webhook { url, secret });
+    let action = &trigger.actions[0];
+    assert_eq!((action.id.as_deref(), action.kind.as_str()), (Some("hook"), "webhook"));
+    let secret = ConfigNode::table([("env", ConfigNode::text("AGENTAURI_SECRET_HOOK"))]);
+    let url = ConfigNode::text("https://example.org/hook");
+    assert_eq!(action.config, ConfigNode::table([("url", url), ("secret", secret)]));
 }
 
 #[test]
@@ -94,29 +94,64 @@ fn a_definition_is_stored_with_what_it_says_and_nothing_else() {
 }
 
 #[test]
-fn every_example_of_the_documentation_is_accepted() {
-    let documentation = include_str!("../../../../docs/triggers.md");
-    let blocks = documentation.split("```yaml\n").skip(1);
-    let examples: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
-    assert!(examples.len() >= 2, "the format, and state");
-    for example in examples {
-        if let Err(error) = parse(example) {
-            panic!("{error}\n{example}");
-        }
+fn a_scalar_of_an_action_keeps_its_text() {
+    let texts =
+        ["0x1f", "010", "no", "yes", "1e3", "1_000", "0o17", "-0", "1.10", ".inf", "+1", "é"];
+    let written = texts.iter().enumerate().map(|(number, text)| format!("k{number}: {text}"));
+    let written = written.collect::<Vec<_>>().join(", ");
+    let actions = format!("actions: [{{type: x, 'é€': \"no\", {written}, deep: [{{a: 007}}]}}]");
+    let action = parse(&trigger(&format!("match_all: true\n    {actions}"))).expect("accepted");
+    let config = &action[0].actions[0].config;
+    for (number, text) in texts.iter().enumerate() {
+        let found = config.get(&format!("k{number}")).and_then(ConfigNode::as_text);
+        assert_eq!(found, Some(*text));
     }
+    let stored = serde_json::to_string(config).expect("JSON");
+    assert!(stored.contains(r#""deep":[{"a":"007"}]"#), "{stored}");
+    assert_eq!(&serde_json::from_str::<ConfigNode>(&stored).expect("it reads"), config);
 }
 
 #[test]
-fn an_action_without_an_id_is_named_by_its_type_and_destination() {
-    let id = |url: &str| {
-        let text = trigger(&format!(
-            "match_all: true\n    actions: [{{type: webhook, url: '{url}', secret: {{file: s}}}}]"
-        ));
-        parse(&text).expect("accepted")[0].actions[0].id.clone()
-    };
-    assert_eq!(id("https://a.example"), id("https://a.example"));
-    assert_ne!(id("https://a.example"), id("https://b.example"));
-    assert!(id("https://a.example").starts_with("webhook-"));
+fn a_scalar_behind_an_alias_or_a_merge_keeps_its_text() {
+    let document = "version: 1\ntriggers:\n  - name: a\n    match_all: true\n    actions:\n      \
+         - &base {type: x, depth: 010}\n      - {<<: *base, id: b, flag: no}\n";
+    let triggers = parse(document).expect("accepted");
+    let [base, merged] = &triggers[0].actions[..] else { panic!("two actions") };
+    for action in [base, merged] {
+        assert_eq!(action.config.get("depth").and_then(ConfigNode::as_text), Some("010"));
+    }
+    assert_eq!(merged.config.get("flag").and_then(ConfigNode::as_text), Some("no"));
+    assert_eq!((merged.id.as_deref(), merged.kind.as_str()), (Some("b"), "x"));
+}
+
+#[test]
+fn each_value_of_an_action_knows_its_place() {
+    let document = trigger("match_all: true\n    actions: [{type: x, a: 1, b: [no, {c: 2}]}]");
+    let action = parse(&document).expect("accepted").remove(0).actions.remove(0);
+    let place = |node: &ConfigNode| (node.at.line, node.at.column);
+    assert_eq!((action.at.line, action.at.column), (5, 15));
+    assert_eq!((action.kind_at.line, action.kind_at.column), (5, 22));
+    assert_eq!(place(action.config.get("a").expect("a")), (5, 28));
+    assert_eq!(place(action.config.get("b").expect("b")), (5, 34));
+}
+
+#[test]
+fn a_document_that_nests_too_deep_is_refused_and_never_overflows() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let with =
+        |value: &str| trigger(&format!("match_all: true\n    actions: [{{type: x, a: {value}}}]"));
+    parse(&with(&deep(20))).expect("accepted");
+    for levels in [40, 200, 100_000] {
+        parse(&with(&deep(levels))).expect_err("refused");
+    }
+    // Each level says the one below it ten times.
+    let mut bomb = "a0: &a0 [x]".to_owned();
+    for level in 1..20 {
+        let below = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.extend([", a", &level.to_string(), ": &a", &level.to_string(), " [", &below, "]"]);
+    }
+    let actions = format!("match_all: true\n    actions: [{{type: x, {bomb}}}]");
+    parse(&trigger(&actions)).expect_err("refused");
 }
 
 #[test]
@@ -157,24 +192,14 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
         (with("events: NewFeedback"), "4:13:"),
         (with("# nothing"), "would match every event of every chain"),
         (trigger("registry: x\n    actions: []"), "5:14: actions: must be 1 to 16"),
+        (trigger("registry: x\n    actions: [x]"), "5:15: actions: each is a table"),
+        (trigger("registry: x\n    actions: [{id: a}]"), "5:15: type: is missing"),
+        (trigger("registry: x\n    actions: [{type: [x]}]"), "5:22: type: must be a text"),
         (
-            trigger("registry: x\n    actions: [{type: email, url: a, secret: {file: s}}]"),
-            "5:22: type: `email` is not built yet",
+            trigger("registry: x\n    actions: [{type: x, id: a b}]"),
+            "5:29: id: \"a b\" is not 1 to 128 letters",
         ),
-        (trigger("registry: x\n    actions: [{type: fax}]"), "5:22: type: \"fax\" is unknown"),
-        (trigger("registry: x\n    actions: [{type: webhook, url: a}]"), "secret: is missing"),
-        (
-            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: {env: HOME}}]"),
-            "env does not begin with AGENTAURI_SECRET_",
-        ),
-        (
-            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: {file: ../x}}]"),
-            "file is not a plain file name",
-        ),
-        (
-            trigger("registry: x\n    actions: [{type: webhook, url: a, secret: hunter2}]"),
-            "secret: does not begin with `whsec_`",
-        ),
+        (trigger("registry: x\n    actions: [{type: x, a: 1, a: 2}]"), "duplicate"),
     ];
     let mut wrong = Vec::new();
     for (document, expected) in table {

@@ -4,6 +4,7 @@ mod apply;
 mod definitions;
 
 use event_engine::index::{IndexBuilder, TriggerIndex};
+use event_engine::trigger::config::ConfigNode;
 use event_engine::trigger::{Definition, Trigger, TriggerId};
 use futures::TryStreamExt as _;
 use sqlx::{PgConnection, PgPool};
@@ -86,9 +87,10 @@ async fn report(connection: &mut PgConnection, broken: &[(Uuid, i32, String)]) -
     Ok(())
 }
 
-/// A trigger as it is shown to its account. Secrets are not in it.
+/// A trigger as it is shown to its account, once its actions are described by their kinds: what is
+/// stored of them may hold a secret.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Overview {
+pub struct Overview<A = StoredAction> {
     /// Its id.
     pub id: TriggerIdText,
     /// Its account.
@@ -104,7 +106,7 @@ pub struct Overview {
     /// What it says.
     pub definition: Definition,
     /// Its actions.
-    pub actions: Vec<ActionOverview>,
+    pub actions: Vec<A>,
     /// Jobs of each state.
     pub jobs: std::collections::BTreeMap<String, i64>,
 }
@@ -112,20 +114,32 @@ pub struct Overview {
 /// An id as text, for output.
 pub type TriggerIdText = String;
 
-/// An action as it is shown to its account.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct ActionOverview {
+/// The version of an action that is in force.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct StoredAction {
     /// Its id.
     pub id: String,
-    /// The version in force.
+    /// The version.
     pub version: i32,
-    /// The kind.
-    #[serde(rename = "type")]
+    /// The name of its kind.
     pub kind: String,
-    /// Where it goes.
-    pub destination: String,
-    /// Where its secret is kept; never the secret.
-    pub secret: String,
+    /// The kind's own keys.
+    pub config: ConfigNode,
+}
+
+impl<A> Overview<A> {
+    /// The same trigger with its actions told by `describe`.
+    ///
+    /// # Errors
+    /// The first that `describe` returns.
+    pub fn describe<B, E>(
+        self,
+        describe: impl FnMut(A) -> std::result::Result<B, E>,
+    ) -> std::result::Result<Overview<B>, E> {
+        let Self { id, account, name, state, version, since, definition, actions, jobs } = self;
+        let actions = actions.into_iter().map(describe).collect::<std::result::Result<_, _>>()?;
+        Ok(Overview { id, account, name, state, version, since, definition, actions, jobs })
+    }
 }
 
 /// The triggers of an account that have not been removed, by name.
@@ -134,6 +148,7 @@ pub async fn list(pool: &PgPool, account: &str) -> Result<Vec<Overview>> {
         r#"SELECT t.id, t.account, t.name, t.state, v.version, v.since,
                   v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
+                                                     'kind', a.action_type,
                                                      'config', a.config) ORDER BY n.ordinality)
                    FROM unnest(v.action_ids, v.action_versions) WITH ORDINALITY
                         AS n (id, version, ordinality)
@@ -165,7 +180,7 @@ pub async fn list(pool: &PgPool, account: &str) -> Result<Vec<Overview>> {
                 definition: serde_json::from_str(&row.definition)
                     .map_err(|e| broken("definition", e))?,
                 jobs: serde_json::from_str(&row.jobs).map_err(|e| broken("jobs", e))?,
-                actions: stored.into_iter().map(ActionOverview::from).collect(),
+                actions: stored,
                 account: row.account,
                 name: row.name,
                 state: row.state,
@@ -175,24 +190,4 @@ pub async fn list(pool: &PgPool, account: &str) -> Result<Vec<Overview>> {
             })
         })
         .collect()
-}
-
-#[derive(serde::Deserialize)]
-struct StoredAction {
-    id: String,
-    version: i32,
-    config: event_engine::trigger::action::ActionConfig,
-}
-
-impl From<StoredAction> for ActionOverview {
-    fn from(stored: StoredAction) -> Self {
-        let event_engine::trigger::action::ActionConfig::Webhook { url, secret } = &stored.config;
-        Self {
-            kind: stored.config.kind().to_owned(),
-            destination: url.clone(),
-            secret: format!("{secret:?}"),
-            id: stored.id,
-            version: stored.version,
-        }
-    }
 }

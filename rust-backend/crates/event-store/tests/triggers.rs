@@ -1,9 +1,13 @@
 //! Triggers in force, as they come out of a real PostgreSQL.
 
+use std::collections::BTreeMap;
+
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::port::{Claim as _, Shards as _};
-use event_engine::trigger_file::{self, Context};
+use event_engine::trigger::TriggerSpec;
+use event_engine::trigger::action::{ActionSpec, WrittenAction};
+use event_engine::trigger_file::{self, WrittenTrigger};
 use event_store::{PgPool, PgShards, triggers};
 use private_servers::Postgres;
 
@@ -51,8 +55,20 @@ async fn apply(pool: &PgPool, says: &[(impl AsRef<str>, impl AsRef<str>)]) {
         format!("  - name: {}\n    {}\n    {ACTIONS}\n", name.as_ref(), says.as_ref())
     });
     let document = format!("version: 1\ntriggers:\n{}", triggers.collect::<Vec<_>>().concat());
-    let specs = trigger_file::parse(&document, &Context::default()).expect("triggers");
+    let specs = trigger_file::parse(&document, &BTreeMap::new()).expect("triggers");
+    let specs: Vec<TriggerSpec> = specs.into_iter().map(unchecked).collect();
     triggers::apply(pool, "default", &specs, true).await.expect("applied");
+}
+
+/// The trigger as it would be stored if its kinds accepted its actions.
+fn unchecked(trigger: WrittenTrigger) -> TriggerSpec {
+    let TriggerSpec { name, definition, since, actions } = trigger;
+    let spec = |WrittenAction { id, kind, config, .. }| ActionSpec {
+        id: id.unwrap_or_default(),
+        kind,
+        config,
+    };
+    TriggerSpec { name, definition, since, actions: actions.into_iter().map(spec).collect() }
 }
 
 async fn in_force(pool: &PgPool) -> TriggerIndex {

@@ -9,9 +9,10 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::config::{ConfigError, Settings};
 
 /// Our own crates, which are logged at DEBUG when `RUST_LOG` is not set. All others: WARN.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "action_queue",
     "action_worker",
+    "actions",
     "agentauri",
     "api_gateway",
     "bench",

@@ -12,7 +12,7 @@ pub(crate) use self::copy::{Spread, store};
 pub(crate) use self::drive::{Course, Run, drive, insert, now, settle};
 pub(crate) use self::ledger::Ledger;
 pub(crate) use self::schedule::LoadSchedule;
-pub(crate) use self::triggers::{ACTION, Kind, NEVER_FIELD, TriggerSet};
+pub(crate) use self::triggers::{ACTION, Kind, NEVER_FIELD, TriggerSet, webhook};
 
 /// Chains with three registries each: as many as ERC-8004 is deployed on.
 pub(crate) const CHAINS: u32 = 25;

@@ -11,7 +11,7 @@ mod process;
 mod receiver;
 mod row;
 
-pub use bed::{Bed, more_triggers, trigger_file};
+pub use bed::{Bed, more_triggers, trigger_file, trigger_specs};
 pub use patience::eventually;
 pub use process::{Process, binary};
 pub use receiver::{Receiver, SECRET};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use action_worker::sending::resolver::Lookup;
+use action_worker::senders::webhook::resolver::Lookup;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -59,11 +59,11 @@ async fn a_secret_that_no_file_is_left_for_is_asked_for_again() {
     // Who reads it has no file: the same error as the system's.
     let error = io::Error::from_raw_os_error(24);
     let secret =
-        action_worker::sending::secret::SecretError::FileUnreadable { file: "x".into(), error };
+        action_worker::senders::secrets::SecretError::FileUnreadable { file: "x".into(), error };
     assert_eq!(action_worker::Lack::of(&secret), Some(action_worker::Lack::Files));
     let error = io::Error::from_raw_os_error(2);
     let secret =
-        action_worker::sending::secret::SecretError::FileUnreadable { file: "x".into(), error };
+        action_worker::senders::secrets::SecretError::FileUnreadable { file: "x".into(), error };
     assert_eq!(action_worker::Lack::of(&secret), None, "a file that is not there counts");
 }
 

@@ -5,19 +5,18 @@ mod lacking;
 use std::time::Duration;
 
 use action_queue::{QueueConsumer, Sender};
-use action_worker::sending::act::Webhooks;
-use action_worker::sending::destination::DestinationPolicy;
-use action_worker::sending::secret::SecretContext;
-use action_worker::sending::webhook::{SenderOptions, WebhookSender};
+use action_worker::senders::Senders;
+use action_worker::senders::secrets::SecretContext;
+use action_worker::senders::webhook::{SenderOptions, WebhookSender};
 use action_worker::{Jitter, Worker};
+use actions::policy::DestinationPolicy;
 use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Lease, Outcome};
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, JobQueue as _, Leases as _, Shards as _};
 use event_engine::state::ShardState;
-use event_engine::trigger_file::Context;
 use event_store::{PgLeases, PgShards};
 use service::health::Health;
-use testbed::{Bed, Receiver, Row, eventually, more_triggers, trigger_file};
+use testbed::{Bed, Receiver, Row, eventually, more_triggers, trigger_file, trigger_specs};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const ALL: &str = "match_all: true";
@@ -131,8 +130,7 @@ async fn removing_a_trigger_cancels_what_it_has_pending_and_says_how_many() {
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL), ("other", "registry: x")])).await;
     decide(&bed, &[Row::new("a"), Row::new("b")]).await;
     let kept = trigger_file(&receiver.url(), &[("other", "registry: x")]);
-    let specs = event_engine::trigger_file::parse(&kept, &Context::default());
-    let specs = specs.expect("triggers");
+    let specs = trigger_specs(&kept);
     let applied = event_store::triggers::apply(&bed.pool, "default", &specs, true).await;
     let removed = applied.expect("applied").removed;
     assert_eq!((removed[0].name.as_str(), removed[0].jobs_cancelled), ("all", 2));
@@ -412,6 +410,8 @@ async fn start(bed: &Bed, allowed: &str, schedule: &str) -> DropGuard {
 async fn start_with(bed: &Bed, allowed: &str, schedule: &str, options: SenderOptions) -> DropGuard {
     let shutdown = CancellationToken::new();
     let policy = DestinationPolicy::from_allow_list(allowed).expect("networks");
+    let webhooks = WebhookSender::with_options(policy.clone(), options).expect("TLS");
+    let performer = Senders::new(policy, SecretContext::default()).expect("TLS").with(webhooks);
     let pool = event_store::connect(&bed.postgres.url(), "worker", action_worker::CONNECTIONS)
         .await
         .expect("connections");
@@ -421,10 +421,7 @@ async fn start_with(bed: &Bed, allowed: &str, schedule: &str, options: SenderOpt
         queue: Sender::new(&bed.redis.url()).expect("a queue"),
         inbox: inbox(),
         inbox_of_sweep: inbox(),
-        performer: Webhooks {
-            sender: WebhookSender::with_options(policy, options).expect("TLS"),
-            secrets: SecretContext::default(),
-        },
+        performer,
         name: "test".to_owned(),
         schedule: schedule.parse().expect("a schedule"),
         jitter: Jitter::default(),

@@ -1,5 +1,5 @@
-use action_worker::sending::response::RESPONSE_BYTES_MAX;
-use action_worker::sending::webhook::TIMEOUT;
+use action_worker::senders::webhook::TIMEOUT;
+use action_worker::senders::webhook::response::RESPONSE_BYTES_MAX;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

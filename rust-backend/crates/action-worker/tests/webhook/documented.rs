@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
-use action_worker::sending::body::Body;
-use action_worker::sending::signer::Signer;
-use action_worker::sending::webhook::WebhookRequest;
+use actions::webhook::WebhookRequest;
+use actions::webhook::body::Body;
+use actions::webhook::signer::Signer;
 use chrono::Utc;
 use event_engine::delivery::lease::Outcome;
 use event_engine::job::JobId;
@@ -44,8 +44,8 @@ async fn the_documented_receiver_takes_each_once_and_drops_what_was_retracted_be
 async fn send(address: SocketAddr, job: JobId, body: &Body) {
     let signer = Signer::from_secrets(SECRET).expect("secrets");
     let url = url("http", address);
-    let request = WebhookRequest { url: &url, job, body, signer: &signer };
-    let attempt = sender().send(&request, Utc::now()).await.expect("an attempt");
+    let request = WebhookRequest { url, job, body: body.clone(), signer };
+    let attempt = sender().post_at(&request, Utc::now()).await.expect("an attempt");
     assert_eq!(attempt.outcome, Outcome::Delivered, "{:?}", attempt.error);
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use action_worker::sending::webhook::TIMEOUT;
+use action_worker::senders::webhook::TIMEOUT;
 use axum::http::StatusCode;
 use event_engine::delivery::lease::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -9,10 +9,12 @@ mod refused;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use action_worker::sending::body::{Body, EventRow, Message, TriggerName};
-use action_worker::sending::destination::DestinationPolicy;
-use action_worker::sending::signer::Signer;
-use action_worker::sending::webhook::{SenderOptions, WebhookRequest, WebhookSender};
+use action_worker::senders::webhook::{SenderOptions, WebhookSender};
+use actions::message::{EventRow, Message, Purpose, TriggerName};
+use actions::policy::DestinationPolicy;
+use actions::webhook::WebhookRequest;
+use actions::webhook::body::Body;
+use actions::webhook::signer::Signer;
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Reorg;
 use event_engine::delivery::lease::{Attempt, Outcome};
@@ -35,15 +37,15 @@ fn job() -> JobId {
 }
 
 fn body() -> Body {
-    told(None)
+    told(Purpose::Match)
 }
 
 fn retraction_of(job: JobId) -> Body {
     let reorg = Reorg { fork_block: None, old_hash: "0xaa".to_owned(), new_hash: None };
-    told(Some((job, &reorg)))
+    told(Purpose::Retraction { retracts: job, reorg: &reorg })
 }
 
-fn told(retracts: Option<(JobId, &Reorg)>) -> Body {
+fn told(purpose: Purpose<'_>) -> Body {
     let event = Event {
         name: EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 },
         chain_id: ChainId(1),
@@ -62,9 +64,16 @@ fn told(retracts: Option<(JobId, &Reorg)>) -> Body {
     };
     let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
-    let (timestamp, finality) = (now(), Finality::Instant);
-    let (state, reincluded) = (None, None);
-    Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
+    Body::of(&Message {
+        id: job(),
+        timestamp: now(),
+        purpose,
+        trigger,
+        event,
+        finality: Finality::Instant,
+        state: None,
+        reincluded: None,
+    })
 }
 
 fn loopback_allowed() -> DestinationPolicy {
@@ -95,9 +104,8 @@ async fn send_to(sender: &WebhookSender, url: &Url) -> Attempt {
 
 async fn send_at(sender: &WebhookSender, url: &Url, secrets: &str, now: DateTime<Utc>) -> Attempt {
     let signer = Signer::from_secrets(secrets).expect("secrets");
-    let body = body();
-    let request = WebhookRequest { url, job: job(), body: &body, signer: &signer };
-    sender.send(&request, now).await.expect("an attempt")
+    let request = WebhookRequest { url: url.clone(), job: job(), body: body(), signer };
+    sender.post_at(&request, now).await.expect("an attempt")
 }
 
 /// The error of an attempt, which never tells what must stay secret.

@@ -2,9 +2,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use action_worker::sending::destination::DestinationPolicy;
-use action_worker::sending::resolver::Lookup;
-use action_worker::sending::webhook::{SenderOptions, WebhookSender};
+use action_worker::senders::webhook::resolver::Lookup;
+use action_worker::senders::webhook::{SenderOptions, WebhookSender};
+use actions::policy::DestinationPolicy;
 use axum::http::StatusCode;
 use event_engine::delivery::lease::Outcome;
 use url::Url;

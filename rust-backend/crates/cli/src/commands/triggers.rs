@@ -6,17 +6,15 @@ use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use action_worker::sending::destination::DestinationPolicy;
+use actions::policy::DestinationPolicy;
+use actions::registry;
 use anyhow::{Context as _, Result, bail};
 use event_engine::trigger::TriggerSpec;
-use event_engine::trigger::action::{ActionConfig, SecretSource};
-use event_engine::trigger_file::{self, Context};
-use event_store::triggers::{self, Applied, Change, Overview};
+use event_store::triggers::{self, Applied, Change, StoredAction};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
 use service::mask::shortened;
 use service::process::Refused;
-use url::Url;
 
 use crate::database::migrated;
 use service::output;
@@ -86,13 +84,44 @@ pub(crate) async fn triggers(
     }
 }
 
-/// All of them, as they may be shown: whoever has a webhook's URL may post there.
-async fn all(settings: &Settings) -> Result<Vec<Overview>> {
-    let mut all = triggers::list(&migrated(settings).await?, ACCOUNT).await?;
-    for action in all.iter_mut().flat_map(|trigger| &mut trigger.actions) {
-        action.destination = shortened(&action.destination);
+/// A trigger as it is shown to its account.
+type Overview = triggers::Overview<ActionOverview>;
+
+/// An action as it is shown to its account. Secrets are not in it.
+#[derive(Debug, serde::Serialize)]
+struct ActionOverview {
+    /// Its id.
+    id: String,
+    /// The version in force.
+    version: i32,
+    /// The kind.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Its destination, shortened: a webhook's whole URL is enough to post there.
+    destination: String,
+    /// The places of its secrets; never a secret.
+    secret: String,
+}
+
+impl ActionOverview {
+    fn of(trigger: &str, action: StoredAction) -> Result<Self> {
+        let StoredAction { id, version, kind, config } = action;
+        let described = registry::describe(&kind, &config)
+            .with_context(|| format!("trigger {trigger:?}, action {id:?}"))?;
+        let destination = shortened(&described.destination.address);
+        let secret = described.secrets.join(" ");
+        Ok(Self { id, version, kind, destination, secret })
     }
-    Ok(all)
+}
+
+async fn all(settings: &Settings) -> Result<Vec<Overview>> {
+    let all = triggers::list(&migrated(settings).await?, ACCOUNT).await?;
+    all.into_iter()
+        .map(|trigger| {
+            let name = trigger.name.clone();
+            trigger.describe(|action| ActionOverview::of(&name, action))
+        })
+        .collect()
 }
 
 /// Reads and checks a document; every refusal begins with the file and the place in it.
@@ -109,23 +138,9 @@ fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
             let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
             ConfigError::variable(variable, error.to_string())
         })?;
-    let accepts = |config: &ActionConfig| check(config, &policy);
-    let context = Context { chains: &settings.chain_ids(), accepts: &accepts };
-    let specs = trigger_file::parse(&document, &context)
+    let specs = actions::trigger_file::parse(&document, &settings.chain_ids(), &policy)
         .map_err(|error| Refused::new(format!("{}:{error}", file.display())))?;
     Ok(specs)
-}
-
-/// What only the sender of an action can tell.
-fn check(config: &ActionConfig, policy: &DestinationPolicy) -> Result<(), String> {
-    let ActionConfig::Webhook { url, secret } = config;
-    let url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
-    policy.check_url(&url).map_err(|refusal| format!("url: {refusal}"))?;
-    if let SecretSource::Inline(text) = secret {
-        action_worker::sending::signer::Signer::from_secrets(text)
-            .map_err(|error| format!("secret: {error}"))?;
-    }
-    Ok(())
 }
 
 fn report(applied: &Applied, json: bool) -> Result<()> {

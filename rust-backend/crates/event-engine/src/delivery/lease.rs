@@ -11,7 +11,7 @@ use crate::event::{Event, EventName};
 use crate::finality::Finality;
 use crate::job::JobId;
 use crate::trigger::TriggerId;
-use crate::trigger::action::ActionConfig;
+use crate::trigger::config::ConfigNode;
 
 /// A worker's hold on a job until the lease runs out. Its attempt has begun.
 #[derive(Clone, Debug)]
@@ -72,10 +72,10 @@ pub struct Assignment {
     pub trigger_name: String,
     /// The finality of the version that matched.
     pub finality: Finality,
-    /// The kind of action, as it is stored.
+    /// The name of the action's kind.
     pub action_type: String,
-    /// The action's configuration, or the reason why the stored one is invalid.
-    pub action: Result<ActionConfig, String>,
+    /// The kind's own keys, or the reason why the stored ones cannot be read.
+    pub config: Result<ConfigNode, String>,
     /// The event, as it was at the revision that matched.
     pub event: Event,
     /// Time of its insertion; the epoch if that does not lie between the epoch and the year 9999.

@@ -1,64 +1,46 @@
-//! What is done for a match: the configuration of an action, as its account wrote it.
-
-use serde::{Deserialize, Serialize};
+//! An action of a trigger: what is done for a match. Its kind is a name here, and nothing else.
 
 use crate::job::Name;
+use crate::trigger::config::{ConfigNode, TextPlace};
 
-/// The configuration of an action. A version of it never changes once it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ActionConfig {
-    /// An HTTP POST by Standard Webhooks.
-    Webhook {
-        /// Where to: http or https.
-        url: String,
-        /// What signs it.
-        secret: SecretSource,
-    },
+/// An action as a document has it; its kind has not read it yet. Equal to another that says the
+/// same elsewhere.
+#[derive(Clone, Debug)]
+pub struct WrittenAction {
+    /// The action's place.
+    pub at: TextPlace,
+    /// The id that its account gave it.
+    pub id: Option<String>,
+    /// The name of its kind.
+    pub kind: String,
+    /// The place of that name.
+    pub kind_at: TextPlace,
+    /// The kind's own keys, a table.
+    pub config: ConfigNode,
 }
 
-impl ActionConfig {
-    /// The kind of action, as files name it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Webhook { .. } => "webhook",
-        }
-    }
-
-    /// An id for an action whose account gave none: its kind and a hash of its destination.
-    pub fn default_id(&self) -> String {
-        let Self::Webhook { url, .. } = self;
-        let mut name = Name::begin("agentauri action");
-        name.part(url.as_bytes());
-        format!("{}-{}", self.kind(), &name.end().simple().to_string()[..12])
+impl PartialEq for WrittenAction {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.kind, &self.config) == (&other.id, &other.kind, &other.config)
     }
 }
 
-/// Where the secret of an action is kept.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum SecretSource {
-    /// In a variable of the worker's environment; its name begins with `AGENTAURI_SECRET_`.
-    Variable {
-        /// The variable's name.
-        env: String,
-    },
-    /// In a file of the worker's directory of secrets.
-    File {
-        /// The file's name.
-        file: String,
-    },
-    /// Here, for trials: `whsec_…`.
-    Inline(String),
+impl Eq for WrittenAction {}
+
+/// An action that its kind has checked. A stored version of it never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionSpec {
+    /// Its id: its account's, or [`default_id`].
+    pub id: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// The kind's own keys.
+    pub config: ConfigNode,
 }
 
-/// Never says the secret itself.
-impl std::fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Variable { env } => write!(f, "{{env: {env}}}"),
-            Self::File { file } => write!(f, "{{file: {file}}}"),
-            Self::Inline(_) => f.write_str("whsec_…"),
-        }
-    }
+/// The id of an action whose account gave none: its kind and a hash of the address it goes to.
+pub fn default_id(kind: &str, address: &str) -> String {
+    let mut name = Name::begin("agentauri action");
+    name.part(address.as_bytes());
+    format!("{kind}-{}", &name.end().simple().to_string()[..12])
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use serde_saphyr::Spanned;
 
-use super::form::{Action, File, NumberOrText, Secret, Trigger};
-use super::{Context, TriggerFileError, refuse};
+use super::form::{File, Node, NumberOrText, Trigger};
+use super::{TriggerFileError, WrittenTrigger, action, place, refuse};
 use crate::condition::{Condition, Window};
 use crate::finality::Finality;
-use crate::trigger::action::{ActionConfig, SecretSource};
+use crate::trigger::action::WrittenAction;
+use crate::trigger::config::TextPlace;
 use crate::trigger::group_by::GroupBy;
-use crate::trigger::{ActionSpec, Definition, Selectors, Since, TriggerSpec};
+use crate::trigger::{Definition, Selectors, Since, TriggerSpec};
 
 type Result<T> = std::result::Result<T, TriggerFileError>;
 
@@ -24,17 +25,16 @@ const ACTIONS_MAX: usize = 16;
 /// Bytes of a registry's name and of an event's that the store keeps.
 const REGISTRY_BYTES_MAX: usize = 64;
 const EVENT_BYTES_MAX: usize = 1_100;
-/// Longer URLs are not reliably accepted by servers and proxies (RFC 9110, section 4.1).
-const URL_BYTES_MAX: usize = 2_048;
 /// Decimal digits of the largest uint256.
 const AGENT_DIGITS_MAX: usize = 78;
-/// The variables that a trigger may name: nobody reads `DATABASE_URL` through a webhook's secret.
-const SECRET_VARIABLE_PREFIX: &str = "AGENTAURI_SECRET_";
-/// The kinds of action that are announced, so that a refusal can say so.
-const ACTIONS_NOT_BUILT: [&str; 7] =
-    ["email", "slack", "discord", "telegram", "chat", "mcp", "tool_call"];
 
-pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<TriggerSpec>> {
+/// The document, and the ids of the chains by their configured names.
+pub(super) struct Context<'a> {
+    pub(super) document: &'a str,
+    pub(super) chains: &'a BTreeMap<String, i64>,
+}
+
+pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<WrittenTrigger>> {
     if form.version.value != 1 {
         let version = form.version.value;
         return Err(refuse(&form.version, format!("version: {version} is unknown; it is 1")));
@@ -52,10 +52,10 @@ pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<TriggerSpec>
         .collect()
 }
 
-fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec> {
-    let place = Spanned { referenced: form.referenced, defined: form.defined, value: () };
+fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<WrittenTrigger> {
+    let whole = place(&form);
     let form = form.value;
-    identifier("name", &form.name)?;
+    identifier("name", &form.name.value, place(&form.name))?;
     let selectors = Selectors {
         chains: list("chains", form.chains, |chain| chain_id(chain, context.chains))?,
         registry: form
@@ -72,7 +72,7 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
         let problem = format!(
             "chains × events × agents are {combinations} combinations; at most {COMBINATIONS_MAX}"
         );
-        return Err(refuse(&place, problem));
+        return Err(TriggerFileError::at(whole, problem));
     }
     let when = form.when.as_ref().map(condition).transpose()?;
     let cooldown = form.cooldown.as_ref().map(cooldown).transpose()?;
@@ -82,7 +82,7 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<TriggerSpec>
     if selectors == Selectors::default() && when.is_none() && !form.match_all {
         let problem = "it would match every event of every chain; \
                        name what it is for, or say `match_all: true`";
-        return Err(refuse(&place, problem));
+        return Err(TriggerFileError::at(whole, problem));
     }
     let definition = Definition {
         selectors,
@@ -121,17 +121,14 @@ fn list<T, U>(
     values.value.iter().map(of).collect()
 }
 
-fn identifier(key: &str, name: &Spanned<String>) -> Result<()> {
+/// Refuses a name that is none, whether a trigger's or an action's.
+pub(super) fn identifier(key: &str, name: &str, at: TextPlace) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.value.is_empty()
-        || name.value.len() > NAME_CHARS_MAX
-        || !name.value.chars().all(allowed)
-    {
+    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(allowed) {
         let problem = format!(
-            "{key}: {:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`",
-            name.value
+            "{key}: {name:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`"
         );
-        return Err(refuse(name, problem));
+        return Err(TriggerFileError::at(at, problem));
     }
     Ok(())
 }
@@ -199,82 +196,9 @@ fn block_time(since: &Spanned<String>) -> Result<Since> {
     }
 }
 
-fn actions(
-    actions: Spanned<Vec<Spanned<Action>>>,
-    context: &Context<'_>,
-) -> Result<Vec<ActionSpec>> {
+fn actions(actions: Spanned<Vec<Node>>, context: &Context<'_>) -> Result<Vec<WrittenAction>> {
     if actions.value.is_empty() || actions.value.len() > ACTIONS_MAX {
         return Err(refuse(&actions, format!("actions: must be 1 to {ACTIONS_MAX}")));
     }
-    let mut ids = BTreeSet::new();
-    actions
-        .value
-        .into_iter()
-        .map(|form| {
-            let action = action(&form)?;
-            (context.accepts)(&action.config).map_err(|problem| refuse(&form, problem))?;
-            if !ids.insert(action.id.clone()) {
-                let problem = format!(
-                    "actions: {:?} stands here twice; give each an `id` of its own",
-                    action.id
-                );
-                return Err(refuse(&form, problem));
-            }
-            Ok(action)
-        })
-        .collect()
-}
-
-fn action(form: &Spanned<Action>) -> Result<ActionSpec> {
-    let kind = &form.value.kind;
-    if kind.value != "webhook" {
-        let problem = if ACTIONS_NOT_BUILT.contains(&kind.value.as_str()) {
-            format!("type: `{}` is not built yet", kind.value)
-        } else {
-            format!("type: {:?} is unknown; it is `webhook`", kind.value)
-        };
-        return Err(refuse(kind, problem));
-    }
-    let Some(url) = &form.value.url else {
-        return Err(refuse(form, "url: is missing"));
-    };
-    let Some(secret) = &form.value.secret else {
-        return Err(refuse(form, "secret: is missing; without one nobody can tell who sent it"));
-    };
-    let config = ActionConfig::Webhook {
-        url: text("url", url, URL_BYTES_MAX)?,
-        secret: secret_source(secret)?,
-    };
-    let id = match &form.value.id {
-        Some(id) => {
-            identifier("id", id)?;
-            id.value.clone()
-        }
-        None => config.default_id(),
-    };
-    Ok(ActionSpec { id, config })
-}
-
-fn secret_source(secret: &Spanned<Secret>) -> Result<SecretSource> {
-    match &secret.value {
-        Secret::Inline(text) if text.starts_with("whsec_") => {
-            Ok(SecretSource::Inline(text.clone()))
-        }
-        Secret::Inline(_) => Err(refuse(secret, "secret: does not begin with `whsec_`")),
-        Secret::Elsewhere(place) => match (&place.env, &place.file) {
-            (Some(env), None) if env.starts_with(SECRET_VARIABLE_PREFIX) => {
-                Ok(SecretSource::Variable { env: env.clone() })
-            }
-            // Neither is quoted: somebody may have pasted the secret itself there.
-            (Some(_), None) => {
-                let problem = format!("secret: env does not begin with {SECRET_VARIABLE_PREFIX}");
-                Err(refuse(secret, problem))
-            }
-            (None, Some(file)) if !file.contains('/') && !file.starts_with('.') => {
-                Ok(SecretSource::File { file: file.clone() })
-            }
-            (None, Some(_)) => Err(refuse(secret, "secret: file is not a plain file name")),
-            _ => Err(refuse(secret, "secret: must have exactly one of `env` and `file`")),
-        },
-    }
+    actions.value.into_iter().map(|form| action::read(form, context.document)).collect()
 }

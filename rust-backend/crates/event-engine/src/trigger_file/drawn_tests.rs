@@ -1,12 +1,15 @@
 //! Random documents with one spoiled node, which never mean more than their text says.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
-use super::{Context, TriggerFileError, parse, read};
-use crate::trigger::TriggerSpec;
+use super::{TriggerFileError, WrittenTrigger, parse, read};
 
-type ReadDocument = fn(&str) -> Result<Vec<TriggerSpec>, TriggerFileError>;
+type ReadDocument = fn(&str) -> Result<Vec<WrittenTrigger>, TriggerFileError>;
+type ReadWithChains =
+    fn(&str, &BTreeMap<String, i64>) -> Result<Vec<WrittenTrigger>, TriggerFileError>;
 
 /// A fragment of a document: text around it, or a node that can be spoiled.
 #[derive(Clone, Debug)]
@@ -210,11 +213,10 @@ fn draw(cases: u32, reader: ReadDocument) -> Result<(), String> {
 }
 
 fn with_chains(
-    read: impl Fn(&str, &Context<'_>) -> Result<Vec<TriggerSpec>, TriggerFileError>,
+    read: ReadWithChains,
     document: &str,
-) -> Result<Vec<TriggerSpec>, TriggerFileError> {
-    let chains = std::collections::BTreeMap::from([("base".to_owned(), 8453)]);
-    read(document, &Context { chains: &chains, ..Context::default() })
+) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
+    read(document, &BTreeMap::from([("base".to_owned(), 8453)]))
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The document as it is written, before anything in it is believed.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 #[derive(Debug, Deserialize)]
@@ -25,17 +28,7 @@ pub(super) struct Trigger {
     pub(super) group_by: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) match_all: bool,
-    pub(super) actions: Spanned<Vec<Spanned<Action>>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Action {
-    pub(super) id: Option<Spanned<String>>,
-    #[serde(rename = "type")]
-    pub(super) kind: Spanned<String>,
-    pub(super) url: Option<Spanned<String>>,
-    pub(super) secret: Option<Spanned<Secret>>,
+    pub(super) actions: Spanned<Vec<Node>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,16 +38,73 @@ pub(super) enum NumberOrText {
     Text(String),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Secret {
-    Inline(String),
-    Elsewhere(SecretPlace),
+/// Anything, with its place.
+#[derive(Debug)]
+pub(super) struct Node(pub(super) Spanned<Shape>);
+
+#[derive(Debug)]
+pub(super) enum Shape {
+    Text(String),
+    /// A scalar that YAML takes for a number or a boolean; its text stands in the document.
+    Resolved,
+    List(Vec<Node>),
+    Table(Vec<(Spanned<String>, Node)>),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretPlace {
-    pub(super) env: Option<String>,
-    pub(super) file: Option<String>,
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyShape)
+    }
+}
+
+struct AnyShape;
+
+impl<'de> Visitor<'de> for AnyShape {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a table")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Shape, E> {
+        Ok(Shape::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape::Resolved)
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape::Resolved)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Shape, E> {
+        Ok(Shape::Resolved)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Shape, E> {
+        Ok(Shape::Resolved)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Shape::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Shape, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = table.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Shape::Table(entries))
+    }
 }

@@ -149,7 +149,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                 trigger_name: row.trigger_name,
                 finality: row.finality.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 action_type: row.action_type,
-                action: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
+                config: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
                 event: as_leased(&lease, event!("events", row)),
                 lease,
                 event_created_at: row.created_at,

@@ -66,8 +66,14 @@ impl Stored {
     }
 }
 
-/// The latest configuration of each action: (trigger, action id) → (version, configuration).
-type StoredActions = BTreeMap<(Uuid, String), (i32, Value)>;
+/// The latest version of each action by trigger and id.
+type StoredActions = BTreeMap<(Uuid, String), StoredAction>;
+
+struct StoredAction {
+    version: i32,
+    kind: String,
+    config: Value,
+}
 
 /// Puts the triggers of `account` in force. With `prune`, those that the document does not name are
 /// removed and their pending jobs cancelled. Once this returns nothing is judged by the earlier
@@ -179,7 +185,8 @@ async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<
 
 async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<StoredActions> {
     let rows = sqlx::query!(
-        "SELECT DISTINCT ON (trigger_id, action_id) trigger_id, action_id, version, config
+        "SELECT DISTINCT ON (trigger_id, action_id) trigger_id, action_id, version, action_type,
+                config
          FROM trigger_actions WHERE trigger_id = ANY($1)
          ORDER BY trigger_id, action_id, version DESC",
         ids,
@@ -188,7 +195,11 @@ async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<S
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| ((row.trigger_id, row.action_id), (row.version, row.config)))
+        .map(|row| {
+            let latest =
+                StoredAction { version: row.version, kind: row.action_type, config: row.config };
+            ((row.trigger_id, row.action_id), latest)
+        })
         .collect())
 }
 
@@ -204,7 +215,7 @@ struct Changes {
     /// JSON arrays: arrays of arrays do not unnest.
     action_ids: Vec<Json<Vec<String>>>,
     action_versions: Vec<Json<Vec<i32>>>,
-    actions: Vec<(Uuid, String, i32, &'static str, Value)>,
+    actions: Vec<(Uuid, String, i32, String, Value)>,
 }
 
 impl Changes {
@@ -228,16 +239,13 @@ impl Changes {
         for action in &spec.actions {
             let config = serde_json::to_value(&action.config).expect("a configuration is JSON");
             let version = match stored_actions.get(&(id, action.id.clone())) {
-                Some((version, latest)) if *latest == config => *version,
+                Some(latest) if latest.kind == action.kind && latest.config == config => {
+                    latest.version
+                }
                 latest => {
-                    let version = latest.map_or(1, |(version, _)| version + 1);
-                    new_actions.push((
-                        id,
-                        action.id.clone(),
-                        version,
-                        action.config.kind(),
-                        config,
-                    ));
+                    let version = latest.map_or(1, |latest| latest.version + 1);
+                    let kind = action.kind.clone();
+                    new_actions.push((id, action.id.clone(), version, kind, config));
                     version
                 }
             };
@@ -311,7 +319,7 @@ impl Changes {
         let triggers: Vec<Uuid> = self.actions.iter().map(|action| action.0).collect();
         let ids: Vec<&str> = self.actions.iter().map(|action| action.1.as_str()).collect();
         let versions: Vec<i32> = self.actions.iter().map(|action| action.2).collect();
-        let kinds: Vec<&str> = self.actions.iter().map(|action| action.3).collect();
+        let kinds: Vec<&str> = self.actions.iter().map(|action| action.3.as_str()).collect();
         let configs: Vec<Value> = self.actions.iter().map(|action| action.4.clone()).collect();
         sqlx::query!(
             "INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)

@@ -1,7 +1,8 @@
 //! The triggers in force: nearly all select one agent on one chain, as users' do.
 
-use event_engine::trigger::action::{ActionConfig, SecretSource};
-use event_engine::trigger::{ActionSpec, Definition, Selectors, Since, TriggerId, TriggerSpec};
+use event_engine::trigger::action::ActionSpec;
+use event_engine::trigger::config::ConfigNode;
+use event_engine::trigger::{Definition, Selectors, Since, TriggerId, TriggerSpec};
 
 use super::{CHAINS, FIRST_CHAIN};
 
@@ -132,13 +133,7 @@ impl TriggerSet {
                 ..Definition::default()
             },
             since: Since::Time(0),
-            actions: vec![ActionSpec {
-                id: ACTION.to_owned(),
-                config: ActionConfig::Webhook {
-                    url: self.url(number).to_owned(),
-                    secret: SecretSource::Inline(SECRET.to_owned()),
-                },
-            }],
+            actions: vec![webhook(self.url(number))],
         }
     }
 }
@@ -148,6 +143,13 @@ pub(crate) const ACTION: &str = "hook";
 /// A condition below all scores, so that its trigger never fires, and the yardstick's equivalent.
 const NEVER: &str = "score < -1000";
 pub(crate) const NEVER_FIELD: (&str, &str, &str) = ("score", "<", "-1000");
+
+/// A webhook to `url`.
+pub(crate) fn webhook(url: &str) -> ActionSpec {
+    let keys = [("url", ConfigNode::text(url)), ("secret", ConfigNode::text(SECRET))];
+    let (id, kind) = (ACTION.to_owned(), "webhook".to_owned());
+    ActionSpec { id, kind, config: ConfigNode::table(keys) }
+}
 
 fn name(number: u32) -> String {
     format!("bench-{number}")

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use event_engine::trigger_file::{self, Context};
+use event_engine::trigger::{Definition, Since, TriggerSpec};
 use event_store::triggers;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::counterparts::anvil_chain::{self, AnvilChain};
+use crate::load::webhook;
 use crate::measuring::histogram::Latencies;
 use crate::round::Round;
 use crate::stand::{Child, Ponder, Servers};
@@ -36,8 +37,6 @@ const UNTIL_NOTICED: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(20);
 /// Blocks before the measured ones, to warm up connections and plans.
 const WARM_UP: u64 = 20;
-/// The secret of the trigger.
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Ways to learn of heads: name, by websocket or not, and poll interval in milliseconds.
 const CASES: [(&str, bool, u32); 2] = [("websocket", true, 1_000), ("polling, 100 ms", false, 100)];
@@ -99,13 +98,13 @@ async fn measure_case(
     let servers = Servers::start(round.plan, round.plan.database).await?;
     event_store::connection::migrations::migrate(&servers.pool).await?;
     let mut receiver = Receiver::start().await?;
-    let document = format!(
-        "version: 1\ntriggers:\n  - name: all\n    match_all: true\n    since: genesis\n    \
-         actions: [{{id: hook, type: webhook, url: \"{}\", secret: \"{SECRET}\"}}]\n",
-        receiver.url
-    );
-    let specs = trigger_file::parse(&document, &Context::default())?;
-    triggers::apply(&servers.pool, "default", &specs, false).await?;
+    let all = TriggerSpec {
+        name: "all".to_owned(),
+        definition: Definition { match_all: true, ..Definition::default() },
+        since: Since::Time(0),
+        actions: vec![webhook(&receiver.url)],
+    };
+    triggers::apply(&servers.pool, "default", &[all], false).await?;
     let mut children = indexer.start(chain, chain.head().await?, &servers)?;
     children[0].said("Listening for PostgreSQL NOTIFY", START_MAX).await?;
     let measured = async {

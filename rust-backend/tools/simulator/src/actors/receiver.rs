@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use action_worker::Lack;
+use action_worker::act::Performer;
 use action_worker::attempt::{NotBegun, Told};
-use action_worker::sending::act::Performer;
 use event_engine::delivery::lease::{Assignment, Attempt, Outcome};
 use event_engine::job::JobId;
-use event_engine::trigger::action::ActionConfig;
 
 use crate::world::link::{Link, dally, pause};
 
@@ -116,10 +115,8 @@ impl FakePerformer {
     fn arrive(&self, assignment: &Assignment) -> Mood {
         let world = &self.link.world;
         let mut receivers = world.receivers();
-        let receiver = match &assignment.action {
-            Ok(ActionConfig::Webhook { url, .. }) => number(url),
-            Err(_) => None,
-        };
+        let config = assignment.config.as_ref().ok();
+        let receiver = config.and_then(|config| number(config.get("url")?.as_text()?));
         let mood = receiver.and_then(|it| receivers.moods.get(it).copied()).unwrap_or(Mood::Well);
         let job = assignment.lease.id;
         world.say(&format!("{} sends {job} to {receiver:?}: {mood:?}", self.holder));

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use event_engine::delivery::lease::{Assignment, AttemptRecord, Expired, Lease, Loaded, Reorg};
 use event_engine::job::JobId;
 use event_engine::port::Leases;
-use event_engine::trigger::action::{ActionConfig, SecretSource};
+use event_engine::trigger::config::ConfigNode;
 
 use super::Database;
 use crate::world::link::{Fault, Link};
@@ -126,12 +126,13 @@ fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
     });
     let rule = database.triggers.rules.get(&lease.trigger.0)?;
     let url = format!("https://receiver-{}.test/", rule.receiver);
+    let secret = ConfigNode::table([("file", ConfigNode::text("secret"))]);
     Some(Assignment {
         lease: lease.clone(),
         trigger_name: rule.name.clone(),
         finality: rule.finality,
         action_type: "webhook".to_owned(),
-        action: Ok(ActionConfig::Webhook { url, secret: SecretSource::Inline(String::new()) }),
+        config: Ok(ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)])),
         event: row.event(),
         event_created_at: DateTime::UNIX_EPOCH,
         topics: None,

@@ -7,21 +7,22 @@ use super::manifest;
 use crate::tree::Tree;
 
 /// Our crates that each crate may use, apart from tests.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("event-engine", &[]),
     ("service", &["event-engine"]),
     ("private-servers", &[]),
+    ("actions", &["event-engine"]),
     ("event-store", &["event-engine"]),
     ("action-queue", &["event-engine"]),
     ("chain-indexer", BEHIND_EDGES),
     ("event-processor", BEHIND_EDGES),
-    ("action-worker", BEHIND_EDGES),
+    ("action-worker", &["event-engine", "actions", "event-store", "action-queue", "service"]),
     ("api-gateway", BEHIND_EDGES),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
     ("fault-harness", &["event-store", "testbed"]),
     ("simulator", &["event-engine", "event-processor", "action-worker", "service"]),
-    ("testbed", &["event-engine", "event-store", "action-queue", "private-servers"]),
+    ("testbed", &["event-engine", "actions", "event-store", "action-queue", "private-servers"]),
     ("xtask", &["private-servers"]),
 ];
 
@@ -31,6 +32,7 @@ const BEHIND_EDGES: &[&str] = &["event-engine", "event-store", "action-queue", "
 /// All that is shipped, except `cli`.
 const SHIPPED: &[&str] = &[
     "event-engine",
+    "actions",
     "event-store",
     "action-queue",
     "chain-indexer",

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::iter::successors;
 use std::time::Duration;
 
-use crate::sending::resolver::RefusedName;
+use super::resolver::RefusedName;
 
 /// Why no answer came. `host` is the destination's host and port.
 pub(crate) fn sentence(error: &reqwest::Error, host: &str, timeout: Duration) -> String {

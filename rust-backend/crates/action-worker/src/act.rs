@@ -2,25 +2,17 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use event_engine::delivery::lease::{
     Assignment, Attempt, AttemptRecord, Disposition, Lease, Outcome,
 };
 use event_engine::delivery::retry::{Next, RetrySchedule};
-use event_engine::trigger::action::ActionConfig;
 use service::mask::Masker;
 use tokio::time::Instant;
-use url::Url;
 
-use crate::attempt::{NotBegun, Told};
+use crate::attempt::{self, NotBegun, Told};
 use crate::jitter::Jitter;
-use crate::lack::Lack;
 use crate::measures;
 use crate::recorder::Ended;
-use crate::sending::body::{Body, EventRow, Message, TriggerName};
-use crate::sending::response;
-use crate::sending::secret::SecretContext;
-use crate::sending::webhook::{WebhookRequest, WebhookSender};
 use crate::shortage::Shortage;
 
 /// Makes attempts: all that leaves the house goes through it.
@@ -34,49 +26,6 @@ pub trait Performer: Send + Sync + 'static {
         &self,
         assignment: &Assignment,
     ) -> impl Future<Output = Result<(Attempt, Told), NotBegun>> + Send;
-}
-
-/// Performs webhooks.
-pub struct Webhooks {
-    /// Sends them where that is permitted.
-    pub sender: WebhookSender,
-    /// Where secrets are kept.
-    pub secrets: SecretContext,
-}
-
-impl Performer for Webhooks {
-    async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
-        let (url, secret) = match &assignment.action {
-            Ok(ActionConfig::Webhook { url, secret }) => (url, secret),
-            Err(problem) => {
-                let problem = format!("its configuration does not read: {problem}");
-                return Ok(unsent(Outcome::Permanent, problem));
-            }
-        };
-        match (Url::parse(url), self.secrets.resolve(secret)) {
-            (Ok(url), Ok(signer)) => {
-                let body = body(assignment);
-                let job = assignment.lease.id;
-                let request = WebhookRequest { url: &url, job, body: &body, signer: &signer };
-                let attempt = self.sender.send(&request, Utc::now()).await?;
-                let told = match (attempt.outcome, attempt.http_status) {
-                    (Outcome::Delivered, _) => Told::Success,
-                    (_, None) => Told::Silence,
-                    (_, Some(_)) => Told::Nothing,
-                };
-                Ok((attempt, told))
-            }
-            (Err(error), _) => Ok(unsent(Outcome::Permanent, format!("url: {error}"))),
-            (_, Err(error)) => match Lack::of(&error) {
-                Some(lack) => {
-                    let problem = response::line(&error.to_string(), &Masker::default());
-                    Err(NotBegun { lack, problem })
-                }
-                // The operator may still provide it.
-                None => Ok(unsent(Outcome::Retryable { retry_after: None }, error.to_string())),
-            },
-        }
-    }
 }
 
 /// When a failed attempt is repeated.
@@ -123,8 +72,8 @@ impl<P: Performer> Acting<P> {
     pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> AttemptRecord {
         let retryable = Outcome::Retryable { retry_after: None };
         let problem = format!("what it is about does not read: {problem}");
-        let problem = response::line(&problem, &Masker::default());
-        let (attempt, _) = unsent(retryable, problem);
+        let problem = attempt::line(&problem, &Masker::default());
+        let (attempt, _) = attempt::unsent(retryable, problem);
         self.recorded(lease, "unknown".to_owned(), attempt)
     }
 
@@ -149,35 +98,4 @@ impl<P: Performer> Acting<P> {
             Next::Dead => Disposition::Dead(format!("the last of {started} attempts failed")),
         }
     }
-}
-
-fn body(assignment: &Assignment) -> Body {
-    let lease = &assignment.lease;
-    let trigger = TriggerName {
-        id: lease.trigger.0.0,
-        name: &assignment.trigger_name,
-        version: lease.trigger.1,
-    };
-    let event = EventRow {
-        event: &assignment.event,
-        created_at: assignment.event_created_at,
-        topics: assignment.topics.as_deref(),
-        log_data: assignment.log_data.as_deref(),
-    };
-    let state = assignment.readings.as_deref();
-    let retracts = lease.retracts.zip(assignment.reorg.as_ref());
-    let (timestamp, finality) = (lease.created_at, assignment.finality);
-    let reincluded = assignment.reincluded.as_ref();
-    Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
-}
-
-fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {
-    let attempt = Attempt {
-        outcome,
-        http_status: None,
-        duration: Some(Duration::ZERO),
-        error: Some(error),
-        response: None,
-    };
-    (attempt, Told::Nothing)
 }

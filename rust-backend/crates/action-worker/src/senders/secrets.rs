@@ -10,13 +10,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use event_engine::trigger::action::SecretSource;
+use actions::secret::{Secret, SecretPlace, VARIABLE_PREFIX};
 use service::config::is_open_to_others;
 
-use crate::sending::signer::{SecretFormatError, Signer};
-
-/// No trigger reads another variable: `DATABASE_URL` is nobody's webhook secret.
-pub const VARIABLE_PREFIX: &str = "AGENTAURI_SECRET_";
 /// Eight secrets of the largest size take 800 bytes.
 pub const FILE_BYTES_MAX: u64 = 4_096;
 
@@ -62,15 +58,6 @@ pub enum SecretError {
     /// Nobody's secret is that long.
     #[error("the file {0} of the secret has more than {FILE_BYTES_MAX} bytes")]
     FileSize(String),
-    /// What was found is not a secret of Standard Webhooks.
-    #[error("{place}: {error}")]
-    Format {
-        /// Where it was found.
-        place: String,
-        /// What is wrong.
-        #[source]
-        error: SecretFormatError,
-    },
 }
 
 impl SecretContext {
@@ -88,27 +75,26 @@ impl SecretContext {
     }
 
     /// Finds the secret. Reads a file anew each time, so that a rotated one is taken up.
-    pub fn resolve(&self, source: &SecretSource) -> Result<Signer, SecretError> {
-        let (place, text) = match source {
-            SecretSource::Variable { env } => (format!("the variable {env}"), self.variable(env)?),
-            SecretSource::File { file } => (format!("the file {file}"), self.file(file)?),
-            SecretSource::Inline(text) => ("the secret".to_owned(), text.clone()),
+    pub fn resolve(&self, place: &SecretPlace) -> Result<Secret, SecretError> {
+        let bytes = match place {
+            SecretPlace::Variable(env) => self.variable(env)?,
+            SecretPlace::File(file) => self.file(file)?,
+            SecretPlace::Inline(text) => text.clone().into_bytes(),
         };
-        Signer::from_secrets(&text).map_err(|error| SecretError::Format { place, error })
+        Ok(Secret::found(place, bytes))
     }
 
-    fn variable(&self, name: &str) -> Result<String, SecretError> {
+    fn variable(&self, name: &str) -> Result<Vec<u8>, SecretError> {
         let rest = name.strip_prefix(VARIABLE_PREFIX).ok_or(SecretError::VariableName)?;
         if rest.contains(|character: char| !character.is_ascii_alphanumeric() && character != '_') {
             return Err(SecretError::VariableName);
         }
         let value = self.variables.get(name);
         let value = value.ok_or_else(|| SecretError::VariableUnset(name.to_owned()))?;
-        // What is not UTF-8 is not base64 either, and is refused as such.
-        Ok(value.to_string_lossy().into_owned())
+        Ok(value.clone().into_encoded_bytes())
     }
 
-    fn file(&self, name: &str) -> Result<String, SecretError> {
+    fn file(&self, name: &str) -> Result<Vec<u8>, SecretError> {
         let unfit = |character: char| character.is_control() || "/\\".contains(character);
         if name.is_empty() || name.starts_with('.') || name.contains(unfit) {
             return Err(SecretError::FileName);
@@ -121,7 +107,7 @@ impl SecretContext {
         if is_open && open.insert(name.to_owned()) {
             tracing::warn!(file = name, "A secret's file may be read by others than its owner");
         }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(bytes)
     }
 }
 
@@ -157,15 +143,15 @@ mod tests {
 
     const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-    fn variable(name: &str) -> SecretSource {
-        SecretSource::Variable { env: name.to_owned() }
+    fn variable(name: &str) -> SecretPlace {
+        SecretPlace::Variable(name.to_owned())
     }
 
-    fn file(name: &str) -> SecretSource {
-        SecretSource::File { file: name.to_owned() }
+    fn file(name: &str) -> SecretPlace {
+        SecretPlace::File(name.to_owned())
     }
 
-    fn refusal(context: &SecretContext, source: &SecretSource) -> String {
+    fn refusal(context: &SecretContext, source: &SecretPlace) -> String {
         context.resolve(source).expect_err("refused").to_string()
     }
 
@@ -177,14 +163,13 @@ mod tests {
         symlink("hook", directory.path().join("link")).expect("linked");
         let environment = [("AGENTAURI_SECRET_HOOK".into(), SECRET.into())];
         let context = SecretContext::new(environment, Some(directory.path().to_owned()));
-        let inline = SecretSource::Inline(SECRET.to_owned());
-        let expected = context.resolve(&inline).expect("inline").sign("id", 1, "{}");
-        for source in [variable("AGENTAURI_SECRET_HOOK"), file("hook"), file("link")] {
-            let signer = context.resolve(&source).expect("found");
-            assert_eq!(signer.sign("id", 1, "{}"), expected);
+        let text = |place| context.resolve(&place).expect("found").text().into_owned();
+        assert_eq!(text(SecretPlace::Inline(SECRET.to_owned())), SECRET);
+        assert_eq!(text(variable("AGENTAURI_SECRET_HOOK")), SECRET);
+        for name in ["hook", "link"] {
+            assert_eq!(text(file(name)), format!("{SECRET}\r\n"));
         }
-        let two = context.resolve(&file("two")).expect("two").sign("id", 1, "{}");
-        assert_eq!(two, format!("{expected} {expected}"));
+        assert_eq!(text(file("two")), format!("{SECRET}\n{SECRET}\n"));
     }
 
     #[test]
@@ -232,16 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn an_error_never_says_what_was_found() {
-        let environment = [("AGENTAURI_SECRET_HOOK".into(), "hunter2".into())];
-        let context = SecretContext::new(environment, None);
-        assert_eq!(
-            refusal(&context, &variable("AGENTAURI_SECRET_HOOK")),
-            "the variable AGENTAURI_SECRET_HOOK: secret 1 does not begin with whsec_"
-        );
-        for pasted in
-            [variable("hunter2"), file("/hunter2"), SecretSource::Inline("hunter2".into())]
-        {
+    fn an_error_never_says_what_was_pasted() {
+        let context = SecretContext::default();
+        for pasted in [variable("hunter2"), file("/hunter2")] {
             let refused = refusal(&context, &pasted);
             assert!(!refused.contains("hunter2"), "{refused}");
         }

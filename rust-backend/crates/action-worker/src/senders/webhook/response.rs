@@ -6,16 +6,14 @@ use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Outcome;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use service::escape::escape;
 use service::mask::Masker;
+use url::Url;
 
 /// A body is read to here, so that its connection can serve again; beyond, the connection is
 /// closed.
 pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
 /// As much of a body as is kept.
 pub const RESPONSE_BYTES_MAX: usize = 1_024;
-/// As many characters of an error as are kept.
-pub const ERROR_CHARS_MAX: usize = 256;
 /// As much of a body is looked at for what it repeats of our URL: escapes make text longer.
 const LOOKED_AT_BYTES_MAX: usize = 4 * 1024;
 
@@ -48,7 +46,7 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
 /// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`], or until it breaks off, and returns
 /// its beginning as text, without the secrets that it repeats of the URL it was sent to. The status
 /// was said before: no fault of the body changes it.
-pub(crate) async fn beginning(mut response: Response, masker: &Masker) -> String {
+pub(crate) async fn beginning(mut response: Response, url: &Url) -> String {
     let mut kept = Vec::new();
     let mut read_bytes = 0;
     while read_bytes < BODY_BYTES_READ_MAX {
@@ -56,13 +54,11 @@ pub(crate) async fn beginning(mut response: Response, masker: &Masker) -> String
         read_bytes += chunk.len();
         kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - kept.len()));
     }
+    if kept.is_empty() {
+        return String::new();
+    }
     let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
-    shortened(masker.mask(&text), RESPONSE_BYTES_MAX)
-}
-
-/// One line for an error, its control characters escaped: certificates and addresses are hostile.
-pub(crate) fn line(text: &str, masker: &Masker) -> String {
-    escape(&masker.mask(text), ERROR_CHARS_MAX).to_string()
+    shortened(Masker::of([url]).mask(&text), RESPONSE_BYTES_MAX)
 }
 
 fn shortened(mut text: String, bytes_max: usize) -> String {
@@ -112,13 +108,5 @@ mod tests {
             assert_eq!(told(status), Outcome::Retryable { retry_after: None }, "{status}");
         }
         assert_eq!(told(410), Outcome::Permanent);
-    }
-
-    #[test]
-    fn an_error_is_one_short_line() {
-        let nothing = Masker::default();
-        let told = line("a\r\nb\0c\u{202e}d", &nothing);
-        assert!(!told.contains(['\r', '\n', '\0', '\u{202e}']), "{told}");
-        assert_eq!(line(&"é".repeat(300), &nothing), format!("{}…", "é".repeat(256)));
     }
 }

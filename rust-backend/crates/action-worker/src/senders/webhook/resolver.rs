@@ -10,13 +10,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use actions::policy::{DestinationPolicy, RefusedAddress};
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::UdpSocket;
 use url::{Host, Url};
 
 use crate::lack::{Lack, LookupLacked, RESOLVERS};
-use crate::sending::destination::{DestinationPolicy, RefusedAddress};
 
 /// More addresses of one name are neither tried nor listed in an error.
 const ADDRESSES_MAX: usize = 16;

@@ -1,8 +1,7 @@
-//! Where a webhook may go: public addresses, and the private networks that the operator listed.
+//! Where an action may go: public addresses, and the private networks that the operator listed.
 //!
 //! A URL is checked by [`DestinationPolicy::check_url`] when its trigger is applied and again
-//! before each attempt; the addresses of a name by [`crate::sending::resolver`] whenever it is
-//! resolved.
+//! before each attempt; the addresses of a name by the worker's resolver, whenever it is resolved.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use crate::sending::networks::{embedded_v4, special};
+use crate::networks::{embedded_v4, special};
 
 /// Servers and proxies should take 8,000 bytes (RFC 9110, section 4.1); 2,048 is what all take.
 pub const URL_BYTES_MAX: usize = 2_048;

@@ -3,26 +3,27 @@
 //! A destination is judged before each attempt, and its name's addresses whenever they are looked
 //! up; redirects and proxies would lead around both, so neither is followed.
 
+mod failure;
+pub mod resolver;
+pub mod response;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actions::policy::DestinationPolicy;
+use actions::webhook::{Webhook, WebhookRequest, origin};
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::{Attempt, Outcome};
-use event_engine::job::JobId;
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, redirect};
 use service::http::client_builder;
 use service::mask::Masker;
 use url::Url;
 
-use crate::attempt::NotBegun;
+use self::resolver::{Lookup, PermittedResolver, has_way_to, system_lookup};
+use super::ActionSender;
+use crate::attempt::{self, NotBegun, Told};
 use crate::lack::Lack;
-use crate::sending::body::Body;
-use crate::sending::destination::DestinationPolicy;
-use crate::sending::resolver::{Lookup, PermittedResolver, has_way_to, system_lookup};
-use crate::sending::signer::Signer;
-use crate::sending::{failure, response};
 
 /// From the lookup of the name to the end of the answer. Standard Webhooks recommends 15 to 30 s.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,19 +48,6 @@ impl Default for SenderOptions {
     fn default() -> Self {
         Self { timeout: TIMEOUT, connect_timeout: CONNECT_TIMEOUT, lookup: system_lookup() }
     }
-}
-
-/// One message to one destination. Without `Debug`: a URL's path and query may be secret.
-#[derive(Clone, Copy)]
-pub struct WebhookRequest<'a> {
-    /// Where to.
-    pub url: &'a Url,
-    /// The `webhook-id`: equal over all attempts, so that the receiver knows a repetition.
-    pub job: JobId,
-    /// What is signed and sent.
-    pub body: &'a Body,
-    /// Signs it. There is no webhook without a signature.
-    pub signer: &'a Signer,
 }
 
 /// Sends webhooks. Cheap to clone; clones share their connections.
@@ -106,53 +94,41 @@ impl WebhookSender {
     ///
     /// # Errors
     /// Nothing was sent, for want of something of this machine.
-    pub async fn send(
+    pub async fn post_at(
         &self,
-        request: &WebhookRequest<'_>,
+        request: &WebhookRequest,
         now: DateTime<Utc>,
     ) -> Result<Attempt, NotBegun> {
         let begun = Instant::now();
-        let masker = Masker::of([request.url]);
-        let ended = match self.policy.check_url(request.url) {
+        let ended = match self.policy.check_url(&request.url) {
             // Our own words, that have no secret in them.
             Err(refusal) => {
                 Ended::unanswered(Outcome::Permanent, &refusal.to_string(), &Masker::default())
             }
-            Ok(()) => self.post(request, now, &masker).await?,
+            Ok(()) => self.post(request, now).await?,
         };
         let Ended { outcome, http_status, error, response } = ended;
         Ok(Attempt { outcome, http_status, duration: Some(begun.elapsed()), error, response })
     }
 
-    async fn post(
-        &self,
-        request: &WebhookRequest<'_>,
-        now: DateTime<Utc>,
-        masker: &Masker,
-    ) -> Result<Ended, NotBegun> {
-        let (id, timestamp, body) =
-            (request.job.to_string(), now.timestamp(), request.body.as_str());
-        let sent = self
-            .client
-            .post(request.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-signature", request.signer.sign(&id, timestamp, body))
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-id", id)
-            .body(body.to_owned())
-            .send()
-            .await;
-        let host = host(request.url);
+    async fn post(&self, request: &WebhookRequest, now: DateTime<Utc>) -> Result<Ended, NotBegun> {
+        let url = &request.url;
+        let mut post = self.client.post(url.clone());
+        for (name, value) in request.headers(now.timestamp()) {
+            post = post.header(name, value);
+        }
+        let sent = post.body(request.body.as_str().to_owned()).send().await;
         match sent {
-            Ok(answer) => Ok(Ended::answered(answer, &host, now, masker).await),
+            Ok(answer) => Ok(Ended::answered(answer, url, now).await),
             Err(error) => {
-                let sentence = failure::sentence(&error, &host, self.timeout);
-                if let Some(lack) = self.lack(&error, request.url).await {
-                    return Err(NotBegun { lack, problem: response::line(&sentence, masker) });
+                let masker = Masker::of([url]);
+                let sentence = failure::sentence(&error, &origin(url), self.timeout);
+                if let Some(lack) = self.lack(&error, url).await {
+                    return Err(NotBegun { lack, problem: attempt::line(&sentence, &masker) });
                 }
                 let retry = Outcome::Retryable { retry_after: None };
                 let outcome = if error.is_builder() { Outcome::Permanent } else { retry };
-                Ok(Ended::unanswered(outcome, &sentence, masker))
+                Ok(Ended::unanswered(outcome, &sentence, &masker))
             }
         }
     }
@@ -166,6 +142,20 @@ impl WebhookSender {
             Some(Lack::Ports) if !has_way_to(url, &self.lookup).await => None,
             lack => lack,
         }
+    }
+}
+
+impl ActionSender for WebhookSender {
+    type Kind = Webhook;
+
+    async fn send(&self, request: WebhookRequest) -> Result<(Attempt, Told), NotBegun> {
+        let attempt = self.post_at(&request, Utc::now()).await?;
+        let told = match (attempt.outcome, attempt.http_status) {
+            (Outcome::Delivered, _) => Told::Success,
+            (_, None) => Told::Silence,
+            (_, Some(_)) => Told::Nothing,
+        };
+        Ok((attempt, told))
     }
 }
 
@@ -185,30 +175,20 @@ struct Ended {
 
 impl Ended {
     fn unanswered(outcome: Outcome, error: &str, masker: &Masker) -> Self {
-        let error = Some(response::line(error, masker));
+        let error = Some(attempt::line(error, masker));
         Self { outcome, http_status: None, error, response: None }
     }
 
-    async fn answered(
-        answer: reqwest::Response,
-        host: &str,
-        now: DateTime<Utc>,
-        masker: &Masker,
-    ) -> Self {
+    async fn answered(answer: reqwest::Response, url: &Url, now: DateTime<Utc>) -> Self {
         let status = answer.status();
         let outcome = response::outcome(status, answer.headers(), now);
         let error = (outcome != Outcome::Delivered).then(|| {
             let unfollowed =
                 if status.is_redirection() { "; redirects are not followed" } else { "" };
-            response::line(&format!("{host} answered {status}{unfollowed}"), masker)
+            let sentence = format!("{} answered {status}{unfollowed}", origin(url));
+            attempt::line(&sentence, &Masker::of([url]))
         });
-        let response = Some(response::beginning(answer, masker).await);
+        let response = Some(response::beginning(answer, url).await);
         Self { outcome, http_status: Some(status.as_u16()), error, response }
     }
-}
-
-/// All that an error says of a URL.
-fn host(url: &Url) -> String {
-    let port = url.port_or_known_default().unwrap_or_default();
-    format!("{}:{port}", url.host_str().unwrap_or_default())
 }

@@ -4,93 +4,52 @@
 //! same in all of its attempts.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use event_engine::delivery::lease::{OtherInclusion, Reorg};
-use event_engine::event::Event;
+use event_engine::delivery::lease::OtherInclusion;
 use event_engine::finality::Finality;
-use event_engine::job::JobId;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+use crate::message::{EventRow, Message, Purpose, TriggerName};
 
 /// The exact text that is signed and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body(String);
 
 impl Body {
+    /// The body of a message: `event.matched`, `event.retracted` or `event.test`.
+    pub fn of(message: &Message<'_>) -> Self {
+        let (kind, retraction, reincludes) = match message.purpose {
+            Purpose::Match => ("event.matched", None, message.reincluded),
+            Purpose::Test => ("event.test", None, message.reincluded),
+            Purpose::Retraction { retracts, reorg } => {
+                let retraction = Retraction {
+                    retracts: retracts.0,
+                    reorg: Blocks {
+                        fork_block: reorg.fork_block,
+                        old_hash: &reorg.old_hash,
+                        new_hash: reorg.new_hash.as_deref(),
+                    },
+                    reincluded_in: message.reincluded,
+                };
+                ("event.retracted", Some(retraction), None)
+            }
+        };
+        let data = Data {
+            trigger: message.trigger,
+            event: columns(&message.event),
+            finality: message.finality,
+            state: message.state.map_or(State::Stateless {}, State::Told),
+            reincludes,
+            retraction,
+        };
+        let envelope = Envelope { kind, timestamp: Time(message.timestamp), data };
+        Self(serde_json::to_string(&envelope).expect("text, numbers and raw JSON can be written"))
+    }
+
     /// The text: JSON.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// What a receiver is told: `event.matched`, or `event.retracted`.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// When the job was created: equal over its attempts.
-    pub timestamp: DateTime<Utc>,
-    /// The trigger that matched.
-    pub trigger: TriggerName<'a>,
-    /// The event that it matched.
-    pub event: EventRow<'a>,
-    /// The trigger's finality as it is written: `instant`, a number of confirmations, `safe` or
-    /// `finalized`.
-    pub finality: Finality,
-    /// What the stateful functions of the condition said, a JSON object. `None` is sent as `{}`.
-    pub state: Option<&'a RawValue>,
-    /// The job of the match that is true no more, and what became of its event's block. `None`: it
-    /// is true.
-    pub retracts: Option<(JobId, &'a Reorg)>,
-    /// The same transaction's event in another block: what the match was before, or what the
-    /// retracted one is now. Where there is none, the field is not there.
-    pub reincluded: Option<&'a OtherInclusion>,
-}
-
-/// A trigger and the version that matched.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct TriggerName<'a> {
-    /// For life.
-    pub id: Uuid,
-    /// Unique in its account.
-    pub name: &'a str,
-    /// Rises with each change of its definition.
-    pub version: i32,
-}
-
-/// A row of `events`: what the engine knows of it, and the columns that it does not need.
-#[derive(Clone, Copy, Debug)]
-pub struct EventRow<'a> {
-    /// What was judged.
-    pub event: &'a Event,
-    /// When it was inserted.
-    pub created_at: DateTime<Utc>,
-    /// Topics of the raw log, where no decoder knew it.
-    pub topics: Option<&'a [String]>,
-    /// Data of the raw log, where no decoder knew it.
-    pub log_data: Option<&'a str>,
-}
-
-impl Message<'_> {
-    /// Writes the body.
-    pub fn body(&self) -> Body {
-        let data = Data {
-            trigger: self.trigger,
-            event: columns(&self.event),
-            finality: self.finality,
-            state: self.state.map_or(State::Stateless {}, State::Told),
-            retraction: self.retracts.map(|(job, reorg)| Retraction {
-                retracts: job.0,
-                reorg: Blocks {
-                    fork_block: reorg.fork_block,
-                    old_hash: &reorg.old_hash,
-                    new_hash: reorg.new_hash.as_deref(),
-                },
-                reincluded_in: self.reincluded,
-            }),
-            reincludes: self.reincluded.filter(|_| self.retracts.is_none()),
-        };
-        let kind = if self.retracts.is_some() { "event.retracted" } else { "event.matched" };
-        let envelope = Envelope { kind, timestamp: Time(self.timestamp), data };
-        Body(serde_json::to_string(&envelope).expect("text, numbers and raw JSON can be written"))
     }
 }
 
@@ -193,7 +152,9 @@ impl Serialize for Time {
 
 #[cfg(test)]
 mod tests {
-    use event_engine::event::{Arguments, ChainId, EventName};
+    use event_engine::delivery::lease::Reorg;
+    use event_engine::event::{Arguments, ChainId, Event, EventName};
+    use event_engine::job::JobId;
 
     use super::*;
 
@@ -225,13 +186,13 @@ mod tests {
     }
 
     fn body(event: &Event, state: Option<&RawValue>) -> Body {
-        told(event, state, None, None)
+        told(event, state, Purpose::Match, None)
     }
 
     fn told(
         event: &Event,
         state: Option<&RawValue>,
-        retracts: Option<(JobId, &Reorg)>,
+        purpose: Purpose<'_>,
         reincluded: Option<&OtherInclusion>,
     ) -> Body {
         let trigger = TriggerName {
@@ -241,9 +202,16 @@ mod tests {
         };
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
         let event = EventRow { event, created_at, topics: None, log_data: None };
-        let timestamp = created();
-        let finality = Finality::Instant;
-        Message { timestamp, trigger, event, finality, state, retracts, reincluded }.body()
+        Body::of(&Message {
+            id: JobId(Uuid::nil()),
+            timestamp: created(),
+            purpose,
+            trigger,
+            event,
+            finality: Finality::Instant,
+            state,
+            reincluded,
+        })
     }
 
     #[test]
@@ -266,9 +234,17 @@ mod tests {
             new_hash: Some(format!("0x{}", "ef".repeat(32))),
         };
         assert_eq!(
-            told(&event, None, Some((job, &reorg)), None).as_str(),
+            told(&event, None, Purpose::Retraction { retracts: job, reorg: &reorg }, None).as_str(),
             include_str!("../../tests/golden/event.retracted.json").trim_end()
         );
+    }
+
+    #[test]
+    fn a_test_differs_from_a_match_in_its_type_alone() {
+        let event = event(Some(r#"{"value": "55"}"#));
+        let test = told(&event, None, Purpose::Test, None);
+        let matched = body(&event, None).0.replace("event.matched", "event.test");
+        assert_eq!(test.as_str(), matched);
     }
 
     fn other_block(webhook_id: u128) -> OtherInclusion {
@@ -287,7 +263,7 @@ mod tests {
         let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
         let before = other_block(0x0b30_b630_7616_8768_90e3_3804_29d0_799e);
         assert_eq!(
-            told(&event(Some(arguments)), None, None, Some(&before)).as_str(),
+            told(&event(Some(arguments)), None, Purpose::Match, Some(&before)).as_str(),
             include_str!("../../tests/golden/event.matched.again.json").trim_end()
         );
     }
@@ -297,7 +273,8 @@ mod tests {
         let event = Event { invalidated: true, ..event(None) };
         let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
         let now = OtherInclusion { webhook_id: None, ..other_block(0) };
-        let body = told(&event, None, Some((JobId(Uuid::nil()), &reorg)), Some(&now));
+        let retracted = Purpose::Retraction { retracts: JobId(Uuid::nil()), reorg: &reorg };
+        let body = told(&event, None, retracted, Some(&now));
         let says = format!(
             r#""new_hash":null}},"reincluded_in":{{"webhook_id":null,"id":"{}","timestamp":"#,
             now.id
@@ -310,7 +287,8 @@ mod tests {
     fn a_block_of_which_nothing_is_known_is_null() {
         let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
         let job = JobId(Uuid::nil());
-        let body = told(&event(None), None, Some((job, &reorg)), None);
+        let body =
+            told(&event(None), None, Purpose::Retraction { retracts: job, reorg: &reorg }, None);
         let says = r#""reorg":{"fork_block":null,"old_hash":"0xab","new_hash":null}}}"#;
         assert!(body.as_str().ends_with(says), "{body:?}");
     }

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use standardwebhooks::Webhook;
 
+use crate::secret::{Secret, SecretFormatError};
+
 /// What a secret begins with, so that a scanner of repositories recognises it.
 pub const SECRET_PREFIX: &str = "whsec_";
 /// Fewer bytes can be guessed (Standard Webhooks, "Signature scheme").
@@ -23,7 +25,7 @@ pub struct Signer {
 
 /// What is wrong with the text of a secret. Never says the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretFormatError {
+pub enum KeyFormatError {
     /// There is none, or there are too many.
     #[error("must hold 1 to {KEYS_MAX} secrets, separated by spaces, and holds {0}")]
     Count(usize),
@@ -46,13 +48,21 @@ pub enum SecretFormatError {
 }
 
 impl Signer {
+    /// Makes a signer of a secret.
+    ///
+    /// # Errors
+    /// Its text is not one to eight secrets of Standard Webhooks.
+    pub fn of(secret: &Secret) -> Result<Self, SecretFormatError> {
+        Self::from_secrets(&secret.text()).map_err(|error| secret.refused(error))
+    }
+
     /// Reads secrets separated by spaces or line ends, each `whsec_` and the base64 of
     /// [`KEY_BYTES_MIN`] to [`KEY_BYTES_MAX`] bytes.
-    pub fn from_secrets(text: &str) -> Result<Self, SecretFormatError> {
+    pub fn from_secrets(text: &str) -> Result<Self, KeyFormatError> {
         let secrets = text.split_ascii_whitespace();
         let count = secrets.clone().count();
         if !(1..=KEYS_MAX).contains(&count) {
-            return Err(SecretFormatError::Count(count));
+            return Err(KeyFormatError::Count(count));
         }
         let keys = secrets.zip(1..).map(|(secret, position)| key(secret, position));
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
@@ -68,13 +78,13 @@ impl Signer {
     }
 }
 
-fn key(secret: &str, position: usize) -> Result<Webhook, SecretFormatError> {
-    let encoded = secret.strip_prefix(SECRET_PREFIX).ok_or(SecretFormatError::Prefix(position))?;
-    let key = STANDARD.decode(encoded).map_err(|_| SecretFormatError::Base64(position))?;
+fn key(secret: &str, position: usize) -> Result<Webhook, KeyFormatError> {
+    let encoded = secret.strip_prefix(SECRET_PREFIX).ok_or(KeyFormatError::Prefix(position))?;
+    let key = STANDARD.decode(encoded).map_err(|_| KeyFormatError::Base64(position))?;
     if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len()) {
-        return Err(SecretFormatError::Length { position, bytes: key.len() });
+        return Err(KeyFormatError::Length { position, bytes: key.len() });
     }
-    Webhook::from_bytes(key).map_err(|_| SecretFormatError::Base64(position))
+    Webhook::from_bytes(key).map_err(|_| KeyFormatError::Base64(position))
 }
 
 /// Never says the keys.
@@ -87,6 +97,7 @@ impl fmt::Debug for Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::SecretPlace;
 
     const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     const OTHER: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -113,15 +124,28 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_does_not_serve_is_named_by_its_place() {
+        let place = SecretPlace::Variable("AGENTAURI_SECRET_HOOK".to_owned());
+        let secret = Secret::found(&place, b"hunter2".to_vec());
+        assert_eq!(
+            Signer::of(&secret).expect_err("refused").to_string(),
+            "the variable AGENTAURI_SECRET_HOOK: secret 1 does not begin with whsec_"
+        );
+        // It is not UTF-8, and so no base64 either.
+        let secret = Secret::found(&place, b"whsec_\xff".to_vec());
+        Signer::of(&secret).expect_err("refused");
+    }
+
+    #[test]
     fn a_secret_of_another_form_is_refused_and_never_repeated() {
         let of_bytes = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
         for (text, error) in [
-            (String::new(), SecretFormatError::Count(0)),
-            ([SECRET; 9].join(" "), SecretFormatError::Count(9)),
-            (format!("{SECRET} hunter2"), SecretFormatError::Prefix(2)),
-            ("whsec_hunter2!".to_owned(), SecretFormatError::Base64(1)),
-            (of_bytes(23), SecretFormatError::Length { position: 1, bytes: 23 }),
-            (of_bytes(65), SecretFormatError::Length { position: 1, bytes: 65 }),
+            (String::new(), KeyFormatError::Count(0)),
+            ([SECRET; 9].join(" "), KeyFormatError::Count(9)),
+            (format!("{SECRET} hunter2"), KeyFormatError::Prefix(2)),
+            ("whsec_hunter2!".to_owned(), KeyFormatError::Base64(1)),
+            (of_bytes(23), KeyFormatError::Length { position: 1, bytes: 23 }),
+            (of_bytes(65), KeyFormatError::Length { position: 1, bytes: 65 }),
         ] {
             let refused = Signer::from_secrets(&text).expect_err("refused");
             assert_eq!(refused, error);

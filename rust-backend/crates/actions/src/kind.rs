@@ -1,0 +1,85 @@
+//! A kind of action: what its configuration means, where it goes, and what it sends.
+
+use event_engine::trigger::config::{ConfigNode, TextPlace};
+
+use crate::keys::Keys;
+use crate::message::Message;
+use crate::policy::DestinationPolicy;
+use crate::secret::{Secret, SecretFormatError, SecretNeed};
+
+/// A kind of action. It decides nothing about time, repetition or limits, and does no I/O: its
+/// sender in the worker takes what [`render`](Kind::render) returns where
+/// [`destination`](Kind::destination) says.
+pub trait Kind: Send + Sync + 'static {
+    /// Its name: the `type` of an action.
+    const NAME: &'static str;
+    /// Its own keys, typed.
+    type Config: Send + Sync;
+    /// All that its sender needs for one attempt.
+    type Request: Send;
+
+    /// Reads its own keys. A key that is not taken is refused by the caller.
+    ///
+    /// # Errors
+    /// A key is missing or cannot have this value; its account changes the document.
+    fn read(keys: &mut Keys<'_>) -> Result<Self::Config, ConfigRefusal>;
+
+    /// Checks a configuration as far as that is possible without asking anybody.
+    ///
+    /// # Errors
+    /// The policy forbids the destination, or a secret in the document does not serve.
+    fn check(config: &Self::Config, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
+
+    /// Its destination.
+    fn destination(config: &Self::Config) -> Destination;
+
+    /// The secrets that it needs; [`render`](Kind::render) is given them in this order.
+    fn secrets(config: &Self::Config) -> Vec<SecretNeed<'_>>;
+
+    /// Puts a match, a retraction or a test into the form of its medium: the same bytes for the
+    /// same message, in every attempt.
+    ///
+    /// # Errors
+    /// A secret does not serve. The operator may correct it, so a later attempt may succeed.
+    fn render(
+        config: Self::Config,
+        message: &Message<'_>,
+        secrets: &[Secret],
+    ) -> Result<Self::Request, SecretFormatError>;
+}
+
+/// The destination of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Its name: with account and kind, it tells destinations apart.
+    pub address: String,
+    /// The machine or account behind it, which bears the load: a host and its port.
+    pub origin: String,
+}
+
+/// The reason why a kind refuses a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct ConfigRefusal {
+    key: String,
+    at: Option<TextPlace>,
+    problem: String,
+}
+
+impl ConfigRefusal {
+    /// A refusal of the value of `key`, or of its absence.
+    pub fn of(key: &str, problem: impl std::fmt::Display) -> Self {
+        Self { key: key.to_owned(), at: None, problem: format!("{key}: {problem}") }
+    }
+
+    /// A refusal of a key.
+    pub(crate) fn of_key(key: &str, at: TextPlace, problem: impl std::fmt::Display) -> Self {
+        Self { at: Some(at), ..Self::of(key, problem) }
+    }
+
+    /// The place of the refused key or value: where it is missing, the action's.
+    pub fn place(&self, config: &ConfigNode) -> TextPlace {
+        let value = config.get(&self.key).map(|node| node.at);
+        self.at.or(value).unwrap_or(config.at)
+    }
+}

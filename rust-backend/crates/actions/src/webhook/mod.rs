@@ -1,0 +1,103 @@
+//! Webhooks by [Standard Webhooks](https://www.standardwebhooks.com) 1.0: an HTTP POST of signed
+//! JSON. `docs/webhooks.md` is the contract.
+
+pub mod body;
+pub mod signer;
+
+use event_engine::job::JobId;
+use url::Url;
+
+use self::body::Body;
+use self::signer::{SECRET_PREFIX, Signer};
+use crate::keys::{self, Keys};
+use crate::kind::{ConfigRefusal, Destination, Kind};
+use crate::message::Message;
+use crate::policy::{DestinationPolicy, URL_BYTES_MAX};
+use crate::secret::{Secret, SecretFormatError, SecretNeed, SecretPlace};
+
+/// The kind `webhook`.
+pub struct Webhook;
+
+/// The keys of a webhook.
+pub struct Config {
+    /// The URL as it is written.
+    written: String,
+    /// The URL.
+    url: Url,
+    /// The secret that signs its messages.
+    secret: SecretPlace,
+}
+
+/// A message and its destination. Without `Debug`: a URL's path and query may be secret.
+pub struct WebhookRequest {
+    /// The destination.
+    pub url: Url,
+    /// The `webhook-id`.
+    pub job: JobId,
+    /// The text that is signed and sent.
+    pub body: Body,
+    /// Its signer. There is no webhook without a signature.
+    pub signer: Signer,
+}
+
+impl Kind for Webhook {
+    const NAME: &'static str = "webhook";
+    type Config = Config;
+    type Request = WebhookRequest;
+
+    fn read(keys: &mut Keys<'_>) -> Result<Config, ConfigRefusal> {
+        let url = keys.required("url", "it says where the webhook goes")?;
+        let written = keys::text("url", url, URL_BYTES_MAX)?.to_owned();
+        let secret = keys.required("secret", "without one nobody can tell who sent it")?;
+        let secret = SecretPlace::read("secret", secret, SECRET_PREFIX)?;
+        let url = Url::parse(&written).map_err(|error| ConfigRefusal::of("url", error))?;
+        Ok(Config { written, url, secret })
+    }
+
+    fn check(config: &Config, policy: &DestinationPolicy) -> Result<(), ConfigRefusal> {
+        let url = policy.check_url(&config.url);
+        url.map_err(|refusal| ConfigRefusal::of("url", refusal))?;
+        if let SecretPlace::Inline(text) = &config.secret {
+            Signer::from_secrets(text).map_err(|error| ConfigRefusal::of("secret", error))?;
+        }
+        Ok(())
+    }
+
+    fn destination(config: &Config) -> Destination {
+        Destination { address: config.written.clone(), origin: origin(&config.url) }
+    }
+
+    fn secrets(config: &Config) -> Vec<SecretNeed<'_>> {
+        vec![SecretNeed { key: "secret", place: &config.secret, prefix: SECRET_PREFIX }]
+    }
+
+    fn render(
+        config: Config,
+        message: &Message<'_>,
+        secrets: &[Secret],
+    ) -> Result<WebhookRequest, SecretFormatError> {
+        let [secret] = secrets else { unreachable!("a webhook needs one secret") };
+        let signer = Signer::of(secret)?;
+        Ok(WebhookRequest { url: config.url, job: message.id, body: Body::of(message), signer })
+    }
+}
+
+impl WebhookRequest {
+    /// The headers of an attempt at `timestamp`, unix seconds: receivers turn old ones away.
+    pub fn headers(&self, timestamp: i64) -> [(&'static str, String); 4] {
+        let id = self.job.to_string();
+        let signature = self.signer.sign(&id, timestamp, self.body.as_str());
+        [
+            ("content-type", "application/json".to_owned()),
+            ("webhook-signature", signature),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-id", id),
+        ]
+    }
+}
+
+/// The host and port of a URL: what shares a limit, and all that an error says of a destination.
+pub fn origin(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}

@@ -1,0 +1,117 @@
+//! Documents of triggers as their kinds of action take them.
+
+use std::collections::BTreeMap;
+
+use actions::policy::DestinationPolicy;
+use event_engine::trigger::TriggerSpec;
+use event_engine::trigger_file::TriggerFileError;
+
+fn parse(document: &str) -> Result<Vec<TriggerSpec>, TriggerFileError> {
+    let chains = BTreeMap::from([("base".to_owned(), 8453)]);
+    actions::trigger_file::parse(document, &chains, &DestinationPolicy::default())
+}
+
+fn trigger(actions: &str) -> String {
+    format!("version: 1\ntriggers:\n  - name: t\n    registry: x\n    actions: [{actions}]\n")
+}
+
+#[test]
+fn every_example_of_the_documentation_is_accepted() {
+    let documentation = include_str!("../../../../docs/triggers.md");
+    let blocks = documentation.split("```yaml\n").skip(1);
+    let examples: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
+    assert!(examples.len() >= 2, "the format, and state");
+    for example in examples {
+        if let Err(error) = parse(example) {
+            panic!("{error}\n{example}");
+        }
+    }
+}
+
+#[test]
+fn an_action_without_an_id_is_named_by_its_type_and_destination() {
+    let id = |url: &str| {
+        let action = format!("{{type: webhook, url: '{url}', secret: {{file: s}}}}");
+        parse(&trigger(&action)).expect("accepted")[0].actions[0].id.clone()
+    };
+    assert_eq!(id("https://a.example"), "webhook-1e679b9f50af", "the same in every release");
+    assert_ne!(id("https://a.example"), id("https://b.example"));
+}
+
+#[test]
+fn two_actions_of_one_id_are_refused() {
+    let hook = "{type: webhook, url: 'https://a.example', secret: {file: s}}";
+    let error = parse(&trigger(&format!("{hook}, {hook}"))).expect_err("refused").to_string();
+    assert!(error.starts_with("5:77: actions: \"webhook-"), "{error}");
+    assert!(error.ends_with("stands here twice; give each an `id` of its own"), "{error}");
+}
+
+#[test]
+fn an_action_is_refused_with_its_place_its_key_and_the_remedy() {
+    let url = "url: 'https://a.example'";
+    let table = [
+        (
+            "{type: email, url: a, secret: {file: s}}".to_owned(),
+            "5:22: type: `email` is not built yet",
+        ),
+        ("{type: fax}".to_owned(), "5:22: type: \"fax\" is unknown; it is `webhook`"),
+        ("{type: webhook, secret: {file: s}}".to_owned(), "5:15: url: is missing"),
+        (
+            format!("{{type: webhook, {url}}}"),
+            "5:15: secret: is missing; without one nobody can tell who sent it",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: {{env: HOME}}}}"),
+            "5:65: secret: env does not begin with AGENTAURI_SECRET_",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: {{file: ../x}}}}"),
+            "5:65: secret: file is not a plain file name",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: {{file: x, env: y}}}}"),
+            "5:65: secret: must have exactly one of `env` and `file`",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: [a]}}"),
+            "5:65: secret: must have exactly one of `env` and `file`",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: hunter2}}"),
+            "5:65: secret: does not begin with `whsec_`",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: whsec_hunter2}}"),
+            "5:65: secret: secret 1 is not base64 after whsec_",
+        ),
+        (
+            format!("{{type: webhook, {url}, secret: {{file: s}}, retries: 7}}"),
+            "5:76: retries: is unknown; the keys of webhook are `url`, `secret`",
+        ),
+        ("{type: webhook, url: [a], secret: {file: s}}".to_owned(), "5:36: url: must be a text"),
+        (
+            "{type: webhook, url: no, secret: {file: s}}".to_owned(),
+            "5:36: url: relative URL without a base",
+        ),
+        (
+            "{type: webhook, url: 'http://10.1.2.3/', secret: {file: s}}".to_owned(),
+            "5:36: url: 10.1.2.3 (private, RFC 1918) was refused; \
+             AGENTAURI_ALLOW_PRIVATE_DESTINATIONS may list its network",
+        ),
+        (
+            format!(
+                "{{type: webhook, url: 'https://a.example/{}', secret: {{file: s}}}}",
+                "x".repeat(2_048)
+            ),
+            "5:36: url: must be 1 to 2048 bytes",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (action, expected) in table {
+        let error = parse(&trigger(&action)).expect_err(expected).to_string();
+        if !error.starts_with(expected) || error.contains("hunter2") {
+            wrong.push(format!("{action}\nsaid:     {error}\nexpected: {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

@@ -1,0 +1,168 @@
+//! The configuration of an action as its account wrote it. Only its kind knows what the keys mean,
+//! so each scalar keeps its text: `0x1f`, `010` and `no` stay what they are.
+
+use std::fmt;
+
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A place in a document. Lines and columns count from 1; 0 is unknown, as in stored values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextPlace {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+/// A value and its place. Equal to any other that says the same, wherever it stands.
+#[derive(Clone, Debug)]
+pub struct ConfigNode {
+    /// The place.
+    pub at: TextPlace,
+    /// The value.
+    pub value: ConfigValue,
+}
+
+/// A value as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigValue {
+    /// The text of a scalar.
+    Text(String),
+    /// A list.
+    List(Vec<ConfigNode>),
+    /// A table, in the order of the document.
+    Table(Vec<ConfigEntry>),
+}
+
+/// A key of a table and its value.
+#[derive(Clone, Debug)]
+pub struct ConfigEntry {
+    /// The key.
+    pub key: String,
+    /// The key's place.
+    pub key_at: TextPlace,
+    /// The value.
+    pub node: ConfigNode,
+}
+
+impl ConfigNode {
+    /// A text of unknown place.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { at: TextPlace::default(), value: ConfigValue::Text(text.into()) }
+    }
+
+    /// A table of unknown place.
+    pub fn table<const N: usize>(entries: [(&str, Self); N]) -> Self {
+        let entries = entries.map(|(key, node)| ConfigEntry::new(key.to_owned(), node));
+        Self { at: TextPlace::default(), value: ConfigValue::Table(entries.into()) }
+    }
+
+    /// The text, if it is a scalar.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            ConfigValue::Text(text) => Some(text),
+            ConfigValue::List(_) | ConfigValue::Table(_) => None,
+        }
+    }
+
+    /// The value of a key, if it is a table that has the key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let ConfigValue::Table(entries) = &self.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+}
+
+impl ConfigEntry {
+    fn new(key: String, node: ConfigNode) -> Self {
+        Self { key, key_at: TextPlace::default(), node }
+    }
+}
+
+impl PartialEq for ConfigNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for ConfigNode {}
+
+impl PartialEq for ConfigEntry {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, &self.node) == (&other.key, &other.node)
+    }
+}
+
+impl Eq for ConfigEntry {}
+
+/// As it is stored: JSON in which every scalar is a string.
+impl Serialize for ConfigNode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            ConfigValue::Text(text) => serializer.serialize_str(text),
+            ConfigValue::List(nodes) => serializer.collect_seq(nodes),
+            ConfigValue::Table(entries) => {
+                let mut table = serializer.serialize_map(Some(entries.len()))?;
+                for entry in entries {
+                    table.serialize_entry(&entry.key, &entry.node)?;
+                }
+                table.end()
+            }
+        }
+    }
+}
+
+/// Reads what is stored. A number or a boolean, which only a change by hand leaves there, is read
+/// as its text; null is refused.
+impl<'de> Deserialize<'de> for ConfigNode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StoredNode)
+    }
+}
+
+struct StoredNode;
+
+impl<'de> Visitor<'de> for StoredNode {
+    type Value = ConfigNode;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list or a table")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ConfigNode, E> {
+        Ok(ConfigNode::text(text))
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<ConfigNode, E> {
+        Ok(ConfigNode::text(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<ConfigNode, E> {
+        Ok(ConfigNode::text(value.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<ConfigNode, E> {
+        Ok(ConfigNode::text(value.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<ConfigNode, E> {
+        Ok(ConfigNode::text(value.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ConfigNode, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element()? {
+            nodes.push(node);
+        }
+        Ok(ConfigNode { at: TextPlace::default(), value: ConfigValue::List(nodes) })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<ConfigNode, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, node)) = table.next_entry()? {
+            entries.push(ConfigEntry::new(key, node));
+        }
+        Ok(ConfigNode { at: TextPlace::default(), value: ConfigValue::Table(entries) })
+    }
+}
