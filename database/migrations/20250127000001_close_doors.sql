@@ -17,10 +17,11 @@ REVOKE EXECUTE ON FUNCTION
     public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
     public.renumber_restored_log,
     public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
+    public.lock_chain, public.follow_reorg,
     public.ponder_role, public.ponder_copy_events, public.ponder_doubt_events,
-    public.ponder_contradict, public.ponder_take_back_forged, public.ponder_take_back,
-    public.ponder_pass_block, public.ponder_report, public.ponder_attach, public.ponder_start,
-    public.ponder_take_over, public.ponder_forget
+    public.ponder_contradict, public.ponder_take_back_forged, public.ponder_pass_block,
+    public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
+    public.ponder_forget
 FROM PUBLIC;
 
 -- Whatever the owner's default privileges say.

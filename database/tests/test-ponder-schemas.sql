@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(38);
+SELECT pg_temp.plan(39);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -140,6 +140,13 @@ CALL pg_temp.revert('tap_one', 5, 'c');
 CALL pg_temp.block('tap_one', 6, 'd');
 SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 5 0xc5',
     'a reorg sets the safe block back to its fork');
+SELECT pg_temp.is(
+    pg_temp.outcome(
+        $$DO $do$ BEGIN
+              UPDATE tap_one.cursor SET block_number = 4;
+              UPDATE tap_one.cursor SET block_number = 5, block_hash = '0xe5';
+              SET CONSTRAINTS ALL IMMEDIATE;
+          END $do$ $$), 'P0001', 'a reorg that replaces a finalized block is not followed');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
     'and what it says of the blocks that a reorg replaced');
 DELETE FROM events WHERE chain_id = -1 AND block_number > 5;

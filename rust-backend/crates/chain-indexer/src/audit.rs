@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::observed_blocks::Reader;
+use event_store::chain::chain_readers::Reader;
 use service::config::ChainWriter;
 use service::health::Heartbeat;
 use tokio::sync::watch;

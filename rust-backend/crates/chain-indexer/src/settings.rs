@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, hex};
 use event_engine::event::ChainId;
+use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
 use service::config::{Chain, ChainWriter, Endpoint};
@@ -150,6 +151,22 @@ impl ChainSettings {
     /// Whether this program reads the chain, or leaves it to another.
     pub fn is_ours_to_read(&self) -> bool {
         self.indexed || self.writer == ChainWriter::Auditor
+    }
+
+    /// The rights of our readers on this chain, as docs/architecture/writers.md has them.
+    pub(crate) fn rights(&self, reader: Reader) -> Rights {
+        let is_writer = match reader {
+            Reader::Indexer => self.writer == ChainWriter::ChainIndexer,
+            Reader::Auditor => self.writer == ChainWriter::Auditor,
+        };
+        Rights {
+            insert: reader == Reader::Indexer,
+            set_checkpoint: is_writer,
+            // Beside our indexer the auditor takes back what is proved replaced.
+            invalidate: is_writer
+                || reader == Reader::Auditor && self.writer == ChainWriter::ChainIndexer,
+            finalize: is_writer || reader == Reader::Indexer,
+        }
     }
 
     /// As whom the indexer inserts.

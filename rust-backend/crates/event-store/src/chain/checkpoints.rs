@@ -5,7 +5,6 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::observed_blocks::BlockName;
 
 /// One row of `checkpoints`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,24 +37,6 @@ pub async fn set(
         chain_id.0,
         block_number,
         block_hash,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Sets it back to the fork of a reorganisation, where it stood above.
-pub(crate) async fn cut_off(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    fork: &BlockName,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE checkpoints SET block_number = $2, block_hash = $3, updated_at = now()
-         WHERE chain_id = $1 AND block_number > $2",
-        chain_id.0,
-        fork.number,
-        fork.hash,
     )
     .execute(connection)
     .await?;
