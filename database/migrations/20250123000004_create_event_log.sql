@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS event_log (
     -- Or the block that became the chain's highest safe or finalized one.
     safe_block       BIGINT,
     finalized_block  BIGINT,
+    -- And that block's time, unix seconds, where its writer says it.
+    block_time       BIGINT,
     -- When it was written, by this database: `created_at` is whatever the writer says. The time of
     -- the statement: a transaction may be old when it writes what has just happened.
     logged_at        TIMESTAMPTZ NOT NULL DEFAULT statement_timestamp(),
@@ -26,7 +28,8 @@ CREATE TABLE IF NOT EXISTS event_log (
     CONSTRAINT event_log_event_or_height CHECK (
         num_nonnulls(event_id, event_timestamp, revision, invalidated)
             = CASE WHEN num_nonnulls(checkpoint_block, safe_block, finalized_block) = 0
-                   THEN 4 ELSE 0 END)
+                   THEN 4 ELSE 0 END
+        AND (event_id IS NULL OR block_time IS NULL))
 );
 
 -- Where an entry is read that its row has superseded, so are the later revisions' places: a

@@ -17,6 +17,8 @@ CREATE OR REPLACE FUNCTION follow_reorg(
     -- The last block that both branches have. It may lie below the reader's first one.
     fork_number BIGINT,
     fork_hash TEXT,
+    -- Its time, unix seconds. NULL where the reader has observed the block.
+    fork_time BIGINT,
     -- Hashes of the new branch from the block above the fork up, as far as they are known.
     branch TEXT[],
     -- Whether the branch ends there. Ponder learns its own block by block.
@@ -29,6 +31,10 @@ CREATE OR REPLACE FUNCTION follow_reorg(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     tip RECORD;
+    time_of_fork BIGINT := coalesce(fork_time, (
+        SELECT "timestamp" FROM public.observed_blocks
+        WHERE (chain_id, reader, block_number, block_hash)
+            = (of_chain, of_reader, fork_number, fork_hash)));
     orphaned TEXT[];
 BEGIN
     events_invalidated := 0;
@@ -44,8 +50,8 @@ BEGIN
     -- Of a branch that goes on, blocks above its known ones may be final: unless that one is the
     -- reader's own, which goes.
     IF EXISTS (
-        SELECT FROM public.finalized_blocks f
-        WHERE f.chain_id = of_chain AND f.block_number > fork_number
+        SELECT FROM public.chain_heights f
+        WHERE f.chain_id = of_chain AND f.kind = 'finalized' AND f.block_number > fork_number
             AND branch[(f.block_number - fork_number)::integer] IS DISTINCT FROM f.block_hash
             AND (is_whole OR f.block_number - fork_number <= cardinality(branch) OR EXISTS (
                 SELECT FROM public.observed_blocks b
@@ -100,12 +106,15 @@ BEGIN
     END IF;
     IF may_finalize THEN
         -- What was safe is not always final.
-        UPDATE public.safe_blocks SET block_number = fork_number, updated_at = now()
-        WHERE chain_id = of_chain AND block_number > fork_number;
+        UPDATE public.chain_heights
+        SET block_number = fork_number, block_hash = fork_hash, block_time = time_of_fork,
+            updated_at = now()
+        WHERE chain_id = of_chain AND kind = 'safe' AND block_number > fork_number;
     END IF;
     IF may_set_checkpoint THEN
         UPDATE public.checkpoints
-        SET block_number = fork_number, block_hash = fork_hash, updated_at = now()
+        SET block_number = fork_number, block_hash = fork_hash, updated_at = now(),
+            said_time = time_of_fork, said_hash = fork_hash
         WHERE chain_id = of_chain AND block_number > fork_number;
     END IF;
 END

@@ -213,7 +213,7 @@ BEGIN
     IF replaces THEN
         SELECT f.outcome INTO outcome FROM public.follow_reorg(
             NEW.chain_id, me, NULL, NULL, NEW.block_number - 1, NEW.parent_hash,
-            ARRAY[NEW.block_hash], false,
+            NULL, ARRAY[NEW.block_hash], false,
             role = 'writer', role = 'writer', role = 'writer') f;
         IF outcome = 'below_finalized' THEN
             RAISE EXCEPTION 'chain %: block % (%) would replace a finalized one',
@@ -253,12 +253,16 @@ BEGIN
             NEW.block_number,
             CASE WHEN before / blocks_compared = NEW.block_number / blocks_compared
                 THEN NEW."timestamp" - 86400 ELSE 0 END);
-        INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
+        INSERT INTO public.checkpoints AS c (
+            chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now(), NEW."timestamp",
+            NEW.block_hash)
         ON CONFLICT (chain_id) DO UPDATE SET
             block_number = EXCLUDED.block_number,
             block_hash = EXCLUDED.block_hash,
-            updated_at = EXCLUDED.updated_at
+            updated_at = EXCLUDED.updated_at,
+            said_time = EXCLUDED.said_time,
+            said_hash = EXCLUDED.said_hash
         WHERE EXCLUDED.block_number > c.block_number
             OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
     END IF;
@@ -292,25 +296,10 @@ BEGIN
             AND n.nspname = of_schema AND l.mode = 'RowExclusiveLock' AND l.granted) THEN
         RETURN false;
     END IF;
-    PERFORM public.lock_chain(of_chain);
-    INSERT INTO public.safe_blocks (chain_id, block_number)
-    SELECT of_chain, block_number FROM public.observed_blocks
-    WHERE chain_id = of_chain AND reader = of_schema
-        AND block_number = safe_number AND block_hash = safe_hash
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number,
-        updated_at = now()
-    WHERE safe_blocks.block_number < EXCLUDED.block_number;
-    INSERT INTO public.finalized_blocks (chain_id, block_number, block_hash, is_guess)
-    SELECT of_chain, block_number, block_hash, false FROM public.observed_blocks
-    WHERE chain_id = of_chain AND reader = of_schema
-        AND block_number = final_number AND block_hash = final_hash
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number,
-        block_hash = EXCLUDED.block_hash,
-        is_guess = false,
-        updated_at = now()
-    WHERE finalized_blocks.block_number < EXCLUDED.block_number;
+    PERFORM public.raise_chain_height(
+        of_chain, of_schema, 'safe', safe_number, safe_hash, false);
+    PERFORM public.raise_chain_height(
+        of_chain, of_schema, 'finalized', final_number, final_hash, false);
     RETURN true;
 END
 $$;
@@ -402,13 +391,17 @@ BEGIN
                      WHERE r.id = events.id AND r."timestamp" = events."timestamp") IS NOT NULL)',
         new_schema)
     USING new_schema, me.chain_id, me.registries, me.addresses;
-    INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-    SELECT me.chain_id, block_number, block_hash, now() FROM public.observed_blocks
+    INSERT INTO public.checkpoints AS c (
+        chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+    SELECT chain_id, block_number, block_hash, now(), "timestamp", block_hash
+    FROM public.observed_blocks
     WHERE chain_id = me.chain_id AND reader = new_schema ORDER BY block_number DESC LIMIT 1
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         block_hash = EXCLUDED.block_hash,
-        updated_at = EXCLUDED.updated_at
+        updated_at = EXCLUDED.updated_at,
+        said_time = EXCLUDED.said_time,
+        said_hash = EXCLUDED.said_hash
     WHERE (c.block_number, c.block_hash) <> (EXCLUDED.block_number, EXCLUDED.block_hash);
 END
 $$;

@@ -276,7 +276,7 @@ async fn run(pool: &PgPool, sql: &'static str) {
 
 fn reorg(tip: i64, fork: i64) -> Reorg {
     let branch = vec![format!("0xb{}", fork + 1)];
-    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), branch }
+    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), fork_time: None, branch }
 }
 
 fn name(number: i64) -> BlockName {

@@ -58,7 +58,9 @@ async fn every_step(reader: Reader) {
     let blocks: Vec<ObservedBlock> = (1..=5).map(|number| block(number, "a")).collect();
     let mut connection = pool.acquire().await.expect("a connection");
     observed_blocks::insert(&mut connection, reader, &blocks).await.expect("blocks");
-    checkpoints::set(&mut connection, CHAIN, 5, "0xa5").await.expect("a checkpoint");
+    checkpoints::set(&mut connection, CHAIN, &name(5, "0xa5"), 1_760_000_005)
+        .await
+        .expect("a checkpoint");
     event(&pool, "a5", CHAIN.0, 5, "0xa5").await;
     let raised = chain_heights::raise_safe(&pool, CHAIN, reader, &name(4, "0xa4")).await;
     raised.expect("safe");
@@ -80,8 +82,13 @@ async fn every_step(reader: Reader) {
         "0xa4 0xa5"
     );
     assert_eq!(invalidated(&pool).await, "a5");
-    assert_eq!(lines(&pool, "SELECT block_hash FROM checkpoints").await, "0xa3");
-    assert_eq!(lines(&pool, "SELECT block_number::text FROM safe_blocks").await, "3");
+    assert_eq!(
+        lines(&pool, "SELECT block_hash || ' ' || block_time FROM checkpoints").await,
+        "0xa3 1760000003"
+    );
+    let heights = "SELECT concat_ws(' ', kind, block_hash, block_time) FROM chain_heights
+                   ORDER BY block_number";
+    assert_eq!(lines(&pool, heights).await, "finalized 0xa2 1760000002 safe 0xa3 1760000003");
 }
 
 #[tokio::test]
@@ -203,7 +210,7 @@ async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &s
             .await
             .expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
-        let set = checkpoints::set(&mut connection, CHAIN, number, &block.block_hash).await;
+        let set = checkpoints::set(&mut connection, CHAIN, &block.name(), block.timestamp).await;
         set.expect("a checkpoint");
     }
 }
@@ -235,6 +242,7 @@ fn reorg(tip: &str, fork: i64, branch: &[&str]) -> Reorg {
         chain_id: CHAIN,
         tip: name(tip[3..].parse().expect("a number"), tip),
         fork: name(fork, &format!("0xa{fork}")),
+        fork_time: None,
         branch: branch.iter().map(|&hash| hash.to_owned()).collect(),
     }
 }

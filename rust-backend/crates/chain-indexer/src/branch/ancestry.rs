@@ -144,7 +144,7 @@ impl Ancestry {
     }
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
-        let (id, tip) = (self.id, &stretch.tip);
+        let id = self.id;
         let is_writer = self.inserts_as == InsertsAs::Writer;
         let mut transaction = self.pool.begin().await?;
         let orphans = self.highest_orphan.filter(|_| is_writer);
@@ -170,8 +170,8 @@ impl Ancestry {
             new_events::insert(&mut transaction, &stretch.events, self.inserts_as).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         rows += returning.restore(&mut transaction, &self.claims).await?;
-        if is_writer {
-            checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
+        if let Some(last) = stretch.rows.last().filter(|_| is_writer) {
+            checkpoints::set(&mut transaction, id, &last.name(), last.timestamp).await?;
         }
         transaction.commit().await?;
         Ok(Some(rows))

@@ -269,41 +269,14 @@ pub async fn insert_missing(
     Ok(other)
 }
 
-/// The block that can be final at this height: with `hash` given, the one that bears it, else the
-/// highest up to there, if the observed chain is that high. The
-/// caller holds the chain's lock, so that no reorganisation takes it away meanwhile.
-pub(crate) async fn final_at(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    reader: Reader,
-    number: i64,
-    hash: Option<&str>,
-) -> Result<Option<BlockName>> {
-    let block = sqlx::query_as!(
-        BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = $2 AND block_number <= $3
-           AND ($4::text IS NULL OR (block_number = $3 AND block_hash = $4))
-           AND EXISTS (SELECT FROM observed_blocks
-                       WHERE chain_id = $1 AND reader = $2 AND block_number >= $3)
-         ORDER BY block_number DESC LIMIT 1",
-        chain_id.0,
-        reader.as_str(),
-        number,
-        hash,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(block)
-}
-
 /// Drops some of the auditor's blocks below the finalized one.
 pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
     sqlx::query!(
         "DELETE FROM observed_blocks
          WHERE chain_id = $1 AND reader = 'auditor' AND block_number IN (
-             SELECT b.block_number FROM observed_blocks b JOIN finalized_blocks f USING (chain_id)
-             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND b.block_number < f.block_number
+             SELECT b.block_number FROM observed_blocks b JOIN chain_heights f USING (chain_id)
+             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND f.kind = 'finalized'
+               AND b.block_number < f.block_number
              ORDER BY b.block_number LIMIT $2)",
         chain_id.0,
         DROPPED_TOGETHER_MAX,

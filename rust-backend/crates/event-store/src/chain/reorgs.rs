@@ -20,6 +20,8 @@ pub struct Reorg {
     pub tip: BlockName,
     /// The last block that both branches have. It may lie below the first stored one.
     pub fork: BlockName,
+    /// The fork's time, unix seconds, where it lies below the first stored block.
+    pub fork_time: Option<i64>,
     /// Hashes of the new branch from the block above the fork upwards, as far as they are known.
     pub branch: Vec<String>,
 }
@@ -54,13 +56,14 @@ pub async fn follow(
         let mut transaction = pool.begin().await?;
         let row = sqlx::query!(
             r#"SELECT outcome AS "outcome!", events_invalidated AS "events_invalidated!"
-           FROM follow_reorg($1, $2, $3, $4, $5, $6, $7, true, $8, $9, $10)"#,
+               FROM follow_reorg($1, $2, $3, $4, $5, $6, $7, $8, true, $9, $10, $11)"#,
             reorg.chain_id.0,
             reader.as_str(),
             reorg.tip.number,
             reorg.tip.hash,
             reorg.fork.number,
             reorg.fork.hash,
+            reorg.fork_time,
             &reorg.branch,
             rights.set_checkpoint,
             rights.invalidate,

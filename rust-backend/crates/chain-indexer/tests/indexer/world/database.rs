@@ -62,13 +62,15 @@ impl Database {
         for sql in [
             "CREATE TABLE second.observed_blocks (LIKE observed_blocks INCLUDING ALL)",
             "CREATE TABLE second.orphaned_blocks (LIKE orphaned_blocks INCLUDING ALL)",
-            "CREATE TABLE second.finalized_blocks (LIKE finalized_blocks INCLUDING ALL)",
+            "CREATE TABLE second.chain_heights (LIKE chain_heights INCLUDING ALL)",
             // Which names the tables that it means.
             "DO $$ BEGIN
-                 EXECUTE regexp_replace(
-                     pg_get_functiondef('follow_reorg'::regproc),
-                     'public.(follow_reorg|observed_blocks|orphaned_blocks|finalized_blocks)',
-                     'second.\\1', 'g');
+                 EXECUTE string_agg(
+                     regexp_replace(
+                         pg_get_functiondef(oid),
+                         'public.(' || proname || '|observed_blocks|orphaned_blocks|chain_heights)',
+                         'second.\\1', 'g'), ';')
+                 FROM pg_proc WHERE proname IN ('follow_reorg', 'raise_chain_height');
              END $$",
         ] {
             self.execute(sql).await;
