@@ -31,13 +31,13 @@ BEGIN
         UNION ALL SELECT 'pg_class'::regclass, oid, relnamespace, relowner FROM pg_class
         WHERE relname = ANY (ARRAY[
             'action_results', 'audit_cursors', 'audit_invalidations', 'audit_suspects',
-            'chain_list', 'chain_problems', 'checkpoints', 'covered_ranges', 'event_log',
-            'events', 'finalized_blocks', 'indexed_chains', 'invalidated_events', 'jobs',
-            'known_chains', 'log_origin', 'named_chains', 'notification_filter',
+            'chain_heights', 'chain_list', 'chain_locks', 'chain_problems', 'checkpoints',
+            'covered_ranges', 'event_log', 'events', 'indexed_chains', 'invalidated_events',
+            'jobs', 'known_chains', 'log_origin', 'named_chains', 'notification_filter',
             'notification_settings', 'observed_blocks', 'orphaned_blocks', 'ponder_schemas',
-            'ponder_unconfirmed', 'safe_blocks', 'shard_cursors', 'superseded_events',
-            'times_ahead', 'trigger_actions', 'trigger_observations', 'trigger_set',
-            'trigger_versions', 'triggers', 'waiting_events'])
+            'ponder_unconfirmed', 'shard_cursors', 'superseded_events', 'times_ahead',
+            'trigger_actions', 'trigger_observations', 'trigger_set', 'trigger_versions',
+            'triggers', 'waiting_events'])
     ) AS made (class, object, namespace, owner)
     WHERE namespace = 'public'::regnamespace
         AND NOT has_schema_privilege(owner, namespace, 'CREATE')

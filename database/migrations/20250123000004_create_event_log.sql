@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS event_log (
     -- Or the new highest safe or finalized block of the chain.
     safe_block       BIGINT,
     finalized_block  BIGINT,
+    -- And that block's time, unix seconds; null where its writer does not give it.
+    block_time       BIGINT,
     -- Time of writing, by this database, because `created_at` is the writer's claim. The time of
     -- the statement: its transaction may have begun long before.
     logged_at        TIMESTAMPTZ NOT NULL DEFAULT statement_timestamp(),
@@ -26,7 +28,8 @@ CREATE TABLE IF NOT EXISTS event_log (
     CONSTRAINT event_log_event_or_height CHECK (
         num_nonnulls(event_id, event_timestamp, revision, invalidated)
             = CASE WHEN num_nonnulls(checkpoint_block, safe_block, finalized_block) = 0
-                   THEN 4 ELSE 0 END)
+                   THEN 4 ELSE 0 END
+        AND (event_id IS NULL OR block_time IS NULL))
 );
 
 -- For reading a superseded entry, which needs the positions of later revisions: a transaction that

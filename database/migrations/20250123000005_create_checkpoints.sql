@@ -4,8 +4,16 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     block_number BIGINT      NOT NULL,
     block_hash   TEXT        NOT NULL,
     updated_at   TIMESTAMPTZ DEFAULT now(),
+    -- A block's time, unix seconds, and the hash of that block: a writer who knows of neither
+    -- leaves no time of another block behind.
+    said_time    BIGINT,
+    said_hash    TEXT,
+    -- The time of the checkpoint's block, where its writer said it.
+    block_time   BIGINT GENERATED ALWAYS AS (
+        CASE WHEN said_hash = block_hash THEN said_time END) STORED,
     -- A hash is 66 characters.
-    CONSTRAINT checkpoints_hash_length CHECK (octet_length(block_hash) <= 256)
+    CONSTRAINT checkpoints_hash_length CHECK (
+        octet_length(block_hash) <= 256 AND octet_length(said_hash) <= 256)
 );
 
 -- A checkpoint that moves is an entry of its shard's log: what waits for a depth is released there.
@@ -18,8 +26,8 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT'
        OR (NEW.block_number, NEW.block_hash) <> (OLD.block_number, OLD.block_hash) THEN
-        INSERT INTO public.event_log (chain_id, checkpoint_block)
-        VALUES (NEW.chain_id, NEW.block_number);
+        INSERT INTO public.event_log (chain_id, checkpoint_block, block_time)
+        VALUES (NEW.chain_id, NEW.block_number, NEW.block_time);
         PERFORM public.ring_for_waiting_events(NEW.chain_id);
     END IF;
     RETURN NULL;

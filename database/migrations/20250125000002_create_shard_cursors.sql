@@ -68,10 +68,10 @@ BEGIN
     )
     INSERT INTO public.event_log (
         chain_id, xid, seq, event_id, event_timestamp, revision, invalidated, checkpoint_block,
-        safe_block, finalized_block, logged_at)
+        safe_block, finalized_block, block_time, logged_at)
     OVERRIDING SYSTEM VALUE
     SELECT chain_id, '0', place, event_id, event_timestamp, revision, invalidated,
-           checkpoint_block, safe_block, finalized_block, logged_at
+           checkpoint_block, safe_block, finalized_block, block_time, logged_at
     FROM renumbered;
     UPDATE public.log_origin SET xid = pg_current_xact_id();
     RETURN (SELECT count(*)

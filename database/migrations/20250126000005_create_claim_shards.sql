@@ -99,7 +99,8 @@ BEGIN
                    OVER until AS longest
         FROM unnest(entries) WITH ORDINALITY
              AS l (chain_id, xid, seq, event_id, event_timestamp, revision, invalidated,
-                   checkpoint_block, safe_block, finalized_block, logged_at, place)
+                   checkpoint_block, safe_block, finalized_block, block_time, logged_at,
+                   place)
         LEFT JOIN LATERAL (
             SELECT v.revision, v.block_number, v.block_hash, v.transaction_hash, v.log_index,
                    v.event_type, v.registry, v.agent_id, v.address, v.data IS NOT NULL AS has_data,

@@ -6,9 +6,6 @@ CREATE TABLE IF NOT EXISTS audit_cursors (
     origin     XID8        NOT NULL,
     xid        XID8        NOT NULL DEFAULT '0',
     seq        BIGINT      NOT NULL DEFAULT 0,
-    -- Rises, first of all, in a transaction that takes blocks back: a page of the log that was
-    -- compared with them before it ended is compared again.
-    reorgs     BIGINT      NOT NULL DEFAULT 0,
     -- What had arrived before is compared from this block up only.
     began_at   TIMESTAMPTZ NOT NULL DEFAULT now(),
     from_block BIGINT      NOT NULL,

@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
 );
 
 -- The last blocks that each schema has passed stand in `observed_blocks`: a block passed again
--- after a restart is not news, an event of another block of such a height is not true, and only such
--- a block is reported as safe or finalized.
+-- after a restart is not news, an event of another block of such a height is not true, and only
+-- such a block is reported as safe or finalized.
 
 -- As whom the schema may act. writer: set its chain's checkpoint and take events back; inserter:
 -- insert events; none: it is replaced, and its process is about to end. Until the transaction ends
@@ -183,43 +183,6 @@ BEGIN
 END
 $$;
 
--- Takes back what the schema's own rows say no more, and what others say of the blocks replaced,
--- which are remembered for those who are told.
-CREATE OR REPLACE FUNCTION ponder_take_back(
-    of_schema TEXT, of_chain BIGINT, passed BIGINT, passed_hash TEXT, replaces BOOLEAN)
-RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF replaces THEN
-        -- What takes the place of the blocks above, Ponder does not know yet.
-        INSERT INTO public.orphaned_blocks (
-            chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
-        SELECT of_chain, block_hash, block_number, parent_hash, "timestamp",
-            CASE WHEN block_number = passed THEN passed_hash END, passed - 1
-        FROM public.observed_blocks
-        WHERE chain_id = of_chain AND reader = of_schema AND block_number >= passed
-        ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-            replaced_by = EXCLUDED.replaced_by,
-            fork_block = EXCLUDED.fork_block,
-            orphaned_at = EXCLUDED.orphaned_at;
-        UPDATE public.safe_blocks SET block_number = passed - 1, updated_at = now()
-        WHERE chain_id = of_chain AND block_number >= passed;
-        UPDATE public.events SET invalidated = true FROM public.observed_blocks b
-        WHERE b.chain_id = of_chain AND b.reader = of_schema AND b.block_number >= passed
-            AND events.chain_id = of_chain AND events.block_number = b.block_number
-            AND public.comparable_hash(events.block_hash) = b.block_hash AND NOT events.invalidated;
-    END IF;
-    -- Asked first: an empty table of which no statistics speak is planned for as if it were full.
-    IF EXISTS (
-        SELECT FROM public.ponder_unconfirmed
-        WHERE schema_name = of_schema AND (block_number <= passed OR replaces)) THEN
-        UPDATE public.events SET invalidated = true FROM public.ponder_unconfirmed u
-        WHERE u.schema_name = of_schema AND (u.block_number <= passed OR replaces)
-            AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
-    END IF;
-END
-$$;
-
 -- Ponder has passed a block. Runs at the commit, so after the rows of the block, whichever of its
 -- tables Ponder writes first.
 CREATE OR REPLACE FUNCTION ponder_pass_block() RETURNS trigger
@@ -236,6 +199,7 @@ DECLARE
     role TEXT := public.ponder_role(me);
     -- Another block was here: every block that was passed above it is gone, too.
     replaces BOOLEAN;
+    outcome TEXT;
 BEGIN
     -- Ponder set it back, in a reorg or at a restart. Which of them, the next block tells.
     IF NEW.block_number <= before THEN
@@ -245,9 +209,27 @@ BEGIN
         SELECT FROM public.observed_blocks
         WHERE chain_id = NEW.chain_id AND reader = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
-    IF role = 'writer' THEN
-        PERFORM public.ponder_take_back(
-            me, NEW.chain_id, NEW.block_number, NEW.block_hash, replaces);
+    -- What takes the place of the blocks above this one, Ponder does not know yet.
+    IF replaces THEN
+        SELECT f.outcome INTO outcome FROM public.follow_reorg(
+            NEW.chain_id, me, NULL, NULL, NEW.block_number - 1, NEW.parent_hash,
+            NULL, ARRAY[NEW.block_hash], false,
+            role = 'writer', role = 'writer', role = 'writer') f;
+        IF outcome = 'below_finalized' THEN
+            RAISE EXCEPTION 'chain %: block % (%) would replace a finalized one',
+                NEW.chain_id, NEW.block_number, NEW.block_hash
+                USING HINT = 'No reorganisation is followed below a finalized block. See '
+                    'docs/operations/problems.md, "A chain stops below its finalized block".';
+        END IF;
+    END IF;
+    -- What the schema's own rows say no more is taken back. Asked first: an empty table of which no
+    -- statistics speak is planned for as if it were full.
+    IF role = 'writer' AND EXISTS (
+        SELECT FROM public.ponder_unconfirmed
+        WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces)) THEN
+        UPDATE public.events SET invalidated = true FROM public.ponder_unconfirmed u
+        WHERE u.schema_name = me AND (u.block_number <= NEW.block_number OR replaces)
+            AND events.id = u.id AND events."timestamp" = u."timestamp" AND NOT events.invalidated;
     END IF;
     DELETE FROM public.ponder_unconfirmed
     WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces);
@@ -256,8 +238,7 @@ BEGIN
         AND (block_number < NEW.block_number - blocks_remembered AND block_number % 64 <> 0
             OR block_number < NEW.block_number - blocks_sampled
             -- In a batch of blocks only the last one is seen here.
-            OR block_number > before AND block_number < NEW.block_number
-            OR replaces AND block_number >= NEW.block_number);
+            OR block_number > before AND block_number < NEW.block_number);
     INSERT INTO public.observed_blocks (
         chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
     VALUES (NEW.chain_id, me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
@@ -272,13 +253,17 @@ BEGIN
             NEW.block_number,
             CASE WHEN before / blocks_compared = NEW.block_number / blocks_compared
                 THEN NEW."timestamp" - 86400 ELSE 0 END);
-        INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now())
+        INSERT INTO public.checkpoints AS c (
+            chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now(), NEW."timestamp",
+            NEW.block_hash)
         ON CONFLICT (chain_id) DO UPDATE SET
             block_number = EXCLUDED.block_number,
             block_hash = EXCLUDED.block_hash,
-            updated_at = EXCLUDED.updated_at
-        WHERE replaces OR EXCLUDED.block_number > c.block_number
+            updated_at = EXCLUDED.updated_at,
+            said_time = EXCLUDED.said_time,
+            said_hash = EXCLUDED.said_hash
+        WHERE EXCLUDED.block_number > c.block_number
             OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
     END IF;
     RETURN NULL;
@@ -311,22 +296,10 @@ BEGIN
             AND n.nspname = of_schema AND l.mode = 'RowExclusiveLock' AND l.granted) THEN
         RETURN false;
     END IF;
-    INSERT INTO public.safe_blocks (chain_id, block_number)
-    SELECT of_chain, block_number FROM public.observed_blocks
-    WHERE chain_id = of_chain AND reader = of_schema AND block_number = safe_number AND block_hash = safe_hash
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number,
-        updated_at = now()
-    WHERE safe_blocks.block_number < EXCLUDED.block_number;
-    INSERT INTO public.finalized_blocks (chain_id, block_number, block_hash, is_guess)
-    SELECT of_chain, block_number, block_hash, false FROM public.observed_blocks
-    WHERE chain_id = of_chain AND reader = of_schema AND block_number = final_number AND block_hash = final_hash
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number,
-        block_hash = EXCLUDED.block_hash,
-        is_guess = false,
-        updated_at = now()
-    WHERE finalized_blocks.block_number < EXCLUDED.block_number;
+    PERFORM public.raise_chain_height(
+        of_chain, of_schema, 'safe', safe_number, safe_hash, false);
+    PERFORM public.raise_chain_height(
+        of_chain, of_schema, 'finalized', final_number, final_hash, false);
     RETURN true;
 END
 $$;
@@ -400,6 +373,7 @@ BEGIN
     IF NOT me.owns THEN
         RETURN;
     END IF;
+    PERFORM public.lock_chain(me.chain_id);
     PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
     PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest, 0)
     FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest
@@ -417,13 +391,17 @@ BEGIN
                      WHERE r.id = events.id AND r."timestamp" = events."timestamp") IS NOT NULL)',
         new_schema)
     USING new_schema, me.chain_id, me.registries, me.addresses;
-    INSERT INTO public.checkpoints AS c (chain_id, block_number, block_hash, updated_at)
-    SELECT me.chain_id, block_number, block_hash, now() FROM public.observed_blocks
+    INSERT INTO public.checkpoints AS c (
+        chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+    SELECT chain_id, block_number, block_hash, now(), "timestamp", block_hash
+    FROM public.observed_blocks
     WHERE chain_id = me.chain_id AND reader = new_schema ORDER BY block_number DESC LIMIT 1
     ON CONFLICT (chain_id) DO UPDATE SET
         block_number = EXCLUDED.block_number,
         block_hash = EXCLUDED.block_hash,
-        updated_at = EXCLUDED.updated_at
+        updated_at = EXCLUDED.updated_at,
+        said_time = EXCLUDED.said_time,
+        said_hash = EXCLUDED.said_hash
     WHERE (c.block_number, c.block_hash) <> (EXCLUDED.block_number, EXCLUDED.block_hash);
 END
 $$;

@@ -1,6 +1,6 @@
 -- A checkpoint that moves is an entry of its chain's log; one that stays is not.
 \ir tap.sql
-SELECT pg_temp.plan(13);
+SELECT pg_temp.plan(14);
 
 INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 100, '0xaa');
 SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 100',
@@ -38,20 +38,36 @@ SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'a checkpoint rolled back is no e
 DELETE FROM checkpoints WHERE chain_id = -1;
 SELECT pg_temp.is(pg_temp.logged(), 'nothing', 'nor is one deleted');
 
+-- The block's time.
+INSERT INTO checkpoints (chain_id, block_number, block_hash, said_time, said_hash)
+VALUES (-2, 1, '0xaa', 100, '0xaa');
+UPDATE checkpoints SET block_number = 2, block_hash = '0xbb' WHERE chain_id = -2;
+UPDATE checkpoints
+SET block_number = 3, block_hash = '0xcc', said_time = 100, said_hash = '0xcc'
+WHERE chain_id = -2;
+SELECT pg_temp.is(
+    (SELECT string_agg(concat_ws(' ', checkpoint_block, block_time), ', ' ORDER BY xid, seq)
+     FROM event_log WHERE chain_id = -2), '1 100, 2, 3 100',
+    'an entry has its block''s time, and none where the writer says none');
+DELETE FROM checkpoints WHERE chain_id = -2;
+DELETE FROM event_log WHERE chain_id = -2;
+
 CREATE FUNCTION pg_temp.reported() RETURNS TEXT LANGUAGE sql AS $$
     SELECT coalesce(string_agg(concat_ws(' ', 'safe ' || safe_block,
-                                         'finalized ' || finalized_block), ', '
+                                         'finalized ' || finalized_block,
+                                         'at ' || block_time), ', '
                                ORDER BY xid, seq), 'nothing')
     FROM event_log WHERE chain_id = -2;
 $$;
 
-INSERT INTO safe_blocks (chain_id, block_number) VALUES (-2, 10);
-INSERT INTO finalized_blocks (chain_id, block_number, block_hash) VALUES (-2, 5, '0xaa');
-UPDATE safe_blocks SET block_number = 11 WHERE chain_id = -2;
-UPDATE safe_blocks SET updated_at = now() WHERE chain_id = -2;
-UPDATE finalized_blocks SET block_hash = '0xbb' WHERE chain_id = -2;
-UPDATE finalized_blocks SET block_number = 7, is_guess = true WHERE chain_id = -2;
-SELECT pg_temp.is(pg_temp.reported(), 'safe 10, finalized 5, safe 11',
+INSERT INTO chain_heights (chain_id, kind, block_number, block_hash, block_time)
+VALUES (-2, 'safe', 10, '0xa10', 100), (-2, 'finalized', 5, '0xaa', 50);
+UPDATE chain_heights SET block_number = 11, block_time = 110 WHERE chain_id = -2 AND kind = 'safe';
+UPDATE chain_heights SET updated_at = now() WHERE chain_id = -2 AND kind = 'safe';
+UPDATE chain_heights SET block_hash = '0xbb' WHERE chain_id = -2 AND kind = 'finalized';
+UPDATE chain_heights SET block_number = 7, is_guess = true
+WHERE chain_id = -2 AND kind = 'finalized';
+SELECT pg_temp.is(pg_temp.reported(), 'safe 10 at 100, finalized 5 at 50, safe 11 at 110',
     'what becomes safe or finalized is an entry; a guess is none, nor is anything else');
 SELECT pg_temp.is(
     pg_temp.outcome('INSERT INTO event_log (chain_id) VALUES (-2)'),
@@ -62,11 +78,12 @@ SELECT pg_temp.is(
                       '{00000000-0000-0000-0000-000000000000}')$$),
     '23514 waiting_events_finality',
     'nothing waits for an instant judgement');
-UPDATE finalized_blocks SET block_number = 8, is_guess = false WHERE chain_id = -2;
-DELETE FROM safe_blocks WHERE chain_id = -2;
-DELETE FROM finalized_blocks WHERE chain_id = -2;
+UPDATE chain_heights SET block_number = 8, block_time = NULL, is_guess = false
+WHERE chain_id = -2 AND kind = 'finalized';
+DELETE FROM chain_heights WHERE chain_id = -2 AND kind = 'safe';
+DELETE FROM chain_heights WHERE chain_id = -2;
 SELECT pg_temp.is(pg_temp.reported(),
-    'safe 10, finalized 5, safe 11, finalized 8, safe -1, finalized -1',
+    'safe 10 at 100, finalized 5 at 50, safe 11 at 110, finalized 8, safe -1, finalized -1',
     'a row that an operator deletes takes back what it said');
 
 CALL pg_temp.finish();

@@ -54,9 +54,9 @@ $$;
 SELECT pg_temp.is(pg_temp.with_an_open_path(), NULL,
     'whatever runs as the owner finds its names in pg_catalog alone');
 BEGIN;
-ALTER FUNCTION log_safe_block RESET search_path;
+ALTER FUNCTION log_chain_height RESET search_path;
 ALTER FUNCTION log_checkpoint SET search_path = public, pg_temp;
-SELECT pg_temp.is(pg_temp.with_an_open_path(), 'log_checkpoint log_safe_block',
+SELECT pg_temp.is(pg_temp.with_an_open_path(), 'log_chain_height log_checkpoint',
     'a path that is missing or leads elsewhere is found');
 ROLLBACK;
 
@@ -219,7 +219,7 @@ SET ROLE tap_stranger;
 SELECT pg_temp.is(
     (SELECT string_agg(DISTINCT pg_temp.outcome(deed), ' ') FROM unnest(ARRAY[
         'UPDATE events SET invalidated = true', 'INSERT INTO events DEFAULT VALUES',
-        'INSERT INTO checkpoints VALUES (-1, 1, $$0x$$)', 'DELETE FROM finalized_blocks',
+        'INSERT INTO checkpoints VALUES (-1, 1, $$0x$$)', 'DELETE FROM chain_heights',
         'INSERT INTO event_log (chain_id, finalized_block) VALUES (-1, 9)', 'TABLE jobs',
         'SELECT renumber_restored_log()', 'SELECT refresh_notification_filter()',
         'SELECT ponder_forget($$tap$$)', 'SELECT * FROM claim_shards($${-1}$$, 1, 1)',

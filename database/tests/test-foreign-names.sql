@@ -146,13 +146,11 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$INSERT INTO public.checkpoints (chain_id, block_number, block_hash) VALUES (-1, 1, '0x')
        ON CONFLICT (chain_id) DO UPDATE SET block_hash = EXCLUDED.block_hash$$),
     ($$UPDATE public.checkpoints SET block_number = 2 WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
-    ($$INSERT INTO public.safe_blocks VALUES (-1, 1)$$),
-    ($$UPDATE public.safe_blocks SET block_number = 2 WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
-    ($$INSERT INTO public.finalized_blocks VALUES (-1, 1, '0x', true)$$),
-    ($$UPDATE public.finalized_blocks SET is_guess = false
+    ($$INSERT INTO public.chain_heights
+       VALUES (-1, 'safe', 1, '0x', NULL, false), (-1, 'finalized', 1, '0x', NULL, true)$$),
+    ($$UPDATE public.chain_heights SET block_number = 2, is_guess = false
        WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
-    ($$DELETE FROM public.safe_blocks WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
-    ($$DELETE FROM public.finalized_blocks WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
+    ($$DELETE FROM public.chain_heights WHERE chain_id OPERATOR(pg_catalog.=) -1$$),
     ($$UPDATE public.trigger_set SET revision = revision$$),
     ($$UPDATE public.notification_settings SET mode = mode$$),
     ($$DO $do$ BEGIN PERFORM public.claim_shards('{-1,-2}', 100, 1000000); END $do$ $$),
@@ -169,7 +167,9 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$DO $do$ BEGIN PERFORM public.ponder_attach('tap_ponder'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_role('tap_ponder'),
            public.ponder_contradict('tap_ponder', -1, 0),
-           public.ponder_take_back('tap_ponder', -1, 0, '0x', true),
+           public.lock_chain(-1),
+           public.follow_reorg(-1, 'indexer', NULL, NULL, 0, '0x', 0, '{0xb1}', true,
+               true, true, true),
            public.ponder_take_back_forged('tap_ponder', -1, NULL, 9, 0); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.give_to_owner(); END $do$ $$),
     ($$INSERT INTO tap_ponder.cursor VALUES (-1, 1, '0xa1', '0x', 31536000)$$),
@@ -181,7 +181,8 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$UPDATE tap_ponder.cursor SET block_number = 0, block_hash = '0xa0'$$),
     ($$UPDATE tap_ponder.cursor SET block_number = 1, block_hash = '0xb1'$$),
     ($$SET CONSTRAINTS ALL IMMEDIATE$$),
-    ($$DO $do$ BEGIN PERFORM public.ponder_report('tap_ponder', 1, '0xb1', 1, '0xb1'); END $do$ $$),
+    ($$DO $do$ BEGIN PERFORM public.ponder_report('tap_ponder', 1, '0xb1', 1, '0xb1'),
+           public.raise_chain_height(-1, 'tap_ponder', 'safe', 1, '0xb1', false); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_start('tap_next', -1, true, 0); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_take_over('tap_next'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_forget('tap_ponder'); END $do$ $$),

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(38);
+SELECT pg_temp.plan(40);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -77,6 +77,8 @@ SELECT pg_temp.is(pg_temp.logged(),
 SELECT pg_temp.is((SELECT topics FROM events WHERE id = '-1-0xa1-0'), '{}'::text[],
     'a log without topics has none');
 
+SELECT pg_temp.is((SELECT block_time FROM checkpoints WHERE chain_id = -1), 31536000,
+    'with its block''s time');
 CALL pg_temp.revert('tap_one', 0, 'a');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2 a3', 'deleted rows are in doubt, and not taken back');
 CALL pg_temp.block('tap_one', 1, 'a');
@@ -111,8 +113,9 @@ SELECT pg_temp.is(pg_temp.checkpoint(), '5 0xc5', 'and the checkpoint is the bat
 -- What the nodes call safe and final, of the blocks passed.
 CREATE FUNCTION pg_temp.final() RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', 'safe',
-        (SELECT block_number FROM safe_blocks WHERE chain_id = -1), 'finalized',
-        (SELECT block_number || ' ' || block_hash FROM finalized_blocks WHERE chain_id = -1));
+        (SELECT block_number FROM chain_heights WHERE chain_id = -1 AND kind = 'safe'), 'finalized',
+        (SELECT block_number || ' ' || block_hash FROM chain_heights
+         WHERE chain_id = -1 AND kind = 'finalized'));
 $$;
 SELECT ponder_report('tap_one', 5, '0xq5', 4, '0xa4') \g /dev/null
 SELECT pg_temp.is(pg_temp.final(), 'safe finalized', 'a block of another branch is not reported');
@@ -140,6 +143,13 @@ CALL pg_temp.revert('tap_one', 5, 'c');
 CALL pg_temp.block('tap_one', 6, 'd');
 SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 5 0xc5',
     'a reorg sets the safe block back to its fork');
+SELECT pg_temp.is(
+    pg_temp.outcome(
+        $$DO $do$ BEGIN
+              UPDATE tap_one.cursor SET block_number = 4;
+              UPDATE tap_one.cursor SET block_number = 5, block_hash = '0xe5';
+              SET CONSTRAINTS ALL IMMEDIATE;
+          END $do$ $$), 'P0001', 'a reorg that replaces a finalized block is not followed');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
     'and what it says of the blocks that a reorg replaced');
 DELETE FROM events WHERE chain_id = -1 AND block_number > 5;
@@ -301,8 +311,7 @@ DROP SCHEMA tap_four CASCADE;
 DROP SCHEMA tap_three CASCADE;
 DROP SCHEMA tap_two CASCADE;
 DELETE FROM superseded_events WHERE chain_id < 0;
-DELETE FROM safe_blocks WHERE chain_id < 0;
-DELETE FROM finalized_blocks WHERE chain_id < 0;
+DELETE FROM chain_heights WHERE chain_id < 0;
 DELETE FROM orphaned_blocks WHERE chain_id < 0;
 DELETE FROM ponder_schemas WHERE chain_id < 0;
 DELETE FROM observed_blocks WHERE chain_id < 0;

@@ -112,13 +112,14 @@ async function tagged(tag: string): Promise<Head> {
 }
 
 async function safe(store: Store): Promise<number | undefined> {
-  const [row] = await store.rows("SELECT block_number FROM safe_blocks");
+  const [row] = await store.rows("SELECT block_number FROM chain_heights WHERE kind = 'safe'");
   return row && Number(row.block_number);
 }
 
 async function finalized(store: Store): Promise<Head | undefined> {
   const [row] = await store.rows(
-    "SELECT block_number, block_hash FROM finalized_blocks WHERE NOT is_guess",
+    `SELECT block_number, block_hash FROM chain_heights
+     WHERE kind = 'finalized' AND NOT is_guess`,
   );
   return row && { number: Number(row.block_number), hash: row.block_hash as string };
 }

@@ -33,8 +33,8 @@
 //! Where it is not the block stored at its height, or a fetched block does not follow the highest
 //! stored one, `walk` goes down the node's branch to the block that both have. One transaction
 //! then invalidates the events of the blocks above it, remembers these in `orphaned_blocks`, takes
-//! them out of `observed_blocks` and sets the checkpoint back; the loop goes on with the new branch. A
-//! head that is lower and the same branch is a node that lags: it is waited for.
+//! them out of `observed_blocks` and sets the checkpoint back; the loop goes on with the new
+//! branch. A head that is lower and the same branch is a node that lags: it is waited for.
 //!
 //! `finality` keeps the highest stored block that is final, by the nodes' tag `finalized` or by the
 //! operator's depth. A branch that replaces it is not followed.

@@ -1,7 +1,7 @@
 //! A chain's settings in the words of nodes and of the store.
 
 use alloy_primitives::Address;
-use event_store::chain::observed_blocks::Reader;
+use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::events::forgeries::Claims;
 use event_store::events::new_events::InsertsAs;
 use service::config::{ChainSettings, ChainWriter, Registries, Registry};
@@ -39,6 +39,9 @@ impl RegistryAddresses for Registries {
 
 /// The part that this program plays on a chain, as the store has it.
 pub(crate) trait ChainRole {
+    /// The rights of our readers on this chain, as docs/architecture/writers.md has them.
+    fn rights(&self, reader: Reader) -> Rights;
+
     /// As whom the indexer inserts.
     fn inserts_as(&self) -> InsertsAs;
 
@@ -47,6 +50,21 @@ pub(crate) trait ChainRole {
 }
 
 impl ChainRole for ChainSettings {
+    fn rights(&self, reader: Reader) -> Rights {
+        let is_writer = match reader {
+            Reader::Indexer => self.writer == ChainWriter::ChainIndexer,
+            Reader::Auditor => self.writer == ChainWriter::Auditor,
+        };
+        Rights {
+            insert: reader == Reader::Indexer,
+            set_checkpoint: is_writer,
+            // Beside our indexer the auditor takes back what is proved replaced.
+            invalidate: is_writer
+                || reader == Reader::Auditor && self.writer == ChainWriter::ChainIndexer,
+            finalize: is_writer || reader == Reader::Indexer,
+        }
+    }
+
     fn inserts_as(&self) -> InsertsAs {
         if self.writer == ChainWriter::ChainIndexer {
             InsertsAs::Writer

@@ -8,7 +8,7 @@ mod locks;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use event_store::chain::audit_suspects::{self, Unproved};
-use event_store::chain::chain_problems::{self, ChainProblem, UnreadChain};
+use event_store::chain::chain_readers::{self, ChainProblem, UnreadChain};
 use event_store::chain::known_chains;
 use event_store::judging::times_ahead;
 use event_store::views::lock_holders::lock_holders;
@@ -78,7 +78,7 @@ pub(crate) async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
         queue(&status),
         overdue(&vitals),
         clock(clock_offset_seconds, vitals.clock_set_back_seconds),
-        unread_chains(&chain_problems::all(pool).await?, vitals.now),
+        unread_chains(&chain_readers::all(pool).await?, vitals.now),
         unknown_blocks(&unproved),
         locks::held(holders),
         ahead::ahead(&seen_ahead, chains_ahead),

@@ -6,25 +6,26 @@ use std::time::Duration;
 use event_engine::event::ChainId;
 use event_store::PgPool;
 use event_store::chain::audit_suspects::{self, Proof, Settled};
-use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
+use event_store::chain::chain_readers::{Reader, Rights};
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::chain::{
-    audit_cursors, audited_branch, checkpoints, finalized_blocks, safe_blocks,
-};
+use event_store::chain::{audit_cursors, audited_branch, chain_heights, checkpoints};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::InsertsAs;
 use private_servers::Postgres;
 use sqlx::PgTransaction;
 use tokio::task::JoinHandle;
 
 const CHAIN: ChainId = ChainId(31_337);
+const WRITER: Rights =
+    Rights { insert: false, set_checkpoint: true, invalidate: true, finalize: true };
 
 #[tokio::test]
 async fn what_was_read_before_a_reorganisation_ended_is_read_again() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
     let read = next(&pool).await.expect("an arrival");
-    let outcome = audited_branch::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    let outcome =
+        reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 1 });
     // Compared with blocks that are gone: a row that came while they went would be missed.
     assert!(!audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
@@ -52,7 +53,7 @@ async fn a_slower_auditor_sets_no_checkpoint_back_and_overrules_one_that_is_not_
     assert_eq!(checkpoint().await, Some(1_000_000));
     audited_branch::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set");
     assert_eq!(checkpoint().await, Some(4));
-    audited_branch::follow(&pool, &reorg(5, 2)).await.expect("followed");
+    reorgs::follow(&pool, &reorg(5, 2), Reader::Auditor, WRITER).await.expect("followed");
     assert_eq!(checkpoint().await, Some(2));
 }
 
@@ -66,14 +67,16 @@ async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_ba
     held.expect("held");
     let faster = tokio::spawn({
         let pool = pool.clone();
-        async move { audited_branch::follow(&pool, &reorg(5, 3)).await.expect("followed") }
+        async move {
+            reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("followed")
+        }
     });
     until_waiting_or_ended(&pool, 1, &faster).await;
     let slower = tokio::spawn({
         let pool = pool.clone();
         async move {
             audited_branch::set_checkpoint(&pool, CHAIN, &name(4)).await.expect("set or not");
-            safe_blocks::raise(&pool, CHAIN, Reader::Auditor, &name(4))
+            chain_heights::raise_safe(&pool, CHAIN, Reader::Auditor, &name(4))
                 .await
                 .expect("raised or not");
         }
@@ -95,9 +98,10 @@ async fn below_a_finalized_block_nothing_is_taken_back() {
     let (_postgres, pool) = database().await;
     event(&pool, "0xa5", 5).await;
     let block = (4, Some("0xa4"));
-    let raised = finalized_blocks::raise(&pool, CHAIN, Reader::Auditor, block, false).await;
+    let raised = chain_heights::raise_finalized(&pool, CHAIN, Reader::Auditor, block, false).await;
     raised.expect("finalized");
-    let outcome = audited_branch::follow(&pool, &reorg(5, 3)).await.expect("an outcome");
+    let outcome =
+        reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("an outcome");
     assert_eq!(outcome, Outcome::BelowFinalized);
     assert_eq!(
         observed_blocks::latest(&pool, CHAIN, Reader::Auditor).await.expect("a block"),
@@ -115,7 +119,7 @@ async fn what_somebody_has_revised_since_is_not_given_back_with_its_block() {
     for by_hand in [false, true] {
         let (_postgres, pool) = database().await;
         event(&pool, "0xA5", 5).await;
-        audited_branch::follow(&pool, &reorg(5, 3)).await.expect("followed");
+        reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("followed");
         assert_eq!(revision(&pool).await, (true, 1));
         if by_hand {
             run(&pool, "UPDATE events SET invalidated = false").await;
@@ -169,7 +173,7 @@ async fn late_row(pool: &PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
     let blocks: Vec<ObservedBlock> = (1..=5).map(block).collect();
     observed_blocks::insert(&mut connection, Reader::Indexer, &blocks).await.expect("blocks");
-    reorgs::follow(pool, &reorg(5, 3), InsertsAs::Writer).await.expect("followed");
+    reorgs::follow(pool, &reorg(5, 3), Reader::Indexer, WRITER).await.expect("followed");
     event(pool, "0xA5", 5).await;
     run(pool, "INSERT INTO audit_suspects VALUES (31337, 5, '0xa5')").await;
 }
@@ -272,7 +276,7 @@ async fn run(pool: &PgPool, sql: &'static str) {
 
 fn reorg(tip: i64, fork: i64) -> Reorg {
     let branch = vec![format!("0xb{}", fork + 1)];
-    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), branch }
+    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), fork_time: None, branch }
 }
 
 fn name(number: i64) -> BlockName {

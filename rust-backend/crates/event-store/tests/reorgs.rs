@@ -2,14 +2,16 @@
 
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use event_store::chain::finalized_blocks;
-use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
+use event_store::chain::chain_readers::{Reader, Rights};
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::{chain_heights, checkpoints};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::InsertsAs;
 use private_servers::Postgres;
 
 const CHAIN: ChainId = ChainId(31_337);
+const WRITER: Rights =
+    Rights { insert: true, set_checkpoint: true, invalidate: true, finalize: true };
 
 #[tokio::test]
 async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
@@ -25,7 +27,7 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
     ] {
         event(&pool, id, chain, number, hash).await;
     }
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), InsertsAs::Writer)
+    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Reader::Indexer, WRITER)
         .await
         .expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 3 });
@@ -41,12 +43,61 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
 }
 
 #[tokio::test]
+async fn our_indexer_follows_a_reorganisation_in_every_step() {
+    every_step(Reader::Indexer).await;
+}
+
+#[tokio::test]
+async fn the_auditor_follows_a_reorganisation_in_every_step() {
+    every_step(Reader::Auditor).await;
+}
+
+/// Ponder's steps are tested where its triggers are: `test-ponder-schemas.sql`.
+async fn every_step(reader: Reader) {
+    let (_postgres, pool) = database().await;
+    let blocks: Vec<ObservedBlock> = (1..=5).map(|number| block(number, "a")).collect();
+    let mut connection = pool.acquire().await.expect("a connection");
+    observed_blocks::insert(&mut connection, reader, &blocks).await.expect("blocks");
+    checkpoints::set(&mut connection, CHAIN, &name(5, "0xa5"), 1_760_000_005)
+        .await
+        .expect("a checkpoint");
+    event(&pool, "a5", CHAIN.0, 5, "0xa5").await;
+    let raised = chain_heights::raise_safe(&pool, CHAIN, reader, &name(4, "0xa4")).await;
+    raised.expect("safe");
+    let final_block = (2, Some("0xa2"));
+    let raised = chain_heights::raise_finalized(&pool, CHAIN, reader, final_block, false).await;
+    raised.expect("finalized");
+    let follow = async |tip, fork, branch: &[&str]| {
+        reorgs::follow(&pool, &reorg(tip, fork, branch), reader, WRITER).await.expect("an outcome")
+    };
+    assert_eq!(follow("0xa4", 3, &["0xb4"]).await, Outcome::TipMoved);
+    assert_eq!(follow("0xa5", 1, &["0xb2"]).await, Outcome::BelowFinalized);
+    assert_eq!(follow("0xa5", 3, &["0xb4"]).await, Outcome::Followed { events_invalidated: 1 });
+    assert_eq!(
+        lines(&pool, "SELECT block_hash FROM observed_blocks ORDER BY block_number").await,
+        "0xa1 0xa2 0xa3"
+    );
+    assert_eq!(
+        lines(&pool, "SELECT block_hash FROM orphaned_blocks ORDER BY block_number").await,
+        "0xa4 0xa5"
+    );
+    assert_eq!(invalidated(&pool).await, "a5");
+    assert_eq!(
+        lines(&pool, "SELECT block_hash || ' ' || block_time FROM checkpoints").await,
+        "0xa3 1760000003"
+    );
+    let heights = "SELECT concat_ws(' ', kind, block_hash, block_time) FROM chain_heights
+                   ORDER BY block_number";
+    assert_eq!(lines(&pool, heights).await, "finalized 0xa2 1760000002 safe 0xa3 1760000003");
+}
+
+#[tokio::test]
 async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
     event(&pool, "second", CHAIN.0, 5, "0xA5").await;
     let reorg = reorg("0xa5", 4, &["0xb5"]);
-    let outcome = reorgs::follow(&pool, &reorg, InsertsAs::Writer).await.expect("an outcome");
+    let outcome = reorgs::follow(&pool, &reorg, Reader::Indexer, WRITER).await.expect("an outcome");
     assert_eq!(outcome, Outcome::Followed { events_invalidated: 2 });
     let mut transaction = pool.begin().await.expect("a transaction");
     let back = [block(5, "a")];
@@ -68,7 +119,8 @@ async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
     store(&pool, 1..=5, "a").await;
     let before = everything(&pool).await;
     for tip in ["0xa4", "0xb5"] {
-        let outcome = reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), InsertsAs::Writer).await;
+        let outcome =
+            reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), Reader::Indexer, WRITER).await;
         assert_eq!(outcome.expect("an outcome"), Outcome::TipMoved);
     }
     assert_eq!(everything(&pool).await, before);
@@ -80,8 +132,8 @@ async fn of_two_who_follow_one_reorg_one_does() {
     store(&pool, 1..=200, "a").await;
     let reorg = reorg("0xa200", 3, &["0xb4"]);
     let both = tokio::join!(
-        reorgs::follow(&pool, &reorg, InsertsAs::Writer),
-        reorgs::follow(&pool, &reorg, InsertsAs::Writer)
+        reorgs::follow(&pool, &reorg, Reader::Indexer, WRITER),
+        reorgs::follow(&pool, &reorg, Reader::Indexer, WRITER)
     );
     let both = [both.0.expect("an outcome"), both.1.expect("an outcome")];
     assert!(both.contains(&Outcome::Followed { events_invalidated: 197 }), "{both:?}");
@@ -94,10 +146,12 @@ async fn nothing_below_a_finalized_block_is_taken_back() {
     store(&pool, 1..=5, "a").await;
     raise(&pool, 4, None).await;
     let before = everything(&pool).await;
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), InsertsAs::Writer).await;
+    let outcome =
+        reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Reader::Indexer, WRITER).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
     assert_eq!(everything(&pool).await, before);
-    let outcome = reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), InsertsAs::Writer).await;
+    let outcome =
+        reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), Reader::Indexer, WRITER).await;
     assert_eq!(outcome.expect("an outcome"), Outcome::Followed { events_invalidated: 1 });
 }
 
@@ -114,7 +168,7 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
         (8, None, Some(8)),
     ] {
         raise(&pool, number, hash).await;
-        let height = finalized_blocks::height(&pool, CHAIN).await.expect("a height");
+        let height = chain_heights::finalized_height(&pool, CHAIN).await.expect("a height");
         assert_eq!(height, expected, "{number} {hash:?}");
     }
 }
@@ -123,11 +177,11 @@ async fn a_finalized_block_is_a_stored_one_and_moves_up_only() {
 async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"]), InsertsAs::Writer)
+    reorgs::follow(&pool, &reorg("0xa4", 3, &["0xb4"]), Reader::Indexer, WRITER)
         .await
         .expect("an outcome");
     store(&pool, 4..=4, "a").await;
-    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"]), InsertsAs::Writer)
+    reorgs::follow(&pool, &reorg("0xa4", 2, &["0xc3", "0xc4"]), Reader::Indexer, WRITER)
         .await
         .expect("an outcome");
     let orphans = "SELECT format('%s %s %s', block_hash, replaced_by, fork_block)
@@ -137,7 +191,7 @@ async fn a_block_that_is_orphaned_twice_is_remembered_as_it_was_the_last_time() 
 
 async fn raise(pool: &PgPool, number: i64, hash: Option<&str>) {
     let (reader, block) = (Reader::Indexer, (number, hash));
-    let raised = finalized_blocks::raise(pool, CHAIN, reader, block, false).await;
+    let raised = chain_heights::raise_finalized(pool, CHAIN, reader, block, false).await;
     raised.expect("raised or not");
 }
 
@@ -156,6 +210,8 @@ async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &s
             .await
             .expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
+        let set = checkpoints::set(&mut connection, CHAIN, &block.name(), block.timestamp).await;
+        set.expect("a checkpoint");
     }
 }
 
@@ -186,6 +242,7 @@ fn reorg(tip: &str, fork: i64, branch: &[&str]) -> Reorg {
         chain_id: CHAIN,
         tip: name(tip[3..].parse().expect("a number"), tip),
         fork: name(fork, &format!("0xa{fork}")),
+        fork_time: None,
         branch: branch.iter().map(|&hash| hash.to_owned()).collect(),
     }
 }

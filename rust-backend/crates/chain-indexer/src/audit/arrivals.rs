@@ -2,7 +2,8 @@
 
 use event_store::chain::audit_cursors;
 use event_store::chain::audit_suspects::{self, Proof, Settled};
-use event_store::chain::observed_blocks::{BlockName, Reader};
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::BlockName;
 use service::escape::escape;
 
 use super::context::AuditContext;

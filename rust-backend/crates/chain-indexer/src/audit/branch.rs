@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
-use event_store::chain::reorgs::{Outcome, Reorg};
-use event_store::chain::{audit_cursors, audited_branch, finalized_blocks, safe_blocks};
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
+use event_store::chain::reorgs::{self, Outcome, Reorg};
+use event_store::chain::{audit_cursors, audited_branch, chain_heights};
 use event_store::{PgPool, StoreError, answered};
 use futures::{StreamExt, stream};
 
@@ -13,6 +14,7 @@ use crate::branch::walk::{Observed, Walk};
 use crate::follow::finality::{Finality, Finalized};
 use crate::rpc::answer::{Link, NodeHeader};
 use crate::rpc::node::{Node, Nodes};
+use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Headers that are asked for at once, and stored in one transaction.
@@ -89,11 +91,12 @@ impl Branch {
         let (pool, id) = (&self.pool, self.settings.id);
         if let Some(Finalized { number, hash, is_guess }) = looked {
             let block = (number, hash.as_deref());
-            let raising = finalized_blocks::raise(pool, id, Reader::Auditor, block, is_guess);
+            let raising =
+                chain_heights::raise_finalized(pool, id, Reader::Auditor, block, is_guess);
             self.asked(Box::pin(raising)).await?;
         }
         if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
-            let raising = Box::pin(safe_blocks::raise(pool, id, Reader::Auditor, &safe));
+            let raising = Box::pin(chain_heights::raise_safe(pool, id, Reader::Auditor, &safe));
             self.asked(raising).await?;
         }
         self.asked(observed_blocks::trim(pool, id)).await
@@ -179,7 +182,8 @@ impl Branch {
         let reorg = Walk { chain, chain_id, node, observed: &*self }.down(tip, link).await?;
         self.agree(node, &reorg).await?;
         self.tip = None;
-        let followed = audited_branch::follow(&self.pool, &reorg).await;
+        let rights = self.settings.rights(Reader::Auditor);
+        let followed = reorgs::follow(&self.pool, &reorg, Reader::Auditor, rights).await;
         let outcome = followed.map_err(|source| self.store_error(source))?;
         if let Outcome::Followed { events_invalidated } = outcome {
             let (chain, fork_block) = (self.settings.name.as_str(), reorg.fork.number);
@@ -238,7 +242,7 @@ impl Branch {
 
 impl Observed for Branch {
     async fn finalized(&self) -> Result<Option<BlockName>> {
-        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
+        self.asked(chain_heights::finalized(&self.pool, self.settings.id)).await
     }
 
     async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {

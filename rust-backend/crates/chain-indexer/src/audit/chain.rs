@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::chain_problems::ChainProblem;
-use event_store::chain::observed_blocks::{self, BlockName, Reader};
+use event_store::chain::chain_readers::ChainProblem;
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::{self, BlockName};
 use event_store::chain::{audit_cursors, audit_suspects, audited_branch};
 use service::backoff::Backoff;
 use service::outage::Outage;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use event_store::chain::finalized_blocks;
-use event_store::chain::observed_blocks::{BlockName, Reader};
+use event_store::chain::chain_heights;
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::BlockName;
 use event_store::{PgPool, StoreError, answered};
 
 use crate::rpc::node::Nodes;
@@ -21,7 +22,7 @@ pub(super) struct AuditContext {
 impl AuditContext {
     /// The highest block that is final, if one is known.
     pub(super) async fn finalized(&self) -> Result<Option<BlockName>> {
-        self.asked(finalized_blocks::block(&self.pool, self.settings.id)).await
+        self.asked(chain_heights::finalized(&self.pool, self.settings.id)).await
     }
 
     /// What the store answers, in time.

@@ -2,7 +2,8 @@
 
 use alloy_primitives::B256;
 use event_store::chain::audit_suspects::Proof;
-use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use event_store::chain::orphaned_blocks;
 
 use super::branch::row;

@@ -2,10 +2,11 @@
 //! blocks back.
 
 use event_engine::event::ChainId;
-use event_store::chain::observed_blocks::{self, BlockName, Reader};
+use event_store::chain::chain_readers::{Reader, Rights};
+use event_store::chain::observed_blocks::{self, BlockName};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
 use event_store::chain::{
-    checkpoints, covered_ranges, finalized_blocks, indexed_chains, orphaned_blocks, safe_blocks,
+    chain_heights, checkpoints, covered_ranges, indexed_chains, orphaned_blocks,
 };
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events;
@@ -30,6 +31,7 @@ pub(crate) struct Ancestry {
     id: ChainId,
     start_block: u64,
     inserts_as: InsertsAs,
+    rights: Rights,
     /// The registries, as `covered_ranges` names them.
     addresses: Vec<String>,
     claims: Claims,
@@ -58,6 +60,7 @@ impl Ancestry {
             id: settings.id,
             start_block: settings.start_block,
             inserts_as: settings.inserts_as(),
+            rights: settings.rights(Reader::Indexer),
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
             tip: Tip::Unread,
@@ -142,7 +145,7 @@ impl Ancestry {
     }
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
-        let (id, tip) = (self.id, &stretch.tip);
+        let id = self.id;
         let is_writer = self.inserts_as == InsertsAs::Writer;
         let mut transaction = self.pool.begin().await?;
         let orphans = self.highest_orphan.filter(|_| is_writer);
@@ -168,8 +171,8 @@ impl Ancestry {
             new_events::insert(&mut transaction, &stretch.events, self.inserts_as).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         rows += returning.restore(&mut transaction, &self.claims).await?;
-        if is_writer {
-            checkpoints::set(&mut transaction, id, tip.number, &tip.hash).await?;
+        if let Some(last) = stretch.rows.last().filter(|_| is_writer) {
+            checkpoints::set(&mut transaction, id, &last.name(), last.timestamp).await?;
         }
         transaction.commit().await?;
         Ok(Some(rows))
@@ -184,7 +187,7 @@ impl Ancestry {
     /// Takes back what lies above the fork, in one transaction. Returns how many events were
     /// invalidated; `None` where the store has changed meanwhile, and nothing was done.
     pub(crate) async fn take_back(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
-        let outcome = reorgs::follow(&self.pool, reorg, self.inserts_as).await;
+        let outcome = reorgs::follow(&self.pool, reorg, Reader::Indexer, self.rights).await;
         self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
         self.tip = match outcome {
             Ok(Outcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),
@@ -198,7 +201,7 @@ impl Ancestry {
 
     /// Height of the highest block that is stored and finalized.
     pub(crate) async fn finalized(&self) -> Result<Option<BlockName>> {
-        let block = answered(finalized_blocks::block(&self.pool, self.id)).await;
+        let block = answered(chain_heights::finalized(&self.pool, self.id)).await;
         block.map_err(|source| self.store_error(source))
     }
 
@@ -206,14 +209,15 @@ impl Ancestry {
     pub(crate) async fn finalize(&self, block: &Finalized) -> Result<()> {
         let (number, hash) = (block.number, block.hash.as_deref());
         let (pool, block, is_guess) = (&self.pool, (number, hash), block.is_guess);
-        let raising = finalized_blocks::raise(pool, self.id, Reader::Indexer, block, is_guess);
+        let raising =
+            chain_heights::raise_finalized(pool, self.id, Reader::Indexer, block, is_guess);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }
 
     /// Remembers a safe block, if it is stored.
     pub(crate) async fn raise_safe(&self, block: &BlockName) -> Result<()> {
-        let raising = safe_blocks::raise(&self.pool, self.id, Reader::Indexer, block);
+        let raising = chain_heights::raise_safe(&self.pool, self.id, Reader::Indexer, block);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
     }

@@ -8,7 +8,7 @@ use event_engine::event::ChainId;
 use event_store::chain::observed_blocks::BlockName;
 use event_store::chain::reorgs::Reorg;
 
-use crate::rpc::answer::Link;
+use crate::rpc::answer::{Link, NodeHeader};
 use crate::rpc::node::Node;
 use crate::{IndexerError, Result};
 
@@ -47,13 +47,14 @@ impl<O: Observed> Walk<'_, O> {
         let mut finalized = self.observed.finalized().await?;
         let mut link = self.at_or_above(finalized.as_ref(), link).await?;
         let mut page = Page { observed: self.observed, blocks: Vec::new() };
-        let mut branch = Vec::new();
+        let (mut branch, mut fork_time) = (Vec::new(), None);
         // Another auditor has followed it already: nothing is left to follow.
         if page.at_or_below(link.number).await?.is_some_and(|block| *block == link.name()) {
             return Ok(Reorg {
                 chain_id: self.chain_id,
                 tip: tip.clone(),
                 fork: link.name(),
+                fork_time: None,
                 branch,
             });
         }
@@ -77,11 +78,14 @@ impl<O: Observed> Walk<'_, O> {
                     return Err(self.below_finalized(link, link.number));
                 }
                 // All that is observed belongs to the other branch.
-                None => break parent,
+                None => {
+                    fork_time = Some(self.time_below(link).await?);
+                    break parent;
+                }
             }
         };
         branch.reverse();
-        Ok(Reorg { chain_id: self.chain_id, tip: tip.clone(), fork, branch })
+        Ok(Reorg { chain_id: self.chain_id, tip: tip.clone(), fork, fork_time, branch })
     }
 
     /// The block that the walk begins with. Another reader may have followed the branch before, and
@@ -105,10 +109,7 @@ impl<O: Observed> Walk<'_, O> {
         self.observed.alive();
         let expected = link.parent();
         let (number, hash) = (expected.number, link.parent_hash);
-        let Some(header) = self.node.header_of(hash).await? else {
-            let problem = format!("it does not have block {number} ({hash}), whose child it has");
-            return Err(self.node.distrust(&problem));
-        };
+        let header = self.header_below(link).await?;
         let found = header.link().map_err(|problem| self.node.distrust(&problem))?;
         if found.name() == expected {
             return Ok(found);
@@ -117,6 +118,21 @@ impl<O: Observed> Walk<'_, O> {
         Err(self.node.distrust(&format!(
             "asked for block {number} ({hash}), it answered with {found_number} ({found_hash})"
         )))
+    }
+
+    /// The time of the block that `link` stands on, unix seconds.
+    async fn time_below(&self, link: Link) -> Result<i64> {
+        let time = self.header_below(link).await?.timestamp.to::<u64>();
+        i64::try_from(time).map_err(|_| self.node.distrust(&format!("{time} is no time")))
+    }
+
+    async fn header_below(&self, link: Link) -> Result<NodeHeader> {
+        if let Some(header) = self.node.header_of(link.parent_hash).await? {
+            return Ok(header);
+        }
+        let (number, hash) = (link.parent().number, link.parent_hash);
+        let problem = format!("it does not have block {number} ({hash}), whose child it has");
+        Err(self.node.distrust(&problem))
     }
 
     fn below_finalized(&self, link: Link, finalized: i64) -> IndexerError {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use event_store::chain::chain_problems::ChainProblem;
+use event_store::chain::chain_readers::ChainProblem;
 use event_store::chain::reorgs::Reorg;
 use service::backoff::Backoff;
 use service::outage::Outage;

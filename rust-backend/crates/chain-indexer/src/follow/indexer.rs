@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_store::PgPool;
-use event_store::chain::observed_blocks::Reader;
+use event_store::chain::chain_readers::Reader;
 use service::health::Heartbeat;
 use service::outage::Outage;
 use tokio::task::{Id, JoinError, JoinSet};

@@ -2,8 +2,8 @@
 //! process it is that reads.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_problems::{self, ChainProblem};
-use event_store::chain::observed_blocks::Reader;
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::chain_readers::{self, ChainProblem};
 use event_store::{PgPool, answered};
 
 use crate::IndexerError;
@@ -33,8 +33,7 @@ impl ProblemReporter {
     /// It can be read, or nobody tries to any more.
     pub(crate) async fn report_ok(&mut self) {
         if self.reported != Reported::NoProblem {
-            let cleared =
-                answered(chain_problems::clear(&self.pool, self.chain, self.reader)).await;
+            let cleared = answered(chain_readers::clear(&self.pool, self.chain, self.reader)).await;
             self.remember(cleared, Reported::NoProblem);
         }
     }
@@ -43,7 +42,7 @@ impl ProblemReporter {
     pub(crate) async fn report_problem(&mut self, state: ChainProblem, error: &IndexerError) {
         if self.reported != Reported::Problem(state) {
             let (chain, reader, problem) = (self.chain, self.reader, error.to_string());
-            let noting = chain_problems::note(&self.pool, chain, reader, state, &problem);
+            let noting = chain_readers::note(&self.pool, chain, reader, state, &problem);
             self.remember(answered(noting).await, Reported::Problem(state));
         }
     }

@@ -14,8 +14,9 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use event_store::chain::chain_readers::Reader;
 use event_store::chain::covered_ranges::{self, CoveredRange};
-use event_store::chain::observed_blocks::{self, Reader};
+use event_store::chain::observed_blocks;
 use event_store::chain::reorgs::Returning;
 use event_store::chain::{indexed_chains, orphaned_blocks};
 use event_store::events::forgeries;

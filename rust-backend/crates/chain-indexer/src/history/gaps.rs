@@ -15,9 +15,10 @@ mod logs;
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, RangeInclusive};
 
-use event_store::chain::finalized_blocks;
+use event_store::chain::chain_heights;
+use event_store::chain::chain_readers::Reader;
 use event_store::chain::gaps::{self, AgentGap};
-use event_store::chain::observed_blocks::{self, Reader};
+use event_store::chain::observed_blocks;
 use event_store::{PgPool, StoreError};
 use serde::Serialize;
 use service::config::ChainWriter;
@@ -182,7 +183,7 @@ impl GapCheck {
         let (pool, id) = (&self.pool, self.settings.id);
         let stored = observed_blocks::latest(pool, id, self.known_to()).await;
         let Some(stored) = self.stored(stored)? else { return Ok(None) };
-        let finalized = self.stored(finalized_blocks::height(pool, id).await)?;
+        let finalized = self.stored(chain_heights::finalized_height(pool, id).await)?;
         let usual = if self.against_chain { finalized } else { None }.unwrap_or(stored.number);
         let number = |given: Option<u64>, key, usual: i64| match given.map(i64::try_from) {
             None => Ok(usual),

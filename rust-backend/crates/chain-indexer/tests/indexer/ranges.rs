@@ -218,7 +218,7 @@ async fn a_first_block_that_does_not_stand_on_the_stored_one_is_not_stored() {
     let (database, node, chain) = world(100).await;
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
-    database.execute("DELETE FROM finalized_blocks").await;
+    database.execute("DELETE FROM chain_heights").await;
     // Another chain from block 50 on, far below the head by now.
     let branch = node.script().branched(50, 1, BLOCKS);
     node.script().headers = branch;
@@ -243,7 +243,7 @@ async fn a_reorg_among_blocks_without_a_row_takes_back_what_it_has_to() {
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     // Only an operator's word lets it go that deep.
-    database.execute("DELETE FROM finalized_blocks").await;
+    database.execute("DELETE FROM chain_heights").await;
     let branch = node.script().branched(75, 1, BLOCKS + 10);
     node.script().headers = branch;
     let indexing = Indexing::start(&database.pool, vec![chain]);

@@ -1,7 +1,8 @@
 //! Block times that nobody can have read off a clock yet.
 
 use event_engine::event::ChainId;
-use event_store::chain::observed_blocks::{self, ObservedBlock, Reader};
+use event_store::chain::chain_readers::Reader;
+use event_store::chain::observed_blocks::{self, ObservedBlock};
 use event_store::judging::times_ahead;
 use testbed::{Bed, Row, eventually, trigger_file};
 

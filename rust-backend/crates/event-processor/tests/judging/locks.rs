@@ -107,7 +107,7 @@ async fn no_stranger_can_hold_the_set_of_triggers_or_the_migrations() {
     }
     let crc_of_sqlx = "SELECT pg_advisory_lock(n) FROM generate_series(1, 3) AS n";
     sqlx::raw_sql(crc_of_sqlx).execute(&mut stranger).await.expect("held");
-    for table in ["trigger_set", "triggers", "indexed_chains", "_sqlx_migrations"] {
+    for table in ["trigger_set", "triggers", "chain_locks", "_sqlx_migrations"] {
         for mode in ["SHARE UPDATE EXCLUSIVE", "SHARE", "ROW EXCLUSIVE", "EXCLUSIVE"] {
             let statement = AssertSqlSafe(format!("BEGIN; LOCK TABLE {table} IN {mode} MODE"));
             let refused = sqlx::raw_sql(statement).execute(&mut stranger).await;

@@ -5,8 +5,9 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::audit_suspects;
-use crate::chain::observed_blocks::{BlockName, Reader};
+use crate::chain::chain_readers::Reader;
+use crate::chain::observed_blocks::BlockName;
+use crate::chain::{audit_suspects, chain_locks};
 use crate::events::forgeries::Claims;
 
 /// Entries of the log that are read at once.
@@ -18,7 +19,7 @@ pub struct Arrivals {
     /// The cursor, and where it stands after these: transaction and place.
     from: (String, i64),
     to: (String, i64),
-    /// How often blocks had been taken back.
+    /// How many reorganisations of the chain had been followed.
     reorgs: i64,
     /// The blocks that valid events among them name and that are not known to be on the chain, or
     /// were read whole before an event came that claims to be a log of theirs.
@@ -48,26 +49,6 @@ pub async fn begin(pool: &PgPool, chain_id: ChainId, from_block: i64) -> Result<
     Ok(())
 }
 
-/// Holds the chain's cursor until the transaction ends, which has done nothing else yet. So do all
-/// who take events back by their blocks, or give them back: each sees what the one before has left,
-/// and its entries of the log stand behind that one's.
-pub(crate) async fn hold(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
-    sqlx::query!("SELECT FROM audit_cursors WHERE chain_id = $1 FOR UPDATE", chain_id.0)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Blocks are about to be taken back, in this transaction, which has done nothing else yet. Whoever
-/// reads the log meanwhile compares it with blocks that are going.
-pub(crate) async fn reorganise(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
-    hold(connection, chain_id).await?;
-    sqlx::query!("UPDATE audit_cursors SET reorgs = reorgs + 1 WHERE chain_id = $1", chain_id.0)
-        .execute(&mut *connection)
-        .await?;
-    Ok(())
-}
-
 /// The next entries of the chain's log, below the horizon: nothing can appear in front of them any
 /// more. `None` where there is none. Where our indexer is the chain's writer, `claims` says
 /// which rows claim to be its logs.
@@ -79,10 +60,12 @@ pub async fn next(
 ) -> Result<Option<Arrivals>> {
     let rows = sqlx::query!(
         r#"SELECT c.xid::text AS "from_xid!", c.seq AS from_seq, c.from_block,
-                  c.reorgs,
+                  c.reorgs AS "reorgs!",
                   l.xid::text AS "xid!", l.seq AS "seq!", l.event_id, l.event_timestamp,
                   l.logged_at AS "logged_at!", l.logged_at < c.began_at AS "is_old!"
-           FROM (SELECT a.chain_id, a.from_block, a.began_at, a.reorgs,
+           FROM (SELECT a.chain_id, a.from_block, a.began_at,
+                        coalesce((SELECT reorgs FROM chain_locks l
+                                  WHERE l.chain_id = a.chain_id), 0) AS reorgs,
                         CASE WHEN a.origin = o.xid THEN a.xid ELSE '0' END AS xid,
                         CASE WHEN a.origin = o.xid THEN a.seq ELSE 0 END AS seq
                  FROM audit_cursors a CROSS JOIN log_origin o
@@ -122,6 +105,7 @@ pub async fn next(
 /// where the cursor has moved or blocks were taken back meanwhile, and nothing was done.
 pub async fn advance(pool: &PgPool, chain_id: ChainId, arrivals: &Arrivals) -> Result<bool> {
     let mut transaction = pool.begin().await?;
+    chain_locks::hold(&mut transaction, chain_id).await?;
     if !move_on(&mut transaction, chain_id, arrivals).await? {
         return Ok(false);
     }
@@ -138,8 +122,8 @@ async fn move_on(
     let done = sqlx::query!(
         "UPDATE audit_cursors c
          SET origin = o.xid, xid = $4::text::xid8, seq = $5, updated_at = now()
-         FROM log_origin o
-         WHERE c.chain_id = $1 AND c.reorgs = $6
+         FROM log_origin o, chain_locks l
+         WHERE c.chain_id = $1 AND l.chain_id = c.chain_id AND l.reorgs = $6
            AND CASE WHEN c.origin = o.xid THEN (c.xid, c.seq) ELSE ('0'::xid8, 0::bigint) END
                = ($2::text::xid8, $3::bigint)",
         chain_id.0,

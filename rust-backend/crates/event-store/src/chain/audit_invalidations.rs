@@ -1,29 +1,26 @@
 //! The table `audit_invalidations`: what the auditor has taken back, so that it can come again.
 
-use std::ops::RangeInclusive;
-
 use event_engine::event::ChainId;
 use sqlx::PgConnection;
 
 use crate::Result;
+use crate::chain::observed_blocks::BlockName;
 
-/// Takes back the valid events of these heights that name one of these blocks, by hashes in lower
-/// case, and remembers them. Returns how many there were.
+/// Takes back the valid events that name this block, and remembers them, as `follow_reorg()` does.
+/// Returns how many there were.
 pub(crate) async fn invalidate(
     connection: &mut PgConnection,
     chain_id: ChainId,
-    heights: RangeInclusive<i64>,
-    hashes: &[String],
+    block: &BlockName,
 ) -> Result<u64> {
     let taken = sqlx::query!(
         r#"UPDATE events SET invalidated = true
-           WHERE chain_id = $1 AND block_number BETWEEN $2 AND $3 AND NOT invalidated
-             AND comparable_hash(block_hash) = ANY($4)
+           WHERE chain_id = $1 AND block_number = $2 AND NOT invalidated
+             AND comparable_hash(block_hash) = $3
            RETURNING id, "timestamp", comparable_hash(block_hash) AS "hash!", revision"#,
         chain_id.0,
-        heights.start(),
-        heights.end(),
-        hashes,
+        block.number,
+        block.hash,
     )
     .fetch_all(&mut *connection)
     .await?;

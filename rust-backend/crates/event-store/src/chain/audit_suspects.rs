@@ -7,8 +7,9 @@ use serde::Serialize;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
-use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock, Reader};
-use crate::chain::{audit_cursors, audit_invalidations, orphaned_blocks};
+use crate::chain::chain_readers::Reader;
+use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock};
+use crate::chain::{audit_invalidations, chain_locks, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 
 /// What proves that a suspect was replaced.
@@ -114,7 +115,7 @@ pub async fn take_back(
         let mut transaction = pool.begin().await?;
         // Whoever puts the block back on the chain has done so and is seen here, or comes later
         // and sees what is taken back.
-        audit_cursors::hold(&mut transaction, chain_id).await?;
+        chain_locks::hold(&mut transaction, chain_id).await?;
         let known =
             observed_blocks::hash_at(&mut *transaction, chain_id, reader, suspect.number).await?;
         if known.as_ref() == Some(&suspect.hash) {
@@ -125,10 +126,7 @@ pub async fn take_back(
         if let Proof::Aside { branch, replaced_by } = proof {
             orphaned_blocks::record_aside(&mut transaction, branch, replaced_by).await?;
         }
-        let (heights, hashes) =
-            (suspect.number..=suspect.number, std::slice::from_ref(&suspect.hash));
-        let events =
-            audit_invalidations::invalidate(&mut transaction, chain_id, heights, hashes).await?;
+        let events = audit_invalidations::invalidate(&mut transaction, chain_id, suspect).await?;
         acquit(&mut *transaction, chain_id, suspect).await?;
         transaction.commit().await?;
         Ok(Settled::TakenBack(events))

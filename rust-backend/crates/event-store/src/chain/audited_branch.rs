@@ -1,17 +1,12 @@
-//! The auditor's branch, where it is the chain's writer: putting blocks on top, following a
-//! reorganisation, the checkpoint.
+//! The auditor's branch, where it is the chain's writer: putting blocks on top, and the checkpoint.
 
 use event_engine::event::ChainId;
 use sqlx::PgPool;
 
 use crate::Result;
-use crate::chain::observed_blocks::{self, BlockName, ObservedBlock, Reader};
-use crate::chain::reorgs::{Outcome, Reorg};
-use crate::chain::{
-    audit_cursors, audit_invalidations, audit_suspects, checkpoints, finalized_blocks,
-    orphaned_blocks, safe_blocks,
-};
-use crate::connection::pool::answered_at_length;
+use crate::chain::chain_readers::Reader;
+use crate::chain::observed_blocks::{self, BlockName, ObservedBlock};
+use crate::chain::{audit_invalidations, audit_suspects, chain_locks};
 
 /// Puts blocks on top, each the child of the one before, and makes the events valid again that the
 /// auditor took back with them. Returns how many; `None` where the highest block is not `below` any
@@ -24,7 +19,7 @@ pub async fn append(
 ) -> Result<Option<u64>> {
     let mut transaction = pool.begin().await?;
     // A second auditor waits here, and then finds the chain otherwise.
-    audit_cursors::hold(&mut transaction, chain_id).await?;
+    chain_locks::hold(&mut transaction, chain_id).await?;
     if !observed_blocks::is_tip(&mut transaction, chain_id, Reader::Auditor, below).await? {
         return Ok(None);
     }
@@ -40,55 +35,29 @@ pub async fn append(
     Ok(Some(restored))
 }
 
-/// Takes back every block above the fork with the events that name it, and sets the checkpoint back
-/// that stands above, in one transaction.
-pub async fn follow(pool: &PgPool, reorg: &Reorg) -> Result<Outcome> {
-    // As long as a deep one takes.
-    answered_at_length(async {
-        let mut transaction = pool.begin().await?;
-        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
-        let (reader, tip) = (Reader::Auditor, Some(&reorg.tip));
-        if !observed_blocks::is_tip(&mut transaction, reorg.chain_id, reader, tip).await? {
-            return Ok(Outcome::TipMoved);
-        }
-        let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
-        let blocks =
-            observed_blocks::cut_off(&mut transaction, chain_id, reader, fork.number).await?;
-        // Once the blocks are gone: until then somebody else could have had one finalized.
-        if finalized_blocks::is_replaced(&mut transaction, reorg).await? {
-            return Ok(Outcome::BelowFinalized);
-        }
-        orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
-        let heights = fork.number + 1..=i64::MAX;
-        let hashes: Vec<String> = blocks.into_iter().map(|block| block.block_hash).collect();
-        let events_invalidated =
-            audit_invalidations::invalidate(&mut transaction, chain_id, heights, &hashes).await?;
-        checkpoints::cut_off(&mut transaction, chain_id, fork).await?;
-        safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
-        transaction.commit().await?;
-        Ok(Outcome::Followed { events_invalidated })
-    })
-    .await
-}
-
 /// Sets the chain's checkpoint to this block, if it is audited. One that is audited and higher
 /// stays: another auditor was faster. Nor does one of a branch that another is just taking back
 /// come behind that in the log.
 pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
     let mut transaction = pool.begin().await?;
-    audit_cursors::hold(&mut transaction, chain_id).await?;
+    chain_locks::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
-        "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at)
-         SELECT chain_id, block_number, block_hash, now() FROM observed_blocks
+        r#"INSERT INTO checkpoints (
+             chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+         SELECT chain_id, block_number, block_hash, now(), "timestamp", block_hash
+         FROM observed_blocks
          WHERE chain_id = $1 AND reader = 'auditor' AND block_number = $2 AND block_hash = $3
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
-             updated_at = EXCLUDED.updated_at
+             updated_at = EXCLUDED.updated_at,
+             said_time = EXCLUDED.said_time,
+             said_hash = EXCLUDED.said_hash
          WHERE checkpoints.block_number < EXCLUDED.block_number OR NOT EXISTS (
              SELECT FROM observed_blocks b
-             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND b.block_number = checkpoints.block_number
-               AND b.block_hash = checkpoints.block_hash)",
+             WHERE b.chain_id = $1 AND b.reader = 'auditor'
+               AND b.block_number = checkpoints.block_number
+               AND b.block_hash = checkpoints.block_hash)"#,
         chain_id.0,
         block.number,
         block.hash,

@@ -16,46 +16,34 @@ pub struct Checkpoint {
     pub block_number: i64,
     /// The hash of that block, lower-case 0x hex.
     pub block_hash: String,
+    /// The time of that block, unix seconds. A writer of another program may leave it out.
+    pub block_time: Option<i64>,
     /// When it was set. A writer of another program may leave it out.
     pub updated_at: Option<DateTime<Utc>>,
 }
 
-/// Sets the chain's checkpoint, forwards or backwards. Belongs into the transaction that stores the
-/// block's events.
+/// Sets the chain's checkpoint to this block, forwards or backwards. Belongs into the transaction
+/// that stores the block's events.
 pub async fn set(
     connection: &mut PgConnection,
     chain_id: ChainId,
-    block_number: i64,
-    block_hash: &str,
+    block: &BlockName,
+    block_time: i64,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at)
-         VALUES ($1, $2, $3, now())
+        "INSERT INTO checkpoints (
+             chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+         VALUES ($1, $2, $3, now(), $4, $3)
          ON CONFLICT (chain_id) DO UPDATE SET
              block_number = EXCLUDED.block_number,
              block_hash = EXCLUDED.block_hash,
-             updated_at = EXCLUDED.updated_at",
+             updated_at = EXCLUDED.updated_at,
+             said_time = EXCLUDED.said_time,
+             said_hash = EXCLUDED.said_hash",
         chain_id.0,
-        block_number,
-        block_hash,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Sets it back to the fork of a reorganisation, where it stood above.
-pub(crate) async fn cut_off(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    fork: &BlockName,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE checkpoints SET block_number = $2, block_hash = $3, updated_at = now()
-         WHERE chain_id = $1 AND block_number > $2",
-        chain_id.0,
-        fork.number,
-        fork.hash,
+        block.number,
+        block.hash,
+        block_time,
     )
     .execute(connection)
     .await?;
@@ -65,7 +53,8 @@ pub(crate) async fn cut_off(
 /// The checkpoints of all chains, by chain.
 pub async fn all(pool: &PgPool) -> Result<Vec<Checkpoint>> {
     let rows = sqlx::query!(
-        "SELECT chain_id, block_number, block_hash, updated_at FROM checkpoints ORDER BY chain_id",
+        "SELECT chain_id, block_number, block_hash, block_time, updated_at FROM checkpoints
+         ORDER BY chain_id",
     )
     .fetch_all(pool)
     .await?;
@@ -75,6 +64,7 @@ pub async fn all(pool: &PgPool) -> Result<Vec<Checkpoint>> {
             chain_id: ChainId(row.chain_id),
             block_number: row.block_number,
             block_hash: row.block_hash,
+            block_time: row.block_time,
             updated_at: row.updated_at,
         })
         .collect())

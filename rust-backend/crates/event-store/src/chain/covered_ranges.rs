@@ -15,7 +15,6 @@ use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::observed_blocks::BlockName;
 
 /// One row of `covered_ranges`: every log that `addresses` emitted in these blocks is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,31 +117,6 @@ pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<
     sqlx::query!("DELETE FROM covered_ranges WHERE chain_id = $1", chain_id.0)
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-/// Forgets what lies above the fork of a reorganisation.
-pub(crate) async fn cut_off(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    fork: &BlockName,
-) -> Result<()> {
-    sqlx::query!(
-        "DELETE FROM covered_ranges WHERE chain_id = $1 AND first_block > $2",
-        chain_id.0,
-        fork.number,
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!(
-        "UPDATE covered_ranges SET last_block = $2, last_hash = $3
-         WHERE chain_id = $1 AND last_block > $2",
-        chain_id.0,
-        fork.number,
-        fork.hash,
-    )
-    .execute(connection)
-    .await?;
     Ok(())
 }
 

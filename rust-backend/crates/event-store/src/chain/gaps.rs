@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::Result;
-use crate::chain::observed_blocks::Reader;
+use crate::chain::chain_readers::Reader;
 use crate::events::forgeries::Claims;
 use crate::events::new_events::{Columns, NewEvent};
 
@@ -76,7 +76,8 @@ pub async fn ancestry(
     let steps = sqlx::query_as!(
         Step,
         "SELECT block_number AS number, block_hash AS hash, parent_hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = 'indexer' AND block_number BETWEEN $2 AND $3 ORDER BY block_number LIMIT $4",
+         WHERE chain_id = $1 AND reader = 'indexer' AND block_number BETWEEN $2 AND $3
+         ORDER BY block_number LIMIT $4",
         chain_id.0,
         heights.start(),
         heights.end(),

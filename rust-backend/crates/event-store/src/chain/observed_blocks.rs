@@ -5,28 +5,11 @@ use event_engine::event::{AHEAD_S_MAX, ChainId};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
+use crate::chain::chain_locks;
+use crate::chain::chain_readers::Reader;
 
 /// Rows that are dropped together: below the finalized block the nodes remember them.
 const DROPPED_TOGETHER_MAX: i64 = 1_000;
-
-/// A reader of a chain in our own processes. Ponder's schemas are readers too, in SQL alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// Our indexer.
-    Indexer,
-    /// The auditor.
-    Auditor,
-}
-
-impl Reader {
-    /// As it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Indexer => "indexer",
-            Self::Auditor => "auditor",
-        }
-    }
-}
 
 /// A block by its height and hash: of two branches, one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,8 +128,7 @@ pub async fn hash_at(
     Ok(hash)
 }
 
-/// Whether the observed chain ends with `tip`. Another transaction that takes this block out waits
-/// until this one has ended.
+/// Whether the observed chain ends with `tip`. The caller holds the chain's lock.
 pub(crate) async fn is_tip(
     connection: &mut PgConnection,
     chain_id: ChainId,
@@ -156,7 +138,7 @@ pub(crate) async fn is_tip(
     let found = sqlx::query_as!(
         BlockName,
         "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number DESC LIMIT 1 FOR UPDATE",
+         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number DESC LIMIT 1",
         chain_id.0,
         reader.as_str(),
     )
@@ -171,10 +153,7 @@ pub async fn highest_for_the_first(
     connection: &mut PgConnection,
     chain_id: ChainId,
 ) -> Result<Option<i64>> {
-    // Of all chains, for the moment of one's first block: an advisory lock would be anybody's.
-    sqlx::query!("LOCK TABLE indexed_chains IN SHARE ROW EXCLUSIVE MODE")
-        .execute(&mut *connection)
-        .await?;
+    chain_locks::hold(connection, chain_id).await?;
     let highest = sqlx::query_scalar!(
         "SELECT max(block_number) FROM observed_blocks
          WHERE chain_id = $1 AND reader = 'indexer'",
@@ -230,8 +209,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Adds blocks of our indexer's, of which some may be stored. Returns the height of one that is stored with another
-/// hash: the caller rolls back.
+/// Adds blocks of our indexer's, of which some may be stored. Returns the height of one that is
+/// stored with another hash: the caller rolls back.
 pub async fn insert_missing(
     connection: &mut PgConnection,
     blocks: &[ObservedBlock],
@@ -290,69 +269,14 @@ pub async fn insert_missing(
     Ok(other)
 }
 
-/// Takes the reader's blocks above this height out. Returns them.
-pub(crate) async fn cut_off(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    reader: Reader,
-    height: i64,
-) -> Result<Vec<ObservedBlock>> {
-    let rows = sqlx::query!(
-        r#"DELETE FROM observed_blocks
-           WHERE chain_id = $1 AND reader = $2 AND block_number > $3
-           RETURNING block_number, block_hash, parent_hash, "timestamp""#,
-        chain_id.0,
-        reader.as_str(),
-        height,
-    )
-    .fetch_all(connection)
-    .await?;
-    let blocks = rows.into_iter().map(|row| ObservedBlock {
-        chain_id,
-        block_number: row.block_number,
-        block_hash: row.block_hash,
-        parent_hash: row.parent_hash,
-        timestamp: row.timestamp,
-    });
-    Ok(blocks.collect())
-}
-
-/// The block that can be final at this height: with `hash` given, the one that bears it, else the
-/// highest up to there, if the observed chain is that high. It stays until the transaction has ended:
-/// a reorganisation under way either takes it away first, or sees that it is final.
-pub(crate) async fn final_at(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    reader: Reader,
-    number: i64,
-    hash: Option<&str>,
-) -> Result<Option<BlockName>> {
-    let block = sqlx::query_as!(
-        BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = $2 AND block_number <= $3
-           AND ($4::text IS NULL OR (block_number = $3 AND block_hash = $4))
-           AND EXISTS (SELECT FROM observed_blocks
-                       WHERE chain_id = $1 AND reader = $2 AND block_number >= $3)
-         ORDER BY block_number DESC LIMIT 1
-         FOR SHARE",
-        chain_id.0,
-        reader.as_str(),
-        number,
-        hash,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(block)
-}
-
 /// Drops some of the auditor's blocks below the finalized one.
 pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
     sqlx::query!(
         "DELETE FROM observed_blocks
          WHERE chain_id = $1 AND reader = 'auditor' AND block_number IN (
-             SELECT b.block_number FROM observed_blocks b JOIN finalized_blocks f USING (chain_id)
-             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND b.block_number < f.block_number
+             SELECT b.block_number FROM observed_blocks b JOIN chain_heights f USING (chain_id)
+             WHERE b.chain_id = $1 AND b.reader = 'auditor' AND f.kind = 'finalized'
+               AND b.block_number < f.block_number
              ORDER BY b.block_number LIMIT $2)",
         chain_id.0,
         DROPPED_TOGETHER_MAX,

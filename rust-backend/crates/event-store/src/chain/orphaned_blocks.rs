@@ -5,40 +5,6 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
 use crate::chain::observed_blocks::{BlockName, Columns, ObservedBlock};
-use crate::chain::reorgs::Reorg;
-
-/// Remembers the blocks that a reorganisation has cut off, as they were orphaned this time.
-pub(crate) async fn record(
-    connection: &mut PgConnection,
-    reorg: &Reorg,
-    blocks: &[ObservedBlock],
-) -> Result<()> {
-    let columns = Columns::of(blocks);
-    sqlx::query!(
-        r#"INSERT INTO orphaned_blocks (
-               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-               fork_block)
-           SELECT b.chain_id, b.hash, b.number, b.parent_hash, b.time, new.hash, $6
-           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
-                AS b (chain_id, number, hash, parent_hash, time)
-           LEFT JOIN unnest($7::text[]) WITH ORDINALITY AS new (hash, place)
-                ON b.number = $6 + new.place
-           ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-               replaced_by = EXCLUDED.replaced_by,
-               fork_block = EXCLUDED.fork_block,
-               orphaned_at = EXCLUDED.orphaned_at"#,
-        &columns.chain_ids,
-        &columns.numbers,
-        &columns.hashes as &[&str],
-        &columns.parent_hashes as &[&str],
-        &columns.timestamps,
-        reorg.fork.number,
-        &reorg.branch,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 /// Remembers a branch aside from the chain, its highest block first, where it is not remembered.
 pub(crate) async fn record_aside(

@@ -1,17 +1,15 @@
-//! A reorganisation in the store: `observed_blocks` cut off above the fork, `orphaned_blocks`, and the
-//! events that were taken back with their blocks.
+//! A reorganisation in the store, as `follow_reorg()` follows it: `observed_blocks` cut off above
+//! the fork, `orphaned_blocks`, and the events that were taken back with their blocks.
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
 
-use crate::Result;
-use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock, Reader};
-use crate::chain::{
-    audit_cursors, checkpoints, covered_ranges, finalized_blocks, orphaned_blocks, safe_blocks,
-};
+use crate::chain::chain_readers::{Reader, Rights};
+use crate::chain::observed_blocks::{BlockName, ObservedBlock};
+use crate::chain::{chain_locks, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 use crate::events::forgeries::Claims;
-use crate::events::new_events::InsertsAs;
+use crate::{Result, StoreError};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +20,8 @@ pub struct Reorg {
     pub tip: BlockName,
     /// The last block that both branches have. It may lie below the first stored one.
     pub fork: BlockName,
+    /// The fork's time, unix seconds, where it lies below the first stored block.
+    pub fork_time: Option<i64>,
     /// Hashes of the new branch from the block above the fork upwards, as far as they are known.
     pub branch: Vec<String>,
 }
@@ -40,40 +40,55 @@ pub enum Outcome {
     BelowFinalized,
 }
 
-/// Takes back every stored block above the fork, in one transaction: all of it or nothing.
+/// Takes back every block of the reader's above the fork, in one transaction: all of it or nothing.
 ///
 /// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
-/// wrote them. Others are proven by nothing to be replaced. An inserter forgets its blocks,
-/// and leaves events and checkpoint to the chain's writer.
-pub async fn follow(pool: &PgPool, reorg: &Reorg, inserts_as: InsertsAs) -> Result<Outcome> {
+/// wrote them. Others are proven by nothing to be replaced. A reader without the right to leaves
+/// events and checkpoint to the chain's writer.
+pub async fn follow(
+    pool: &PgPool,
+    reorg: &Reorg,
+    reader: Reader,
+    rights: Rights,
+) -> Result<Outcome> {
     // As long as a deep one takes.
-    answered_at_length(async {
+    let row = answered_at_length(async {
         let mut transaction = pool.begin().await?;
-        audit_cursors::reorganise(&mut transaction, reorg.chain_id).await?;
-        let (reader, tip) = (Reader::Indexer, Some(&reorg.tip));
-        if !observed_blocks::is_tip(&mut transaction, reorg.chain_id, reader, tip).await? {
-            return Ok(Outcome::TipMoved);
-        }
-        let (chain_id, fork) = (reorg.chain_id, &reorg.fork);
-        let blocks =
-            observed_blocks::cut_off(&mut transaction, chain_id, reader, fork.number).await?;
-        // Once the blocks are gone: until then somebody else could have had one finalized.
-        if finalized_blocks::is_replaced(&mut transaction, reorg).await? {
-            return Ok(Outcome::BelowFinalized);
-        }
-        orphaned_blocks::record(&mut transaction, reorg, &blocks).await?;
-        let is_writer = inserts_as == InsertsAs::Writer;
-        let events_invalidated =
-            if is_writer { invalidate(&mut transaction, reorg, &blocks).await? } else { 0 };
-        covered_ranges::cut_off(&mut transaction, chain_id, fork).await?;
-        safe_blocks::cut_off(&mut transaction, chain_id, fork).await?;
-        if is_writer {
-            checkpoints::set(&mut transaction, chain_id, fork.number, &fork.hash).await?;
-        }
+        let row = sqlx::query!(
+            r#"SELECT outcome AS "outcome!", events_invalidated AS "events_invalidated!"
+               FROM follow_reorg($1, $2, $3, $4, $5, $6, $7, $8, true, $9, $10, $11)"#,
+            reorg.chain_id.0,
+            reader.as_str(),
+            reorg.tip.number,
+            reorg.tip.hash,
+            reorg.fork.number,
+            reorg.fork.hash,
+            reorg.fork_time,
+            &reorg.branch,
+            rights.set_checkpoint,
+            rights.invalidate,
+            rights.finalize,
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        // Not by the statement itself: of a caller that is gone nothing is committed.
         transaction.commit().await?;
-        Ok(Outcome::Followed { events_invalidated })
+        Ok(row)
     })
-    .await
+    .await?;
+    match row.outcome.as_str() {
+        "followed" => {
+            Ok(Outcome::Followed { events_invalidated: row.events_invalidated.unsigned_abs() })
+        }
+        "tip_moved" => Ok(Outcome::TipMoved),
+        "below_finalized" => Ok(Outcome::BelowFinalized),
+        other => Err(StoreError::BrokenRow {
+            table: "follow_reorg()",
+            column: "outcome",
+            id: reorg.chain_id.to_string(),
+            problem: format!("{other} is none"),
+        }),
+    }
 }
 
 /// Blocks that are about to be stored and may have been orphaned before.
@@ -96,7 +111,7 @@ impl Returning {
         let may_be_back = blocks.iter().filter(|block| Some(block.block_number) <= highest_orphan);
         let blocks: Vec<_> = may_be_back.map(ObservedBlock::name).collect();
         if !blocks.is_empty() {
-            audit_cursors::hold(connection, chain_id).await?;
+            chain_locks::hold(connection, chain_id).await?;
         }
         Ok(Self { chain_id, blocks })
     }
@@ -141,23 +156,4 @@ impl Returning {
         .await?;
         Ok(done.rows_affected())
     }
-}
-
-async fn invalidate(
-    connection: &mut PgConnection,
-    reorg: &Reorg,
-    blocks: &[ObservedBlock],
-) -> Result<u64> {
-    let hashes = Columns::of(blocks).hashes;
-    let done = sqlx::query!(
-        "UPDATE events SET invalidated = true
-         WHERE chain_id = $1 AND block_number > $2 AND NOT invalidated
-           AND comparable_hash(block_hash) = ANY($3)",
-        reorg.chain_id.0,
-        reorg.fork.number,
-        &hashes as &[&str],
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }

@@ -9,8 +9,9 @@ use event_engine::event::{ChainId, EventName};
 use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
-use crate::chain::observed_blocks::{self, BlockName, Reader};
-use crate::chain::{audit_cursors, orphaned_blocks};
+use crate::chain::chain_readers::Reader;
+use crate::chain::observed_blocks::{self, BlockName};
+use crate::chain::{chain_locks, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 use crate::events::new_events::NewEvent;
 
@@ -90,7 +91,7 @@ pub async fn take_back_late(
 ) -> Result<u64> {
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
-        audit_cursors::hold(&mut transaction, read.chain_id).await?;
+        chain_locks::hold(&mut transaction, read.chain_id).await?;
         if orphaned_blocks::has(&mut *transaction, read.chain_id, block).await?
             && observed_blocks::hash_at(
                 &mut *transaction,

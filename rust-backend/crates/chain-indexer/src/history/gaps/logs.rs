@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use event_engine::event::EventName;
-use event_store::chain::finalized_blocks;
+use event_store::chain::chain_heights;
 use event_store::chain::gaps::{self, Step};
 use event_store::events::forgeries;
 use event_store::events::new_events::{self, InsertsAs, NewEvent};
@@ -115,7 +115,7 @@ impl GapCheck {
             return Ok(Mends::default());
         }
         let (pool, id, reader) = (&self.pool, self.settings.id, self.known_to());
-        let final_to = self.stored(finalized_blocks::height(pool, id).await)?;
+        let final_to = self.stored(chain_heights::finalized_height(pool, id).await)?;
         let anchors = self.stored(gaps::anchors(pool, id, *lowest..=*highest, reader).await)?;
         let ours = self.branch(nodes, &found.blocks, &anchors, *lowest).await?;
         let is_proved = |number: i64| {

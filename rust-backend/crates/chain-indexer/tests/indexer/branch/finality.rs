@@ -69,7 +69,7 @@ async fn an_operator_who_forgets_the_finalized_block_lets_the_branch_be_followed
     let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
     indexing.ended().await.expect_err("a chain that stops");
 
-    database.execute("DELETE FROM finalized_blocks WHERE chain_id = 31337").await;
+    database.execute("DELETE FROM chain_heights WHERE kind = 'finalized'").await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &node, 1).await;
     assert_eq!(database.problem(31_337).await, None);
@@ -104,12 +104,14 @@ async fn a_reorg_that_was_finalized_while_the_process_was_down_is_followed() {
 
 /// Another reader saw this block become final.
 async fn another_sees_final(database: &Database, (number, hash): (i64, String)) {
-    sqlx::query("UPDATE finalized_blocks SET block_number = $1, block_hash = $2")
-        .bind(number)
-        .bind(hash)
-        .execute(&database.pool)
-        .await
-        .expect("raised");
+    sqlx::query(
+        "UPDATE chain_heights SET block_number = $1, block_hash = $2 WHERE kind = 'finalized'",
+    )
+    .bind(number)
+    .bind(hash)
+    .execute(&database.pool)
+    .await
+    .expect("raised");
 }
 
 /// Somebody else reads the chain, too, and saw the reorganisation become final meanwhile.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use event_store::chain::chain_problems;
+use event_store::chain::chain_readers;
 use private_servers::Postgres;
 use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
@@ -62,7 +62,16 @@ impl Database {
         for sql in [
             "CREATE TABLE second.observed_blocks (LIKE observed_blocks INCLUDING ALL)",
             "CREATE TABLE second.orphaned_blocks (LIKE orphaned_blocks INCLUDING ALL)",
-            "CREATE TABLE second.finalized_blocks (LIKE finalized_blocks INCLUDING ALL)",
+            "CREATE TABLE second.chain_heights (LIKE chain_heights INCLUDING ALL)",
+            // Which names the tables that it means.
+            "DO $$ BEGIN
+                 EXECUTE string_agg(
+                     regexp_replace(
+                         pg_get_functiondef(oid),
+                         'public.(' || proname || '|observed_blocks|orphaned_blocks|chain_heights)',
+                         'second.\\1', 'g'), ';')
+                 FROM pg_proc WHERE proname IN ('follow_reorg', 'raise_chain_height');
+             END $$",
         ] {
             self.execute(sql).await;
         }
@@ -115,14 +124,15 @@ impl Database {
     /// Height of the finalized block.
     pub(crate) async fn finalized(&self, chain_id: i64) -> Option<i64> {
         let height =
-            event_store::chain::finalized_blocks::height(&self.pool, ChainId(chain_id)).await;
+            event_store::chain::chain_heights::finalized_height(&self.pool, ChainId(chain_id))
+                .await;
         height.expect("the finalized block")
     }
 
     /// Waits until a statement waits for a lock.
     /// What operators are told of the chain, by its indexer.
     pub(crate) async fn problem(&self, chain: i64) -> Option<(String, String)> {
-        let unread = chain_problems::all(&self.pool).await.expect("problems").into_iter();
+        let unread = chain_readers::all(&self.pool).await.expect("problems").into_iter();
         let mut own = unread.filter(|it| it.chain_id == chain && it.reader == "indexer");
         own.next().map(|it| (it.state, it.problem))
     }

@@ -1,4 +1,5 @@
-//! Table `chain_problems`: chains that somebody cannot read, or has stopped reading.
+//! The readers of a chain: what each may do, and the table `chain_problems`, of chains that one of
+//! them cannot read or has stopped reading.
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
@@ -6,7 +7,42 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::Result;
-use crate::chain::observed_blocks::Reader;
+
+/// A reader of a chain in our own processes. Ponder's schemas are readers too, in SQL alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Our indexer.
+    Indexer,
+    /// The auditor.
+    Auditor,
+}
+
+impl Reader {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Indexer => "indexer",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+/// The rights of a reader: what it may write of a chain, besides the blocks that it observes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a column of docs/architecture/writers.md"
+)]
+pub struct Rights {
+    /// Insert events.
+    pub insert: bool,
+    /// Set the checkpoint.
+    pub set_checkpoint: bool,
+    /// Invalidate events and give them back, and take over rows that say otherwise.
+    pub invalidate: bool,
+    /// Say which blocks are safe and finalized.
+    pub finalize: bool,
+}
 
 /// What becomes of a chain that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
