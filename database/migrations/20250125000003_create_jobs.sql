@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     state             TEXT        NOT NULL DEFAULT 'pending',
     -- Attempts started. One whose worker died counts.
     attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- Attempts before its retry schedule began anew, which those since are counted against. Set to
+    -- `attempts` where a dead job is given another schedule.
+    schedule_from     INTEGER     NOT NULL DEFAULT 0 CHECK (schedule_from BETWEEN 0 AND attempts),
     due_at            TIMESTAMPTZ NOT NULL DEFAULT now(),
     -- When its id was last handed to Redis, -infinity if not since it became due. The sweep hands
     -- over what Redis lost: what nobody leased although ids are read that were pushed later.

@@ -135,7 +135,7 @@ impl<P: Performer> Acting<P> {
                 (AttemptStatus::Failed, lease::Outcome::Dead(reason))
             }
             Outcome::Retryable { retry_after } => {
-                let next = self.retries.after_failure(started, retry_after);
+                let next = self.retries.after_failure(lease.attempts_of_schedule(), retry_after);
                 let outcome = match next {
                     Next::Retry { delay } => lease::Outcome::Retry(delay),
                     Next::Dead => {
