@@ -67,3 +67,8 @@ CREATE INDEX IF NOT EXISTS jobs_leases ON jobs (lease_until) WHERE state = 'leas
 CREATE INDEX IF NOT EXISTS jobs_event ON jobs (event_id, event_timestamp);
 -- Removing a trigger asks for what it still has to do, beside what is under way.
 CREATE INDEX IF NOT EXISTS jobs_pending_by_trigger ON jobs (trigger_id) WHERE state = 'pending';
+
+-- Lists go from the latest decision downwards: of all jobs, of a trigger, of what is dead.
+CREATE INDEX IF NOT EXISTS jobs_latest ON jobs (created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_of_trigger ON jobs (trigger_id, created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_dead ON jobs (created_at, id) WHERE state = 'dead';

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use event_engine::trigger_file::{self, Context};
+use operations::Account;
 use private_servers::PrivateDirectory;
 use service::config::Settings;
 use service::health::Health;
@@ -82,7 +83,7 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     settings.chains = vec![chain];
     let parts = Parts::new(&settings, parts::chains(&settings)?, &Health::default()).await?;
     let triggers = trigger_file::parse(&receiver.triggers(), &Context::default())?;
-    event_store::triggers::apply(&parts.pool(), "default", &triggers, true).await?;
+    operations::triggers::apply(&parts.pool(), &Account::default(), &triggers, true).await?;
     let stop = CancellationToken::new();
     let running = tokio::spawn(parts.run(stop.clone()));
     screen.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));

@@ -30,6 +30,15 @@ pub struct TriggerFileError {
     pub problem: String,
 }
 
+impl TriggerFileError {
+    /// The key at fault, with which the problem begins; `None` where it is about no key, or about
+    /// one that could not be read.
+    pub fn key(&self) -> Option<&str> {
+        let (key, _) = self.problem.split_once(": ")?;
+        key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+    }
+}
+
 /// What a document is read against.
 pub struct Context<'a> {
     /// The ids of the chains by their configured names.

@@ -1,31 +1,35 @@
 //! `agentauri triggers`.
 
-use clap::Subcommand;
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use action_worker::sending::destination::DestinationPolicy;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
 use event_engine::trigger::TriggerSpec;
-use event_engine::trigger::action::{ActionConfig, SecretSource};
-use event_engine::trigger_file::{self, Context};
-use event_store::triggers::{self, Applied, Change, Overview};
+use event_store::triggers::{Applied, Change};
+use event_store::views::triggers::{JOBS_COUNTED_MAX, TriggerOverview};
+use operations::triggers::{self, TriggerDocument};
 use serde_json::json;
-use service::config::{ConfigError, Settings};
-use service::mask::shortened;
-use service::process::Refused;
-use url::Url;
-
-use crate::database::migrated;
+use service::config::Settings;
 use service::output;
+use service::process::Refused;
 
-/// The account of what the command line applies. Others come with the HTTP API.
-const ACCOUNT: &str = "default";
+use crate::action_check::action_check;
+use crate::database::migrated;
+use crate::lists::{self, AccountArgs, ListArgs};
+use crate::refusal::ended;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TriggersArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    #[command(subcommand)]
+    command: TriggersCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum TriggersCommand {
+enum TriggersCommand {
     /// Put the triggers of a file in force, all of them or none.
     ///
     /// They are in force when the command ends. A trigger of the same name gets a new version;
@@ -39,8 +43,11 @@ pub(crate) enum TriggersCommand {
         #[arg(long)]
         prune: bool,
     },
-    /// List the triggers.
-    List,
+    /// List the triggers, by name.
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// Show a trigger with its actions and jobs.
     Show {
         /// Its name.
@@ -53,30 +60,30 @@ pub(crate) enum TriggersCommand {
     },
 }
 
-pub(crate) async fn triggers(
-    command: TriggersCommand,
-    settings: &Settings,
-    json: bool,
-) -> Result<()> {
-    match command {
+pub(crate) async fn triggers(args: TriggersArgs, settings: &Settings, json: bool) -> Result<()> {
+    let AccountArgs { account } = args.account;
+    match args.command {
         TriggersCommand::Apply { file, prune } => {
             // Read before anything is connected to: what is refused leaves no trace.
             let specs = read(&file, settings)?;
             let pool = migrated(settings).await?;
-            report(&triggers::apply(&pool, ACCOUNT, &specs, prune).await?, json)
+            let applied = triggers::apply(&pool, &account, &specs, prune).await;
+            report(&applied.map_err(ended)?, json)
         }
-        TriggersCommand::List => list(&all(settings).await?, json),
+        TriggersCommand::List { list } => {
+            let pool = migrated(settings).await?;
+            let page =
+                list.gather(async |request| triggers::list(&pool, &account, request).await).await?;
+            let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
+            lists::show(&page, json, headings, row, "No trigger has been applied yet.")
+        }
         TriggersCommand::Show { name } => {
-            let all = all(settings).await?;
-            let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
-                bail!("there is no trigger {name:?}");
-            };
-            show(&trigger, json)
+            let pool = migrated(settings).await?;
+            show(&triggers::show(&pool, &account, &name).await.map_err(ended)?, json)
         }
         TriggersCommand::Disable { name } => {
-            if !triggers::disable(&migrated(settings).await?, ACCOUNT, &name).await? {
-                bail!("there is no trigger {name:?}");
-            }
+            let pool = migrated(settings).await?;
+            triggers::disable(&pool, &account, &name).await.map_err(ended)?;
             if json {
                 return output::json(&json!({"name": name, "state": "disabled"}));
             }
@@ -86,46 +93,22 @@ pub(crate) async fn triggers(
     }
 }
 
-/// All of them, as they may be shown: whoever has a webhook's URL may post there.
-async fn all(settings: &Settings) -> Result<Vec<Overview>> {
-    let mut all = triggers::list(&migrated(settings).await?, ACCOUNT).await?;
-    for action in all.iter_mut().flat_map(|trigger| &mut trigger.actions) {
-        action.destination = shortened(&action.destination);
-    }
-    Ok(all)
-}
-
 /// Reads and checks a document; every refusal begins with the file and the place in it.
 fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
-    let mut document = String::new();
+    let mut text = String::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut document).context("reading standard input")?;
+        std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
     } else {
-        document = std::fs::read_to_string(file)
+        text = std::fs::read_to_string(file)
             .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
     }
-    let policy = DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
-        .map_err(|error| {
-            let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
-            ConfigError::variable(variable, error.to_string())
-        })?;
-    let accepts = |config: &ActionConfig| check(config, &policy);
-    let context = Context { chains: &settings.chain_ids(), accepts: &accepts };
-    let specs = trigger_file::parse(&document, &context)
-        .map_err(|error| Refused::new(format!("{}:{error}", file.display())))?;
-    Ok(specs)
-}
-
-/// What only the sender of an action can tell.
-fn check(config: &ActionConfig, policy: &DestinationPolicy) -> Result<(), String> {
-    let ActionConfig::Webhook { url, secret } = config;
-    let url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
-    policy.check_url(&url).map_err(|refusal| format!("url: {refusal}"))?;
-    if let SecretSource::Inline(text) = secret {
-        action_worker::sending::signer::Signer::from_secrets(text)
-            .map_err(|error| format!("secret: {error}"))?;
-    }
-    Ok(())
+    let document = TriggerDocument {
+        text: &text,
+        file: Some(&file.display().to_string()),
+        chains: &settings.chain_ids(),
+        accepts: &action_check(settings)?,
+    };
+    triggers::check(&document).map_err(ended)
 }
 
 fn report(applied: &Applied, json: bool) -> Result<()> {
@@ -151,26 +134,18 @@ fn report(applied: &Applied, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn list(triggers: &[Overview], json: bool) -> Result<()> {
-    if json {
-        return output::json(&triggers);
-    }
-    let rows = triggers.iter().map(|trigger| {
-        [
-            trigger.name.clone(),
-            trigger.state.clone(),
-            trigger.version.to_string(),
-            selects(trigger),
-            trigger.actions.len().to_string(),
-            count(&trigger.jobs),
-        ]
-    });
-    let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
-    output::table(headings, rows.collect(), "No trigger has been applied yet.");
-    Ok(())
+fn row(trigger: &TriggerOverview) -> [String; 6] {
+    [
+        trigger.name.clone(),
+        trigger.state.clone(),
+        trigger.version.to_string(),
+        selects(trigger),
+        trigger.actions.len().to_string(),
+        count(&trigger.jobs),
+    ]
 }
 
-fn show(trigger: &Overview, json: bool) -> Result<()> {
+fn show(trigger: &TriggerOverview, json: bool) -> Result<()> {
     if json {
         return output::json(trigger);
     }
@@ -206,7 +181,7 @@ fn since(seconds: i64) -> String {
     output::or_dash(chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.to_rfc3339()))
 }
 
-fn selects(trigger: &Overview) -> String {
+fn selects(trigger: &TriggerOverview) -> String {
     let selectors = &trigger.definition.selectors;
     let chains: Vec<String> = selectors.chains.iter().map(i64::to_string).collect();
     let lists = [
@@ -226,5 +201,9 @@ fn selects(trigger: &Overview) -> String {
 fn count(jobs: &BTreeMap<String, i64>) -> String {
     let counts: Vec<String> =
         jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
-    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+    match jobs.values().sum::<i64>() {
+        0 => "none".to_owned(),
+        JOBS_COUNTED_MAX.. => format!("{} of the latest {JOBS_COUNTED_MAX}", counts.join(", ")),
+        _ => counts.join(", "),
+    }
 }

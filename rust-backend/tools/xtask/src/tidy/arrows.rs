@@ -7,7 +7,7 @@ use super::manifest;
 use crate::tree::Tree;
 
 /// What a crate may use of ours, beyond tests.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("event-engine", &[]),
     ("service", &[]),
     ("private-servers", &[]),
@@ -16,7 +16,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("chain-indexer", BEHIND_EDGES),
     ("event-processor", BEHIND_EDGES),
     ("action-worker", BEHIND_EDGES),
-    ("api-gateway", BEHIND_EDGES),
+    ("operations", &["event-engine", "event-store", "action-queue", "actions", "service"]),
+    ("api-gateway", &["event-engine", "operations", "service"]),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
     ("fault-harness", &["event-store", "testbed"]),
@@ -36,6 +37,7 @@ const SHIPPED: &[&str] = &[
     "chain-indexer",
     "event-processor",
     "action-worker",
+    "operations",
     "api-gateway",
     "service",
     "private-servers",
