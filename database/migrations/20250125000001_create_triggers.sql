@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS triggers (
     CONSTRAINT triggers_state CHECK (state IN ('active', 'disabled', 'removed'))
 );
 
+-- Lists go by name, past any number that have been removed.
+CREATE INDEX IF NOT EXISTS triggers_kept ON triggers (account, name) WHERE state <> 'removed';
+
 -- Each definition a trigger ever had; never changed.
 CREATE TABLE IF NOT EXISTS trigger_versions (
     trigger_id      UUID        NOT NULL REFERENCES triggers (id),

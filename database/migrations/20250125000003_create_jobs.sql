@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     state             TEXT        NOT NULL DEFAULT 'pending',
     -- Attempts started. One whose worker died counts.
     attempts          INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- Attempts before its retry schedule began anew, which those since are counted against. Set to
+    -- `attempts` where a dead job is given another schedule.
+    schedule_from     INTEGER     NOT NULL DEFAULT 0 CHECK (schedule_from BETWEEN 0 AND attempts),
     due_at            TIMESTAMPTZ NOT NULL DEFAULT now(),
     -- Last push to Redis; -infinity if not pushed since it became due. The sweep pushes again a due
     -- job that is still unleased although ids pushed later were already read.
@@ -63,3 +66,8 @@ CREATE INDEX IF NOT EXISTS jobs_leases ON jobs (lease_until) WHERE state = 'leas
 CREATE INDEX IF NOT EXISTS jobs_event ON jobs (event_id, event_timestamp);
 -- For the removal of a trigger: its pending jobs.
 CREATE INDEX IF NOT EXISTS jobs_pending_by_trigger ON jobs (trigger_id) WHERE state = 'pending';
+
+-- Lists go from the latest decision downwards: of all jobs, of a trigger, of what is dead.
+CREATE INDEX IF NOT EXISTS jobs_latest ON jobs (created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_of_trigger ON jobs (trigger_id, created_at, id);
+CREATE INDEX IF NOT EXISTS jobs_dead ON jobs (created_at, id) WHERE state = 'dead';

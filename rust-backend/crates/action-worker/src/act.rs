@@ -93,7 +93,7 @@ impl<P: Performer> Acting<P> {
             Outcome::Retryable { retry_after } => retry_after,
             Outcome::Lost => None,
         };
-        match self.retries.after_failure(started, retry_after) {
+        match self.retries.after_failure(lease.attempts_of_schedule(), retry_after) {
             Next::Retry { delay } => Disposition::Retry(delay),
             Next::Dead => Disposition::Dead(format!("the last of {started} attempts failed")),
         }

@@ -75,7 +75,8 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
     async fn take_back_expired(&mut self) -> anyhow::Result<()> {
         for expired in self.leases.expired(EXPIRED_MAX).await? {
             let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
-            let disposition = match self.retries.after_failure(attempt, None) {
+            let started = expired.lease.attempts_of_schedule();
+            let disposition = match self.retries.after_failure(started, None) {
                 Next::Retry { delay } => Disposition::Retry(delay),
                 Next::Dead => Disposition::Dead("the last attempt was lost".to_owned()),
             };

@@ -7,9 +7,9 @@ use crate::commands::bench::BenchArgs;
 use crate::commands::chains::ChainsCommand;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::events::EventsCommand;
-use crate::commands::jobs::JobsCommand;
+use crate::commands::jobs::JobsArgs;
 use crate::commands::notifications::NotificationsCommand;
-use crate::commands::triggers::TriggersCommand;
+use crate::commands::triggers::TriggersArgs;
 use crate::demo::DemoArgs;
 
 const EXAMPLES: &str = "\
@@ -47,8 +47,7 @@ pub(crate) enum Command {
     /// Check that everything it needs can be reached and used; of a chain, that nothing is missing.
     Doctor(DoctorArgs),
     /// The triggers: what to look for, and what to do then.
-    #[command(subcommand)]
-    Triggers(TriggersCommand),
+    Triggers(TriggersArgs),
     /// The events that were stored.
     #[command(subcommand)]
     Events(EventsCommand),
@@ -56,8 +55,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Chains(ChainsCommand),
     /// The jobs: what was decided, and what came of it.
-    #[command(subcommand)]
-    Jobs(JobsCommand),
+    Jobs(JobsArgs),
     /// How the database rings for new events: for every row, only for sleepers, or never.
     #[command(subcommand)]
     Notifications(NotificationsCommand),

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use actions::policy::DestinationPolicy;
 use anyhow::{Context as _, Result, bail};
+use operations::Account;
 use private_servers::PrivateDirectory;
 use service::config::Settings;
 use service::health::Health;
@@ -84,7 +85,7 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     let parts = Parts::new(&settings, settings.chains.clone(), &Health::default()).await?;
     let policy = DestinationPolicy::from_allow_list(LOOPBACK)?;
     let triggers = actions::trigger_file::parse(&receiver.triggers(), &BTreeMap::new(), &policy)?;
-    event_store::triggers::apply(&parts.pool(), "default", &triggers, true).await?;
+    operations::triggers::apply(&parts.pool(), &Account::default(), &triggers, true).await?;
     let stop = CancellationToken::new();
     let running = tokio::spawn(parts.run(stop.clone()));
     screen.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));

@@ -27,7 +27,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Run => Box::pin(run::run(settings)).await,
         Command::Doctor(options) => doctor::doctor(&settings, options, args.json).await,
         Command::Migrate => migrate::migrate(&settings).await,
-        Command::Triggers(command) => triggers::triggers(command, &settings, args.json).await,
+        Command::Triggers(options) => triggers::triggers(options, &settings, args.json).await,
         Command::Events(command) => {
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
         }
@@ -35,7 +35,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
             let pool = migrated(&settings).await?;
             chains::chains(command, &settings, &pool, args.json).await
         }
-        Command::Jobs(command) => jobs::jobs(command, &migrated(&settings).await?, args.json).await,
+        Command::Jobs(options) => jobs::jobs(options, &migrated(&settings).await?, args.json).await,
         Command::Notifications(command) => {
             notifications::notifications(command, &migrated(&settings).await?, args.json).await
         }

@@ -1,17 +1,16 @@
 //! `agentauri`: the operator's hand.
 //!
 //! Each command is a file; [`args`] says what there is, [`dispatch`] does it. Nothing is decided
-//! here: the commands put the other crates' parts together and print what they say.
+//! here: a command asks `operations`, or puts the other crates' parts together, and prints.
 
 mod args;
-mod chain_names;
 mod commands;
 mod database;
 mod demo;
 mod dispatch;
-mod health_checks;
 mod lists;
 mod parts;
+mod refusal;
 mod servers;
 
 use std::process::ExitCode;

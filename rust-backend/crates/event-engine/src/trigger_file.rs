@@ -38,6 +38,13 @@ impl TriggerFileError {
     pub fn at(place: TextPlace, problem: impl Into<String>) -> Self {
         Self { line: place.line, column: place.column, problem: problem.into() }
     }
+
+    /// The key at fault, with which the problem begins; `None` where it is about no key, or about
+    /// one that could not be read.
+    pub fn key(&self) -> Option<&str> {
+        let (key, _) = self.problem.split_once(": ")?;
+        key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+    }
 }
 
 /// A trigger whose actions are still to be checked by their kinds.

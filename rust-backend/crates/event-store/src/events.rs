@@ -3,6 +3,6 @@
 pub mod forgeries;
 pub(crate) mod history;
 pub mod new_events;
-pub mod rows;
+pub(crate) mod rows;
 pub(crate) mod superseded_events;
 pub mod unlogged_events;

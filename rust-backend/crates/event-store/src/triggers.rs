@@ -4,16 +4,15 @@ mod apply;
 mod definitions;
 
 use event_engine::index::{IndexBuilder, TriggerIndex};
-use event_engine::trigger::config::ConfigNode;
-use event_engine::trigger::{Definition, Trigger, TriggerId};
+use event_engine::trigger::{Trigger, TriggerId};
 use futures::TryStreamExt as _;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use self::definitions::{Compiled, Definitions};
 
 pub use self::apply::{Applied, Change, Removed, apply, disable};
-use crate::{Result, StoreError};
+use crate::Result;
 
 /// The revision of the set of triggers.
 async fn revision(connection: &mut PgConnection) -> Result<i64> {
@@ -85,109 +84,4 @@ async fn report(connection: &mut PgConnection, broken: &[(Uuid, i32, String)]) -
         );
     }
     Ok(())
-}
-
-/// A trigger as it is shown to its account, once its actions are described by their kinds: what is
-/// stored of them may hold a secret.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Overview<A = StoredAction> {
-    /// Its id.
-    pub id: TriggerIdText,
-    /// Its account.
-    pub account: String,
-    /// Its name.
-    pub name: String,
-    /// `active`, `disabled` or `removed`.
-    pub state: String,
-    /// The version in force.
-    pub version: i32,
-    /// Block time from which it fires, unix seconds.
-    pub since: i64,
-    /// What it says.
-    pub definition: Definition,
-    /// Its actions.
-    pub actions: Vec<A>,
-    /// Jobs of each state.
-    pub jobs: std::collections::BTreeMap<String, i64>,
-}
-
-/// An id as text, for output.
-pub type TriggerIdText = String;
-
-/// The version of an action that is in force.
-#[derive(Clone, Debug, serde::Deserialize)]
-pub struct StoredAction {
-    /// Its id.
-    pub id: String,
-    /// The version.
-    pub version: i32,
-    /// The name of its kind.
-    pub kind: String,
-    /// The kind's own keys.
-    pub config: ConfigNode,
-}
-
-impl<A> Overview<A> {
-    /// The same trigger with its actions told by `describe`.
-    ///
-    /// # Errors
-    /// The first that `describe` returns.
-    pub fn describe<B, E>(
-        self,
-        describe: impl FnMut(A) -> std::result::Result<B, E>,
-    ) -> std::result::Result<Overview<B>, E> {
-        let Self { id, account, name, state, version, since, definition, actions, jobs } = self;
-        let actions = actions.into_iter().map(describe).collect::<std::result::Result<_, _>>()?;
-        Ok(Overview { id, account, name, state, version, since, definition, actions, jobs })
-    }
-}
-
-/// The triggers of an account that have not been removed, by name.
-pub async fn list(pool: &PgPool, account: &str) -> Result<Vec<Overview>> {
-    let rows = sqlx::query!(
-        r#"SELECT t.id, t.account, t.name, t.state, v.version, v.since,
-                  v.definition::text AS "definition!",
-                  (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
-                                                     'kind', a.action_type,
-                                                     'config', a.config) ORDER BY n.ordinality)
-                   FROM unnest(v.action_ids, v.action_versions) WITH ORDINALITY
-                        AS n (id, version, ordinality)
-                   JOIN trigger_actions a ON a.trigger_id = t.id AND a.action_id = n.id
-                        AND a.version = n.version)::text AS "actions!",
-                  (SELECT coalesce(json_object_agg(state, number), '{}')
-                   FROM (SELECT state, count(*) AS number FROM jobs
-                         WHERE jobs.trigger_id = t.id GROUP BY state) AS j)::text AS "jobs!"
-           FROM triggers t
-           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
-           WHERE t.account = $1 AND t.state <> 'removed'
-           ORDER BY t.name"#,
-        account,
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = row.id.to_string();
-            let broken = |column, error: serde_json::Error| StoreError::BrokenRow {
-                table: "trigger_versions",
-                column,
-                id: id.clone(),
-                problem: error.to_string(),
-            };
-            let stored: Vec<StoredAction> =
-                serde_json::from_str(&row.actions).map_err(|e| broken("actions", e))?;
-            Ok(Overview {
-                definition: serde_json::from_str(&row.definition)
-                    .map_err(|e| broken("definition", e))?,
-                jobs: serde_json::from_str(&row.jobs).map_err(|e| broken("jobs", e))?,
-                actions: stored,
-                account: row.account,
-                name: row.name,
-                state: row.state,
-                version: row.version,
-                since: row.since,
-                id,
-            })
-        })
-        .collect()
 }

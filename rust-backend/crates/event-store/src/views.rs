@@ -1,7 +1,11 @@
 //! What operators are shown. Read only.
 
 pub mod doors;
-pub mod job_history;
+pub mod events;
+pub mod jobs;
 pub mod lock_holders;
 pub mod overview;
+pub mod server;
+pub mod slice;
+pub mod triggers;
 pub mod vitals;

@@ -59,6 +59,22 @@ async fn a_failing_receiver_is_tried_again_under_the_same_id_until_the_job_is_de
 }
 
 #[tokio::test]
+async fn a_redriven_job_begins_its_schedule_anew() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
+    receiver.answer(500);
+    let _worker = start(&bed, LOOPBACK, "0s,10ms").await;
+    decide(&bed, &[Row::new("e")]).await;
+    let dead = "SELECT count(*) FROM jobs WHERE state = 'dead' AND attempts = 2";
+    eventually("it is dead", async || bed.count(dead).await == 1).await;
+    let redrive = "UPDATE jobs SET state = 'pending', schedule_from = attempts, due_at = now(),
+                          finished_at = NULL, reason = NULL";
+    sqlx::query(redrive).execute(&bed.pool).await.expect("redriven");
+    let dead = "SELECT count(*) FROM jobs WHERE state = 'dead' AND attempts = 4";
+    eventually("it was tried twice more", async || bed.count(dead).await == 1).await;
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_gone_kills_the_job_at_once() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;

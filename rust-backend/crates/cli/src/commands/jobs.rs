@@ -1,22 +1,31 @@
 //! `agentauri jobs`.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
-use event_store::PgPool;
-use event_store::views::job_history::{self, Attempt, Filter, Job};
-use serde::Serialize;
+use event_store::views::jobs::Job;
+use operations::PgPool;
+use operations::jobs::{self, JobRequest, JobView, STATES};
+use service::output;
 use uuid::Uuid;
 
-use crate::lists;
-use service::output;
+use crate::lists::{self, AccountArgs, ListArgs};
+use crate::refusal::ended;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct JobsArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    #[command(subcommand)]
+    command: JobsCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum JobsCommand {
+enum JobsCommand {
     /// List the latest jobs, newest first.
     #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
     List {
         /// pending, leased, delivered, cancelled or dead.
-        #[arg(long, value_parser = ["pending", "leased", "delivered", "cancelled", "dead"])]
+        #[arg(long, value_parser = STATES)]
         state: Option<String>,
         /// The name of the trigger.
         #[arg(long)]
@@ -24,9 +33,8 @@ pub(crate) enum JobsCommand {
         /// The id of the event.
         #[arg(long)]
         event: Option<String>,
-        /// How many rows (1 to 10000).
-        #[arg(long, default_value_t = 20, value_parser = lists::rows())]
-        limit: i64,
+        #[command(flatten)]
+        list: ListArgs,
     },
     /// Show a job with each of its attempts.
     Show {
@@ -35,55 +43,42 @@ pub(crate) enum JobsCommand {
     },
 }
 
-pub(crate) async fn jobs(command: JobsCommand, pool: &PgPool, json: bool) -> Result<()> {
-    match command {
-        JobsCommand::List { state, trigger, event, limit } => {
-            let filter = Filter { state, trigger_name: trigger, event_id: event, id: None };
-            list(&job_history::list(pool, &filter, limit).await?, json)
+pub(crate) async fn jobs(args: JobsArgs, pool: &PgPool, json: bool) -> Result<()> {
+    let AccountArgs { account } = args.account;
+    match args.command {
+        JobsCommand::List { state, trigger, event, list } => {
+            let asked = JobRequest { state, trigger, event };
+            let page = list
+                .gather(async |request| jobs::list(pool, &account, &asked, request).await)
+                .await?;
+            let headings =
+                ["ID", "TELLS", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+            lists::show(&page, json, headings, row, "No such job.")
         }
         JobsCommand::Show { id } => {
-            let filter = Filter { id: Some(id), ..Filter::default() };
-            let Some(job) = job_history::list(pool, &filter, 1).await?.pop() else {
-                bail!("there is no job {id}");
-            };
-            show(Shown { attempts: job_history::attempts(pool, id).await?, job }, json)
+            show(jobs::show(pool, &account, id).await.map_err(ended)?, json)
         }
     }
 }
 
-fn list(jobs: &[Job], json: bool) -> Result<()> {
-    if json {
-        return output::json(&jobs);
-    }
-    let rows = jobs.iter().map(|job| {
-        [
-            job.id.to_string(),
-            if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
-            job.state.clone(),
-            job.attempts.to_string(),
-            output::or_dash(job.trigger_name.as_deref()),
-            job.action_id.clone(),
-            job.created_at.format("%F %T").to_string(),
-            job.event_id.clone(),
-        ]
-    });
-    let headings = ["ID", "TELLS", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
-    output::table(headings, rows.collect(), "No such job.");
-    Ok(())
+fn row(job: &Job) -> [String; 8] {
+    [
+        job.id.to_string(),
+        if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
+        job.state.clone(),
+        job.attempts.to_string(),
+        output::or_dash(job.trigger_name.as_deref()),
+        job.action_id.clone(),
+        job.created_at.format("%F %T").to_string(),
+        job.event_id.clone(),
+    ]
 }
 
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    job: Job,
-    attempts: Vec<Attempt>,
-}
-
-fn show(shown: Shown, json: bool) -> Result<()> {
+fn show(shown: JobView, json: bool) -> Result<()> {
     if json {
         return output::json(&shown);
     }
-    let Shown { job, attempts } = shown;
+    let JobView { job, attempts } = shown;
     let rows = vec![
         ["retracts".to_owned(), output::or_dash(job.retracts)],
         ["other block".to_owned(), output::or_dash(other_block(&job))],

@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
-use event_store::PgPool;
-use event_store::judging::notification_settings::{self, Change, Mode, NotificationSettings};
-
+use operations::PgPool;
+use operations::notifications::{self, Mode, NotificationChange, NotificationSettings};
 use service::output;
+
+use crate::refusal::ended;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotificationsCommand {
@@ -15,12 +16,12 @@ pub(crate) enum NotificationsCommand {
     /// Change settings while everything runs; what is not named stays.
     #[command(after_help = "Examples:\n  agentauri notifications set --mode gated\n  \
         agentauri notifications set --registry-channels on --only-matching off")]
-    Set(NotificationChange),
+    Set(NotificationArgs),
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
-pub(crate) struct NotificationChange {
+pub(crate) struct NotificationArgs {
     /// When an insertion rings `new_event`.
     #[arg(long, value_enum)]
     pub(crate) mode: Option<NotificationMode>,
@@ -59,18 +60,18 @@ pub(crate) async fn notifications(
     json: bool,
 ) -> Result<()> {
     let settings = match command {
-        NotificationsCommand::Show => notification_settings::in_force(pool).await?,
+        NotificationsCommand::Show => notifications::show(pool).await,
         NotificationsCommand::Set(wanted) => {
-            let change = Change {
+            let change = NotificationChange {
                 mode: wanted.mode.map(mode),
                 registry_channels: wanted.registry_channels.map(is_on),
                 chain_channels: wanted.chain_channels.map(is_on),
                 only_matching: wanted.only_matching.map(is_on),
             };
-            notification_settings::change(pool, &change).await?
+            notifications::set(pool, &change).await
         }
     };
-    show(settings, json)
+    show(settings.map_err(ended)?, json)
 }
 
 fn show(settings: NotificationSettings, json: bool) -> Result<()> {

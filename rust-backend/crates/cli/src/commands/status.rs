@@ -1,18 +1,18 @@
 //! `agentauri status`.
 
 use anyhow::Result;
-use event_store::PgPool;
-use event_store::views::overview;
+use operations::PgPool;
+use operations::health_checks::{BEHIND_MAX, HealthChecks, Problem, health_checks};
 use service::escape::escape;
-
-use crate::health_checks::{HealthChecks, Problem, health_checks};
 use service::output;
+
+use crate::refusal::ended;
 
 /// Names of sessions and roles are strangers' text, at most 64 bytes each.
 const PROBLEM_CHARS_MAX: usize = 500;
 
 pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
-    let checks = health_checks(pool).await?;
+    let checks = health_checks(pool).await.map_err(ended)?;
     if json {
         return output::json(&checks);
     }
@@ -79,5 +79,5 @@ fn show_problems(checks: &HealthChecks) {
 }
 
 fn bounded(number: i64) -> String {
-    if number >= overview::BEHIND_MAX { format!("{number} or more") } else { number.to_string() }
+    if number >= BEHIND_MAX { format!("{number} or more") } else { number.to_string() }
 }

@@ -1,29 +1,35 @@
 //! `agentauri triggers`.
 
-use clap::Subcommand;
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use actions::policy::DestinationPolicy;
-use actions::registry;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
 use event_engine::trigger::TriggerSpec;
-use event_store::triggers::{self, Applied, Change, StoredAction};
+use event_store::triggers::{Applied, Change};
+use event_store::views::triggers::JOBS_COUNTED_MAX;
+use operations::triggers::{self, TriggerDocument, TriggerOverview};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
-use service::mask::shortened;
+use service::output;
 use service::process::Refused;
 
 use crate::database::migrated;
-use service::output;
+use crate::lists::{self, AccountArgs, ListArgs};
+use crate::refusal::ended;
 
-/// The account of what the command line applies. Others come with the HTTP API.
-const ACCOUNT: &str = "default";
+#[derive(Debug, clap::Args)]
+pub(crate) struct TriggersArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    #[command(subcommand)]
+    command: TriggersCommand,
+}
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum TriggersCommand {
+enum TriggersCommand {
     /// Put the triggers of a file in force, all of them or none.
     ///
     /// They are in force when the command ends. A trigger of the same name gets a new version;
@@ -37,8 +43,11 @@ pub(crate) enum TriggersCommand {
         #[arg(long)]
         prune: bool,
     },
-    /// List the triggers.
-    List,
+    /// List the triggers, by name.
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// Show a trigger with its actions and jobs.
     Show {
         /// Its name.
@@ -51,30 +60,30 @@ pub(crate) enum TriggersCommand {
     },
 }
 
-pub(crate) async fn triggers(
-    command: TriggersCommand,
-    settings: &Settings,
-    json: bool,
-) -> Result<()> {
-    match command {
+pub(crate) async fn triggers(args: TriggersArgs, settings: &Settings, json: bool) -> Result<()> {
+    let AccountArgs { account } = args.account;
+    match args.command {
         TriggersCommand::Apply { file, prune } => {
             // Read before anything is connected to: what is refused leaves no trace.
             let specs = read(&file, settings)?;
             let pool = migrated(settings).await?;
-            report(&triggers::apply(&pool, ACCOUNT, &specs, prune).await?, json)
+            let applied = triggers::apply(&pool, &account, &specs, prune).await;
+            report(&applied.map_err(ended)?, json)
         }
-        TriggersCommand::List => list(&all(settings).await?, json),
+        TriggersCommand::List { list } => {
+            let pool = migrated(settings).await?;
+            let page =
+                list.gather(async |request| triggers::list(&pool, &account, request).await).await?;
+            let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
+            lists::show(&page, json, headings, row, "No trigger has been applied yet.")
+        }
         TriggersCommand::Show { name } => {
-            let all = all(settings).await?;
-            let Some(trigger) = all.into_iter().find(|trigger| trigger.name == name) else {
-                bail!("there is no trigger {name:?}");
-            };
-            show(&trigger, json)
+            let pool = migrated(settings).await?;
+            show(&triggers::show(&pool, &account, &name).await.map_err(ended)?, json)
         }
         TriggersCommand::Disable { name } => {
-            if !triggers::disable(&migrated(settings).await?, ACCOUNT, &name).await? {
-                bail!("there is no trigger {name:?}");
-            }
+            let pool = migrated(settings).await?;
+            triggers::disable(&pool, &account, &name).await.map_err(ended)?;
             if json {
                 return output::json(&json!({"name": name, "state": "disabled"}));
             }
@@ -84,53 +93,13 @@ pub(crate) async fn triggers(
     }
 }
 
-/// A trigger as it is shown to its account.
-type Overview = triggers::Overview<ActionOverview>;
-
-/// An action as it is shown to its account. Secrets are not in it.
-#[derive(Debug, serde::Serialize)]
-struct ActionOverview {
-    /// Its id.
-    id: String,
-    /// The version in force.
-    version: i32,
-    /// The kind.
-    #[serde(rename = "type")]
-    kind: String,
-    /// Its destination, shortened: a webhook's whole URL is enough to post there.
-    destination: String,
-    /// The places of its secrets; never a secret.
-    secret: String,
-}
-
-impl ActionOverview {
-    fn of(trigger: &str, action: StoredAction) -> Result<Self> {
-        let StoredAction { id, version, kind, config } = action;
-        let described = registry::describe(&kind, &config)
-            .with_context(|| format!("trigger {trigger:?}, action {id:?}"))?;
-        let destination = shortened(&described.destination.address);
-        let secret = described.secrets.join(" ");
-        Ok(Self { id, version, kind, destination, secret })
-    }
-}
-
-async fn all(settings: &Settings) -> Result<Vec<Overview>> {
-    let all = triggers::list(&migrated(settings).await?, ACCOUNT).await?;
-    all.into_iter()
-        .map(|trigger| {
-            let name = trigger.name.clone();
-            trigger.describe(|action| ActionOverview::of(&name, action))
-        })
-        .collect()
-}
-
 /// Reads and checks a document; every refusal begins with the file and the place in it.
 fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
-    let mut document = String::new();
+    let mut text = String::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut document).context("reading standard input")?;
+        std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
     } else {
-        document = std::fs::read_to_string(file)
+        text = std::fs::read_to_string(file)
             .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
     }
     let policy = DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
@@ -138,9 +107,13 @@ fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
             let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
             ConfigError::variable(variable, error.to_string())
         })?;
-    let specs = actions::trigger_file::parse(&document, &settings.chain_ids(), &policy)
-        .map_err(|error| Refused::new(format!("{}:{error}", file.display())))?;
-    Ok(specs)
+    let document = TriggerDocument {
+        text: &text,
+        file: Some(&file.display().to_string()),
+        chains: &settings.chain_ids(),
+        policy: &policy,
+    };
+    triggers::check(&document).map_err(ended)
 }
 
 fn report(applied: &Applied, json: bool) -> Result<()> {
@@ -166,26 +139,18 @@ fn report(applied: &Applied, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn list(triggers: &[Overview], json: bool) -> Result<()> {
-    if json {
-        return output::json(&triggers);
-    }
-    let rows = triggers.iter().map(|trigger| {
-        [
-            trigger.name.clone(),
-            trigger.state.clone(),
-            trigger.version.to_string(),
-            selects(trigger),
-            trigger.actions.len().to_string(),
-            count(&trigger.jobs),
-        ]
-    });
-    let headings = ["NAME", "STATE", "VERSION", "SELECTS", "ACTIONS", "JOBS"];
-    output::table(headings, rows.collect(), "No trigger has been applied yet.");
-    Ok(())
+fn row(trigger: &TriggerOverview) -> [String; 6] {
+    [
+        trigger.name.clone(),
+        trigger.state.clone(),
+        trigger.version.to_string(),
+        selects(trigger),
+        trigger.actions.len().to_string(),
+        count(&trigger.jobs),
+    ]
 }
 
-fn show(trigger: &Overview, json: bool) -> Result<()> {
+fn show(trigger: &TriggerOverview, json: bool) -> Result<()> {
     if json {
         return output::json(trigger);
     }
@@ -221,7 +186,7 @@ fn since(seconds: i64) -> String {
     output::or_dash(chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.to_rfc3339()))
 }
 
-fn selects(trigger: &Overview) -> String {
+fn selects(trigger: &TriggerOverview) -> String {
     let selectors = &trigger.definition.selectors;
     let chains: Vec<String> = selectors.chains.iter().map(i64::to_string).collect();
     let lists = [
@@ -241,5 +206,9 @@ fn selects(trigger: &Overview) -> String {
 fn count(jobs: &BTreeMap<String, i64>) -> String {
     let counts: Vec<String> =
         jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
-    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+    match jobs.values().sum::<i64>() {
+        0 => "none".to_owned(),
+        JOBS_COUNTED_MAX.. => format!("{} of the latest {JOBS_COUNTED_MAX}", counts.join(", ")),
+        _ => counts.join(", "),
+    }
 }

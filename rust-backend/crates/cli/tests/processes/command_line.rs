@@ -27,12 +27,15 @@ async fn one_process_does_it_all_and_the_commands_tell_of_it() {
     eventually("it is delivered", async || bed.count(delivered).await == 1).await;
 
     let jobs = json(&bed, &["jobs", "list", "--event", "bad"]).await;
-    let id = jobs[0]["id"].as_str().expect("an id").to_owned();
+    let id = jobs["items"][0]["id"].as_str().expect("an id").to_owned();
+    assert!(jobs["next"].is_null());
     assert!(receiver.messages().contains_key(&id.parse().expect("a UUID")));
     let job = json(&bed, &["jobs", "show", &id]).await;
     assert_eq!(job["attempts"][0]["http_status"], 200);
     let events = json(&bed, &["events", "list", "--registry", "reputation", "--agent", "42"]).await;
-    assert_eq!(events.as_array().map(Vec::len), Some(2));
+    assert_eq!(events["items"].as_array().map(Vec::len), Some(2));
+    let event = json(&bed, &["events", "show", "bad"]).await;
+    assert_eq!((&event["id"], &event["args"]["value"]), (&"bad".into(), &"55".into()));
     let trigger = json(&bed, &["triggers", "show", "low-score"]).await;
     assert_eq!(trigger["jobs"]["delivered"], 1);
     assert_eq!(trigger["actions"][0]["secret"], "whsec_…", "a secret is never shown");
@@ -76,6 +79,41 @@ async fn notifications_are_set_while_everything_runs_and_only_as_named() {
         let output = agentauri_command(&bed, refused).output().await.expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{refused:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_on_behind_its_cursor_and_no_other() {
+    let bed = Bed::start().await;
+    for (id, score) in [("a", 1), ("b", 2), ("c", 3)] {
+        Row::feedback(id, score).insert(&bed.pool).await.expect("inserted");
+    }
+    let first = json(&bed, &["events", "list", "--limit", "2"]).await;
+    assert_eq!((&first["items"][0]["id"], &first["items"][1]["id"]), (&"c".into(), &"b".into()));
+    let next = first["next"].as_str().expect("a cursor");
+    let table = agentauri(&bed, &["events", "list", "--limit", "2"]).await;
+    assert!(table.ends_with(&format!("More: --after {next}\n")), "{table}");
+    let rest = json(&bed, &["events", "list", "--limit", "2", "--after", next]).await;
+    assert_eq!((&rest["items"][0]["id"], &rest["next"]), (&"a".into(), &Value::Null));
+    let other = ["events", "list", "--registry", "x", "--after", next];
+    for (refused, sentence) in [
+        (&other[..], "--after: is a cursor of another list, or of one with another filter; leave"),
+        (&["jobs", "list", "--after", "x"], "--after: is no cursor, or not all of one; leave it"),
+        (&["jobs", "list", "--account", "a b"], "account: \"a b\" is not 1 to 128 letters"),
+        (&["events", "list", "--agent", "x"], "--agent: \"x\" is not a decimal number"),
+    ] {
+        let output = agentauri_command(&bed, refused).output().await.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(sentence), "{refused:?}: {said}");
+    }
+    let unknown =
+        agentauri_command(&bed, &["events", "show", "x"]).output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert_eq!(
+        (unknown.status.code(), said.as_str()),
+        (Some(1), "error: there is no event \"x\"\n")
+    );
+    let theirs = json(&bed, &["triggers", "list", "--account", "other"]).await;
+    assert_eq!(theirs, serde_json::json!({"items": [], "next": null}));
 }
 
 /// As `agentauri status | head -0` has it.

@@ -20,6 +20,8 @@ pub struct Lease {
     pub id: JobId,
     /// The number of this lease's attempt, from 1.
     pub attempt: i32,
+    /// Attempts before the retry schedule began anew; 0: it has begun once.
+    pub schedule_from: i32,
     /// The trigger that matched, and its version.
     pub trigger: (TriggerId, i32),
     /// The action to take, and the version of its configuration.
@@ -32,6 +34,13 @@ pub struct Lease {
     pub created_at: DateTime<Utc>,
     /// The job that it retracts; `None` for a match.
     pub retracts: Option<JobId>,
+}
+
+impl Lease {
+    /// Attempts since the retry schedule began, this one included.
+    pub fn attempts_of_schedule(&self) -> u32 {
+        u32::try_from(self.attempt.saturating_sub(self.schedule_from)).unwrap_or(u32::MAX)
+    }
 }
 
 /// The reorg that invalidated an event, as far as it was known when the retraction was written.

@@ -5,7 +5,7 @@ use event_engine::event::ChainId;
 use event_engine::log::Subject;
 use event_engine::port::{Claim as _, Shards as _};
 use event_store::PgShards;
-use event_store::events::rows::{self, Filter};
+use event_store::views::events::{self, EventFilter};
 use sqlx::AssertSqlSafe;
 use testbed::{Bed, Row, eventually, trigger_file};
 
@@ -51,8 +51,8 @@ async fn arguments_that_cannot_be_written_out_stop_no_chain() {
     let replaced = "UPDATE events SET block_hash = '0xcc'; UPDATE events SET invalidated = true";
     sqlx::raw_sql(replaced).execute(&bed.pool).await.expect("a reorg takes them back");
     eventually("that is judged", async || judged(&bed).await == 16).await;
-    let listed = rows::latest(&bed.pool, &Filter::default(), 10).await;
-    assert_eq!(listed.expect("they are listed").len(), 5);
+    let listed = events::list(&bed.pool, &EventFilter::default(), None, 10).await;
+    assert_eq!(listed.expect("they are listed").rows.len(), 5);
 }
 
 /// As a database may hold them whose owner measures nothing.

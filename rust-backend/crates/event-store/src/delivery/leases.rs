@@ -71,6 +71,7 @@ macro_rules! lease {
         Lease {
             id: JobId($row.id),
             attempt: $row.attempts,
+            schedule_from: $row.schedule_from,
             trigger: (TriggerId($row.trigger_id), $row.trigger_version),
             action: ($row.action_id, $row.action_version),
             event: EventName { id: $row.event_id, timestamp: $row.event_timestamp },
@@ -132,9 +133,9 @@ async fn take(
                reason = unwanted
            FROM asked
            WHERE jobs.id = asked.id
-           RETURNING jobs.id, state, attempts, trigger_id, trigger_version, action_id,
-                     action_version, event_id, event_timestamp, event_revision, created_at,
-                     retracts"#,
+           RETURNING jobs.id, state, attempts, schedule_from, trigger_id, trigger_version,
+                     action_id, action_version, event_id, event_timestamp, event_revision,
+                     created_at, retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
@@ -317,8 +318,9 @@ fn reason_of(disposition: &Disposition) -> Option<&str> {
 
 async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
-        r#"SELECT j.id, attempts, j.trigger_id, trigger_version, j.action_id, action_version,
-                  event_id, event_timestamp, event_revision, j.created_at, j.retracts,
+        r#"SELECT j.id, attempts, schedule_from, j.trigger_id, trigger_version, j.action_id,
+                  action_version, event_id, event_timestamp, event_revision, j.created_at,
+                  j.retracts,
                   lease_holder AS "lease_holder!", a.action_type AS "action_type?"
            FROM jobs j
            LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id

@@ -1,9 +1,6 @@
-//! Table `events`, as it is listed.
+//! Table `events`: an event out of a row.
 
-use event_engine::event::{Arguments, Event};
-use sqlx::PgPool;
-
-use crate::Result;
+use event_engine::event::Arguments;
 
 /// Arguments as `arguments_text()` gives them. Where there are more than it gives, the event does
 /// without, and the log says whose.
@@ -54,46 +51,3 @@ macro_rules! event {
     };
 }
 pub(crate) use event;
-
-/// Which events a list asks for. `None` means all.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// The chain.
-    pub chain_id: Option<i64>,
-    /// The registry.
-    pub registry: Option<String>,
-    /// The name of the event.
-    pub event_type: Option<String>,
-    /// The agent, as a decimal string.
-    pub agent_id: Option<String>,
-}
-
-/// The latest events by arrival, newest first.
-pub async fn latest(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Event>> {
-    let rows = sqlx::query!(
-        r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
-                  registry, "timestamp", agent_id::text AS agent_id, address, read.data,
-                  invalidated, revision,
-                  latest.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
-                  CASE WHEN isfinite(created_at)
-                       THEN (extract(epoch FROM created_at) * 1000)::bigint
-                       ELSE 0 END AS "inserted_at_ms!"
-           FROM (SELECT * FROM events
-                 WHERE ($1::bigint IS NULL OR chain_id = $1)
-                   AND ($2::text IS NULL OR registry = $2)
-                   AND ($3::text IS NULL OR event_type = $3)
-                   AND ($4::text IS NULL OR agent_id = $4::text::numeric)
-                 ORDER BY "timestamp" DESC, block_number DESC, log_index DESC
-                 LIMIT $5) AS latest
-           CROSS JOIN LATERAL (SELECT arguments_text(latest.data) OFFSET 0) AS read (data)
-           ORDER BY "timestamp" DESC, block_number DESC, log_index DESC"#,
-        filter.chain_id,
-        filter.registry,
-        filter.event_type,
-        filter.agent_id,
-        rows_max,
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(|row| event!("events", row)).collect())
-}

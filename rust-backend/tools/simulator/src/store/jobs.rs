@@ -58,6 +58,7 @@ impl Job {
         Lease {
             id: self.decided.id,
             attempt: self.attempts,
+            schedule_from: 0,
             trigger: self.decided.trigger,
             action: self.decided.action.clone(),
             event: self.decided.event.clone(),

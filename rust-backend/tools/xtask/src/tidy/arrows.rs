@@ -7,7 +7,7 @@ use super::manifest;
 use crate::tree::Tree;
 
 /// Our crates that each crate may use, apart from tests.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("event-engine", &[]),
     ("service", &["event-engine"]),
     ("private-servers", &[]),
@@ -17,7 +17,8 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("chain-indexer", BEHIND_EDGES),
     ("event-processor", BEHIND_EDGES),
     ("action-worker", &["event-engine", "actions", "event-store", "action-queue", "service"]),
-    ("api-gateway", BEHIND_EDGES),
+    ("operations", &["event-engine", "event-store", "action-queue", "actions", "service"]),
+    ("api-gateway", &["event-engine", "operations", "service"]),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
     ("fault-harness", &["event-store", "testbed"]),
@@ -38,6 +39,7 @@ const SHIPPED: &[&str] = &[
     "chain-indexer",
     "event-processor",
     "action-worker",
+    "operations",
     "api-gateway",
     "service",
     "private-servers",

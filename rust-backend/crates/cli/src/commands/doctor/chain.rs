@@ -12,8 +12,9 @@ use service::config::Settings;
 use service::escape::escape;
 use service::process::Refused;
 
-use crate::chain_names;
 use crate::commands::doctor::DoctorArgs;
+use crate::refusal::ended;
+use operations::chains;
 use service::output;
 
 /// Between two lines about the progress.
@@ -30,7 +31,7 @@ pub(crate) async fn doctor(
     json: bool,
 ) -> Result<()> {
     let DoctorArgs { chain, from, to, against_chain, mend } = options;
-    let id = chain_names::id(settings, &chain.unwrap_or_default())?;
+    let id = chains::id(&settings.chain_ids(), &chain.unwrap_or_default()).map_err(ended)?;
     let found = settings.chains.iter().find(|chain| chain.id.0 == id).cloned();
     let settings =
         found.ok_or_else(|| Refused::new(format!("--chain: no chain {id} is configured")))?;

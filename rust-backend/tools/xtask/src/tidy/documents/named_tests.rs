@@ -131,7 +131,8 @@ fn is_test(tests: &BTreeMap<&str, Vec<&str>>, span: &str) -> bool {
 /// True for the name of a problem in `doctor` and `status`.
 fn is_problem(tree: &Tree, span: &str) -> bool {
     let named = format!("problem(\"{span}\"");
-    tree.ending(&[".rs"]).any(|(path, text)| path.contains("/cli/src/") && text.contains(&named))
+    tree.ending(&[".rs"])
+        .any(|(path, text)| path.contains("/operations/src/") && text.contains(&named))
 }
 
 /// True for a word of the migrations: a function, trigger or column of the schema.

@@ -2,12 +2,12 @@
 //! owner, or write past its log. They read catalogs, and the log to its end, so `status` leaves
 //! them out.
 
-use anyhow::Result;
 use event_store::PgPool;
 use event_store::events::unlogged_events::{Unlogged, unlogged};
 use event_store::views::doors;
 
-use crate::health_checks::{Problem, problem};
+use super::{Problem, problem};
+use crate::Result;
 
 /// So many of a kind are named.
 const NAMED_MAX: usize = 5;

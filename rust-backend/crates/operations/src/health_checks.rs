@@ -1,21 +1,24 @@
-//! Health checks: they find problems, which hold judging or acting back though everything seems to
-//! run. Each problem says what it is, what to do, and which section of docs/operations/problems.md
-//! tells more.
+//! Status and health checks. These find problems, which hold judging or acting back though
+//! everything seems to run. Each problem says what it is, what to do, and which section of
+//! docs/operations/problems.md tells more.
 
 mod ahead;
+pub(crate) mod doors;
 mod locks;
 
-use anyhow::Result;
 use chrono::{DateTime, Utc};
 use event_store::chain::audit_suspects::{self, Unproved};
 use event_store::chain::chain_readers::{self, ChainProblem, UnreadChain};
 use event_store::chain::known_chains;
 use event_store::judging::times_ahead;
 use event_store::views::lock_holders::lock_holders;
-use event_store::views::overview::{self, Status};
+use event_store::views::overview;
+pub use event_store::views::overview::{BEHIND_MAX, Status};
 use event_store::views::vitals::{self, OVERDUE_MAX, Vitals};
 use event_store::{PgPool, answered};
 use serde::Serialize;
+
+use crate::Result;
 
 /// The page whose sections the problems name.
 const PAGE: &str = "docs/operations/problems.md";
@@ -33,36 +36,40 @@ const CLOCK_SECONDS_MAX: f64 = 1.0;
 const FAILING_SECONDS_MAX: i64 = 5;
 
 /// A problem that a health check looks for, found or not.
-#[derive(Debug, Serialize)]
-pub(crate) struct Problem {
-    /// What programs know it by.
-    pub(crate) name: &'static str,
-    /// What people do.
-    pub(crate) what: &'static str,
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Its name, for programs.
+    pub name: &'static str,
+    /// Its name, for people.
+    pub what: &'static str,
     /// It was not found.
-    pub(crate) ok: bool,
-    pub(crate) says: String,
+    pub ok: bool,
+    /// As it was found, a sentence.
+    pub says: String,
     /// How it is mended.
-    pub(crate) remedy: &'static str,
+    pub remedy: &'static str,
     /// Where that is explained.
-    pub(crate) see: String,
+    pub see: String,
 }
 
 /// A database as it is seen, and the problems that were looked for in it.
-#[derive(Debug, Serialize)]
-pub(crate) struct HealthChecks {
+#[derive(Clone, Debug, Serialize)]
+pub struct HealthChecks {
+    /// How far each chain is, and what the jobs do.
     #[serde(flatten)]
-    pub(crate) status: Status,
+    pub status: Status,
     /// Jobs that have been due for more than a second, counted up to 10,000, and since when.
-    pub(crate) jobs_overdue: i64,
-    pub(crate) oldest_overdue_job_seconds: f64,
+    pub jobs_overdue: i64,
+    /// How long the oldest of these has been due; 0 where there is none.
+    pub oldest_overdue_job_seconds: f64,
     /// The database's clock minus this machine's.
-    pub(crate) clock_offset_seconds: f64,
-    pub(crate) problems: Vec<Problem>,
+    pub clock_offset_seconds: f64,
+    /// Each that was looked for, found or not.
+    pub problems: Vec<Problem>,
 }
 
 /// Checks the health of a database.
-pub(crate) async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
+pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
     let status = overview::status(pool).await?;
     let chains = known_chains::everywhere(pool).await?;
     let vitals = vitals::vitals(pool, &chains).await?;
@@ -213,7 +220,7 @@ fn unknown_blocks(unproved: &[Unproved]) -> Problem {
     problem("blocks_unknown", "Unknown blocks", (ok, says), remedy, section)
 }
 
-/// As it was found: whether all is well, and what is said of it.
+/// A problem as it was found: true and a sentence where all is well.
 pub(crate) fn problem(
     name: &'static str,
     what: &'static str,

@@ -1,0 +1,84 @@
+//! Chains: which are known, and which events may name. They are everybody's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event_engine::event::ChainId;
+use event_store::PgPool;
+use event_store::chain::known_chains;
+use serde::Serialize;
+
+pub use event_store::chain::known_chains::KNOWN_MAX;
+
+use crate::{InputProblem, Result};
+
+/// Chains that a refusal names.
+const NAMED_MAX: usize = 20;
+
+/// The chains, as they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Chains {
+    /// The chains that events may name; none: any.
+    pub list: Vec<i64>,
+    /// The chains that somebody vouches for, at most [`KNOWN_MAX`].
+    pub known: Vec<i64>,
+}
+
+/// The id of a chain that is named by its id or by its name in the configuration.
+pub fn id(configured: &BTreeMap<String, i64>, text: &str) -> Result<i64> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let id = configured.get(text).copied();
+    id.ok_or_else(|| {
+        let problem = format!("chain: no chain named {text:?} is configured");
+        InputProblem::of_key("chain", problem).into()
+    })
+}
+
+/// Lists the chains that are known, and those that events may name.
+pub async fn list(pool: &PgPool) -> Result<Chains> {
+    let ids = |chains: Vec<ChainId>| chains.into_iter().map(|id| id.0).collect();
+    Ok(Chains {
+        list: ids(known_chains::listed(pool).await?),
+        known: ids(known_chains::known(pool).await?),
+    })
+}
+
+/// Adds chains to those that events may name. From then on an INSERT of another one is refused.
+/// A list that would leave out chains of ours is refused: their events would be, without a word to
+/// its author.
+pub async fn allow(
+    pool: &PgPool,
+    configured: &BTreeMap<String, i64>,
+    chains: &[i64],
+) -> Result<Chains> {
+    let listed = known_chains::listed(pool).await?;
+    let allowed: Vec<i64> =
+        listed.into_iter().map(|id| id.0).chain(chains.iter().copied()).collect();
+    let stored = known_chains::left_out(pool, &allowed).await?;
+    let mut ours: BTreeSet<i64> = stored.into_iter().map(|id| id.0).collect();
+    ours.extend(configured.values().filter(|id| !allowed.contains(id)));
+    if !ours.is_empty() {
+        return Err(leaves_out(&ours).into());
+    }
+    known_chains::allow(pool, chains).await?;
+    list(pool).await
+}
+
+/// Ends the list: events may name any chain.
+pub async fn allow_any(pool: &PgPool) -> Result<Chains> {
+    known_chains::allow_any(pool).await?;
+    list(pool).await
+}
+
+fn leaves_out(ours: &BTreeSet<i64>) -> InputProblem {
+    let named: Vec<String> = ours.iter().take(NAMED_MAX).map(i64::to_string).collect();
+    let named = named.join(" ");
+    let more = ours.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let problem = format!(
+        "the list would leave out chains that are configured, indexed or audited, and their events \
+         would be refused: {named}{more}"
+    );
+    InputProblem::of(problem).remedy("name them, too")
+}

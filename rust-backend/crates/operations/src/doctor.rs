@@ -1,0 +1,161 @@
+//! Doctor: whether all that is needed can be reached and used. The nodes of the chains are asked by
+//! their reader, whose findings its caller adds.
+
+use std::time::Duration;
+
+use action_queue::Sender;
+use event_engine::port::JobQueue as _;
+use event_store::judging::notification_settings;
+use event_store::views::server::{self, ServerVersion};
+use event_store::{PgPool, StoreError};
+use serde::Serialize;
+use service::config::{ConfigError, Settings};
+
+use crate::health_checks::{Problem, doors, health_checks};
+
+/// A notification that takes longer is lost.
+const NOTIFICATION_MAX: Duration = Duration::from_secs(2);
+/// The oldest PostgreSQL that has all that is used.
+const POSTGRES_MIN: i32 = 150_000;
+/// Two connections, of which one listens.
+const CONNECTIONS: u32 = 2;
+
+/// The name of a finding that keeps nothing from working.
+pub const WARNING: &str = "warning";
+
+/// A thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Of a problem and a warning, its name for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'static str>,
+    /// Its name for people.
+    pub what: String,
+    /// True where it works.
+    pub ok: bool,
+    /// As it was found, a sentence.
+    pub says: String,
+    /// Of a problem that was found.
+    #[serde(flatten)]
+    pub help: Option<Help>,
+}
+
+/// How a problem is mended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Help {
+    /// A sentence.
+    pub remedy: &'static str,
+    /// Where that is explained.
+    pub see: String,
+}
+
+impl Finding {
+    /// A finding out of what a check has answered.
+    pub fn of<E: std::fmt::Display>(what: impl Into<String>, answer: Result<String, E>) -> Self {
+        let (ok, says) = match answer {
+            Ok(says) => (true, says),
+            Err(error) => (false, error.to_string()),
+        };
+        Self { name: None, what: what.into(), ok, says, help: None }
+    }
+
+    /// A weakness of the configuration; it keeps nothing from working.
+    fn warning(says: &str) -> Self {
+        let what = "Configuration".to_owned();
+        Self { name: Some(WARNING), what, ok: true, says: says.to_owned(), help: None }
+    }
+}
+
+impl From<Problem> for Finding {
+    fn from(problem: Problem) -> Self {
+        let Problem { name, what, ok, says, remedy, see } = problem;
+        let help = (!ok).then_some(Help { remedy, see });
+        Self { name: Some(name), what: what.to_owned(), ok, says, help }
+    }
+}
+
+/// Why a check failed; only ever shown.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] action_queue::QueueError),
+    #[error("version {0}; 15 is the oldest that works")]
+    Version(String),
+    #[error("{0} migrations are missing: agentauri migrate")]
+    Migrations(usize),
+    #[error("none arrived within {NOTIFICATION_MAX:?}; a pooler in transaction mode?")]
+    NoNotification,
+}
+
+/// Looks at the configuration, PostgreSQL and Redis. A check that fails is a finding, too.
+pub async fn findings(settings: &Settings) -> Vec<Finding> {
+    let mut findings: Vec<_> =
+        settings.warnings.iter().map(|says| Finding::warning(says)).collect();
+    findings.extend(database(settings).await);
+    findings.push(Finding::of("Redis", redis(settings).await));
+    findings
+}
+
+async fn database(settings: &Settings) -> Vec<Finding> {
+    let pool = match connect(settings).await {
+        Ok(pool) => pool,
+        Err(error) => return vec![Finding::of("PostgreSQL", Err(error))],
+    };
+    let mut findings = vec![
+        Finding::of("PostgreSQL", version(&pool).await),
+        Finding::of("Schema", schema(&pool).await),
+        Finding::of("Notifications", notification(&pool).await),
+    ];
+    let checked = health_checks(&pool).await.map(|checks| checks.problems);
+    findings.extend(problems("Health checks", checked));
+    findings.extend(problems("Doors", doors::look(&pool).await));
+    findings
+}
+
+async fn connect(settings: &Settings) -> Result<PgPool, CheckError> {
+    let url = settings.database_url()?;
+    Ok(event_store::connect(url, "agentauri-doctor", CONNECTIONS).await?)
+}
+
+async fn version(pool: &PgPool) -> Result<String, CheckError> {
+    let ServerVersion { number, text, timescaledb } = server::version(pool).await?;
+    if number < POSTGRES_MIN {
+        return Err(CheckError::Version(text));
+    }
+    let extension =
+        timescaledb.map_or_else(|| "no TimescaleDB".to_owned(), |it| format!("TimescaleDB {it}"));
+    Ok(format!("version {text}, {extension}"))
+}
+
+async fn schema(pool: &PgPool) -> Result<String, CheckError> {
+    match event_store::connection::migrations::missing(pool).await? {
+        0 => Ok("up to date".to_owned()),
+        missing => Err(CheckError::Migrations(missing)),
+    }
+}
+
+async fn notification(pool: &PgPool) -> Result<String, CheckError> {
+    if !server::notification_arrives(pool, NOTIFICATION_MAX).await? {
+        return Err(CheckError::NoNotification);
+    }
+    let mode = notification_settings::in_force(pool).await?.mode.name();
+    Ok(format!("arrive; mode {mode}"))
+}
+
+/// Problems as findings.
+fn problems(what: &str, checked: crate::Result<Vec<Problem>>) -> Vec<Finding> {
+    match checked {
+        Ok(problems) => problems.into_iter().map(Finding::from).collect(),
+        Err(error) => vec![Finding::of(what, Err(error))],
+    }
+}
+
+async fn redis(settings: &Settings) -> Result<String, CheckError> {
+    let queue = Sender::new(settings.redis_url()?)?;
+    queue.ping().await?;
+    Ok(format!("answers; {} jobs wait in the queue", queue.length().await?))
+}

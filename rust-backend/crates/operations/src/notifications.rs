@@ -1,0 +1,19 @@
+//! When an insertion rings.
+
+use event_store::PgPool;
+use event_store::judging::notification_settings;
+pub use event_store::judging::notification_settings::{
+    Change as NotificationChange, Mode, NotificationSettings,
+};
+
+use crate::Result;
+
+/// Shows the settings in force.
+pub async fn show(pool: &PgPool) -> Result<NotificationSettings> {
+    Ok(notification_settings::in_force(pool).await?)
+}
+
+/// Changes settings while everything runs; what is `None` stays.
+pub async fn set(pool: &PgPool, change: &NotificationChange) -> Result<NotificationSettings> {
+    Ok(notification_settings::change(pool, change).await?)
+}

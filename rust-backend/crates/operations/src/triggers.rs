@@ -1,0 +1,114 @@
+//! Triggers: what to look for, and what to do then. An account's.
+
+use std::collections::BTreeMap;
+
+use actions::policy::DestinationPolicy;
+use actions::{registry, trigger_file};
+use event_engine::trigger::TriggerSpec;
+use event_store::triggers::{self, Applied};
+use event_store::views::triggers::{self as views, StoredAction};
+use event_store::{PgPool, StoreError};
+use serde::Serialize;
+use service::mask::shortened;
+
+use crate::page::page;
+use crate::{Account, InputProblem, ListRequest, OperationError, Page, Result};
+
+const LIST: &str = "triggers";
+
+/// A trigger as its account sees it.
+pub type TriggerOverview = views::TriggerOverview<ActionOverview>;
+
+/// An action as its account sees it, without its secrets.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActionOverview {
+    /// Its id.
+    pub id: String,
+    /// The version in force.
+    pub version: i32,
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its destination, shortened: a webhook's whole URL is enough to post there.
+    pub destination: String,
+    /// The places of its secrets; never a secret.
+    pub secret: String,
+}
+
+impl ActionOverview {
+    fn of(trigger: &str, action: StoredAction) -> Result<Self> {
+        let StoredAction { id, version, kind, config } = action;
+        let described =
+            registry::describe(&kind, &config).map_err(|refusal| StoreError::BrokenRow {
+                table: "trigger_actions",
+                column: "config",
+                id: format!("{id:?} of trigger {trigger:?}"),
+                problem: refusal.to_string(),
+            })?;
+        let destination = shortened(&described.destination.address);
+        Ok(Self { id, version, kind, destination, secret: described.secrets.join(" ") })
+    }
+}
+
+/// A document of triggers, and what it is checked against.
+pub struct TriggerDocument<'a> {
+    /// YAML or JSON.
+    pub text: &'a str,
+    /// The file's name, which refusals begin with.
+    pub file: Option<&'a str>,
+    /// The ids of the chains by their configured names.
+    pub chains: &'a BTreeMap<String, i64>,
+    /// The destinations that actions may have.
+    pub policy: &'a DestinationPolicy,
+}
+
+/// Checks a document, and changes nothing.
+pub fn check(document: &TriggerDocument<'_>) -> Result<Vec<TriggerSpec>> {
+    let specs = trigger_file::parse(document.text, document.chains, document.policy)
+        .map_err(|error| InputProblem::of_document(document.file, &error))?;
+    Ok(specs)
+}
+
+/// Puts checked triggers in force, all of them or none. With `prune`, those of the account that are
+/// not among them are removed, and their pending jobs cancelled.
+pub async fn apply(
+    pool: &PgPool,
+    account: &Account,
+    specs: &[TriggerSpec],
+    prune: bool,
+) -> Result<Applied> {
+    Ok(triggers::apply(pool, account.as_str(), specs, prune).await?)
+}
+
+/// Lists the triggers of an account, by name.
+pub async fn list(
+    pool: &PgPool,
+    account: &Account,
+    request: &ListRequest,
+) -> Result<Page<TriggerOverview>> {
+    let (limit, after) = request.read::<String>(LIST, &account.as_str())?;
+    let slice = views::list(pool, account.as_str(), after.as_deref(), limit).await?;
+    let Page { items, next } = page(slice, LIST, &account.as_str());
+    Ok(Page { items: items.into_iter().map(described).collect::<Result<_>>()?, next })
+}
+
+/// Shows a trigger.
+pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<TriggerOverview> {
+    let found = views::by_name(pool, account.as_str(), name).await?;
+    described(found.ok_or_else(|| not_found(name))?)
+}
+
+/// Takes a trigger out of force without removing it.
+pub async fn disable(pool: &PgPool, account: &Account, name: &str) -> Result<()> {
+    let found = triggers::disable(pool, account.as_str(), name).await?;
+    if found { Ok(()) } else { Err(not_found(name)) }
+}
+
+fn described(trigger: views::TriggerOverview) -> Result<TriggerOverview> {
+    let name = trigger.name.clone();
+    trigger.describe(|action| ActionOverview::of(&name, action))
+}
+
+fn not_found(name: &str) -> OperationError {
+    OperationError::NotFound { kind: "trigger", name: format!("{name:?}") }
+}
