@@ -3,6 +3,7 @@
 mod apply;
 mod definitions;
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::index::{IndexBuilder, TriggerIndex};
 use event_engine::trigger::{Definition, Trigger, TriggerId};
 use futures::TryStreamExt as _;
@@ -106,7 +107,7 @@ pub struct Overview {
     /// Its actions.
     pub actions: Vec<ActionOverview>,
     /// Jobs of each state.
-    pub jobs: std::collections::BTreeMap<String, i64>,
+    pub jobs: std::collections::BTreeMap<JobState, i64>,
 }
 
 /// An id as text, for output.

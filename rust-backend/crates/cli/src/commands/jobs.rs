@@ -2,6 +2,8 @@
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
 use event_store::views::job_history::{self, Attempt, Filter, Job};
 use serde::Serialize;
@@ -16,8 +18,8 @@ pub(crate) enum JobsCommand {
     #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
     List {
         /// pending, leased, delivered, cancelled or dead.
-        #[arg(long, value_parser = ["pending", "leased", "delivered", "cancelled", "dead"])]
-        state: Option<String>,
+        #[arg(long, value_parser = state())]
+        state: Option<JobState>,
         /// The name of the trigger.
         #[arg(long)]
         trigger: Option<String>,
@@ -51,6 +53,12 @@ pub(crate) async fn jobs(command: JobsCommand, pool: &PgPool, json: bool) -> Res
     }
 }
 
+/// Reads a state by its name, and names all of them in the help.
+fn state() -> impl TypedValueParser<Value = JobState> {
+    PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
+        .try_map(|text| text.parse::<JobState>())
+}
+
 fn list(jobs: &[Job], json: bool) -> Result<()> {
     if json {
         return output::json(&jobs);
@@ -59,7 +67,7 @@ fn list(jobs: &[Job], json: bool) -> Result<()> {
         [
             job.id.to_string(),
             if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
-            job.state.clone(),
+            job.state.to_string(),
             job.attempts.to_string(),
             output::or_dash(job.trigger_name.as_deref()),
             job.action_id.clone(),
@@ -87,7 +95,7 @@ fn show(shown: Shown, json: bool) -> Result<()> {
     let rows = vec![
         ["retracts".to_owned(), output::or_dash(job.retracts)],
         ["other block".to_owned(), output::or_dash(other_block(&job))],
-        ["state".to_owned(), job.state],
+        ["state".to_owned(), job.state.to_string()],
         ["reason".to_owned(), output::or_dash(job.reason)],
         ["trigger".to_owned(), output::or_dash(job.trigger_name)],
         ["trigger version".to_owned(), job.trigger_version.to_string()],

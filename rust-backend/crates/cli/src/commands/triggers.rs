@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use action_worker::sending::destination::DestinationPolicy;
 use anyhow::{Context as _, Result, bail};
+use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerSpec;
 use event_engine::trigger::action::{ActionConfig, SecretSource};
 use event_engine::trigger_file::{self, Context};
@@ -223,7 +224,7 @@ fn selects(trigger: &Overview) -> String {
     if named.is_empty() { "everything".to_owned() } else { named.join("; ") }
 }
 
-fn count(jobs: &BTreeMap<String, i64>) -> String {
+fn count(jobs: &BTreeMap<JobState, i64>) -> String {
     let counts: Vec<String> =
         jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
     if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }

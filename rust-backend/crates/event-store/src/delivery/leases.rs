@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::{Attempt, Expired, Lease, Loaded, Outcome};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
@@ -11,6 +12,7 @@ use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::connection::pool::answered;
+use crate::connection::stored_text::StoredText;
 use crate::delivery::jobs::reason;
 use crate::delivery::{assignments, jobs, retractions};
 use crate::{Result, StoreError};
@@ -132,9 +134,9 @@ async fn take(
                reason = unwanted
            FROM asked
            WHERE jobs.id = asked.id
-           RETURNING jobs.id, state, attempts, trigger_id, trigger_version, action_id,
-                     action_version, event_id, event_timestamp, event_revision, created_at,
-                     retracts"#,
+           RETURNING jobs.id, state AS "state: StoredText<JobState>", attempts, trigger_id,
+                     trigger_version, action_id, action_version, event_id, event_timestamp,
+                     event_revision, created_at, retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
@@ -144,7 +146,11 @@ async fn take(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.state.0 == JobState::Leased)
+        .map(|row| lease!(row))
+        .collect())
 }
 
 async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
@@ -196,7 +202,7 @@ async fn move_on(
 ) -> Result<()> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
-    let states: Vec<&str> = attempts.iter().map(|a| state(&a.outcome)).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| state(&a.outcome).as_str()).collect();
     let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.outcome).as_secs_f64()).collect();
     let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.outcome)).collect();
     sqlx::query!(
@@ -292,11 +298,11 @@ async fn record(
     Ok(recorded.iter().filter(|result| result.invalidated).map(|result| result.job_id).collect())
 }
 
-fn state(outcome: &Outcome) -> &'static str {
+fn state(outcome: &Outcome) -> JobState {
     match outcome {
-        Outcome::Delivered => "delivered",
-        Outcome::Retry(_) => "pending",
-        Outcome::Dead(_) => "dead",
+        Outcome::Delivered => JobState::Delivered,
+        Outcome::Retry(_) => JobState::Pending,
+        Outcome::Dead(_) => JobState::Dead,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Jobs and their attempts, as an operator looks at them.
 
 use chrono::{DateTime, Utc};
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::OtherInclusion;
 use serde::Serialize;
 use sqlx::PgPool;
@@ -8,6 +9,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::Result;
+use crate::connection::stored_text::StoredText;
 
 /// A job.
 #[derive(Clone, Debug, Serialize)]
@@ -18,8 +20,8 @@ pub struct Job {
     pub retracts: Option<Uuid>,
     /// The same transaction's event in another block: before a match, or after what is retracted.
     pub reincluded: Option<Json<OtherInclusion>>,
-    /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
-    pub state: String,
+    /// Where it stands.
+    pub state: JobState,
     /// Attempts started.
     pub attempts: i32,
     /// The name of its trigger.
@@ -75,7 +77,7 @@ pub struct Attempt {
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// The state.
-    pub state: Option<String>,
+    pub state: Option<JobState>,
     /// The name of the trigger.
     pub trigger_name: Option<String>,
     /// The id of the event.
@@ -88,7 +90,8 @@ pub struct Filter {
 pub async fn list(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<Job>> {
     let jobs = sqlx::query_as!(
         Job,
-        r#"SELECT j.id, retracts, j.state, attempts, t.name AS "trigger_name?",
+        r#"SELECT j.id, retracts, j.state AS "state: StoredText<JobState>", attempts,
+                  t.name AS "trigger_name?",
                   trigger_version, action_id, action_version, chain_id, event_id, event_timestamp,
                   event_revision, triggers_revision, j.created_at, due_at, finished_at, reason,
                   reincluded AS "reincluded: Json<OtherInclusion>"
@@ -100,7 +103,7 @@ pub async fn list(pool: &PgPool, filter: &Filter, rows_max: i64) -> Result<Vec<J
              AND ($4::uuid IS NULL OR j.id = $4)
            ORDER BY j.created_at DESC, j.id
            LIMIT $5"#,
-        filter.state,
+        filter.state.map(JobState::as_str),
         filter.trigger_name,
         filter.event_id,
         filter.id,

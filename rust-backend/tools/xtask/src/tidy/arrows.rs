@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("api-gateway", BEHIND_EDGES),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
-    ("fault-harness", &["event-store", "testbed"]),
+    ("fault-harness", &["event-engine", "event-store", "testbed"]),
     ("simulator", &["event-engine", "event-processor", "action-worker", "service"]),
     ("testbed", &["event-engine", "event-store", "action-queue", "private-servers"]),
     ("xtask", &["private-servers"]),
