@@ -3,3 +3,4 @@
 pub mod migrations;
 pub(crate) mod pool;
 pub(crate) mod sessions;
+pub(crate) mod stored_text;

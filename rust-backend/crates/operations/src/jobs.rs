@@ -1,5 +1,6 @@
 //! Jobs: what was decided, and what came of it. An account's.
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerId;
 use event_store::PgPool;
 use event_store::views::jobs::{self, Attempt, Job, JobFilter};
@@ -7,17 +8,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::page::page;
-use crate::{Account, InputProblem, ListRequest, OperationError, Page, Result};
+use crate::{Account, ListRequest, OperationError, Page, Result};
 
 const LIST: &str = "jobs";
-/// The states of a job.
-pub const STATES: [&str; 5] = ["pending", "leased", "delivered", "cancelled", "dead"];
 
 /// Which jobs are asked for. `None` means all.
 #[derive(Clone, Debug, Default)]
 pub struct JobRequest {
-    /// One of [`STATES`].
-    pub state: Option<String>,
+    /// The state.
+    pub state: Option<JobState>,
     /// The name of the trigger.
     pub trigger: Option<String>,
     /// The id of the event.
@@ -41,16 +40,10 @@ pub async fn list(
     asked: &JobRequest,
     request: &ListRequest,
 ) -> Result<Page<Job>> {
-    if let Some(state) = asked.state.as_deref()
-        && !STATES.contains(&state)
-    {
-        let problem = format!("state: {state:?} is not one of {}", STATES.join(", "));
-        return Err(InputProblem::of_key("state", problem).into());
-    }
     let trigger_id = asked.trigger.as_deref().map(|name| TriggerId::of(account.as_str(), name).0);
     let filter = JobFilter {
         account: account.as_str().to_owned(),
-        state: asked.state.clone(),
+        state: asked.state,
         trigger_id,
         event_id: asked.event.clone(),
     };

@@ -1,5 +1,6 @@
 //! Pages of a real database, from the first to the last.
 
+use event_engine::delivery::job_state::JobState;
 use event_store::views::events::EventFilter;
 use event_store::views::slice::ROWS_READ_MAX;
 use operations::jobs::JobRequest;
@@ -103,7 +104,7 @@ async fn a_cursor_is_good_for_its_list_filter_and_account() {
     let next = jobs::list(&pool, &account, &all, &behind).await.expect("a page");
     assert_ne!(next.items[0].id, page.items[0].id);
 
-    let dead = JobRequest { state: Some("dead".to_owned()), ..JobRequest::default() };
+    let dead = JobRequest { state: Some(JobState::Dead), ..JobRequest::default() };
     let other: Account = "other".parse().expect("an account");
     let sentence = "after: is a cursor of another list, or of one with another filter; leave it \
                     out to begin with the first page";

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
 use event_store::views::overview;
 use sqlx::postgres::PgPoolOptions;
@@ -182,7 +183,9 @@ impl World {
     async fn rests(&self) -> bool {
         overview::status(&self.direct).await.is_ok_and(|status| {
             let judged = status.shards.iter().all(|shard| shard.entries_behind == 0);
-            let open = ["pending", "leased"].iter().any(|state| status.jobs.contains_key(*state));
+            let open = [JobState::Pending, JobState::Leased]
+                .iter()
+                .any(|state| status.jobs.contains_key(state));
             judged && !open
         })
     }

@@ -11,6 +11,7 @@ pub mod queueing;
 use std::collections::BTreeMap;
 
 use event_engine::decide::decide;
+use event_engine::delivery::job_state::JobState;
 use event_engine::event::ChainId;
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
@@ -90,7 +91,7 @@ pub trait Bed {
     fn cut(&self) -> impl Future<Output = ()>;
 
     /// The state of each job, in one word.
-    fn states(&self) -> impl Future<Output = BTreeMap<JobId, String>>;
+    fn states(&self) -> impl Future<Output = BTreeMap<JobId, JobState>>;
 }
 
 /// A queue under test, empty, and what befalls it.
@@ -171,6 +172,6 @@ async fn one_job<B: Bed>(bed: &B) -> JobId {
     }
 }
 
-async fn state<B: Bed>(bed: &B, job: JobId) -> String {
-    bed.states().await.remove(&job).unwrap_or_default()
+async fn state<B: Bed>(bed: &B, job: JobId) -> JobState {
+    bed.states().await[&job]
 }

@@ -48,7 +48,7 @@ async fn what_never_left_the_house_is_no_attempt() {
         let options = SenderOptions { lookup, ..SenderOptions::default() };
         let _worker = start_with(&bed, LOOPBACK, "0s", options).await;
         decide(&bed, &["a", "b", "c"].map(Row::new)).await;
-        eventually("all are delivered", async || state(&bed, "delivered").await == 3).await;
+        eventually("all are delivered", async || state(&bed, JobState::Delivered).await == 3).await;
         assert_eq!(bed.count(RESULTS).await, 3, "nothing else was recorded");
         assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE attempts <> 1").await, 0);
     }
@@ -78,6 +78,6 @@ async fn what_the_receivers_name_or_host_does_is_an_attempt() {
     let options = SenderOptions { lookup, ..SenderOptions::default() };
     let _worker = start_with(&bed, LOOPBACK, "0s", options).await;
     decide(&bed, &["a", "b", "c"].map(Row::new)).await;
-    eventually("all are dead", async || state(&bed, "dead").await == 3).await;
+    eventually("all are dead", async || state(&bed, JobState::Dead).await == 3).await;
     assert_eq!(bed.count(RESULTS).await, 3);
 }

@@ -10,6 +10,7 @@ use action_worker::senders::secrets::SecretContext;
 use action_worker::senders::webhook::{SenderOptions, WebhookSender};
 use action_worker::{Jitter, Worker};
 use actions::policy::DestinationPolicy;
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Lease, Outcome};
 use event_engine::event::ChainId;
 use event_engine::port::{Claim as _, JobQueue as _, Leases as _, Shards as _};
@@ -28,7 +29,7 @@ async fn a_job_is_delivered_once_and_its_attempt_recorded() {
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let _worker = start(&bed, LOOPBACK, "0s").await;
     decide(&bed, &[Row::feedback("e", 55)]).await;
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let messages = receiver.messages().clone();
     let body = &messages.values().next().expect("a message")[0];
     assert_eq!(body["type"], "event.matched");
@@ -47,7 +48,7 @@ async fn a_failing_receiver_is_tried_again_under_the_same_id_until_the_job_is_de
     receiver.answer(500);
     let _worker = start(&bed, LOOPBACK, "0s,10ms,20ms").await;
     decide(&bed, &[Row::new("e")]).await;
-    eventually("it is dead", async || state(&bed, "dead").await == 1).await;
+    eventually("it is dead", async || state(&bed, JobState::Dead).await == 1).await;
     let messages = receiver.messages().clone();
     assert_eq!(messages.len(), 1, "one id");
     let bodies = messages.values().next().expect("a message");
@@ -81,7 +82,7 @@ async fn a_receiver_that_is_gone_kills_the_job_at_once() {
     receiver.answer(410);
     let _worker = start(&bed, LOOPBACK, "0s,10ms").await;
     decide(&bed, &[Row::new("e")]).await;
-    eventually("it is dead", async || state(&bed, "dead").await == 1).await;
+    eventually("it is dead", async || state(&bed, JobState::Dead).await == 1).await;
     assert_eq!(bed.count("SELECT attempts::bigint FROM jobs").await, 1);
 }
 
@@ -98,8 +99,9 @@ async fn a_cancelled_job_is_never_run() {
         sqlx::query(query).execute(&bed.pool).await.expect("taken back");
     }
     let _worker = start(&bed, LOOPBACK, "0s").await;
-    eventually("both are cancelled", async || state(&bed, "cancelled").await == 2).await;
-    eventually("the other is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("both are cancelled", async || state(&bed, JobState::Cancelled).await == 2).await;
+    eventually("the other is delivered", async || state(&bed, JobState::Delivered).await == 1)
+        .await;
     assert_eq!(receiver.messages().len(), 1);
 }
 
@@ -110,13 +112,13 @@ async fn what_was_told_is_retracted_under_one_id_at_the_same_receiver() {
     let _worker = start(&bed, LOOPBACK, "0s,1h").await;
     let row = Row::feedback("e", 55);
     decide(&bed, std::slice::from_ref(&row)).await;
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     // From now on the action leads elsewhere, and then another block takes the event's name over.
     bed.apply(&trigger_file(&other.url(), &[("all", ALL)])).await;
     let moved = Row { block_hash: "0xbb".to_owned(), ..row };
     moved.upsert(&bed.pool).await.expect("moved");
     decide(&bed, &[]).await;
-    eventually("all is delivered", async || state(&bed, "delivered").await == 3).await;
+    eventually("all is delivered", async || state(&bed, JobState::Delivered).await == 3).await;
     let told: Vec<_> = told.messages().clone().into_iter().collect();
     let is_match =
         |(_, bodies): &&(_, Vec<serde_json::Value>)| bodies[0]["type"] == "event.matched";
@@ -150,7 +152,7 @@ async fn removing_a_trigger_cancels_what_it_has_pending_and_says_how_many() {
     let applied = event_store::triggers::apply(&bed.pool, "default", &specs, true).await;
     let removed = applied.expect("applied").removed;
     assert_eq!((removed[0].name.as_str(), removed[0].jobs_cancelled), ("all", 2));
-    assert_eq!(state(&bed, "cancelled").await, 2);
+    assert_eq!(state(&bed, JobState::Cancelled).await, 2);
 }
 
 #[tokio::test]
@@ -161,7 +163,7 @@ async fn a_wiped_redis_is_filled_again_from_postgresql() {
     decide(&bed, &rows).await;
     bed.flush_redis().await;
     let _worker = start(&bed, LOOPBACK, "0s").await;
-    eventually("all are delivered", async || state(&bed, "delivered").await == 50).await;
+    eventually("all are delivered", async || state(&bed, JobState::Delivered).await == 50).await;
     assert!(receiver.messages().values().all(|bodies| bodies.len() == 1));
 }
 
@@ -178,7 +180,7 @@ async fn a_dead_receiver_delays_only_its_own() {
     eventually("the dead one is busy", async || dead.messages().len() >= 16).await;
     let rows: Vec<Row> = (0..20).map(|number| Row::feedback(&format!("a{number}"), 1)).collect();
     decide(&bed, &rows).await;
-    eventually("the other is served", async || state(&bed, "delivered").await == 20).await;
+    eventually("the other is served", async || state(&bed, JobState::Delivered).await == 20).await;
     assert_eq!(alive.messages().len(), 20);
     let attempted = "SELECT count(*) FROM jobs WHERE state = 'dead' OR attempts > 1";
     assert_eq!(bed.count(attempted).await, 0, "the dead one still has not answered");
@@ -244,8 +246,9 @@ async fn a_row_written_by_hand_takes_no_other_with_it() {
         sqlx::query(change).execute(&bed.pool).await.expect("written");
     }
     let _worker = start(&bed, LOOPBACK, "0s").await;
-    eventually("the others are delivered", async || state(&bed, "delivered").await == 7).await;
-    eventually("the bad one is dead", async || state(&bed, "dead").await == 1).await;
+    eventually("the others are delivered", async || state(&bed, JobState::Delivered).await == 7)
+        .await;
+    eventually("the bad one is dead", async || state(&bed, JobState::Dead).await == 1).await;
     let sent: Vec<_> = receiver.messages().values().map(|bodies| bodies[0].clone()).collect();
     for (id, field, value) in [
         ("null", "topics", serde_json::Value::Null),
@@ -276,7 +279,7 @@ async fn an_event_that_is_taken_back_during_the_attempt_is_told_in_its_result() 
     // The processor is done with it before the attempt has a result.
     decide(&bed, &[]).await;
     drop(gate);
-    eventually("both are delivered", async || state(&bed, "delivered").await == 2).await;
+    eventually("both are delivered", async || state(&bed, JobState::Delivered).await == 2).await;
     let told = "SELECT count(*) FROM action_results WHERE invalidated = (event_id = 'e')";
     assert_eq!(bed.count(told).await, 2);
 }
@@ -289,7 +292,7 @@ async fn a_delivery_that_is_reported_late_saves_a_dead_job() {
     let lease = leases(&bed).take("slow", &ids, Duration::ZERO).await.expect("leased");
     let lease = lease.into_iter().next().expect("a lease");
     let _worker = start(&bed, LOOPBACK, "0s").await;
-    eventually("it is dead", async || state(&bed, "dead").await == 1).await;
+    eventually("it is dead", async || state(&bed, JobState::Dead).await == 1).await;
     let attempt = Attempt {
         outcome: Outcome::Delivered,
         duration: None,
@@ -301,7 +304,7 @@ async fn a_delivery_that_is_reported_late_saves_a_dead_job() {
     let disposition = Disposition::Delivered;
     let late = AttemptRecord { lease, action_type, attempt, disposition };
     leases(&bed).finish("slow", &[late]).await.expect("recorded");
-    assert_eq!(state(&bed, "delivered").await, 1);
+    assert_eq!(state(&bed, JobState::Delivered).await, 1);
 }
 
 #[tokio::test]
@@ -312,7 +315,7 @@ async fn a_lease_is_given_back_only_by_the_attempt_that_has_it() {
     let leased = leases(&bed).take("a", &ids, Duration::from_hours(1)).await;
     let lease = leased.expect("leased").remove(0);
     let another = Lease { attempt: lease.attempt + 1, ..lease.clone() };
-    for (lease, state_after) in [(another, "leased"), (lease, "pending")] {
+    for (lease, state_after) in [(another, JobState::Leased), (lease, JobState::Pending)] {
         let back = [(lease, Duration::from_hours(1))];
         leases(&bed).give_back("a", &back).await.expect("given back");
         assert_eq!(state(&bed, state_after).await, 1);
@@ -352,7 +355,7 @@ async fn a_private_destination_is_refused_unless_it_is_allowed() {
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let _worker = start(&bed, "", "0s").await;
     decide(&bed, &[Row::new("e")]).await;
-    eventually("it is dead", async || state(&bed, "dead").await == 1).await;
+    eventually("it is dead", async || state(&bed, JobState::Dead).await == 1).await;
     assert!(receiver.messages().is_empty());
 }
 
@@ -366,7 +369,7 @@ async fn a_lease_that_runs_out_is_taken_back_and_its_attempt_counts_as_lost() {
     let again = leases(&bed).take("another", &ids, Duration::ZERO).await;
     assert_eq!(again.expect("asked").len(), 0, "a lease is given once");
     let _worker = start(&bed, LOOPBACK, "0s,10ms").await;
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let lost = "SELECT count(*) FROM action_results WHERE attempt = 1 AND status = 'lost'";
     let then = "SELECT count(*) FROM action_results WHERE attempt = 2 AND status = 'delivered'";
     assert_eq!((bed.count(lost).await, bed.count(then).await), (1, 1));
@@ -387,7 +390,7 @@ async fn what_is_not_a_job_in_the_queue_is_dropped() {
     }
     let _worker = start(&bed, LOOPBACK, "0s").await;
     decide(&bed, &[Row::new("e")]).await;
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let queue = Sender::new(&bed.redis.url()).expect("a queue");
     eventually("nothing is left", async || queue.length().await.expect("asked") == 0).await;
 }
@@ -452,9 +455,9 @@ fn leases(bed: &Bed) -> PgLeases {
     PgLeases::new(bed.pool.clone())
 }
 
-async fn state(bed: &Bed, state: &str) -> i64 {
+async fn state(bed: &Bed, state: JobState) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = $1")
-        .bind(state)
+        .bind(state.as_str())
         .fetch_one(&bed.pool)
         .await
         .expect("a number")

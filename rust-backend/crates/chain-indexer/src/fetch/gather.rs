@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 
 use crate::decode::topics;
 use crate::rpc::answer::{NodeLog, NodeReceipt, NodeTransactions, UnreadLog};
-use crate::rpc::call::Failure;
+use crate::rpc::call::{Answer, Failure};
 use crate::rpc::node::Node;
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
@@ -37,11 +37,11 @@ pub(crate) async fn logs(
     addresses: &[Address],
 ) -> Result<Vec<NodeLog>> {
     let problem = match node.some_logs(block, addresses, None).await? {
-        Ok(logs) => return Ok(logs),
-        Err(Failure::TooLong(problem)) => problem,
+        Answer::Given(logs) => return Ok(logs),
+        Answer::Refused(Failure::TooLong(problem)) => problem,
         // Less may come in time; where there is another node, that one is asked.
-        Err(Failure::TooMuch(problem)) if node.another().is_none() => problem,
-        Err(failure) => return Err(node.refuses(failure)),
+        Answer::Refused(Failure::TooMuch(problem)) if node.another().is_none() => problem,
+        Answer::Refused(failure) => return Err(node.refuses(failure)),
     };
     let chain = settings.name.as_str();
     tracing::debug!(chain, %block, problem, "The logs of a block are asked for in parts");
@@ -93,14 +93,14 @@ impl Gathering<'_> {
     /// Takes the logs of an address, or those of them with a topic. Whether they were given.
     async fn ask(&mut self, address: Address, topic: Option<B256>) -> Result<bool> {
         match self.node.some_logs(self.block, &[address], topic).await? {
-            Ok(logs) => {
+            Answer::Given(logs) => {
                 for log in logs {
                     self.take(log)?;
                 }
                 Ok(true)
             }
-            Err(Failure::TooLong(_)) => Ok(false),
-            Err(failure) => Err(self.node.refuses(failure)),
+            Answer::Refused(Failure::TooLong(_)) => Ok(false),
+            Answer::Refused(failure) => Err(self.node.refuses(failure)),
         }
     }
 
@@ -206,19 +206,19 @@ impl Gathering<'_> {
 /// node gives it even so.
 async fn receipt(node: Node<'_>, transaction: B256) -> Result<Option<NodeReceipt>> {
     match node.receipt(transaction).await? {
-        Ok(receipt) => return Ok(Some(receipt)),
-        Err(Failure::TooLong(_)) => {}
-        Err(failure) => return Err(node.refuses(failure)),
+        Answer::Given(receipt) => return Ok(Some(receipt)),
+        Answer::Refused(Failure::TooLong(_)) => {}
+        Answer::Refused(failure) => return Err(node.refuses(failure)),
     }
     if let Some(receipt) = node.shortened_receipt(transaction).await {
         return Ok(Some(receipt));
     }
     for other in node.others() {
         match other.receipt(transaction).await {
-            Ok(Ok(receipt)) => return Ok(Some(receipt)),
+            Ok(Answer::Given(receipt)) => return Ok(Some(receipt)),
             Err(error) if error.stops_the_chain() => return Err(error),
             // It does not have it, or is away: nobody waits for that.
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Answer::Refused(_)) | Err(_) => {}
         }
         if let Some(receipt) = other.shortened_receipt(transaction).await {
             return Ok(Some(receipt));

@@ -11,7 +11,7 @@ use crate::fetch::block::{Block, block};
 use crate::fetch::one_block::{self, may_leave_out};
 use crate::fetch::stretch::Stretch;
 use crate::rpc::answer::{NodeHeader, NodeLog};
-use crate::rpc::call::Failure;
+use crate::rpc::call::{Answer, Failure};
 use crate::rpc::node::{Node, Nodes, answer, header_call, range_call};
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
@@ -43,11 +43,11 @@ pub(crate) async fn fetch(
         let width = last - first + 1;
         let range = Range { node, settings, first, last };
         let refusal = match range.ask().await? {
-            Ok((blocks, logs)) => {
+            Answer::Given((blocks, logs)) => {
                 node.width().answered(width, logs);
                 return Ok(Piece { last, stretches: Stretch::split(blocks) });
             }
-            Err(refusal) => refusal,
+            Answer::Refused(refusal) => refusal,
         };
         if let Failure::TooMuch(problem) = &refusal {
             timeouts += 1;
@@ -76,8 +76,8 @@ struct Range<'n> {
 }
 
 impl Range<'_> {
-    /// The blocks that have a row, and how many logs they have. The inner failure is a refusal.
-    async fn ask(&self) -> Result<Result<(Vec<Block>, usize), Failure>> {
+    /// The blocks that have a row, and how many logs they have.
+    async fn ask(&self) -> Result<Answer<(Vec<Block>, usize)>> {
         let addresses = self.settings.registries.addresses();
         let bytes_max = self.node.answer_bytes_max() / RANGE_SHARE;
         // Together, so that a node that does not have the last block says so: it would give the
@@ -91,8 +91,8 @@ impl Range<'_> {
             calls.pop();
         }
         let answers = match self.node.ask_together(&calls, bytes_max).await? {
-            Ok(answers) => answers,
-            Err(refusal) => return Ok(Err(refusal)),
+            Answer::Given(answers) => answers,
+            Answer::Refused(refusal) => return Ok(Answer::Refused(refusal)),
         };
         let logs: Vec<NodeLog> = answer(self.node, &answers[0])?;
         let by_block = self.by_block(&logs)?;
@@ -104,15 +104,15 @@ impl Range<'_> {
             by_block.keys().copied().filter(|number| !headers.contains_key(number)).collect();
         let calls: Vec<_> = others.iter().copied().map(header_call).collect();
         match self.node.ask_together(&calls, bytes_max).await? {
-            Ok(answers) => {
+            Answer::Given(answers) => {
                 for (number, raw) in others.into_iter().zip(&answers) {
                     self.add(&mut headers, number, answer(self.node, raw)?)?;
                 }
             }
-            Err(refusal) => return Ok(Err(refusal)),
+            Answer::Refused(refusal) => return Ok(Answer::Refused(refusal)),
         }
         let blocks = self.blocks(&headers, &by_block).await?;
-        Ok(Ok((blocks, logs.len())))
+        Ok(Answer::Given((blocks, logs.len())))
     }
 
     /// The logs of each block that has any. A log of another block, or out of order, spoils all.

@@ -35,6 +35,36 @@ pub(crate) enum Failure {
     Broken(String),
 }
 
+/// Answer of a node that works.
+#[must_use]
+pub(crate) enum Answer<T> {
+    /// The node gives what it was asked for.
+    Given(T),
+    /// The node refuses: it may answer less, or another node may answer.
+    Refused(Failure),
+}
+
+/// Answer of a node that works to several questions at once.
+#[must_use]
+pub(crate) enum BatchAnswer {
+    /// All answers, in the order of the questions.
+    Given(Vec<Box<RawValue>>),
+    /// The node refuses one of the questions.
+    Refused(Failure),
+    /// The node refuses the batch as a whole: it may answer its questions one by one.
+    BatchRefused(Failure),
+}
+
+impl From<Result<Vec<Result<Box<RawValue>, Failure>>, Failure>> for BatchAnswer {
+    fn from(answered: Result<Vec<Result<Box<RawValue>, Failure>>, Failure>) -> Self {
+        match answered.map(|answers| answers.into_iter().collect()) {
+            Ok(Ok(answers)) => Self::Given(answers),
+            Ok(Err(refusal)) => Self::Refused(refusal),
+            Err(refusal) => Self::BatchRefused(refusal),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn into_problem(self) -> String {
         match self {

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::rpc::answer::{Link, NodeHeader, NodeLog};
-use crate::rpc::call::{Call, Failure, read};
+use crate::rpc::call::{Answer, BatchAnswer, Call, Failure, read};
 use crate::rpc::client::Rpc;
 use crate::rpc::favour::Favour;
 use crate::rpc::pace::Pace;
@@ -181,9 +181,9 @@ impl<'n> Node<'n> {
 
     async fn tagged(self, tag: &str) -> Result<Option<NodeHeader>> {
         match self.try_to_ask(&header(BY_NUMBER, tag), self.answer_bytes_max()).await? {
-            Ok(raw) => answer(self, &raw),
-            Err(Failure::Refused(_)) => Ok(None),
-            Err(failure) => Err(self.fault(&failure.into_problem())),
+            Answer::Given(raw) => answer(self, &raw),
+            Answer::Refused(Failure::Refused(_)) => Ok(None),
+            Answer::Refused(failure) => Err(self.fault(&failure.into_problem())),
         }
     }
 
@@ -192,21 +192,20 @@ impl<'n> Node<'n> {
         self.ask(&logs(&json!({"blockHash": block, "address": addresses}))).await
     }
 
-    /// The logs that `addresses` emitted in that block, or those of them with a topic0. The inner
-    /// failure is a refusal.
+    /// The logs that `addresses` emitted in that block, or those of them with a topic0.
     pub(crate) async fn some_logs(
         self,
         block: B256,
         addresses: &[Address],
         topic: Option<B256>,
-    ) -> Result<Result<Vec<NodeLog>, Failure>> {
+    ) -> Result<Answer<Vec<NodeLog>>> {
         let mut filter = json!({"blockHash": block, "address": addresses});
         if let Some(topic) = topic {
             filter["topics"] = json!([topic]);
         }
         match self.try_to_ask(&logs(&filter), self.answer_bytes_max()).await? {
-            Ok(raw) => answer(self, &raw).map(Ok),
-            Err(refusal) => Ok(Err(refusal)),
+            Answer::Given(raw) => answer(self, &raw).map(Answer::Given),
+            Answer::Refused(refusal) => Ok(Answer::Refused(refusal)),
         }
     }
 
@@ -214,18 +213,17 @@ impl<'n> Node<'n> {
     pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
         let call = logs(&json!({"blockHash": block}));
         match self.try_to_ask(&call, self.answer_bytes_max()).await? {
-            Ok(raw) => answer(self, &raw).map(Some),
-            Err(_refusal) => Ok(None),
+            Answer::Given(raw) => answer(self, &raw).map(Some),
+            Answer::Refused(_) => Ok(None),
         }
     }
 
-    /// Several questions; where the node takes no batches, one by one. The inner failure is a
-    /// refusal: the node works, and does not answer one of these.
+    /// Several questions; where the node takes no batches, one by one. It may refuse one of them.
     pub(crate) async fn ask_together(
         self,
         calls: &[Call],
         bytes_max: usize,
-    ) -> Result<Result<Vec<Box<RawValue>>, Failure>> {
+    ) -> Result<Answer<Vec<Box<RawValue>>>> {
         let mut answers = Vec::with_capacity(calls.len());
         while answers.len() < calls.len() {
             let most = self.endpoint().batch_max.load(Ordering::Relaxed);
@@ -235,40 +233,41 @@ impl<'n> Node<'n> {
                 return self.one_by_one(calls, bytes_max).await;
             }
             match self.patiently(some, bytes_max).await? {
-                Ok(Ok(some)) => answers.extend(some),
-                Ok(Err(refusal)) | Err(refusal @ (Failure::TooMuch(_) | Failure::TooLong(_))) => {
-                    return Ok(Err(refusal));
-                }
-                Err(_) => match self.one_by_one(some, bytes_max).await? {
-                    Ok(some_answers) => {
+                BatchAnswer::Given(some) => answers.extend(some),
+                BatchAnswer::Refused(refusal)
+                | BatchAnswer::BatchRefused(
+                    refusal @ (Failure::TooMuch(_) | Failure::TooLong(_)),
+                ) => return Ok(Answer::Refused(refusal)),
+                BatchAnswer::BatchRefused(_) => match self.one_by_one(some, bytes_max).await? {
+                    Answer::Given(some_answers) => {
                         // So it was the batch that it did not like.
                         let fewer = some.len() / 2;
                         self.endpoint().batch_max.fetch_min(fewer, Ordering::Relaxed);
                         answers.extend(some_answers);
                     }
-                    Err(refusal) => return Ok(Err(refusal)),
+                    refused @ Answer::Refused(_) => return Ok(refused),
                 },
             }
         }
-        Ok(Ok(answers))
+        Ok(Answer::Given(answers))
     }
 
     async fn one_by_one(
         self,
         calls: &[Call],
         bytes_max: usize,
-    ) -> Result<Result<Vec<Box<RawValue>>, Failure>> {
+    ) -> Result<Answer<Vec<Box<RawValue>>>> {
         let mut answers = Vec::with_capacity(calls.len());
         for some in calls.chunks(ONE_BY_ONE_MAX) {
             let asked = some.iter().map(|call| self.try_to_ask(call, bytes_max));
             for answer in join_all(asked).await {
                 match answer? {
-                    Ok(answer) => answers.push(answer),
-                    Err(refusal) => return Ok(Err(refusal)),
+                    Answer::Given(answer) => answers.push(answer),
+                    Answer::Refused(refusal) => return Ok(Answer::Refused(refusal)),
                 }
             }
         }
-        Ok(Ok(answers))
+        Ok(Answer::Given(answers))
     }
 
     /// The heads that it announces; `None` where it is not asked by websocket.
@@ -347,52 +346,45 @@ impl<'n> Node<'n> {
 
     async fn ask<T: DeserializeOwned>(self, call: &Call) -> Result<T> {
         match self.try_to_ask(call, self.answer_bytes_max()).await? {
-            Ok(raw) => answer(self, &raw),
-            Err(refusal) => Err(self.fault(&refusal.into_problem())),
+            Answer::Given(raw) => answer(self, &raw),
+            Answer::Refused(refusal) => Err(self.fault(&refusal.into_problem())),
         }
     }
 
-    /// Asks one question; the inner failure is a refusal.
-    async fn try_to_ask(
-        self,
-        call: &Call,
-        bytes_max: usize,
-    ) -> Result<Result<Box<RawValue>, Failure>> {
-        let answered = self.patiently(std::slice::from_ref(call), bytes_max).await?;
-        let one = answered.map(|all| all.map(|mut all| all.swap_remove(0)));
-        Ok(one.unwrap_or_else(Err))
+    /// Asks one question.
+    async fn try_to_ask(self, call: &Call, bytes_max: usize) -> Result<Answer<Box<RawValue>>> {
+        Ok(match self.patiently(std::slice::from_ref(call), bytes_max).await? {
+            BatchAnswer::Given(mut answers) => Answer::Given(answers.swap_remove(0)),
+            BatchAnswer::Refused(refusal) | BatchAnswer::BatchRefused(refusal) => {
+                Answer::Refused(refusal)
+            }
+        })
     }
 
-    /// Asks under the chain's own limit, and again where the node's is exceeded. The failures are
-    /// refusals: the outer one of the whole, the inner one of a question.
-    async fn patiently(
-        self,
-        calls: &[Call],
-        bytes_max: usize,
-    ) -> Result<Result<Result<Vec<Box<RawValue>>, Failure>, Failure>> {
+    /// Asks under the chain's own limit, and again where the node's is exceeded.
+    async fn patiently(self, calls: &[Call], bytes_max: usize) -> Result<BatchAnswer> {
         self.verify().await?;
         let mut limited = 0;
         loop {
             self.wait_for_its_turn(calls.len()).await;
-            let asked = self.endpoint().rpc.ask(calls, bytes_max).await;
-            let answered = asked.map(|all| all.into_iter().collect::<Result<Vec<_>, _>>());
-            match answered {
-                Ok(Err(Failure::Limited { problem, retry_after }))
-                | Err(Failure::Limited { problem, retry_after }) => {
+            match self.endpoint().rpc.ask(calls, bytes_max).await.into() {
+                BatchAnswer::Refused(Failure::Limited { problem, retry_after })
+                | BatchAnswer::BatchRefused(Failure::Limited { problem, retry_after }) => {
                     limited += 1;
                     self.endpoint().favour.limited(Instant::now(), retry_after);
                     if limited >= LIMITED_TIMES_MAX || self.another().is_some() {
                         return Err(self.fault(&problem));
                     }
                 }
-                Ok(Err(Failure::Broken(problem))) | Err(Failure::Broken(problem)) => {
+                BatchAnswer::Refused(Failure::Broken(problem))
+                | BatchAnswer::BatchRefused(Failure::Broken(problem)) => {
                     return Err(self.fault(&problem));
                 }
-                answered => {
-                    if matches!(answered, Ok(Ok(_))) {
+                answer => {
+                    if matches!(answer, BatchAnswer::Given(_)) {
                         self.endpoint().favour.worked(Instant::now());
                     }
-                    return Ok(answered);
+                    return Ok(answer);
                 }
             }
         }

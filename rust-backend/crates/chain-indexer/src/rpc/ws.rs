@@ -37,9 +37,8 @@ const WAITING_MAX: usize = 256;
 const MESSAGE_FRAME_BYTES: usize = 1 << 10;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-type Answer = Result<Box<RawValue>, Failure>;
 /// `None`: an answer on this connection was too long; whose, nobody can say.
-type Heard = Option<Answer>;
+type Heard = Option<Result<Box<RawValue>, Failure>>;
 
 /// A node's endpoint.
 pub(crate) struct Ws {
@@ -91,7 +90,11 @@ impl Ws {
         Self { url, said, connection, ids, bytes_max, alone }
     }
 
-    pub(crate) async fn ask(&self, call: &Call, bytes_max: usize) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        call: &Call,
+        bytes_max: usize,
+    ) -> Result<Box<RawValue>, Failure> {
         let connection = self.connected().await?;
         let answer = match self.ask_on(&connection, call).await? {
             Some(answer) => answer?,
@@ -120,7 +123,7 @@ impl Ws {
     }
 
     /// Asks where no other answer can be the one that is too long.
-    async fn ask_alone(&self, call: &Call) -> Answer {
+    async fn ask_alone(&self, call: &Call) -> Result<Box<RawValue>, Failure> {
         let _alone = self.alone.lock().await;
         let connection = self.connect().await?;
         let too_long = || {

@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use event_engine::delivery::job_state::JobState;
 use event_store::views::jobs::Job;
 use operations::PgPool;
-use operations::jobs::{self, JobRequest, JobView, STATES};
+use operations::jobs::{self, JobRequest, JobView};
 use service::output;
 use uuid::Uuid;
 
@@ -25,8 +27,8 @@ enum JobsCommand {
     #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
     List {
         /// pending, leased, delivered, cancelled or dead.
-        #[arg(long, value_parser = STATES)]
-        state: Option<String>,
+        #[arg(long, value_parser = state())]
+        state: Option<JobState>,
         /// The name of the trigger.
         #[arg(long)]
         trigger: Option<String>,
@@ -61,11 +63,17 @@ pub(crate) async fn jobs(args: JobsArgs, pool: &PgPool, json: bool) -> Result<()
     }
 }
 
+/// Reads a state by its name, and names all of them in the help.
+fn state() -> impl TypedValueParser<Value = JobState> {
+    PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
+        .try_map(|text| text.parse::<JobState>())
+}
+
 fn row(job: &Job) -> [String; 8] {
     [
         job.id.to_string(),
         if job.retracts.is_some() { "retraction" } else { "match" }.to_owned(),
-        job.state.clone(),
+        job.state.to_string(),
         job.attempts.to_string(),
         output::or_dash(job.trigger_name.as_deref()),
         job.action_id.clone(),
@@ -82,7 +90,7 @@ fn show(shown: JobView, json: bool) -> Result<()> {
     let rows = vec![
         ["retracts".to_owned(), output::or_dash(job.retracts)],
         ["other block".to_owned(), output::or_dash(other_block(&job))],
-        ["state".to_owned(), job.state],
+        ["state".to_owned(), job.state.to_string()],
         ["reason".to_owned(), output::or_dash(job.reason)],
         ["trigger".to_owned(), output::or_dash(job.trigger_name)],
         ["trigger version".to_owned(), job.trigger_version.to_string()],

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use actions::policy::DestinationPolicy;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
+use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerSpec;
 use event_store::triggers::{Applied, Change};
 use event_store::views::triggers::JOBS_COUNTED_MAX;
@@ -203,7 +204,7 @@ fn selects(trigger: &TriggerOverview) -> String {
     if named.is_empty() { "everything".to_owned() } else { named.join("; ") }
 }
 
-fn count(jobs: &BTreeMap<String, i64>) -> String {
+fn count(jobs: &BTreeMap<JobState, i64>) -> String {
     let counts: Vec<String> =
         jobs.iter().map(|(state, number)| format!("{number} {state}")).collect();
     match jobs.values().sum::<i64>() {

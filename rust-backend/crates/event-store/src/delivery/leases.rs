@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Loaded};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
@@ -11,6 +12,7 @@ use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::connection::pool::answered;
+use crate::connection::stored_text::StoredText;
 use crate::delivery::jobs::reason;
 use crate::delivery::{assignments, jobs, retractions};
 use crate::{Result, StoreError};
@@ -133,9 +135,9 @@ async fn take(
                reason = unwanted
            FROM asked
            WHERE jobs.id = asked.id
-           RETURNING jobs.id, state, attempts, schedule_from, trigger_id, trigger_version,
-                     action_id, action_version, event_id, event_timestamp, event_revision,
-                     created_at, retracts"#,
+           RETURNING jobs.id, state AS "state: StoredText<JobState>", attempts, schedule_from,
+                     trigger_id, trigger_version, action_id, action_version, event_id,
+                     event_timestamp, event_revision, created_at, retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
@@ -145,7 +147,11 @@ async fn take(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().filter(|row| row.state == "leased").map(|row| lease!(row)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.state.0 == JobState::Leased)
+        .map(|row| lease!(row))
+        .collect())
 }
 
 async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
@@ -197,7 +203,7 @@ async fn move_on(
 ) -> Result<()> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
-    let states: Vec<&str> = attempts.iter().map(|a| state(&a.disposition)).collect();
+    let states: Vec<&str> = attempts.iter().map(|a| state(&a.disposition).as_str()).collect();
     let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.disposition).as_secs_f64()).collect();
     let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.disposition)).collect();
     sqlx::query!(
@@ -294,11 +300,11 @@ async fn record(
     Ok(recorded.iter().filter(|result| result.invalidated).map(|result| result.job_id).collect())
 }
 
-fn state(disposition: &Disposition) -> &'static str {
+fn state(disposition: &Disposition) -> JobState {
     match disposition {
-        Disposition::Delivered => "delivered",
-        Disposition::Retry(_) => "pending",
-        Disposition::Dead(_) => "dead",
+        Disposition::Delivered => JobState::Delivered,
+        Disposition::Retry(_) => JobState::Pending,
+        Disposition::Dead(_) => JobState::Dead,
     }
 }
 

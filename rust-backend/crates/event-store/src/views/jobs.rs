@@ -1,6 +1,7 @@
 //! Jobs and their attempts, as an operator looks at them.
 
 use chrono::{DateTime, Utc};
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::OtherInclusion;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::slice::{ROWS_READ_MAX, ReadRow, Slice, slice};
 use crate::Result;
+use crate::connection::stored_text::StoredText;
 
 /// A job.
 #[derive(Clone, Debug, Serialize)]
@@ -20,7 +22,7 @@ pub struct Job {
     /// The same transaction's event in another block: before a match, or after what is retracted.
     pub reincluded: Option<Json<OtherInclusion>>,
     /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
-    pub state: String,
+    pub state: JobState,
     /// Attempts started.
     pub attempts: i32,
     /// The name of its trigger.
@@ -78,7 +80,7 @@ pub struct JobFilter {
     /// Its trigger's account. Where the trigger's row was deleted by hand: `default`.
     pub account: String,
     /// The state.
-    pub state: Option<String>,
+    pub state: Option<JobState>,
     /// The trigger.
     pub trigger_id: Option<Uuid>,
     /// The id of the event.
@@ -101,7 +103,7 @@ macro_rules! job {
             id: $row.id,
             retracts: $row.retracts,
             reincluded: $row.reincluded,
-            state: $row.state,
+            state: $row.state.into(),
             attempts: $row.attempts,
             trigger_name: $row.trigger_name,
             trigger_version: $row.trigger_version,
@@ -133,7 +135,7 @@ pub async fn list(
         r#"WITH below AS (
                SELECT coalesce($5, 'infinity'::timestamptz) AS created_at,
                       coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) AS id)
-           SELECT found.id AS "id!", retracts, found.state AS "state!", attempts AS "attempts!",
+           SELECT found.id AS "id!", retracts, found.state AS "state!: StoredText<JobState>", attempts AS "attempts!",
                   t.name AS "trigger_name?", trigger_version AS "trigger_version!",
                   action_id AS "action_id!", action_version AS "action_version!",
                   chain_id AS "chain_id!", event_id AS "event_id!",
@@ -176,7 +178,7 @@ pub async fn list(
                  WHERE is_wanted OR place = $8
                  LIMIT $7::bigint + 1) AS found
            LEFT JOIN triggers t ON t.id = found.trigger_id"#,
-        filter.state,
+        filter.state.map(JobState::as_str),
         filter.trigger_id,
         filter.event_id,
         filter.account,
@@ -198,7 +200,7 @@ pub async fn list(
 /// A job of an account.
 pub async fn by_id(pool: &PgPool, account: &str, id: Uuid) -> Result<Option<Job>> {
     let row = sqlx::query!(
-        r#"SELECT j.id, retracts, j.state, attempts, t.name AS "trigger_name?", trigger_version,
+        r#"SELECT j.id, retracts, j.state AS "state: StoredText<JobState>", attempts, t.name AS "trigger_name?", trigger_version,
                   action_id, action_version, chain_id, event_id, event_timestamp, event_revision,
                   triggers_revision, j.created_at, due_at, finished_at, reason,
                   reincluded AS "reincluded: Json<OtherInclusion>"

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use event_engine::delivery::job_state::JobState;
 use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::Result;
+use crate::connection::stored_text::StoredText;
 
 /// The whole of it at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -16,7 +18,7 @@ pub struct Status {
     /// What is not shown of others.
     pub shards_not_shown: NotShown,
     /// Jobs of each state.
-    pub jobs: BTreeMap<String, i64>,
+    pub jobs: BTreeMap<JobState, i64>,
     /// Triggers in force.
     pub triggers_active: i64,
     /// The revision of their set.
@@ -112,9 +114,12 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     .fetch_all(pool)
     .await?;
     let (shards, shards_not_shown) = shown(shards);
-    let jobs = sqlx::query!(r#"SELECT state, count(*) AS "number!" FROM jobs GROUP BY state"#)
-        .fetch_all(pool)
-        .await?;
+    let jobs = sqlx::query!(
+        r#"SELECT state AS "state: StoredText<JobState>", count(*) AS "number!"
+           FROM jobs GROUP BY state"#
+    )
+    .fetch_all(pool)
+    .await?;
     let rest = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM triggers WHERE state = 'active') AS "active!",
                   (SELECT revision FROM trigger_set) AS "revision!",
@@ -139,7 +144,7 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     Ok(Status {
         shards,
         shards_not_shown,
-        jobs: jobs.into_iter().map(|row| (row.state, row.number)).collect(),
+        jobs: jobs.into_iter().map(|row| (row.state.0, row.number)).collect(),
         triggers_active: rest.active,
         triggers_revision: rest.revision,
         oldest_writing_transaction_seconds: rest.oldest,

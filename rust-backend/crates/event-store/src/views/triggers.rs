@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::config::ConfigNode;
 use event_engine::trigger::{Definition, TriggerId};
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub struct TriggerOverview<A = StoredAction> {
     /// Its actions.
     pub actions: Vec<A>,
     /// Jobs of each state among its latest [`JOBS_COUNTED_MAX`].
-    pub jobs: BTreeMap<String, i64>,
+    pub jobs: BTreeMap<JobState, i64>,
 }
 
 /// The version of an action that is in force.

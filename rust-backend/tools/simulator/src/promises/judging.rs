@@ -1,6 +1,7 @@
 //! What [`Shards`] and its claims promise.
 
 use event_engine::decide::decide;
+use event_engine::delivery::job_state::JobState;
 use event_engine::event::ChainId;
 use event_engine::finality::Finality;
 use event_engine::log::{Entry, Subject};
@@ -176,13 +177,13 @@ pub async fn an_invalidation_may_stand_before_its_insertion<B: Bed>(bed: &B) {
 /// Jobs are added once, and a revision cancels the pending jobs of those below it.
 pub async fn a_plan_adds_its_jobs_and_cancels_what_is_pending<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
-    assert_eq!(state(bed, job).await, "pending");
+    assert_eq!(state(bed, job).await, JobState::Pending);
     for (invalidated, jobs) in [(true, 0), (false, 1)] {
         let mut transaction = bed.begin().await;
         bed.set_invalidated(&mut transaction, "a1", invalidated).await;
         bed.commit(transaction).await;
         assert_eq!(judged(bed).await.len(), jobs);
-        assert_eq!(state(bed, job).await, "cancelled");
+        assert_eq!(state(bed, job).await, JobState::Cancelled);
     }
     assert_eq!(bed.states().await.len(), 2, "another revision is another job");
 }
@@ -206,7 +207,7 @@ pub async fn what_says_something_else_is_judged_anew<B: Bed>(bed: &B) {
     assert_eq!(seen, [("a1", 1, Some((1, false))), ("a1", 2, Some((2, false)))]);
     drop(claim);
     assert_eq!(judged(bed).await.len(), 2);
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
 }
 
 /// What does not lie deep enough is kept with the cursor, and handed over by the claim whose

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use event_engine::decide::decide;
+use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Expired, Lease, Outcome};
 use event_engine::job::JobId;
 use event_engine::port::{Claim as _, Leases as _};
@@ -19,7 +20,7 @@ pub async fn a_lease_is_given_once<B: Bed>(bed: &B) {
     assert_eq!((lease.id, lease.attempt, lease.event.id.as_str()), (job, 1, "a1"));
     assert!(leased(bed, "b", job, LONG).await.is_none());
     assert!(leased(bed, "a", job, LONG).await.is_none());
-    assert_eq!(state(bed, job).await, "leased");
+    assert_eq!(state(bed, job).await, JobState::Leased);
 }
 
 /// A lease that runs out is told of, and once it is written off the job is given again.
@@ -42,7 +43,7 @@ pub async fn a_lease_is_given_back_by_who_has_it<B: Bed>(bed: &B) {
     let another = Lease { attempt: 2, ..lease.clone() };
     leases.give_back("b", &[(lease.clone(), Duration::ZERO)]).await.expect("heard");
     leases.give_back("a", &[(another, Duration::ZERO)]).await.expect("heard");
-    assert_eq!(state(bed, job).await, "leased");
+    assert_eq!(state(bed, job).await, JobState::Leased);
     leases.give_back("a", &[(lease.clone(), Duration::ZERO)]).await.expect("given back");
     let again = leased(bed, "b", job, LONG).await.expect("a lease");
     assert_eq!(again.attempt, 1);
@@ -59,7 +60,7 @@ pub async fn what_was_taken_back_is_not_leased<B: Bed>(bed: &B) {
     leased_in_vain(bed, job).await;
     bed.commit(transaction).await;
     assert!(leased(bed, "a", job, LONG).await.is_none());
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
 }
 
 /// What was deleted is not leased but cancelled.
@@ -69,7 +70,7 @@ pub async fn what_was_deleted_is_not_leased<B: Bed>(bed: &B) {
     bed.delete(&mut transaction, "a1").await;
     bed.commit(transaction).await;
     assert!(leased(bed, "a", job, LONG).await.is_none());
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
 }
 
 /// Removing a trigger cancels what is pending of it.
@@ -77,7 +78,7 @@ pub async fn what_nobody_wants_any_more_is_not_leased<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
     bed.remove().await;
     assert!(leased(bed, "a", job, LONG).await.is_none());
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
 }
 
 /// A lease brings what it is about, unless that has changed since.
@@ -103,11 +104,11 @@ pub async fn an_attempt_moves_its_job_on<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
     let failed = Disposition::Retry(Duration::ZERO);
     let dead = Disposition::Dead("enough".to_owned());
-    for (disposition, state_after) in [(failed, "pending"), (dead, "dead")] {
+    for (disposition, state_after) in [(failed, JobState::Pending), (dead, JobState::Dead)] {
         let lease = leased(bed, "a", job, LONG).await.expect("a lease");
         let foreign = ended(lease.clone(), Outcome::Permanent, disposition.clone());
         bed.leases().finish("b", &[foreign]).await.expect("recorded");
-        assert_eq!(state(bed, job).await, "leased", "it is not b's");
+        assert_eq!(state(bed, job).await, JobState::Leased, "it is not b's");
         let attempt = ended(lease, Outcome::Permanent, disposition);
         bed.leases().finish("a", &[attempt]).await.expect("recorded");
         assert_eq!(state(bed, job).await, state_after);
@@ -123,10 +124,10 @@ pub async fn a_late_delivery_is_a_delivery<B: Bed>(bed: &B) {
     let dead = Disposition::Dead("the last attempt was lost".to_owned());
     let lost = ended(lease.clone(), Outcome::Lost, dead);
     bed.leases().finish("a", &[lost]).await.expect("recorded");
-    assert_eq!(state(bed, job).await, "dead");
+    assert_eq!(state(bed, job).await, JobState::Dead);
     let late = ended(lease, Outcome::Delivered, Disposition::Delivered);
     bed.leases().finish("a", &[late]).await.expect("recorded");
-    assert_eq!(state(bed, job).await, "delivered");
+    assert_eq!(state(bed, job).await, JobState::Delivered);
 }
 
 /// What was attempted is retracted once it is taken back, whatever became of it, under one id; and
@@ -135,7 +136,7 @@ pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: 
     let job = one_job(bed).await;
     attempted(bed, job, Disposition::Retry(LONG)).await;
     taken_back(bed).await;
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
     let lease = retraction_of(bed, job).await.expect("a retraction");
     assert_eq!((lease.retracts, lease.attempt, lease.revision), (Some(job), 1, 0));
     let loaded = bed.leases().load(std::slice::from_ref(&lease)).await.expect("loaded");
@@ -145,7 +146,7 @@ pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: 
     bed.leases().finish("a", &[attempt]).await.expect("recorded");
     let states = bed.states().await;
     assert_eq!(states.len(), 2, "{states:?}");
-    assert_eq!(states[&JobId::of_retraction(job)], "delivered");
+    assert_eq!(states[&JobId::of_retraction(job)], JobState::Delivered);
 }
 
 /// What is under way when it is taken back is retracted when it has ended, and not before.
@@ -175,7 +176,7 @@ pub async fn what_nobody_was_told_is_not_retracted<B: Bed>(bed: &B) {
     let job = one_job(bed).await;
     leased_in_vain(bed, job).await;
     taken_back(bed).await;
-    assert_eq!(state(bed, job).await, "cancelled");
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
     assert!(retraction_of(bed, job).await.is_none());
 }
 

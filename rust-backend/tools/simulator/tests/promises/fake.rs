@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use event_engine::delivery::job_state::JobState;
 use event_engine::event::{ChainId, EventName};
 use event_engine::finality::{Finality, Heights};
 use event_engine::job::JobId;
@@ -159,17 +160,17 @@ impl Bed for FakeBed {
         self.0.database().sessions.restart();
     }
 
-    async fn states(&self) -> BTreeMap<JobId, String> {
-        let word = |state: &State| match state {
-            State::Pending => "pending",
-            State::Leased { .. } => "leased",
-            State::Delivered => "delivered",
-            State::Cancelled(_) => "cancelled",
-            State::Dead(_) => "dead",
+    async fn states(&self) -> BTreeMap<JobId, JobState> {
+        let stored = |state: &State| match state {
+            State::Pending => JobState::Pending,
+            State::Leased { .. } => JobState::Leased,
+            State::Delivered => JobState::Delivered,
+            State::Cancelled(_) => JobState::Cancelled,
+            State::Dead(_) => JobState::Dead,
         };
         let database = self.0.database();
         let jobs = database.judged.jobs.by_id.iter();
-        jobs.map(|(id, job)| (*id, word(&job.state).to_owned())).collect()
+        jobs.map(|(id, job)| (*id, stored(&job.state))).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use action_queue::{QueueConsumer, Sender};
+use event_engine::delivery::job_state::JobState;
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_store::{PgLeases, PgShards, triggers};
@@ -113,10 +114,14 @@ impl Bed for PgBed {
         }
     }
 
-    async fn states(&self) -> BTreeMap<JobId, String> {
+    async fn states(&self) -> BTreeMap<JobId, JobState> {
         let query = sqlx::query("SELECT id, state FROM jobs");
         let rows = query.fetch_all(&self.0.pool).await.expect("jobs");
-        rows.iter().map(|row| (JobId(row.get("id")), row.get("state"))).collect()
+        rows.iter()
+            .map(|row| {
+                (JobId(row.get("id")), row.get::<&str, _>("state").parse().expect("a state"))
+            })
+            .collect()
     }
 }
 

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("api-gateway", &["event-engine", "operations", "service"]),
     ("cli", SHIPPED),
     ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
-    ("fault-harness", &["event-store", "testbed"]),
+    ("fault-harness", &["event-engine", "event-store", "testbed"]),
     ("simulator", &["event-engine", "event-processor", "action-worker", "service"]),
     ("testbed", &["event-engine", "actions", "event-store", "action-queue", "private-servers"]),
     ("xtask", &["private-servers"]),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{BY_HASH, Node, answer, header};
 use crate::Result;
 use crate::rpc::answer::{NodeReceipt, NodeTransactions, RawReceipt};
-use crate::rpc::call::{Call, Failure};
+use crate::rpc::call::{Answer, Call};
 
 impl Node<'_> {
     /// The transactions of the block with that hash.
@@ -15,11 +15,13 @@ impl Node<'_> {
         found.ok_or_else(|| self.distrust(&format!("it does not have block {block} any more")))
     }
 
-    /// The receipt of a transaction. The inner failure is a refusal.
-    pub(crate) async fn receipt(self, transaction: B256) -> Result<Result<NodeReceipt, Failure>> {
+    /// The receipt of a transaction.
+    pub(crate) async fn receipt(self, transaction: B256) -> Result<Answer<NodeReceipt>> {
         match self.try_to_ask(&receipt_call(transaction), self.answer_bytes_max()).await? {
-            Ok(raw) => self.read_receipt(transaction, answer(self, &raw)?).map(Ok),
-            Err(refusal) => Ok(Err(refusal)),
+            Answer::Given(raw) => {
+                self.read_receipt(transaction, answer(self, &raw)?).map(Answer::Given)
+            }
+            Answer::Refused(refusal) => Ok(Answer::Refused(refusal)),
         }
     }
 

@@ -1,0 +1,88 @@
+//! Where a job stands.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a job, as `jobs.state` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Its next attempt is due, or will be.
+    Pending,
+    /// A worker holds its lease.
+    Leased,
+    /// Its receiver took it.
+    Delivered,
+    /// It is no longer wanted.
+    Cancelled,
+    /// Its receiver did not take it, and no attempt is left.
+    Dead,
+}
+
+impl JobState {
+    /// All of them, in the order of a job's life.
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Leased, Self::Delivered, Self::Cancelled, Self::Dead];
+
+    /// Its name in the store and in lists.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text names no state of a job.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a state of a job: pending, leased, delivered, cancelled or dead")]
+pub struct UnknownJobState(pub String);
+
+impl FromStr for JobState {
+    type Err = UnknownJobState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownJobState> {
+        let named = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        named.ok_or_else(|| UnknownJobState(text.to_owned()))
+    }
+}
+
+/// By name, as lists of counts have them.
+impl Ord for JobState {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for JobState {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_one_name_everywhere() {
+        for state in JobState::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+            let json = serde_json::to_string(&state).expect("JSON");
+            assert_eq!(json, format!("\"{state}\""));
+        }
+        assert_eq!("done".parse::<JobState>(), Err(UnknownJobState("done".to_owned())));
+    }
+}
