@@ -6,8 +6,10 @@ use event_engine::trigger::TriggerSpec;
 use event_engine::trigger::action::ActionConfig;
 use event_engine::trigger_file::{self, Context};
 use event_store::PgPool;
-use event_store::triggers::{self, Applied};
-use event_store::views::triggers::{self as views, TriggerOverview};
+use event_store::triggers;
+pub use event_store::triggers::{Applied, Change, Removed};
+use event_store::views::triggers as views;
+pub use event_store::views::triggers::{ActionOverview, JOBS_COUNTED_MAX, TriggerOverview};
 use service::mask::shortened;
 
 use crate::page::page;

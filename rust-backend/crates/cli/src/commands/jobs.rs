@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use event_store::views::jobs::Job;
 use operations::PgPool;
-use operations::jobs::{self, JobRequest, JobView, STATES};
+use operations::jobs::{self, Job, JobRequest, JobView, STATES};
 use service::output;
 use uuid::Uuid;
 
