@@ -2,7 +2,8 @@
 
 use event_engine::event::Event;
 use event_store::PgPool;
-use event_store::views::events::{self, EventFilter};
+use event_store::views::events;
+pub use event_store::views::events::EventFilter;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -3,7 +3,8 @@
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerId;
 use event_store::PgPool;
-use event_store::views::jobs::{self, Attempt, Job, JobFilter};
+use event_store::views::jobs::{self, JobFilter};
+pub use event_store::views::jobs::{Attempt, Job};
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -10,6 +10,7 @@
 //! | [`health_checks`] | status: how far each chain is, and the problems |
 //! | [`doctor`] | whether everything that is needed can be reached and used |
 //! | [`notifications`] | when an insertion rings |
+//! | [`database`] | connections to a database that has the schema |
 //!
 //! An operation is a function. It takes connections, the [`Account`] where its rows have one, and
 //! arguments that are checked here; its answer is data with a serialised form, the same for all who
@@ -24,6 +25,7 @@
 
 mod account;
 pub mod chains;
+pub mod database;
 pub mod doctor;
 mod error;
 pub mod events;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use chain_indexer::{Backfill, BackfillProgress, ChainSettings};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use operations::database;
 use serde::Serialize;
-use service::config::{ConfigError, Settings};
+use service::config::Settings;
 use service::process::Refused;
 use service::signals;
 
-use crate::database;
 use service::output;
 
 /// One for its transactions, one for its looks.
@@ -60,10 +60,7 @@ struct Summary<'s> {
 pub(crate) async fn backfill(settings: &Settings, options: BackfillArgs, json: bool) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     let chain = chain(settings, &options)?;
-    database::migrated(settings).await?.close().await;
-    let pool = event_store::connect(settings.database_url()?, "agentauri-backfill", CONNECTIONS)
-        .await
-        .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+    let pool = database::migrated(settings, "agentauri-backfill", CONNECTIONS).await?;
     let backfill = Backfill { pool, settings: chain.clone(), from: options.from, to: options.to };
     let screen = Screen::new(&chain.name, json);
     let ended = backfill.run(&shutdown, |progress| screen.show(progress)).await;

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use chrono::DateTime;
 use clap::Subcommand;
-use event_store::views::events::EventFilter;
-use operations::events::{self, EventView};
+use operations::events::{self, EventFilter, EventView};
 use operations::{PgPool, chains};
 use service::config::Settings;
 use service::output;

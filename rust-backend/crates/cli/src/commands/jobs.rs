@@ -4,9 +4,8 @@ use anyhow::Result;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use event_engine::delivery::job_state::JobState;
-use event_store::views::jobs::Job;
 use operations::PgPool;
-use operations::jobs::{self, JobRequest, JobView};
+use operations::jobs::{self, Job, JobRequest, JobView};
 use service::output;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use service::config::Settings;
 
-use crate::database;
+use operations::database;
 use service::output;
 
 pub(crate) async fn migrate(settings: &Settings) -> Result<()> {

@@ -130,12 +130,13 @@ pub async fn list(
     rows_max: i64,
 ) -> Result<Slice<Job, JobPosition>> {
     // Each way of `looked` goes along an index of its own; only that is taken whose first condition
-    // holds.
+    // holds. `uuid_send(id)` is as the index has it: see there.
     let rows = sqlx::query!(
         r#"WITH below AS (
                SELECT coalesce($5, 'infinity'::timestamptz) AS created_at,
-                      coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) AS id)
-           SELECT found.id AS "id!", retracts, found.state AS "state!: StoredText<JobState>", attempts AS "attempts!",
+                      uuid_send(coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)) AS id)
+           SELECT found.id AS "id!", retracts, found.state AS "state!: StoredText<JobState>",
+                  attempts AS "attempts!",
                   t.name AS "trigger_name?", trigger_version AS "trigger_version!",
                   action_id AS "action_id!", action_version AS "action_version!",
                   chain_id AS "chain_id!", event_id AS "event_id!",
@@ -152,29 +153,22 @@ pub async fn list(
                                             WHERE triggers.id = trigger_id), 'default') = $4
                                   AS is_wanted
                        FROM ((SELECT * FROM jobs
-                              WHERE $3::text IS NULL AND $2::uuid IS NULL
-                                AND $1::text IS DISTINCT FROM 'dead'
-                                AND (created_at, id) < ((SELECT created_at FROM below),
+                              WHERE $3::text IS NULL AND $1::text IS DISTINCT FROM 'dead'
+                                AND (created_at, uuid_send(id)) < ((SELECT created_at FROM below),
                                                         (SELECT id FROM below))
-                              ORDER BY created_at DESC, id DESC LIMIT $8)
+                              ORDER BY created_at DESC, uuid_send(id) DESC LIMIT $8)
                              UNION ALL
                              (SELECT * FROM jobs
                               WHERE $3 IS NULL AND $1 = 'dead' AND state = 'dead'
-                                AND (created_at, id) < ((SELECT created_at FROM below),
+                                AND (created_at, uuid_send(id)) < ((SELECT created_at FROM below),
                                                         (SELECT id FROM below))
-                              ORDER BY created_at DESC, id DESC LIMIT $8)
-                             UNION ALL
-                             (SELECT * FROM jobs
-                              WHERE $3 IS NULL AND $2 IS NOT NULL AND $1 IS DISTINCT FROM 'dead'
-                                AND trigger_id = $2
-                                AND (created_at, id) < ((SELECT created_at FROM below),
-                                                        (SELECT id FROM below))
-                              ORDER BY created_at DESC, id DESC LIMIT $8)
+                              ORDER BY created_at DESC, uuid_send(id) DESC LIMIT $8)
                              UNION ALL
                              (SELECT * FROM (SELECT * FROM jobs WHERE event_id = $3 OFFSET 0) AS its
-                              WHERE (created_at, id) < ((SELECT created_at FROM below),
+                              WHERE (created_at, uuid_send(id)) < ((SELECT created_at FROM below),
                                                         (SELECT id FROM below))
-                              ORDER BY created_at DESC, id DESC LIMIT $8)) AS looked) AS numbered
+                              ORDER BY created_at DESC, uuid_send(id) DESC
+                              LIMIT $8)) AS looked) AS numbered
                  WHERE is_wanted OR place = $8
                  LIMIT $7::bigint + 1) AS found
            LEFT JOIN triggers t ON t.id = found.trigger_id"#,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::slice::{ReadRow, Slice, slice};
 use crate::{Result, StoreError};
 
-/// A trigger's latest jobs, which are counted.
+/// The latest jobs, of all triggers, among which those of each are counted.
 pub const JOBS_COUNTED_MAX: i64 = 10_000;
 
 /// A trigger as its account may see it once its actions are described by their kinds: a stored
@@ -35,7 +35,7 @@ pub struct TriggerOverview<A = StoredAction> {
     pub definition: Definition,
     /// Its actions.
     pub actions: Vec<A>,
-    /// Jobs of each state among its latest [`JOBS_COUNTED_MAX`].
+    /// Its jobs of each state, among the latest [`JOBS_COUNTED_MAX`] of all triggers.
     pub jobs: BTreeMap<JobState, i64>,
 }
 
@@ -108,7 +108,14 @@ async fn rows(
     };
     let rows = sqlx::query_as!(
         StoredTrigger,
-        r#"SELECT t.id AS "id!", t.account AS "account!", t.name AS "name!", t.state AS "state!",
+        r#"WITH counted AS (
+               SELECT trigger_id, json_object_agg(state, number) AS jobs
+               FROM (SELECT trigger_id, state, count(*) AS number
+                     FROM (SELECT trigger_id, state FROM jobs
+                           ORDER BY created_at DESC, uuid_send(id) DESC LIMIT $5) AS latest
+                     GROUP BY trigger_id, state) AS of_state
+               GROUP BY trigger_id)
+           SELECT t.id AS "id!", t.account AS "account!", t.name AS "name!", t.state AS "state!",
                   v.version, v.since, place AS "place!", v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
                                                      'kind', a.action_type,
@@ -117,11 +124,7 @@ async fn rows(
                         AS n (id, version, ordinality)
                    JOIN trigger_actions a ON a.trigger_id = t.id AND a.action_id = n.id
                         AND a.version = n.version)::text AS "actions!",
-                  (SELECT coalesce(json_object_agg(state, number), '{}')
-                   FROM (SELECT state, count(*) AS number
-                         FROM (SELECT state FROM jobs WHERE jobs.trigger_id = t.id
-                               ORDER BY created_at DESC, id DESC LIMIT $5) AS latest
-                         GROUP BY state) AS counted)::text AS "jobs!"
+                  coalesce(counted.jobs, '{}')::text AS "jobs!"
            FROM (SELECT listed.*, row_number() OVER () AS place
                  FROM ((SELECT * FROM triggers
                         WHERE $2::uuid IS NULL AND account = $1 AND state <> 'removed'
@@ -130,7 +133,8 @@ async fn rows(
                        UNION ALL
                        (SELECT * FROM triggers
                         WHERE id = $2 AND state <> 'removed')) AS listed) AS t
-           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version"#,
+           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+           LEFT JOIN counted ON counted.trigger_id = t.id"#,
         account,
         id,
         after,
