@@ -36,11 +36,11 @@ const IDLE_MAX: usize = 10_000;
 /// Counts what is under way, by host and port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destinations {
-    known: Arc<Mutex<HashMap<String, Destination>>>,
+    known: Arc<Mutex<HashMap<String, Occupancy>>>,
 }
 
 #[derive(Debug, Default)]
-struct Destination {
+struct Occupancy {
     under_way: usize,
     standing: Standing,
     busy: Option<Busy>,
@@ -96,7 +96,7 @@ impl Destinations {
         Ok(Place { destinations: self.clone(), key: key.to_owned(), told: Told::Nothing })
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Destination>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Occupancy>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,7 +111,7 @@ impl Standing {
     }
 }
 
-impl Destination {
+impl Occupancy {
     /// All that come within one delay get the same: a burst is no reason for a long one.
     fn turn_away(&mut self, now: Instant) -> Duration {
         let busy = match self.busy {
