@@ -68,7 +68,7 @@ impl Kind for Webhook {
     }
 
     fn secrets(config: &Config) -> Vec<SecretNeed<'_>> {
-        vec![SecretNeed { key: "secret", place: &config.secret, prefix: SECRET_PREFIX }]
+        vec![SecretNeed { place: &config.secret, prefix: SECRET_PREFIX }]
     }
 
     fn render(
