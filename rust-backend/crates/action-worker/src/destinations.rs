@@ -37,11 +37,11 @@ const IDLE_MAX: usize = 10_000;
 /// Counts what is under way, by host and port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Destinations {
-    known: Arc<Mutex<HashMap<String, Destination>>>,
+    known: Arc<Mutex<HashMap<String, Occupancy>>>,
 }
 
 #[derive(Debug, Default)]
-struct Destination {
+struct Occupancy {
     under_way: usize,
     standing: Standing,
     busy: Busy,
@@ -103,7 +103,7 @@ impl Destinations {
         Ok(Place { destinations: self.clone(), key: key.to_owned(), told: Told::Nothing })
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Destination>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Occupancy>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +118,7 @@ impl Standing {
     }
 }
 
-impl Destination {
+impl Occupancy {
     /// All that come within one delay get the same: a burst is no reason for a long one.
     fn turn_away(&mut self, now: Instant) -> Duration {
         match self.busy.latest {

@@ -3,6 +3,7 @@
 
 pub mod secrets;
 
+pub mod log;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ impl Senders {
     /// TLS cannot be set up.
     pub fn new(policy: DestinationPolicy, secrets: SecretContext) -> reqwest::Result<Self> {
         let senders = Self { secrets, by_kind: BTreeMap::new() };
-        Ok(senders.with(webhook::WebhookSender::new(policy)?))
+        Ok(senders.with(webhook::WebhookSender::new(policy)?).with(log::LogSender))
     }
 
     /// The same with this sender for its kind.

@@ -6,13 +6,13 @@ use crate::kind::ConfigRefusal;
 
 /// The keys of an action that are its kind's own.
 #[derive(Debug)]
-pub struct Keys<'c> {
+pub struct ConfigKeys<'c> {
     kind: &'static str,
     entries: &'c [ConfigEntry],
     known: Vec<&'static str>,
 }
 
-impl<'c> Keys<'c> {
+impl<'c> ConfigKeys<'c> {
     /// The keys of a configuration of `kind`.
     pub(crate) fn of(kind: &'static str, config: &'c ConfigNode) -> Result<Self, ConfigRefusal> {
         match &config.value {

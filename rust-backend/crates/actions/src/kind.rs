@@ -2,7 +2,7 @@
 
 use event_engine::trigger::config::{ConfigNode, TextPlace};
 
-use crate::keys::Keys;
+use crate::keys::ConfigKeys;
 use crate::message::Message;
 use crate::policy::DestinationPolicy;
 use crate::secret::{Secret, SecretFormatError, SecretNeed};
@@ -22,7 +22,7 @@ pub trait Kind: Send + Sync + 'static {
     ///
     /// # Errors
     /// A key is missing or cannot have this value; its account changes the document.
-    fn read(keys: &mut Keys<'_>) -> Result<Self::Config, ConfigRefusal>;
+    fn read(keys: &mut ConfigKeys<'_>) -> Result<Self::Config, ConfigRefusal>;
 
     /// Checks a configuration as far as that is possible without asking anybody.
     ///

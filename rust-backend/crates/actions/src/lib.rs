@@ -31,7 +31,8 @@ pub mod trigger_file;
 
 // The registry: a kind is its module and its line in KINDS.
 
+pub mod log;
 pub mod webhook;
 
 /// Every kind of action.
-const KINDS: &[&dyn registry::Registered] = &[&webhook::Webhook];
+const KINDS: &[&dyn registry::Registered] = &[&webhook::Webhook, &log::Log];

@@ -5,7 +5,7 @@ use event_engine::trigger::config::ConfigNode;
 use event_engine::trigger_file::TriggerFileError;
 
 use crate::KINDS;
-use crate::keys::Keys;
+use crate::keys::ConfigKeys;
 use crate::kind::{ConfigRefusal, Destination, Kind};
 use crate::policy::DestinationPolicy;
 
@@ -54,7 +54,7 @@ pub struct Description {
 /// # Errors
 /// A key is missing, unknown or cannot have this value.
 pub fn read<K: Kind>(config: &ConfigNode) -> Result<K::Config, ConfigRefusal> {
-    let mut keys = Keys::of(K::NAME, config)?;
+    let mut keys = ConfigKeys::of(K::NAME, config)?;
     let typed = K::read(&mut keys)?;
     keys.end()?;
     Ok(typed)

@@ -23,8 +23,6 @@ pub enum SecretPlace {
 /// A secret that an action needs.
 #[derive(Clone, Debug)]
 pub struct SecretNeed<'c> {
-    /// The key of the action that names it.
-    pub key: &'static str,
     /// Its place.
     pub place: &'c SecretPlace,
     /// The beginning of its text, public so that a scanner of repositories finds it.

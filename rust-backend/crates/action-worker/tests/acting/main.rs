@@ -1,6 +1,7 @@
 //! The worker over a real PostgreSQL, Redis and receivers, in this process.
 
 mod lacking;
+mod log;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use self::body::Body;
 use self::signer::{SECRET_PREFIX, Signer};
-use crate::keys::{self, Keys};
+use crate::keys::{self, ConfigKeys};
 use crate::kind::{ConfigRefusal, Destination, Kind};
 use crate::message::Message;
 use crate::policy::{DestinationPolicy, URL_BYTES_MAX};
@@ -45,7 +45,7 @@ impl Kind for Webhook {
     type Config = Config;
     type Request = WebhookRequest;
 
-    fn read(keys: &mut Keys<'_>) -> Result<Config, ConfigRefusal> {
+    fn read(keys: &mut ConfigKeys<'_>) -> Result<Config, ConfigRefusal> {
         let url = keys.required("url", "it says where the webhook goes")?;
         let written = keys::text("url", url, URL_BYTES_MAX)?.to_owned();
         let secret = keys.required("secret", "without one nobody can tell who sent it")?;
@@ -68,7 +68,7 @@ impl Kind for Webhook {
     }
 
     fn secrets(config: &Config) -> Vec<SecretNeed<'_>> {
-        vec![SecretNeed { key: "secret", place: &config.secret, prefix: SECRET_PREFIX }]
+        vec![SecretNeed { place: &config.secret, prefix: SECRET_PREFIX }]
     }
 
     fn render(

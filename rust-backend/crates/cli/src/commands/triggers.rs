@@ -171,7 +171,7 @@ fn show(trigger: &TriggerOverview, json: bool) -> Result<()> {
             action.version.to_string(),
             action.kind.clone(),
             action.destination.clone(),
-            action.secret.clone(),
+            output::or_dash(Some(&action.secret).filter(|secret| !secret.is_empty())),
         ]
     });
     output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");

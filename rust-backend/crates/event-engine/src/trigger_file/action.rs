@@ -3,14 +3,14 @@
 use serde_saphyr::Spanned;
 
 use super::check::identifier;
-use super::form::{Node, Shape};
+use super::form::{AnyNode, AnyValue};
 use super::{TriggerFileError, place, refuse};
 use crate::trigger::action::WrittenAction;
 use crate::trigger::config::{ConfigEntry, ConfigNode, ConfigValue, TextPlace};
 
 type Result<T> = std::result::Result<T, TriggerFileError>;
 
-pub(super) fn read(form: Node, document: &str) -> Result<WrittenAction> {
+pub(super) fn read(form: AnyNode, document: &str) -> Result<WrittenAction> {
     let at = place(&form.0);
     let ConfigValue::Table(entries) = node(form, document)?.value else {
         return Err(TriggerFileError::at(at, "actions: each is a table with a `type`"));
@@ -47,16 +47,16 @@ fn text(entry: ConfigEntry) -> Result<(String, TextPlace)> {
     }
 }
 
-fn node(Node(form): Node, document: &str) -> Result<ConfigNode> {
+fn node(AnyNode(form): AnyNode, document: &str) -> Result<ConfigNode> {
     let at = place(&form);
     let value = match form.value {
-        Shape::Text(text) => ConfigValue::Text(text),
-        Shape::Resolved => ConfigValue::Text(written(&form, document)?.to_owned()),
-        Shape::List(list) => {
+        AnyValue::Text(text) => ConfigValue::Text(text),
+        AnyValue::Resolved => ConfigValue::Text(written(&form, document)?.to_owned()),
+        AnyValue::List(list) => {
             let list = list.into_iter().map(|item| node(item, document));
             ConfigValue::List(list.collect::<Result<_>>()?)
         }
-        Shape::Table(table) => {
+        AnyValue::Table(table) => {
             let table = table.into_iter().map(|(key, value)| {
                 let (key_at, node) = (place(&key), node(value, document)?);
                 Ok(ConfigEntry { key: key.value, key_at, node })
@@ -68,7 +68,7 @@ fn node(Node(form): Node, document: &str) -> Result<ConfigNode> {
 }
 
 /// The text of a scalar in the document: behind an alias, where its anchor is.
-fn written<'d>(scalar: &Spanned<Shape>, document: &'d str) -> Result<&'d str> {
+fn written<'d>(scalar: &Spanned<AnyValue>, document: &'d str) -> Result<&'d str> {
     let span = scalar.defined.span();
     let range = span.byte_offset().zip(span.byte_len()).and_then(|(offset, len)| {
         let offset = usize::try_from(offset).ok()?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use serde_saphyr::Spanned;
 
-use super::form::{File, Node, NumberOrText, Trigger};
+use super::form::{AnyNode, File, NumberOrText, Trigger};
 use super::{TriggerFileError, WrittenTrigger, action, place, refuse};
 use crate::condition::{Condition, Window};
 use crate::finality::Finality;
@@ -196,7 +196,7 @@ fn block_time(since: &Spanned<String>) -> Result<Since> {
     }
 }
 
-fn actions(actions: Spanned<Vec<Node>>, context: &Context<'_>) -> Result<Vec<WrittenAction>> {
+fn actions(actions: Spanned<Vec<AnyNode>>, context: &Context<'_>) -> Result<Vec<WrittenAction>> {
     if actions.value.is_empty() || actions.value.len() > ACTIONS_MAX {
         return Err(refuse(&actions, format!("actions: must be 1 to {ACTIONS_MAX}")));
     }

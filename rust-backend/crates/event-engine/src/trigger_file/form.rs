@@ -28,7 +28,7 @@ pub(super) struct Trigger {
     pub(super) group_by: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) match_all: bool,
-    pub(super) actions: Spanned<Vec<Node>>,
+    pub(super) actions: Spanned<Vec<AnyNode>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,71 +40,71 @@ pub(super) enum NumberOrText {
 
 /// Anything, with its place.
 #[derive(Debug)]
-pub(super) struct Node(pub(super) Spanned<Shape>);
+pub(super) struct AnyNode(pub(super) Spanned<AnyValue>);
 
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(super) enum AnyValue {
     Text(String),
     /// A scalar that YAML takes for a number or a boolean; its text stands in the document.
     Resolved,
-    List(Vec<Node>),
-    Table(Vec<(Spanned<String>, Node)>),
+    List(Vec<AnyNode>),
+    Table(Vec<(Spanned<String>, AnyNode)>),
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for AnyNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Spanned::deserialize(deserializer).map(Self)
     }
 }
 
-impl<'de> Deserialize<'de> for Shape {
+impl<'de> Deserialize<'de> for AnyValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyShape)
+        deserializer.deserialize_any(AnyVisitor)
     }
 }
 
-struct AnyShape;
+struct AnyVisitor;
 
-impl<'de> Visitor<'de> for AnyShape {
-    type Value = Shape;
+impl<'de> Visitor<'de> for AnyVisitor {
+    type Value = AnyValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value, a list or a table")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Shape, E> {
-        Ok(Shape::Text(text.to_owned()))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<AnyValue, E> {
+        Ok(AnyValue::Text(text.to_owned()))
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Shape, E> {
-        Ok(Shape::Resolved)
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<AnyValue, E> {
+        Ok(AnyValue::Resolved)
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Shape, E> {
-        Ok(Shape::Resolved)
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<AnyValue, E> {
+        Ok(AnyValue::Resolved)
     }
 
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Shape, E> {
-        Ok(Shape::Resolved)
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<AnyValue, E> {
+        Ok(AnyValue::Resolved)
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Shape, E> {
-        Ok(Shape::Resolved)
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<AnyValue, E> {
+        Ok(AnyValue::Resolved)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AnyValue, A::Error> {
         let mut nodes = Vec::new();
         while let Some(node) = list.next_element()? {
             nodes.push(node);
         }
-        Ok(Shape::List(nodes))
+        Ok(AnyValue::List(nodes))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Shape, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<AnyValue, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = table.next_entry()? {
             entries.push(entry);
         }
-        Ok(Shape::Table(entries))
+        Ok(AnyValue::Table(entries))
     }
 }

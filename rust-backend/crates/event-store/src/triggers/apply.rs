@@ -67,9 +67,9 @@ impl Stored {
 }
 
 /// The latest version of each action by trigger and id.
-type StoredActions = BTreeMap<(Uuid, String), StoredAction>;
+type StoredActions = BTreeMap<(Uuid, String), LatestAction>;
 
-struct StoredAction {
+struct LatestAction {
     version: i32,
     kind: String,
     config: Value,
@@ -197,7 +197,7 @@ async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<S
         .into_iter()
         .map(|row| {
             let latest =
-                StoredAction { version: row.version, kind: row.action_type, config: row.config };
+                LatestAction { version: row.version, kind: row.action_type, config: row.config };
             ((row.trigger_id, row.action_id), latest)
         })
         .collect())
