@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
 use event_store::views::events::{self, EventFilter};
 use event_store::views::jobs::{self, JobFilter};
@@ -135,13 +136,13 @@ async fn each_way_to_list_jobs_finds_what_a_filter_by_hand_does() {
     run(&pool, ROWS).await;
     for (state, trigger, event) in [
         (None, None, None),
-        (Some("dead"), None, None),
-        (Some("dead"), Some("t0"), None),
-        (Some("delivered"), Some("t7"), None),
+        (Some(JobState::Dead), None, None),
+        (Some(JobState::Dead), Some("t0"), None),
+        (Some(JobState::Delivered), Some("t7"), None),
         (None, Some("t7"), None),
         (None, None, Some("e77")),
-        (Some("dead"), None, Some("e77")),
-        (Some("cancelled"), None, None),
+        (Some(JobState::Dead), None, Some("e77")),
+        (Some(JobState::Cancelled), None, None),
     ] {
         let by_hand: Vec<String> = sqlx::query_scalar(
             "SELECT id::text FROM jobs
@@ -152,7 +153,7 @@ async fn each_way_to_list_jobs_finds_what_a_filter_by_hand_does() {
                                                         AND account <> 'default')
              ORDER BY created_at DESC, id DESC",
         )
-        .bind(state)
+        .bind(state.map(JobState::as_str))
         .bind(trigger)
         .bind(event)
         .fetch_all(&pool)
@@ -167,7 +168,7 @@ async fn each_way_to_list_jobs_finds_what_a_filter_by_hand_does() {
         };
         let filter = JobFilter {
             account: "default".to_owned(),
-            state: state.map(str::to_owned),
+            state,
             trigger_id,
             event_id: event.map(str::to_owned),
         };

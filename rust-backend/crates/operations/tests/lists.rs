@@ -75,7 +75,7 @@ async fn an_account_sees_its_own_triggers_and_jobs_alone() {
     let request = ListRequest { limit: 20, after: None };
     let page = triggers::list(&pool, &Account::default(), &request).await.expect("a page");
     assert_eq!(page.items.len(), 20);
-    assert_eq!(page.items[0].jobs.get("pending"), Some(&1));
+    assert_eq!(page.items[0].jobs.get(&JobState::Pending), Some(&1));
     let rest = ListRequest { limit: 20, after: page.next.clone() };
     let rest = triggers::list(&pool, &Account::default(), &rest).await.expect("a page");
     assert_eq!((rest.items.len(), rest.next), (5, None));

@@ -194,7 +194,8 @@ pub async fn list(
 /// A job of an account.
 pub async fn by_id(pool: &PgPool, account: &str, id: Uuid) -> Result<Option<Job>> {
     let row = sqlx::query!(
-        r#"SELECT j.id, retracts, j.state AS "state: StoredText<JobState>", attempts, t.name AS "trigger_name?", trigger_version,
+        r#"SELECT j.id, retracts, j.state AS "state: StoredText<JobState>", attempts,
+                  t.name AS "trigger_name?", trigger_version,
                   action_id, action_version, chain_id, event_id, event_timestamp, event_revision,
                   triggers_revision, j.created_at, due_at, finished_at, reason,
                   reincluded AS "reincluded: Json<OtherInclusion>"
