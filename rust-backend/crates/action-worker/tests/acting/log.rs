@@ -1,5 +1,6 @@
 //! Actions of type log, through the worker's own binary: its log is what they are delivered to.
 
+use event_engine::delivery::job_state::JobState;
 use testbed::Process;
 
 use super::*;
@@ -25,7 +26,7 @@ async fn a_log_is_written_recorded_and_retracted() {
     bed.apply(LOG).await;
     let worker = Process::start("action-worker", &bed, &[]);
     let job = decide(&bed, &[Row::feedback("e\nforged", 55)]).await[0].to_string();
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let texts = ["INFO", "Matched: NewFeedback on reputation", "trigger=all", r"event=e\nforged"];
     let written = async || lines(&worker, &texts).len() == 1;
     eventually("it is written", written).await;
@@ -38,7 +39,7 @@ async fn a_log_is_written_recorded_and_retracted() {
     let taken_back = "UPDATE events SET invalidated = true";
     sqlx::query(taken_back).execute(&bed.pool).await.expect("taken back");
     decide(&bed, &[]).await;
-    eventually("both are delivered", async || state(&bed, "delivered").await == 2).await;
+    eventually("both are delivered", async || state(&bed, JobState::Delivered).await == 2).await;
     let retracts = format!("retracts={job}");
     let retracted = async || lines(&worker, &["Retracted: NewFeedback", &retracts]).len() == 1;
     eventually("the retraction is written", retracted).await;
@@ -54,7 +55,7 @@ async fn a_log_whose_worker_died_is_written_again_under_its_id() {
     assert_eq!(leased.expect("leased").len(), 1);
     let schedule = [("AGENTAURI_RETRY_SCHEDULE", "0s,10ms")];
     let worker = Process::start("action-worker", &bed, &schedule);
-    eventually("it is delivered", async || state(&bed, "delivered").await == 1).await;
+    eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let job = format!("job={}", ids[0]);
     let written = async || lines(&worker, &["Matched: NewFeedback", &job]).len() == 1;
     eventually("it is written", written).await;
