@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use event_store::PgPool;
 use event_store::chain::chain_readers::Reader;
-use service::config::ChainWriter;
 use service::health::Heartbeat;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -128,11 +127,11 @@ impl Auditor {
 impl ChainSettings {
     /// Whether the auditor may take its events back: it is the chain's writer, or our indexer is.
     pub(crate) fn is_audited(&self) -> bool {
-        self.writer != ChainWriter::Ponder
+        self.rights(Reader::Auditor).invalidate
     }
 
     /// By whose blocks it is audited.
     fn audited_by(&self) -> Reader {
-        if self.writer == ChainWriter::Auditor { Reader::Auditor } else { Reader::Indexer }
+        if self.is_followed_by_the_auditor() { Reader::Auditor } else { Reader::Indexer }
     }
 }

@@ -7,7 +7,6 @@ use alloy_primitives::{Address, hex};
 use event_engine::event::ChainId;
 use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::InsertsAs;
 use service::config::{Chain, ChainWriter, Endpoint};
 
 use crate::{IndexerError, Result};
@@ -150,32 +149,27 @@ impl ChainSettings {
 
     /// Whether this program reads the chain, or leaves it to another.
     pub fn is_ours_to_read(&self) -> bool {
-        self.indexed || self.writer == ChainWriter::Auditor
+        self.indexed || self.is_followed_by_the_auditor()
     }
 
-    /// The rights of our readers on this chain, as docs/architecture/writers.md has them.
+    /// Whether the auditor keeps blocks of its own, by which it sets the checkpoint.
+    pub(crate) fn is_followed_by_the_auditor(&self) -> bool {
+        self.rights(Reader::Auditor).set_checkpoint
+    }
+
+    /// The rights of our readers on this chain: the table of docs/architecture/writers.md.
     pub(crate) fn rights(&self, reader: Reader) -> Rights {
-        let is_writer = match reader {
-            Reader::Indexer => self.writer == ChainWriter::ChainIndexer,
-            Reader::Auditor => self.writer == ChainWriter::Auditor,
+        let [insert, set_checkpoint, invalidate, finalize] = match (reader, self.writer) {
+            (Reader::Indexer, ChainWriter::ChainIndexer) => [true, true, true, true],
+            (Reader::Indexer, ChainWriter::Auditor | ChainWriter::Ponder) => {
+                [true, false, false, true]
+            }
+            // Beside our indexer it takes back what is proved replaced.
+            (Reader::Auditor, ChainWriter::ChainIndexer) => [false, false, true, false],
+            (Reader::Auditor, ChainWriter::Auditor) => [false, true, true, true],
+            (Reader::Auditor, ChainWriter::Ponder) => [false, false, false, false],
         };
-        Rights {
-            insert: reader == Reader::Indexer,
-            set_checkpoint: is_writer,
-            // Beside our indexer the auditor takes back what is proved replaced.
-            invalidate: is_writer
-                || reader == Reader::Auditor && self.writer == ChainWriter::ChainIndexer,
-            finalize: is_writer || reader == Reader::Indexer,
-        }
-    }
-
-    /// As whom the indexer inserts.
-    pub(crate) fn inserts_as(&self) -> InsertsAs {
-        if self.writer == ChainWriter::ChainIndexer {
-            InsertsAs::Writer
-        } else {
-            InsertsAs::Inserter
-        }
+        Rights { insert, set_checkpoint, invalidate, finalize }
     }
 
     /// Refuses what cannot work, naming chain and key.
@@ -200,5 +194,49 @@ impl ChainSettings {
             return refuse("poll_interval", "it is zero");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../../docs/architecture/writers.md");
+
+    #[test]
+    fn the_page_of_writers_says_what_each_reader_may_do() {
+        let chain = Chain {
+            name: "a".to_owned(),
+            id: 1,
+            rpc_urls: Vec::new(),
+            registries: service::config::Registries::default(),
+            start_block: 0,
+            poll_interval: Duration::from_secs(1),
+            finality_depth: None,
+            writer: ChainWriter::Auditor,
+            indexed: true,
+            requests_per_second: None,
+        };
+        let mut settings = ChainSettings::from_config(&chain).expect("settings");
+        for (reader, called) in [(Reader::Indexer, "our indexer"), (Reader::Auditor, "auditor")] {
+            for (writer, named) in [
+                (ChainWriter::ChainIndexer, "`chain-indexer`"),
+                (ChainWriter::Auditor, "`auditor`"),
+                (ChainWriter::Ponder, "`ponder`"),
+            ] {
+                settings.writer = writer;
+                let Rights { insert, set_checkpoint, invalidate, finalize } =
+                    settings.rights(reader);
+                let says = |may: bool| if may { "yes" } else { "–" };
+                let line = format!(
+                    "| {called} | {named} | {} | {} | {} | {} |",
+                    says(insert),
+                    says(set_checkpoint),
+                    says(invalidate),
+                    says(finalize),
+                );
+                assert!(PAGE.lines().any(|of_page| of_page == line), "{line}");
+            }
+        }
     }
 }
