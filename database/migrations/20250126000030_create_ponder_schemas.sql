@@ -39,24 +39,25 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
 -- after a restart is not news, an event of another block of such a height is not true, and only
 -- such a block is reported as safe or finalized.
 
--- As whom the schema may act. writer: set its chain's checkpoint and take events back; inserter:
--- insert events; none: it is replaced, and its process is about to end. Until the transaction ends
--- nobody can change that.
-CREATE OR REPLACE FUNCTION ponder_role(of_schema TEXT) RETURNS TEXT
+-- What the schema may do with its chain: the table of docs/architecture/writers.md. Until the
+-- transaction ends nobody can change that.
+CREATE OR REPLACE FUNCTION ponder_rights(
+    of_schema TEXT,
+    OUT may_insert BOOLEAN, OUT may_set_checkpoint BOOLEAN, OUT may_invalidate BOOLEAN,
+    OUT may_finalize BOOLEAN)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    role TEXT;
+    is_writer BOOLEAN;
 BEGIN
-    SELECT CASE
-        WHEN status = 'retired' THEN 'none'
-        WHEN status = 'current' AND owns THEN 'writer'
-        ELSE 'inserter'
-    END INTO role FROM public.ponder_schemas WHERE schema_name = of_schema FOR SHARE;
-    IF role IS NULL THEN
+    SELECT status <> 'retired', status = 'current' AND owns INTO may_insert, is_writer
+    FROM public.ponder_schemas WHERE schema_name = of_schema FOR SHARE;
+    IF may_insert IS NULL THEN
         RAISE EXCEPTION 'ponder_schemas: % is not there', of_schema
             USING HINT = 'Start Ponder by its start command, which registers the schema.';
     END IF;
-    RETURN role;
+    may_set_checkpoint := is_writer;
+    may_invalidate := is_writer;
+    may_finalize := is_writer;
 END
 $$;
 
@@ -64,11 +65,12 @@ $$;
 CREATE OR REPLACE FUNCTION ponder_copy_events() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    role TEXT := public.ponder_role(TG_TABLE_SCHEMA);
+    my RECORD;
 BEGIN
+    SELECT * INTO my FROM public.ponder_rights(TG_TABLE_SCHEMA);
     DELETE FROM public.ponder_unconfirmed u USING changed
     WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
-    IF role = 'writer' THEN
+    IF my.may_invalidate THEN
         INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
             registry, "timestamp", agent_id, data, address, topics, log_data)
@@ -86,7 +88,7 @@ BEGIN
             address = EXCLUDED.address, topics = EXCLUDED.topics, log_data = EXCLUDED.log_data,
             invalidated = false
         WHERE events.invalidated OR public.says_otherwise(events, EXCLUDED);
-    ELSIF role = 'inserter' THEN
+    ELSIF my.may_insert THEN
         -- Ponder may be behind the chain's writer: what that one has taken back stays so.
         INSERT INTO public.events (
             id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
@@ -196,7 +198,7 @@ DECLARE
     blocks_compared CONSTANT BIGINT := 64;
     me TEXT := TG_TABLE_SCHEMA;
     before BIGINT := CASE WHEN TG_OP = 'UPDATE' THEN OLD.block_number ELSE -1 END;
-    role TEXT := public.ponder_role(me);
+    my RECORD;
     -- Another block was here: every block that was passed above it is gone, too.
     replaces BOOLEAN;
     outcome TEXT;
@@ -205,6 +207,7 @@ BEGIN
     IF NEW.block_number <= before THEN
         RETURN NULL;
     END IF;
+    SELECT * INTO my FROM public.ponder_rights(me);
     replaces := EXISTS (
         SELECT FROM public.observed_blocks
         WHERE chain_id = NEW.chain_id AND reader = me AND block_number = NEW.block_number
@@ -214,7 +217,7 @@ BEGIN
         SELECT f.outcome INTO outcome FROM public.follow_reorg(
             NEW.chain_id, me, NULL, NULL, NEW.block_number - 1, NEW.parent_hash,
             NULL, ARRAY[NEW.block_hash], false,
-            role = 'writer', role = 'writer', role = 'writer') f;
+            my.may_set_checkpoint, my.may_invalidate, my.may_finalize) f;
         IF outcome = 'below_finalized' THEN
             RAISE EXCEPTION 'chain %: block % (%) would replace a finalized one',
                 NEW.chain_id, NEW.block_number, NEW.block_hash
@@ -224,7 +227,7 @@ BEGIN
     END IF;
     -- What the schema's own rows say no more is taken back. Asked first: an empty table of which no
     -- statistics speak is planned for as if it were full.
-    IF role = 'writer' AND EXISTS (
+    IF my.may_invalidate AND EXISTS (
         SELECT FROM public.ponder_unconfirmed
         WHERE schema_name = me AND (block_number <= NEW.block_number OR replaces)) THEN
         UPDATE public.events SET invalidated = true FROM public.ponder_unconfirmed u
@@ -243,7 +246,7 @@ BEGIN
         chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
     VALUES (NEW.chain_id, me, NEW.block_number, NEW.block_hash, NEW.parent_hash, NEW."timestamp")
     ON CONFLICT (chain_id, reader, block_number) DO NOTHING;
-    IF role = 'writer' THEN
+    IF my.may_invalidate THEN
         PERFORM public.ponder_contradict(me, NEW.chain_id, NEW.block_number - blocks_compared + 1);
         -- Once in so many blocks, of whatever time a row says.
         PERFORM public.ponder_take_back_forged(
@@ -253,6 +256,8 @@ BEGIN
             NEW.block_number,
             CASE WHEN before / blocks_compared = NEW.block_number / blocks_compared
                 THEN NEW."timestamp" - 86400 ELSE 0 END);
+    END IF;
+    IF my.may_set_checkpoint THEN
         INSERT INTO public.checkpoints AS c (
             chain_id, block_number, block_hash, updated_at, said_time, said_hash)
         VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now(), NEW."timestamp",
@@ -280,10 +285,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_chain BIGINT;
 BEGIN
-    -- Waits for Ponder's transaction, and has the next one wait: see ponder_role().
+    -- Waits for Ponder's transaction, and has the next one wait: see ponder_rights().
     SELECT chain_id INTO of_chain FROM public.ponder_schemas
-    WHERE schema_name = of_schema AND status = 'current' AND owns FOR UPDATE;
-    IF of_chain IS NULL THEN
+    WHERE schema_name = of_schema FOR UPDATE;
+    IF of_chain IS NULL OR NOT (SELECT may_finalize FROM public.ponder_rights(of_schema)) THEN
         RETURN true;
     END IF;
     -- A transaction that began to write before stands before this one in the log, and may be a
@@ -365,12 +370,12 @@ DECLARE
     me public.ponder_schemas;
 BEGIN
     SELECT * INTO STRICT me FROM public.ponder_schemas WHERE schema_name = new_schema;
-    -- Waits for the transactions of the chain's schemas: see ponder_role().
+    -- Waits for the transactions of the chain's schemas: see ponder_rights().
     PERFORM FROM public.ponder_schemas WHERE chain_id = me.chain_id ORDER BY schema_name FOR UPDATE;
     UPDATE public.ponder_schemas SET status = 'retired'
     WHERE chain_id = me.chain_id AND schema_name <> new_schema;
     UPDATE public.ponder_schemas SET status = 'current' WHERE schema_name = new_schema;
-    IF NOT me.owns THEN
+    IF NOT (SELECT may_invalidate FROM public.ponder_rights(new_schema)) THEN
         RETURN;
     END IF;
     PERFORM public.lock_chain(me.chain_id);

@@ -18,7 +18,7 @@ REVOKE EXECUTE ON FUNCTION
     public.renumber_restored_log,
     public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
     public.lock_chain, public.follow_reorg, public.raise_chain_height,
-    public.ponder_role, public.ponder_copy_events, public.ponder_doubt_events,
+    public.ponder_rights, public.ponder_copy_events, public.ponder_doubt_events,
     public.ponder_contradict, public.ponder_take_back_forged, public.ponder_pass_block,
     public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
     public.ponder_forget

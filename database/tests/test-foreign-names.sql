@@ -165,7 +165,7 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$DO $do$ BEGIN PERFORM public.ponder_start(
            'tap_ponder', -1, true, 0, '{identity,reputation}', '{0xdd}'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_attach('tap_ponder'); END $do$ $$),
-    ($$DO $do$ BEGIN PERFORM public.ponder_role('tap_ponder'),
+    ($$DO $do$ BEGIN PERFORM public.ponder_rights('tap_ponder'),
            public.ponder_contradict('tap_ponder', -1, 0),
            public.lock_chain(-1),
            public.follow_reorg(-1, 'indexer', NULL, NULL, 0, '0x', 0, '{0xb1}', true,

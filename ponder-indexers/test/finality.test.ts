@@ -29,6 +29,7 @@ test("what the nodes call safe and finalized is reported, and rises with the cha
       assert.deepEqual(await finalized(store), finalizedNow);
       assert.equal(await loggedSafe(store), safeNow.number);
     }
+    assert.deepEqual(await heightsWithoutTime(store), []);
   });
 });
 
@@ -68,6 +69,7 @@ test("a reorg sets the safe block back to its fork; a silent node changes nothin
     await untilHead(world, [() => store.checkpoint()], [ponder]);
     assert.equal(await safe(store), head.number - 3);
     assert.equal(await loggedSafe(store), head.number - 3);
+    assert.deepEqual(await heightsWithoutTime(store), []);
   });
 });
 
@@ -122,6 +124,14 @@ async function finalized(store: Store): Promise<Head | undefined> {
      WHERE kind = 'finalized' AND NOT is_guess`,
   );
   return row && { number: Number(row.block_number), hash: row.block_hash as string };
+}
+
+/** Entries of the log that lack their block's time. */
+async function heightsWithoutTime(store: Store): Promise<unknown[]> {
+  return store.rows(
+    `SELECT checkpoint_block, safe_block, finalized_block FROM event_log
+     WHERE coalesce(checkpoint_block, safe_block, finalized_block) >= 0 AND block_time IS NULL`,
+  );
 }
 
 /** What the chain's log says last. */

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::chain::AuditedChain;
 use crate::rpc::node::Nodes;
+use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// How often the tasks are looked after.

@@ -82,6 +82,7 @@ mod rpc;
 mod run;
 mod settings;
 
+pub use self::settings::ChainRole;
 pub use audit::Auditor;
 pub use error::{IndexerError, Result};
 pub use follow::indexer::Indexer;

@@ -12,6 +12,7 @@ use service::signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::rpc::node::Nodes;
+use crate::settings::ChainRole;
 use crate::{Auditor, ChainSettings, Indexer, IndexerError, Result, StatusBoard};
 
 /// Connections an indexer uses at most. A transaction holds one for milliseconds, so that more
@@ -64,7 +65,7 @@ impl Reading {
             chains,
             heartbeat: health.register("chain-indexer", HEARTBEAT_LIMIT),
         });
-        let auditor = of(ChainSettings::is_audited).map(|chains| Auditor {
+        let auditor = of(ChainRole::is_audited).map(|chains| Auditor {
             pool,
             chains,
             heartbeat: health.register("auditor", HEARTBEAT_LIMIT),

@@ -3,7 +3,6 @@
 use alloy_primitives::Address;
 use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::events::forgeries::Claims;
-use event_store::events::new_events::InsertsAs;
 use service::config::{ChainSettings, ChainWriter, Registries, Registry};
 
 /// The registries' addresses as nodes and rows have them.
@@ -37,43 +36,94 @@ impl RegistryAddresses for Registries {
     }
 }
 
-/// The part that this program plays on a chain, as the store has it.
-pub(crate) trait ChainRole {
-    /// The rights of our readers on this chain, as docs/architecture/writers.md has them.
+/// The part that our readers play on a chain.
+pub trait ChainRole {
+    /// The rights of a reader on the chain: the table of docs/architecture/writers.md.
     fn rights(&self, reader: Reader) -> Rights;
 
-    /// As whom the indexer inserts.
-    fn inserts_as(&self) -> InsertsAs;
+    /// True if one of our readers reads the chain.
+    fn is_ours_to_read(&self) -> bool;
+
+    /// True if the auditor keeps blocks of its own, by which it sets the checkpoint.
+    fn is_followed_by_the_auditor(&self) -> bool {
+        self.rights(Reader::Auditor).set_checkpoint
+    }
+
+    /// True if the auditor may take events back: it is the chain's writer, or our indexer is.
+    fn is_audited(&self) -> bool {
+        self.rights(Reader::Auditor).invalidate
+    }
 
     /// The reader by whose blocks it is audited.
-    fn audited_by(&self) -> Reader;
+    fn audited_by(&self) -> Reader {
+        if self.is_followed_by_the_auditor() { Reader::Auditor } else { Reader::Indexer }
+    }
 }
 
 impl ChainRole for ChainSettings {
     fn rights(&self, reader: Reader) -> Rights {
-        let is_writer = match reader {
-            Reader::Indexer => self.writer == ChainWriter::ChainIndexer,
-            Reader::Auditor => self.writer == ChainWriter::Auditor,
+        let [insert, set_checkpoint, invalidate, finalize] = match (reader, self.writer) {
+            (Reader::Indexer, ChainWriter::ChainIndexer) => [true, true, true, true],
+            (Reader::Indexer, ChainWriter::Auditor | ChainWriter::Ponder) => {
+                [true, false, false, true]
+            }
+            // Beside our indexer it takes back the events of blocks proved replaced.
+            (Reader::Auditor, ChainWriter::ChainIndexer) => [false, false, true, false],
+            (Reader::Auditor, ChainWriter::Auditor) => [false, true, true, true],
+            (Reader::Auditor, ChainWriter::Ponder) => [false, false, false, false],
         };
-        Rights {
-            insert: reader == Reader::Indexer,
-            set_checkpoint: is_writer,
-            // Beside our indexer the auditor takes back what is proved replaced.
-            invalidate: is_writer
-                || reader == Reader::Auditor && self.writer == ChainWriter::ChainIndexer,
-            finalize: is_writer || reader == Reader::Indexer,
-        }
+        Rights { insert, set_checkpoint, invalidate, finalize }
     }
 
-    fn inserts_as(&self) -> InsertsAs {
-        if self.writer == ChainWriter::ChainIndexer {
-            InsertsAs::Writer
-        } else {
-            InsertsAs::Inserter
-        }
+    fn is_ours_to_read(&self) -> bool {
+        self.indexed || self.is_followed_by_the_auditor()
     }
+}
 
-    fn audited_by(&self) -> Reader {
-        if self.writer == ChainWriter::Auditor { Reader::Auditor } else { Reader::Indexer }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use event_engine::event::ChainId;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../../docs/architecture/writers.md");
+
+    #[test]
+    fn the_page_of_writers_says_what_each_reader_may_do() {
+        let mut settings = ChainSettings {
+            name: "a".to_owned(),
+            id: ChainId(1),
+            rpc_urls: Vec::new(),
+            registries: Registries::default(),
+            start_block: 0,
+            poll_interval: Duration::from_secs(1),
+            finality_depth: None,
+            writer: ChainWriter::Auditor,
+            indexed: true,
+            requests_per_second: None,
+            answer_bytes_max: 0,
+        };
+        for (reader, called) in [(Reader::Indexer, "our indexer"), (Reader::Auditor, "auditor")] {
+            for (writer, named) in [
+                (ChainWriter::ChainIndexer, "`chain-indexer`"),
+                (ChainWriter::Auditor, "`auditor`"),
+                (ChainWriter::Ponder, "`ponder`"),
+            ] {
+                settings.writer = writer;
+                let Rights { insert, set_checkpoint, invalidate, finalize } =
+                    settings.rights(reader);
+                let says = |may: bool| if may { "yes" } else { "–" };
+                let line = format!(
+                    "| {called} | {named} | {} | {} | {} | {} |",
+                    says(insert),
+                    says(set_checkpoint),
+                    says(invalidate),
+                    says(finalize),
+                );
+                assert!(PAGE.lines().any(|of_page| of_page == line), "{line}");
+            }
+        }
     }
 }

@@ -9,8 +9,7 @@ use event_store::chain::{
     chain_heights, checkpoints, covered_ranges, indexed_chains, orphaned_blocks,
 };
 use event_store::events::forgeries::{self, Claims};
-use event_store::events::new_events;
-use event_store::events::new_events::InsertsAs;
+use event_store::events::new_events::{self, IfStored};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
 
 use crate::branch::walk::Observed;
@@ -30,7 +29,6 @@ pub(crate) struct Ancestry {
     chain: String,
     id: ChainId,
     start_block: u64,
-    inserts_as: InsertsAs,
     rights: Rights,
     /// The registries, as `covered_ranges` names them.
     addresses: Vec<String>,
@@ -59,7 +57,6 @@ impl Ancestry {
             chain: settings.name.clone(),
             id: settings.id,
             start_block: settings.start_block,
-            inserts_as: settings.inserts_as(),
             rights: settings.rights(Reader::Indexer),
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
@@ -146,9 +143,9 @@ impl Ancestry {
 
     async fn commit(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let id = self.id;
-        let is_writer = self.inserts_as == InsertsAs::Writer;
+        let may = self.rights;
         let mut transaction = self.pool.begin().await?;
-        let orphans = self.highest_orphan.filter(|_| is_writer);
+        let orphans = self.highest_orphan.filter(|_| may.invalidate);
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if matches!(self.tip, Tip::Nothing) {
             if observed_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
@@ -161,17 +158,17 @@ impl Ancestry {
         }
         // First, because a second indexer of the same chain waits and fails here.
         observed_blocks::insert(&mut transaction, Reader::Indexer, &stretch.rows).await?;
-        if is_writer {
+        if may.invalidate {
             let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &self.claims);
             let forged = forgeries::take_back(&mut transaction, &read).await?;
             stretch.tell_forged(&self.chain, forged);
         }
         let mut rows =
-            new_events::insert(&mut transaction, &stretch.events, self.inserts_as).await?;
+            new_events::insert(&mut transaction, &stretch.events, IfStored::by(may)).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         rows += returning.restore(&mut transaction, &self.claims).await?;
-        if let Some(last) = stretch.rows.last().filter(|_| is_writer) {
+        if let Some(last) = stretch.rows.last().filter(|_| may.set_checkpoint) {
             checkpoints::set(&mut transaction, id, &last.name(), last.timestamp).await?;
         }
         transaction.commit().await?;

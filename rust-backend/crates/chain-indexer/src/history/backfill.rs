@@ -20,7 +20,7 @@ use event_store::chain::observed_blocks;
 use event_store::chain::reorgs::Returning;
 use event_store::chain::{indexed_chains, orphaned_blocks};
 use event_store::events::forgeries;
-use event_store::events::new_events::{self, InsertsAs};
+use event_store::events::new_events::{self, IfStored};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
 use tokio_util::sync::CancellationToken;
 
@@ -236,9 +236,9 @@ impl Filling {
     /// Stores a stretch.
     async fn commit(&self, stretch: &Stretch, others: &Others) -> event_store::Result<Commit> {
         let id = self.settings.id;
-        let inserts_as = self.settings.inserts_as();
+        let may = self.settings.rights(Reader::Indexer);
         let highest_orphan = orphaned_blocks::highest(&self.pool, id).await?;
-        let orphans = highest_orphan.filter(|_| inserts_as == InsertsAs::Writer);
+        let orphans = highest_orphan.filter(|_| may.invalidate);
         let mut transaction = self.pool.begin().await?;
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let Others::Nobody { highest } = others {
@@ -268,13 +268,14 @@ impl Filling {
             return Ok(Commit::Contradicts(other));
         }
         let claims = self.settings.registries.claims();
-        if inserts_as == InsertsAs::Writer {
+        if may.invalidate {
             let hashes = stretch.hashes();
             let read = stretch.read(id, &hashes, &claims);
             let forged = forgeries::take_back(&mut transaction, &read).await?;
             stretch.tell_forged(&self.settings.name, forged);
         }
-        let mut rows = new_events::insert(&mut transaction, &stretch.events, inserts_as).await?;
+        let if_stored = IfStored::by(may);
+        let mut rows = new_events::insert(&mut transaction, &stretch.events, if_stored).await?;
         rows += returning.restore(&mut transaction, &claims).await?;
         covered_ranges::cover(&mut transaction, id, &stretch.covers(&self.addresses)).await?;
         transaction.commit().await?;

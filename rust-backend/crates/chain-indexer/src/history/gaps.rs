@@ -21,12 +21,12 @@ use event_store::chain::gaps::{self, AgentGap};
 use event_store::chain::observed_blocks;
 use event_store::{PgPool, StoreError};
 use serde::Serialize;
-use service::config::ChainWriter;
 
 use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
 use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Gaps that a report names.
@@ -200,8 +200,7 @@ impl GapCheck {
 
     /// The reader that knows its blocks: our indexer, or where that is not there, the auditor.
     fn known_to(&self) -> Reader {
-        let is_audited_alone =
-            self.settings.writer == ChainWriter::Auditor && !self.settings.indexed;
+        let is_audited_alone = self.settings.is_followed_by_the_auditor() && !self.settings.indexed;
         if is_audited_alone { Reader::Auditor } else { Reader::Indexer }
     }
 

@@ -49,6 +49,7 @@ async fn until_audited(database: &Database, node: &ScriptedNode) {
     let (number, hash) = node.script().blocks(0).pop().expect("a head");
     let head = [(31_337, number, hash)];
     database.until("the head is audited", async || database.checkpoints().await == head).await;
+    assert_eq!(database.heights_without_time().await, 0);
 }
 
 /// The event of this block: whether it is invalidated, and its revision.

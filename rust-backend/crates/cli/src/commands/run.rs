@@ -1,6 +1,7 @@
 //! `agentauri run`: the indexer, the processor and the worker in one process.
 
 use anyhow::Result;
+use chain_indexer::ChainRole as _;
 use service::config::Settings;
 use service::health::{self, DefaultPort, Health};
 use service::signals;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::Result;
+use crate::chain::chain_readers::Rights;
 
 /// Rows a statement, so that no statement grows with the size of a block.
 const ROWS_PER_STATEMENT_MAX: usize = 1_000;
@@ -40,30 +41,37 @@ pub struct NewEvent {
     pub log_data: Option<String>,
 }
 
-/// As whom a process inserts the events of a chain.
+/// What becomes of a row that is stored already under an event's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InsertsAs {
-    /// The chain's writer: writes its checkpoint, and says which of its events are valid.
-    Writer,
-    /// Inserts events, and leaves what is stored as it is.
-    Inserter,
+pub enum IfStored {
+    /// It becomes what the event says, and valid: by the right to invalidate.
+    TakeOver,
+    /// It stays as it is.
+    Leave,
+}
+
+impl IfStored {
+    /// As far as the reader may.
+    pub fn by(rights: Rights) -> Self {
+        if rights.invalidate { Self::TakeOver } else { Self::Leave }
+    }
 }
 
 /// Stores `events` in the order given, which is the order they are judged in.
 ///
-/// The chain's writer settles what is stored already under an event's name: a row that says
+/// A reader that takes over settles what is stored already under an event's name: a row that says
 /// something else of the chain ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md))
 /// becomes what the event says, one that had been taken back is valid again, and one that says the
-/// same is not written. An inserter leaves it as it is. The slice holds no name twice. Returns how
+/// same is not written. The slice holds no name twice. Returns how
 /// many rows were written.
 pub async fn insert(
     connection: &mut PgConnection,
     events: &[NewEvent],
-    inserts_as: InsertsAs,
+    if_stored: IfStored,
 ) -> Result<u64> {
     let mut rows_written = 0;
     for rows in events.chunks(ROWS_PER_STATEMENT_MAX) {
-        rows_written += insert_rows(connection, &Columns::of(rows), inserts_as).await?;
+        rows_written += insert_rows(connection, &Columns::of(rows), if_stored).await?;
     }
     Ok(rows_written)
 }
@@ -71,9 +79,9 @@ pub async fn insert(
 async fn insert_rows(
     connection: &mut PgConnection,
     columns: &Columns<'_>,
-    inserts_as: InsertsAs,
+    if_stored: IfStored,
 ) -> Result<u64> {
-    let is_writer = inserts_as == InsertsAs::Writer;
+    let takes_over = if_stored == IfStored::TakeOver;
     let done = sqlx::query!(
         r#"
         INSERT INTO events (
@@ -117,7 +125,7 @@ async fn insert_rows(
         &columns.addresses as &[Option<&str>],
         &columns.topics as &[Option<String>],
         &columns.log_data as &[Option<&str>],
-        is_writer,
+        takes_over,
     )
     .execute(connection)
     .await?;

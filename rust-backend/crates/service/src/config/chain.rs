@@ -79,18 +79,6 @@ pub struct ChainSettings {
     pub answer_bytes_max: usize,
 }
 
-impl ChainSettings {
-    /// Whether the programs of this project read the chain, or leave it to another.
-    pub fn is_ours_to_read(&self) -> bool {
-        self.indexed || self.writer == ChainWriter::Auditor
-    }
-
-    /// Whether the auditor may take its events back: it is the chain's writer, or our indexer is.
-    pub fn is_audited(&self) -> bool {
-        self.writer != ChainWriter::Ponder
-    }
-}
-
 /// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChainWriter {

@@ -1,7 +1,7 @@
 //! Logs as long as a chain can emit, and longer: whatever they say is stored.
 
 use alloy_primitives::{B256, Bytes, U64, U256};
-use event_store::events::new_events::{self, InsertsAs, NewEvent};
+use event_store::events::new_events::{self, IfStored, NewEvent};
 use private_servers::Postgres;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -53,7 +53,7 @@ async fn a_log_of_any_length_is_stored_and_reads() {
     let logs: Vec<NodeLog> = (0..24).map(|place| drawn(&mut dice, place)).collect();
     let block = blocks_of(&logs);
     let mut connection = pool.acquire().await.expect("a connection");
-    let stored = new_events::insert(&mut connection, &block.events, InsertsAs::Writer).await;
+    let stored = new_events::insert(&mut connection, &block.events, IfStored::TakeOver).await;
     assert_eq!(stored.expect("every one fits"), 24);
     let reads =
         "SELECT count(*) FROM events WHERE data IS NULL OR arguments_text(data) IS NOT NULL";

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 
 use event_store::StoreError;
+use event_store::chain::chain_readers::Reader;
 use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::gaps::{self, Step};
 use event_store::chain::observed_blocks;
 use event_store::events::forgeries::{self, ReadBlocks};
-use event_store::events::new_events::{self, InsertsAs};
+use event_store::events::new_events::{self, IfStored};
 use futures::{StreamExt, stream};
 
 use super::{BLOCKS_AHEAD_MAX, GAPS_MAX, Gap, GapCheck};
@@ -139,8 +140,8 @@ impl GapCheck {
                 problem: "it is another than the parent of the block above".to_owned(),
             });
         }
-        let inserts_as = self.settings.inserts_as();
-        if inserts_as == InsertsAs::Writer {
+        let may = self.settings.rights(Reader::Indexer);
+        if may.invalidate {
             let claims = self.settings.registries.claims();
             let read = ReadBlocks {
                 chain_id: self.settings.id,
@@ -152,7 +153,8 @@ impl GapCheck {
             };
             forgeries::take_back(&mut transaction, &read).await?;
         }
-        let events = new_events::insert(&mut transaction, &block.events, inserts_as).await?;
+        let if_stored = IfStored::by(may);
+        let events = new_events::insert(&mut transaction, &block.events, if_stored).await?;
         transaction.commit().await?;
         Ok(events)
     }

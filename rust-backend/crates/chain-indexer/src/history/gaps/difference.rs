@@ -7,12 +7,11 @@ use event_engine::event::EventName;
 use event_store::chain::gaps::{self, StoredLog};
 use event_store::events::new_events::NewEvent;
 use futures::{StreamExt, stream};
-use service::config::ChainWriter;
 
 use super::{BLOCKS_AHEAD_MAX, GapCheck};
 use crate::Result;
 use crate::rpc::node::Nodes;
-use crate::settings::RegistryAddresses as _;
+use crate::settings::{ChainRole as _, RegistryAddresses as _};
 
 /// A log by its block and its place there.
 type Place = (String, i32);
@@ -60,7 +59,7 @@ impl GapCheck {
         let differing = self.stored(gaps::differing(&self.pool, &on_chain).await)?;
         let mut columns: HashMap<EventName, Vec<String>> =
             differing.into_iter().map(|row| (row.name, row.columns)).collect();
-        let mut rows = Rows::of(&stored, self.settings.writer != ChainWriter::Auditor);
+        let mut rows = Rows::of(&stored, !self.settings.is_followed_by_the_auditor());
         for log in on_chain {
             match rows.take(&log) {
                 Some(row) if row.invalidated => found.taken_back += 1,

@@ -7,7 +7,7 @@ use event_engine::event::EventName;
 use event_store::chain::chain_heights;
 use event_store::chain::gaps::{self, Step};
 use event_store::events::forgeries;
-use event_store::events::new_events::{self, InsertsAs, NewEvent};
+use event_store::events::new_events::{self, IfStored, NewEvent};
 use futures::{StreamExt, stream};
 
 use super::difference::{Difference, NodeBlocks};
@@ -196,9 +196,9 @@ impl GapCheck {
     async fn mend(&self, mends: &Mends) -> event_store::Result<Mended> {
         let mut transaction = self.pool.begin().await?;
         let corrected = forgeries::invalidate(&mut transaction, &mends.forged).await?
-            + new_events::insert(&mut transaction, &mends.differing, InsertsAs::Writer).await?;
-        let inserter = InsertsAs::Inserter;
-        let stored = new_events::insert(&mut transaction, &mends.missing, inserter).await?;
+            + new_events::insert(&mut transaction, &mends.differing, IfStored::TakeOver).await?;
+        let leave = IfStored::Leave;
+        let stored = new_events::insert(&mut transaction, &mends.missing, leave).await?;
         transaction.commit().await?;
         Ok(Mended { stored, corrected })
     }

@@ -50,6 +50,7 @@ pub(crate) async fn assert_follows(database: &Database, node: &ScriptedNode) {
     assert_eq!(database.valid_blocks().await, blocks);
     let (number, hash) = blocks.last().expect("a block").clone();
     assert_eq!(database.checkpoints().await, [(31_337, number, hash)]);
+    assert_eq!(database.heights_without_time().await, 0);
 }
 
 fn hash_of(header: &Value) -> String {

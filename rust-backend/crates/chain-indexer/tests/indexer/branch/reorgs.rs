@@ -35,6 +35,7 @@ async fn assert_follows(database: &Database, devnet: &Devnet) {
     let stored = database.blocks(31_337).await;
     let has_event = |block: &(i64, String)| valid.iter().any(|event| event.block_hash == block.1);
     assert!(stored.iter().all(|block| blocks.contains(block)));
+    assert_eq!(database.heights_without_time().await, 0);
     let missing = blocks.iter().filter(|block| !stored.contains(block));
     assert!(!missing.into_iter().any(has_event));
     let first = blocks.first().expect("a block").0;

@@ -166,6 +166,18 @@ impl Database {
         checkpoints.into_iter().map(|c| (c.chain_id.0, c.block_number, c.block_hash)).collect()
     }
 
+    /// Entries of checkpoints and of safe or finalized blocks without their block's time.
+    pub(crate) async fn heights_without_time(&self) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM event_log
+             WHERE coalesce(checkpoint_block, safe_block, finalized_block) >= 0
+               AND block_time IS NULL",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .expect("the log")
+    }
+
     /// The blocks that the checkpoint was set to, in the log's order.
     pub(crate) async fn checkpoint_entries(&self) -> Vec<i64> {
         sqlx::query_scalar(
