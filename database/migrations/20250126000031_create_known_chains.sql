@@ -17,7 +17,8 @@ CREATE OR REPLACE VIEW known_chains AS
     SELECT chain_id, min(vouching) AS vouching
     FROM (SELECT chain_id, 1 FROM chain_list
           UNION ALL SELECT chain_id, CASE named_by WHEN 'file' THEN 2 ELSE 7 END FROM named_chains
-          UNION ALL SELECT chain_id, 3 FROM indexed_chains
+          UNION ALL SELECT chain_id, 3 FROM chain_readers
+              WHERE reader = 'indexer' AND began_at IS NOT NULL
           UNION ALL SELECT chain_id, 4 FROM audit_cursors
           UNION ALL SELECT chain_id, 5 FROM checkpoints
           UNION ALL SELECT chain_id, 6 FROM ponder_schemas) AS vouched (chain_id, vouching)

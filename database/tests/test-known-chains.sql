@@ -8,7 +8,7 @@ CREATE TEMP TABLE ways (weight int, adding text);
 INSERT INTO ways VALUES
     (1, 'INSERT INTO chain_list VALUES (%s)'),
     (2, $$INSERT INTO named_chains VALUES (%s, 'file')$$),
-    (3, 'INSERT INTO indexed_chains VALUES (%s)'),
+    (3, $$INSERT INTO chain_readers (chain_id, reader, began_at) VALUES (%s, 'indexer', now())$$),
     (4, $$INSERT INTO audit_cursors (chain_id, origin, from_block) VALUES (%s, '3', 0)$$),
     (5, $$INSERT INTO checkpoints VALUES (%s, 1, '0xaa')$$),
     (6, $$INSERT INTO ponder_schemas (schema_name, chain_id, status, owns, live_from)
@@ -47,10 +47,11 @@ DECLARE
     source name;
 BEGIN
     FOREACH source IN ARRAY
-        '{chain_list,named_chains,indexed_chains,audit_cursors,checkpoints,ponder_schemas}'::name[]
+        '{chain_list,named_chains,chain_readers,audit_cursors,checkpoints,ponder_schemas}'::name[]
     LOOP
         EXECUTE 'CREATE OR REPLACE VIEW known_chains AS '
-            || replace(view, format('FROM %s', source), format('FROM %s WHERE false', source));
+            || replace(view, format('FROM %s', source),
+                format('FROM (SELECT * FROM %1$s WHERE false) AS %1$s', source));
         INSERT INTO lost VALUES (source, pg_temp.disagreeing() > 0);
     END LOOP;
     FOR weight IN 1..6 LOOP

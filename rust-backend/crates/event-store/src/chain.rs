@@ -11,7 +11,6 @@ pub mod chain_readers;
 pub mod checkpoints;
 pub mod covered_ranges;
 pub mod gaps;
-pub mod indexed_chains;
 pub mod known_chains;
 pub mod observed_blocks;
 pub mod orphaned_blocks;

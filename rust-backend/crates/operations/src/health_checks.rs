@@ -85,7 +85,7 @@ pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
         queue(&status),
         overdue(&vitals),
         clock(clock_offset_seconds, vitals.clock_set_back_seconds),
-        unread_chains(&chain_readers::all(pool).await?, vitals.now),
+        unread_chains(&chain_readers::unread(pool).await?, vitals.now),
         unknown_blocks(&unproved),
         locks::held(holders),
         ahead::ahead(&seen_ahead, chains_ahead),

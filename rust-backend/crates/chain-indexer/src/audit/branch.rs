@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_store::chain::chain_readers::Reader;
+use event_store::chain::chain_readers::{self, Reader};
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use event_store::chain::reorgs::{self, Outcome, Reorg};
 use event_store::chain::{audit_cursors, audited_branch, chain_heights};
@@ -99,6 +99,9 @@ impl Branch {
             let raising = Box::pin(chain_heights::raise_safe(pool, id, Reader::Auditor, &safe));
             self.asked(raising).await?;
         }
+        let heads = self.nodes.heads();
+        let seeing = chain_readers::see_heads(pool, id, Reader::Auditor, &heads);
+        self.asked(Box::pin(seeing)).await?;
         self.asked(observed_blocks::trim(pool, id)).await
     }
 
@@ -260,12 +263,11 @@ impl Observed for Branch {
 /// A header as it is remembered, or what is wrong with it.
 pub(super) fn row(settings: &ChainSettings, header: &NodeHeader) -> Result<ObservedBlock, String> {
     let link = header.link()?;
-    let time = header.timestamp.to::<u64>();
     Ok(ObservedBlock {
         chain_id: settings.id,
         block_number: link.number,
         block_hash: link.name().hash,
         parent_hash: link.parent().hash,
-        timestamp: i64::try_from(time).map_err(|_| format!("{time} is no time"))?,
+        timestamp: header.time()?,
     })
 }

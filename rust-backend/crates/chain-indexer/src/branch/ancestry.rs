@@ -2,12 +2,10 @@
 //! blocks back.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_readers::{Reader, Rights};
+use event_store::chain::chain_readers::{self, NodeHead, Reader, Rights};
 use event_store::chain::observed_blocks::{self, BlockName};
 use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
-use event_store::chain::{
-    chain_heights, checkpoints, covered_ranges, indexed_chains, orphaned_blocks,
-};
+use event_store::chain::{chain_heights, checkpoints, covered_ranges, orphaned_blocks};
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events::{self, IfStored};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
@@ -154,7 +152,7 @@ impl Ancestry {
             covered_ranges::forget(&mut transaction, id).await?;
         }
         if !self.has_begun {
-            indexed_chains::begin(&mut transaction, id).await?;
+            chain_readers::begin(&mut transaction, id).await?;
         }
         // First, because a second indexer of the same chain waits and fails here.
         observed_blocks::insert(&mut transaction, Reader::Indexer, &stretch.rows).await?;
@@ -217,6 +215,12 @@ impl Ancestry {
         let raising = chain_heights::raise_safe(&self.pool, self.id, Reader::Indexer, block);
         let raised = answered(raising).await;
         raised.map_err(|source| self.store_error(source))
+    }
+
+    /// Notes the heads of the chain's nodes.
+    pub(crate) async fn see_heads(&self, heads: &[NodeHead]) -> Result<()> {
+        let seeing = chain_readers::see_heads(&self.pool, self.id, Reader::Indexer, heads);
+        answered(seeing).await.map_err(|source| self.store_error(source))
     }
 
     fn say_where(&self, latest: Option<&BlockName>) {

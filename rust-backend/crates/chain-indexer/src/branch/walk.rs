@@ -122,8 +122,8 @@ impl<O: Observed> Walk<'_, O> {
 
     /// The time of the block that `link` stands on, unix seconds.
     async fn time_below(&self, link: Link) -> Result<i64> {
-        let time = self.header_below(link).await?.timestamp.to::<u64>();
-        i64::try_from(time).map_err(|_| self.node.distrust(&format!("{time} is no time")))
+        let header = self.header_below(link).await?;
+        header.time().map_err(|problem| self.node.distrust(&problem))
     }
 
     async fn header_below(&self, link: Link) -> Result<NodeHeader> {

@@ -6,7 +6,7 @@
 //! commit is a range that is covered; whoever begins again begins with the gaps that are left. The
 //! checkpoint stays where it is.
 //!
-//! Where no indexer has ever stored a block (`indexed_chains`), all that is final is history: above
+//! Where no indexer has ever stored a block (`chain_readers`), all that is final is history: above
 //! what an earlier run has stored, too, and beside an indexer that waits for its first block. One
 //! that begins meanwhile goes on above what it finds, and takes over.
 
@@ -14,11 +14,11 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use event_store::chain::chain_readers::Reader;
+use event_store::chain::chain_readers::{self, Reader};
 use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::observed_blocks;
+use event_store::chain::orphaned_blocks;
 use event_store::chain::reorgs::Returning;
-use event_store::chain::{indexed_chains, orphaned_blocks};
 use event_store::events::forgeries;
 use event_store::events::new_events::{self, IfStored};
 use event_store::{PgPool, StoreError, answered, answered_at_length};
@@ -227,8 +227,7 @@ impl Filling {
             // What is covered is of an earlier life.
             return Ok((None, false, Vec::new()));
         };
-        let has_indexer =
-            self.settings.indexed && indexed_chains::has_begun(&self.pool, id).await?;
+        let has_indexer = self.settings.indexed && chain_readers::has_begun(&self.pool, id).await?;
         let ranges = covered_ranges::all(&self.pool, id).await?;
         Ok((Some(highest.number), has_indexer, ranges))
     }
@@ -247,7 +246,7 @@ impl Filling {
             }
             if highest.is_none() {
                 covered_ranges::forget(&mut transaction, id).await?;
-                indexed_chains::forget(&mut transaction, id).await?;
+                chain_readers::forget(&mut transaction, id).await?;
             }
         }
         let below =

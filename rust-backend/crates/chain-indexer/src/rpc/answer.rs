@@ -131,6 +131,12 @@ impl NodeHeader {
         Ok(Link { number, hash: self.hash, parent_hash: self.parent_hash })
     }
 
+    /// Its block's time, unix seconds.
+    pub(crate) fn time(&self) -> Result<i64, String> {
+        let time = self.timestamp.to::<u64>();
+        i64::try_from(time).map_err(|_| format!("{time} is no time"))
+    }
+
     /// Whether one of `addresses` may have emitted a log in this block, by its bloom filter.
     ///
     /// A filter of zeros says that nobody did. It is believed where there are no transactions

@@ -142,6 +142,10 @@ impl Subscription {
             };
             let Some(header) = header else { return has_announced };
             has_announced = true;
+            if let Err(problem) = node.see(&header) {
+                let node = node.label();
+                tracing::debug!(node, problem, "An announced head does not read");
+            }
             self.sender.send_replace(Some(Announced { node: self.index, header }));
         }
     }

@@ -6,11 +6,12 @@
 
 mod receipts;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{self, OnceLock, PoisonError};
 
 use alloy_primitives::{Address, B256, U64};
 use event_engine::event::ChainId;
+use event_store::chain::chain_readers::NodeHead;
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -64,6 +65,8 @@ struct Endpoint {
     width: Width,
     /// Questions that it takes at once.
     batch_max: AtomicUsize,
+    /// Its head as it was seen last.
+    head: sync::Mutex<Option<NodeHead>>,
 }
 
 impl Nodes {
@@ -89,6 +92,7 @@ impl Nodes {
                 favour: Favour::new(),
                 width: Width::new(),
                 batch_max: AtomicUsize::new(BATCH_MAX),
+                head: sync::Mutex::new(None),
             }
         });
         Ok(Self {
@@ -130,6 +134,13 @@ impl Nodes {
         (0..self.endpoints.len()).map(|index| Node { nodes: self, index })
     }
 
+    /// The heads that were seen last, of each node that was asked or announced any.
+    pub(crate) fn heads(&self) -> Vec<NodeHead> {
+        let head =
+            |node: &Endpoint| node.head.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.endpoints.iter().filter_map(head).collect()
+    }
+
     fn wrong_chain(&self, index: usize, found: u64) -> IndexerError {
         IndexerError::WrongChain {
             chain: self.chain.clone(),
@@ -156,7 +167,20 @@ impl<'n> Node<'n> {
     pub(crate) async fn head(self) -> Result<Link> {
         let head: Option<NodeHeader> = self.ask(&header(BY_NUMBER, "latest")).await?;
         let head = head.ok_or_else(|| self.distrust("it has no latest block"))?;
-        head.link().map_err(|problem| self.distrust(&problem))
+        self.see(&head).map_err(|problem| self.distrust(&problem))
+    }
+
+    /// Remembers its head.
+    pub(crate) fn see(self, head: &NodeHeader) -> Result<Link, String> {
+        let link = head.link()?;
+        let seen = NodeHead {
+            node: self.label().to_owned(),
+            block_number: link.number,
+            block_hash: link.name().hash,
+            block_time: head.time()?,
+        };
+        *self.endpoint().head.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        Ok(link)
     }
 
     /// The header of block `number`; `None` where the node does not have it (yet).

@@ -27,7 +27,7 @@ const TOPICS: [&str; 3] = [
 ];
 
 const EMPTIED: &str = "TRUNCATE events, event_log, observed_blocks, checkpoints, covered_ranges,
-                       indexed_chains, chain_heights";
+                       chain_readers, chain_heights";
 
 /// The logs of a chain by block, in their order; each names its transaction.
 type Logs = BTreeMap<u64, Vec<Value>>;

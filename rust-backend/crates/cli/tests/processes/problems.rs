@@ -141,9 +141,9 @@ async fn events_of_blocks_that_nobody_knows_are_named() {
 async fn a_chain_that_is_not_read_any_more_is_named() {
     let bed = Bed::start().await;
     // As the indexer leaves it; its tests show that it does.
-    let stopped = "INSERT INTO chain_problems (chain_id, reader, state, problem)
-                   VALUES (8453, 'indexer', 'stopped', 'it is another chain''s'),
-                          (1, 'auditor', 'failing', 'it hiccups')";
+    let stopped = "INSERT INTO chain_readers (chain_id, reader, state, problem, since)
+                   VALUES (8453, 'indexer', 'stopped', 'it is another chain''s', now()),
+                          (1, 'auditor', 'failing', 'it hiccups', now())";
     run(&bed, stopped).await;
     let says = "the indexer of chain 8453 is stopped since";
     assert_named(&bed, "chains_unread", says, "a restart").await;

@@ -1,10 +1,10 @@
-//! The readers of a chain: what each may do, and the table `chain_problems`, of chains that one of
-//! them cannot read or has stopped reading.
+//! The table `chain_readers`: when each reader began with a chain, and what keeps it from reading;
+//! `node_heads`, the heads that it saw; and what a reader may do.
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::Result;
 
@@ -63,7 +63,7 @@ impl ChainProblem {
     }
 }
 
-/// A row.
+/// A chain that is not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnreadChain {
     /// The chain.
@@ -78,6 +78,94 @@ pub struct UnreadChain {
     pub since: DateTime<Utc>,
 }
 
+/// A node's head as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeHead {
+    /// The node: its key in the settings, and its URL without secrets.
+    pub node: String,
+    /// The block's height.
+    pub block_number: i64,
+    /// Its hash, lower-case 0x hex.
+    pub block_hash: String,
+    /// Its time, unix seconds.
+    pub block_time: i64,
+}
+
+/// Notes that our indexer has begun with the chain. Belongs into the transaction that stores its
+/// first block.
+pub async fn begin(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO chain_readers AS r (chain_id, reader, began_at) VALUES ($1, 'indexer', now())
+         ON CONFLICT (chain_id, reader) DO UPDATE SET began_at = EXCLUDED.began_at
+         WHERE r.began_at IS NULL",
+        chain_id.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether our indexer has.
+pub async fn has_begun(pool: &PgPool, chain_id: ChainId) -> Result<bool> {
+    let has_begun = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM chain_readers
+               WHERE chain_id = $1 AND reader = 'indexer' AND began_at IS NOT NULL
+           ) AS "has_begun!""#,
+        chain_id.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(has_begun)
+}
+
+/// Forgets that it has, where no block of the chain is stored: that was in an earlier life. Belongs
+/// into the transaction that stores the first.
+pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE chain_readers SET began_at = NULL WHERE chain_id = $1 AND reader = 'indexer'",
+        chain_id.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes the heads of a chain's nodes, as far as they have moved.
+pub async fn see_heads(
+    pool: &PgPool,
+    chain_id: ChainId,
+    reader: Reader,
+    heads: &[NodeHead],
+) -> Result<()> {
+    let nodes: Vec<&str> = heads.iter().map(|head| head.node.as_str()).collect();
+    let numbers: Vec<i64> = heads.iter().map(|head| head.block_number).collect();
+    let hashes: Vec<&str> = heads.iter().map(|head| head.block_hash.as_str()).collect();
+    let times: Vec<i64> = heads.iter().map(|head| head.block_time).collect();
+    sqlx::query!(
+        "INSERT INTO node_heads AS h (
+             chain_id, reader, node, block_number, block_hash, block_time)
+         SELECT $1, $2, node, number, hash, time
+         FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[])
+              AS seen (node, number, hash, time)
+         ON CONFLICT (chain_id, reader, node) DO UPDATE SET
+             block_number = EXCLUDED.block_number,
+             block_hash = EXCLUDED.block_hash,
+             block_time = EXCLUDED.block_time,
+             seen_at = EXCLUDED.seen_at
+         WHERE h.block_hash <> EXCLUDED.block_hash",
+        chain_id.0,
+        reader.as_str(),
+        &nodes as &[&str],
+        &numbers,
+        &hashes as &[&str],
+        &times,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Notes that the chain cannot be read. A problem that is there already keeps its time.
 pub async fn note(
     pool: &PgPool,
@@ -87,12 +175,12 @@ pub async fn note(
     problem: &str,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO chain_problems AS p (chain_id, reader, state, problem)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO chain_readers AS r (chain_id, reader, state, problem, since)
+         VALUES ($1, $2, $3, $4, now())
          ON CONFLICT (chain_id, reader) DO UPDATE SET
              state = EXCLUDED.state,
              problem = EXCLUDED.problem,
-             since = CASE WHEN p.state = EXCLUDED.state THEN p.since ELSE now() END",
+             since = CASE WHEN r.state = EXCLUDED.state THEN r.since ELSE now() END",
         chain_id.0,
         reader.as_str(),
         state.as_str(),
@@ -106,7 +194,8 @@ pub async fn note(
 /// Notes that it can be read, or that nobody tries to.
 pub async fn clear(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<()> {
     sqlx::query!(
-        "DELETE FROM chain_problems WHERE chain_id = $1 AND reader = $2",
+        "UPDATE chain_readers SET state = 'reading', problem = NULL, since = NULL
+         WHERE chain_id = $1 AND reader = $2 AND state <> 'reading'",
         chain_id.0,
         reader.as_str(),
     )
@@ -115,12 +204,12 @@ pub async fn clear(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<(
     Ok(())
 }
 
-/// All of them.
-pub async fn all(pool: &PgPool) -> Result<Vec<UnreadChain>> {
+/// The chains that a reader cannot read, or has stopped reading.
+pub async fn unread(pool: &PgPool) -> Result<Vec<UnreadChain>> {
     let unread = sqlx::query_as!(
         UnreadChain,
-        "SELECT chain_id, reader, state, problem, since FROM chain_problems
-         ORDER BY chain_id, reader",
+        r#"SELECT chain_id, reader, state, problem AS "problem!", since AS "since!"
+           FROM chain_readers WHERE state <> 'reading' ORDER BY chain_id, reader"#,
     )
     .fetch_all(pool)
     .await?;

@@ -2,9 +2,10 @@
 
 use chain_indexer::{ChainSettings, ChainState, IndexerError};
 use event_engine::event::ChainId;
+use service::config::ChainWriter;
 
 use crate::branch::branches::{assert_follows, indexed, registries, until_head, world};
-use crate::world::{Database, Indexing, ScriptedNode, settings};
+use crate::world::{Database, Indexing, ScriptedNode, audit, settings};
 
 /// Indexes a moment: up to the head, and until it has looked at what is final.
 async fn finalized_after_a_start(
@@ -19,6 +20,31 @@ async fn finalized_after_a_start(
     indexing.until("devnet", |_| asked(node) > asked_before + 1).await;
     indexing.stop().await;
     database.finalized(31_337).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nodes_head_is_kept_as_each_reader_saw_it_last() {
+    let (database, node, chain) = world(21).await;
+    let (number, hash) = node.script().blocks(0).pop().expect("a head");
+    let seen = async |reader: &str| {
+        let heads: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT block_number, block_hash FROM node_heads
+             WHERE chain_id = 31337 AND reader = $1 AND block_time > 0
+               AND node LIKE 'rpc_urls[0]%'",
+        )
+        .bind(reader)
+        .fetch_all(&database.pool)
+        .await
+        .expect("heads");
+        heads == [(number, hash.clone())]
+    };
+    let indexing = indexed(&database, &node, &chain).await;
+    database.until("our indexer's is kept", async || seen("indexer").await).await;
+    indexing.stop().await;
+    let chain = ChainSettings { writer: ChainWriter::Auditor, ..chain };
+    let auditing = audit(&database.pool, vec![chain]);
+    database.until("the auditor's is kept", async || seen("auditor").await).await;
+    auditing.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,7 +132,7 @@ impl Database {
     /// Waits until a statement waits for a lock.
     /// What operators are told of the chain, by its indexer.
     pub(crate) async fn problem(&self, chain: i64) -> Option<(String, String)> {
-        let unread = chain_readers::all(&self.pool).await.expect("problems").into_iter();
+        let unread = chain_readers::unread(&self.pool).await.expect("problems").into_iter();
         let mut own = unread.filter(|it| it.chain_id == chain && it.reader == "indexer");
         own.next().map(|it| (it.state, it.problem))
     }

@@ -65,13 +65,13 @@ async fn a_key_that_a_node_repeats_is_nowhere_to_be_read() {
     let mut command = Process::command("chain-indexer", &bed);
     command.current_dir(folder.path());
     let indexer = Process::spawn(command);
-    let told = "SELECT count(*) FROM chain_problems";
+    let told = "SELECT count(*) FROM chain_readers WHERE problem IS NOT NULL";
     eventually("its problem is reported", async || bed.count(told).await > 0).await;
     let status = async || agentauri(&bed, folder.path(), &["status", "--json"]).await.0;
     eventually("it is named", async || status().await.contains("cannot serve")).await;
     let status = status().await;
     let (doctor, _) = agentauri(&bed, folder.path(), &["doctor", "--json"]).await;
-    let table: Vec<String> = sqlx::query_scalar("SELECT to_jsonb(p)::text FROM chain_problems p")
+    let table: Vec<String> = sqlx::query_scalar("SELECT to_jsonb(p)::text FROM chain_readers p")
         .fetch_all(&bed.pool)
         .await
         .expect("rows");
