@@ -1,4 +1,4 @@
-//! One attempt of one job: from the assignment to what is recorded.
+//! One attempt of one job: from the assignment to its record.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::shortage::Shortage;
 
 /// Makes attempts: all that leaves the house goes through it.
 pub trait Performer: Send + Sync + 'static {
-    /// Makes one attempt, and says what came of it and what it told of its destination. It ends
-    /// within half a minute, whatever the receiver does.
+    /// Makes one attempt, and returns its result and the signal about its destination. It ends
+    /// within half a minute, however slow the receiver is.
     ///
     /// # Errors
     /// Nothing was sent, for want of something of this machine: it is no attempt.
@@ -41,7 +41,7 @@ impl Retries {
     }
 }
 
-/// Acts on assignments, and says what is recorded of it.
+/// Acts on assignments and makes the records of the attempts.
 pub(crate) struct Acting<P> {
     pub(crate) performer: P,
     pub(crate) retries: Retries,
@@ -49,8 +49,8 @@ pub(crate) struct Acting<P> {
 }
 
 impl<P: Performer> Acting<P> {
-    /// Makes the attempt, and says what is recorded of it and what it told of its destination; or
-    /// for how long its lease is given back.
+    /// Makes the attempt, and returns its record and the signal about its destination; or the time
+    /// for which its lease is given back.
     pub(crate) async fn act(&self, assignment: Assignment) -> (Ended, Told) {
         match self.performer.perform(&assignment).await {
             Ok((attempt, told)) => {
@@ -68,7 +68,7 @@ impl<P: Performer> Acting<P> {
         }
     }
 
-    /// What is recorded of a lease whose rows do not read. Somebody may still correct them.
+    /// The record of a lease whose rows cannot be decoded. An operator may still correct them.
     pub(crate) fn unreadable(&self, lease: Lease, problem: &str) -> AttemptRecord {
         let retryable = Outcome::Retryable { retry_after: None };
         let problem = format!("what it is about does not read: {problem}");

@@ -28,7 +28,7 @@ pub trait ActionSender: Send + Sync + 'static {
     /// The kind.
     type Kind: Kind;
 
-    /// Makes one attempt. It ends within half a minute, whatever the receiver does.
+    /// Makes one attempt. It ends within half a minute, however slow the receiver is.
     ///
     /// # Errors
     /// Nothing was sent, for want of something of this machine: it is no attempt.

@@ -1,4 +1,4 @@
-//! A kind of action: what its configuration means, where it goes, and what it sends.
+//! A kind of action: the meaning of its configuration, its destination, and its messages.
 
 use event_engine::trigger::config::{ConfigNode, TextPlace};
 
@@ -8,8 +8,8 @@ use crate::policy::DestinationPolicy;
 use crate::secret::{Secret, SecretFormatError, SecretNeed};
 
 /// A kind of action. It decides nothing about time, repetition or limits, and does no I/O: its
-/// sender in the worker takes what [`render`](Kind::render) returns where
-/// [`destination`](Kind::destination) says.
+/// sender in the worker delivers the result of [`render`](Kind::render) to the
+/// [`destination`](Kind::destination).
 pub trait Kind: Send + Sync + 'static {
     /// Its name: the `type` of an action.
     const NAME: &'static str;
@@ -24,7 +24,7 @@ pub trait Kind: Send + Sync + 'static {
     /// A key is missing or cannot have this value; its account changes the document.
     fn read(keys: &mut ConfigKeys<'_>) -> Result<Self::Config, ConfigRefusal>;
 
-    /// Checks a configuration as far as that is possible without asking anybody.
+    /// Checks a configuration as far as that is possible without I/O.
     ///
     /// # Errors
     /// The policy forbids the destination, or a secret in the document does not serve.

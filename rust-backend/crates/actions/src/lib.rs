@@ -1,4 +1,4 @@
-//! Kinds of action: the configuration of each, where it may go, and what it sends. No I/O, no
+//! Kinds of action: the configuration, the permitted destinations and the messages. No I/O, no
 //! clock and no dice: a secret is handed in, and a request is handed out.
 //!
 //! A **kind** ([`kind::Kind`]) is a folder here, a folder in `action-worker/src/senders/`, a page
@@ -10,8 +10,8 @@
 //!
 //! 1. [`trigger_file::parse`] reads a document; the engine hands each action on with the name of
 //!    its kind and a table of texts ([`ConfigNode`]), each with its place.
-//! 2. [`registry::check`] has the kind read its keys ([`keys`]) and refuses those that it does not
-//!    ask for; the kind checks the rest against the operator's [`policy`]. The table is stored.
+//! 2. [`registry::check`] has the kind read its keys ([`keys`]) and refuses all keys that it did
+//!    not ask for; the kind checks the rest against the operator's [`policy`]. The table is stored.
 //! 3. For each attempt, [`registry::destination`] says whose limits apply, and the worker fetches
 //!    the secrets ([`secret`]) that the kind needs and has it render the [`message`]: a match, a
 //!    retraction or a test.

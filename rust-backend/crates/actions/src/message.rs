@@ -25,7 +25,8 @@ pub struct Message<'a> {
     /// The trigger's finality as it is written: `instant`, a number of confirmations, `safe` or
     /// `finalized`.
     pub finality: Finality,
-    /// The readings of the condition's stateful functions, a JSON object. `None`: there are none.
+    /// The readings of the condition's stateful functions, a JSON object. `None`: the condition has
+    /// no such function.
     pub state: Option<&'a RawValue>,
     /// The same transaction's event in another block: before a reorg for a match, after it for a
     /// retraction.

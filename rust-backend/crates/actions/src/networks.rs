@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network, what it is for, and what says so.
+/// A network, its purpose, and the standard that defines it.
 struct Special {
     address: IpAddr,
     prefix: u8,
@@ -80,7 +80,7 @@ const SPECIAL: [Special; 45] = [
     v6([0xe000, 0, 0, 0], 3, "not global unicast, RFC 4291"),
 ];
 
-/// What an address is, where it is not public. Compared bit by bit: an IPv4 address in an IPv6
+/// The purpose of an address that is not public. Compared bit by bit: an IPv4 address in an IPv6
 /// form is an IPv6 address here.
 pub(crate) fn special(address: IpAddr) -> Option<&'static str> {
     SPECIAL.iter().find(|network| network.contains(address)).map(|network| network.is)
@@ -125,8 +125,9 @@ pub(crate) fn embedded_v4(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     of_prefix.into_iter().chain([isatap]).flatten()
 }
 
-/// What an address of `64:ff9b:1::/48` may stand for. How long the translator's prefix is, is the
-/// network's own matter (RFC 6052, section 2.2), so each length counts that leaves zeros behind.
+/// The addresses that one of `64:ff9b:1::/48` may stand for. The length of the translator's prefix
+/// is the network's own choice (RFC 6052, section 2.2), so each length counts that leaves zeros
+/// behind it.
 fn local_nat64(address: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let octets = address.octets();
     // Without the octet that is always zero, at bits 64 to 71.

@@ -1,4 +1,5 @@
-//! Where an action may go: public addresses, and the private networks that the operator listed.
+//! The permitted destinations of actions: public addresses, and the private networks that the
+//! operator listed.
 //!
 //! A URL is checked by [`DestinationPolicy::check_url`] when its trigger is applied and again
 //! before each attempt; the addresses of a name by the worker's resolver, whenever it is resolved.
@@ -11,7 +12,7 @@ use url::{Host, Url};
 
 use crate::networks::{embedded_v4, special};
 
-/// Servers and proxies should take 8,000 bytes (RFC 9110, section 4.1); 2,048 is what all take.
+/// Servers and proxies should take 8,000 bytes (RFC 9110, section 4.1); all of them take 2,048.
 pub const URL_BYTES_MAX: usize = 2_048;
 
 /// Which addresses a webhook may be sent to.
@@ -54,7 +55,7 @@ pub enum Refusal {
     Localhost(String),
 }
 
-/// An address that no webhook may go to; it says what the address is.
+/// An address that no webhook may go to, shown with its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedAddress(pub IpAddr);
 
@@ -103,7 +104,7 @@ impl DestinationPolicy {
             && carried.into_iter().flatten().all(|carried| self.permits(carried.into()))
     }
 
-    /// Checks what can be checked of a URL without asking anybody: all but a name's addresses.
+    /// Checks a URL without I/O: all of it except the addresses of a name.
     pub fn check_url(&self, url: &Url) -> Result<(), Refusal> {
         if url.as_str().len() > URL_BYTES_MAX {
             return Err(Refusal::TooLong(url.as_str().len()));
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv4_address_in_an_ipv6_form_is_permitted_only_if_both_are() {
+    fn an_ipv4_address_in_ipv6_form_is_permitted_only_if_both_are() {
         let nat64 = allowing("64:ff9b::/96");
         assert!(permits(&nat64, "64:ff9b::8.8.8.8"));
         assert!(!permits(&nat64, "64:ff9b::127.0.0.1"));

@@ -36,7 +36,7 @@ pub struct Secret {
     bytes: Vec<u8>,
 }
 
-/// A secret that does not serve, named by its place. Never says what was found.
+/// An unusable secret, named by its place. Its text is never shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct SecretFormatError {
@@ -50,7 +50,8 @@ impl SecretPlace {
     /// Reads the value of `key`: `{env: …}`, `{file: …}` or a text that begins with `prefix`.
     ///
     /// # Errors
-    /// It is none of them. A wrong name is not repeated: it may be the secret itself, pasted there.
+    /// The value has another form. A wrong name is not repeated: it may be the secret itself,
+    /// pasted there.
     pub fn read(key: &str, node: &ConfigNode, prefix: &str) -> Result<Self, ConfigRefusal> {
         let refuse = |problem: &str| Err(ConfigRefusal::of(key, problem));
         let entries = match &node.value {
@@ -114,7 +115,7 @@ impl Secret {
         Self { place, bytes }
     }
 
-    /// The bytes as text, in which those that are not UTF-8 are replaced.
+    /// The bytes as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }

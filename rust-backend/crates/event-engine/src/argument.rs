@@ -44,11 +44,11 @@ pub(crate) struct Fields {
 struct Field {
     name: Part,
     value: Part,
-    kind: Kind,
+    kind: ValueKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ValueKind {
     Text,
     Number,
     Flag(bool),
@@ -90,10 +90,10 @@ impl Fields {
         };
         let Field { kind, value, .. } = field?;
         Some(match kind {
-            Kind::Text => Argument::Text(value.of(json, spelled)),
-            Kind::Number => Argument::Number(value.of(json, spelled)),
-            Kind::Flag(flag) => Argument::Flag(*flag),
-            Kind::Opaque => Argument::Opaque,
+            ValueKind::Text => Argument::Text(value.of(json, spelled)),
+            ValueKind::Number => Argument::Number(value.of(json, spelled)),
+            ValueKind::Flag(flag) => Argument::Flag(*flag),
+            ValueKind::Opaque => Argument::Opaque,
         })
     }
 }

@@ -88,12 +88,12 @@ pub struct Wheel<S: Shards, A, G> {
 /// A turn under way.
 struct Turn {
     shards: Vec<ChainId>,
-    kind: Kind,
+    kind: BatchKind,
 }
 
-/// Whose turn it is. Each kind has places of its own.
+/// A kind of batch, with places of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum BatchKind {
     /// Known shards, together.
     Together,
     /// A known shard whose batch failed.
@@ -133,7 +133,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     pub async fn run(mut self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             let pause = self.pause().await;
-            let judging = self.under_way(Kind::Together) > 0;
+            let judging = self.under_way(BatchKind::Together) > 0;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
@@ -162,11 +162,11 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return TO_ITSELF;
         }
         let to_itself = TO_ITSELF.saturating_sub(self.batch_began.elapsed());
-        if self.under_way(Kind::Together) == BATCHES_AT_ONCE && !to_itself.is_zero() {
+        if self.under_way(BatchKind::Together) == BATCHES_AT_ONCE && !to_itself.is_zero() {
             return to_itself;
         }
         let pause = self.look().await;
-        let judging = self.under_way(Kind::Together) > 0;
+        let judging = self.under_way(BatchKind::Together) > 0;
         if pause <= POLL_MAX || judging || self.store_outage.is_on() {
             return if judging { pause.min(TO_ITSELF) } else { pause };
         }
@@ -179,7 +179,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return pause;
         }
         let pause = self.look().await;
-        if self.under_way(Kind::Together) > 0 { pause.min(TO_ITSELF) } else { pause }
+        if self.under_way(BatchKind::Together) > 0 { pause.min(TO_ITSELF) } else { pause }
     }
 
     /// Judges what a bell that ended a sleep has named, and tells whether that will do until the
@@ -200,7 +200,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             && !self.store_outage.is_on()
             && shards.iter().all(is_usual);
         if answers {
-            self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX, Kind::Together);
+            self.judge(shards.into_iter().collect(), BATCH_ENTRIES_MAX, BatchKind::Together);
         } else {
             self.named.extend(shards);
         }
@@ -259,8 +259,8 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// Begins batches of those that are judged together, and turns of those that are judged alone.
     /// Tells how long to wait until what is left makes a batch.
     fn begin_known(&mut self, ready: Vec<Ready>, now: Instant) -> Duration {
-        let mut batches = self.under_way(Kind::Together);
-        let mut alone = self.under_way(Kind::Alone);
+        let mut batches = self.under_way(BatchKind::Together);
+        let mut alone = self.under_way(BatchKind::Alone);
         let (mut batch, mut entries) = (Vec::new(), 0);
         for Ready { shard, entries: found, .. } in ready {
             let pace = self.paces.entry(shard).or_default();
@@ -268,7 +268,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
                 if alone < ALONE_AT_ONCE {
                     alone += 1;
                     let entries_max = pace.entries_max;
-                    self.judge(vec![shard], entries_max, Kind::Alone);
+                    self.judge(vec![shard], entries_max, BatchKind::Alone);
                 }
             } else if batches < BATCHES_AT_ONCE {
                 batch.push(shard);
@@ -276,7 +276,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
                 if entries >= BATCH_ENTRIES_MAX {
                     batches += 1;
                     entries = 0;
-                    self.judge(std::mem::take(&mut batch), BATCH_ENTRIES_MAX, Kind::Together);
+                    self.judge(std::mem::take(&mut batch), BATCH_ENTRIES_MAX, BatchKind::Together);
                 }
             }
         }
@@ -285,7 +285,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             return Duration::MAX;
         }
         if batches == 0 || waited >= TO_ITSELF {
-            self.judge(batch, BATCH_ENTRIES_MAX, Kind::Together);
+            self.judge(batch, BATCH_ENTRIES_MAX, BatchKind::Together);
             return Duration::MAX;
         }
         TO_ITSELF.saturating_sub(waited)
@@ -294,7 +294,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
     /// One turn of those that nobody vouches for: as many as make a batch, or one that is judged
     /// alone, by turns. Its end wakes us for the next.
     fn begin_unknown(&mut self, ready: &[Ready]) {
-        if self.under_way(Kind::Unknown) >= UNKNOWN_AT_ONCE {
+        if self.under_way(BatchKind::Unknown) >= UNKNOWN_AT_ONCE {
             return;
         }
         let is_alone = |found: &&Ready| self.paces.get(&found.shard).is_some_and(Pace::is_alone);
@@ -303,7 +303,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             let shard = found.shard;
             let entries_max = self.paces.entry(shard).or_default().entries_max;
             self.was_alone = true;
-            self.judge(vec![shard], entries_max, Kind::Unknown);
+            self.judge(vec![shard], entries_max, BatchKind::Unknown);
             return;
         }
         let mut entries = 0;
@@ -316,27 +316,27 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
             together.iter().take_while(makes_a_batch).map(|found| found.shard).collect();
         if !batch.is_empty() {
             self.was_alone = false;
-            self.judge(batch, BATCH_ENTRIES_MAX, Kind::Unknown);
+            self.judge(batch, BATCH_ENTRIES_MAX, BatchKind::Unknown);
         }
     }
 
-    fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32, kind: Kind) {
+    fn judge(&mut self, shards: Vec<ChainId>, entries_max: u32, kind: BatchKind) {
         self.turns += 1;
         self.is_called = false;
-        if kind != Kind::Unknown {
+        if kind != BatchKind::Unknown {
             self.batch_began = Instant::now();
         }
         for shard in &shards {
             self.paces.entry(*shard).or_default().latest_turn = self.turns;
         }
         let (judge, ours, is_known) =
-            (Arc::clone(&self.judge), shards.clone(), kind != Kind::Unknown);
+            (Arc::clone(&self.judge), shards.clone(), kind != BatchKind::Unknown);
         let task = self.tasks.spawn(async move { judge.turn(&ours, entries_max, is_known).await });
         self.turns_of.insert(task.id(), Turn { shards, kind });
     }
 
     /// How many turns of a kind are under way.
-    fn under_way(&self, kind: Kind) -> u32 {
+    fn under_way(&self, kind: BatchKind) -> u32 {
         let count = self.turns_of.values().filter(|turn| turn.kind == kind).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
@@ -348,7 +348,7 @@ impl<S: Shards, A: Audience, G: Gate> Wheel<S, A, G> {
         };
         let now = Instant::now();
         let Some(Turn { shards, kind }) = self.turns_of.remove(&id) else { return };
-        let is_known = kind != Kind::Unknown;
+        let is_known = kind != BatchKind::Unknown;
         for shard in shards {
             let pace = self.paces.entry(shard).or_default();
             match &outcome {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::{InputProblem, OperationError};
 
-/// The account of an operator who names none.
+/// The account where an operator names no other.
 pub const DEFAULT_ACCOUNT: &str = "default";
 /// It stands in logs and in every list.
 const NAME_CHARS_MAX: usize = 128;

@@ -17,9 +17,9 @@ const NAMED_MAX: usize = 20;
 /// The chains, as they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Chains {
-    /// The chains that events may name; none: any.
+    /// The chains that events may name; empty: any.
     pub list: Vec<i64>,
-    /// The chains that somebody vouches for, at most [`KNOWN_MAX`].
+    /// The chains that a writer or an operator vouches for, at most [`KNOWN_MAX`].
     pub known: Vec<i64>,
 }
 
@@ -35,7 +35,7 @@ pub fn id(configured: &BTreeMap<String, i64>, text: &str) -> Result<i64> {
     })
 }
 
-/// Lists the chains that are known, and those that events may name.
+/// Lists the known chains and the chains that events may name.
 pub async fn list(pool: &PgPool) -> Result<Chains> {
     let ids = |chains: Vec<ChainId>| chains.into_iter().map(|id| id.0).collect();
     Ok(Chains {
@@ -44,9 +44,9 @@ pub async fn list(pool: &PgPool) -> Result<Chains> {
     })
 }
 
-/// Adds chains to those that events may name. From then on an INSERT of another one is refused.
-/// A list that would leave out chains of ours is refused: their events would be, without a word to
-/// its author.
+/// Adds chains to the list of those events may name. From then on an INSERT of another one is
+/// refused. A list that would leave out chains of ours is refused: their events would be, without a
+/// word to its author.
 pub async fn allow(
     pool: &PgPool,
     configured: &BTreeMap<String, i64>,

@@ -40,17 +40,17 @@ pub struct Finding {
     pub help: Option<Help>,
 }
 
-/// How a problem is mended.
+/// The remedy of a problem.
 #[derive(Clone, Debug, Serialize)]
 pub struct Help {
     /// A sentence.
     pub remedy: &'static str,
-    /// Where that is explained.
+    /// The page that explains it.
     pub see: String,
 }
 
 impl Finding {
-    /// A finding out of what a check has answered.
+    /// A finding out of a check's answer.
     pub fn of<E: std::fmt::Display>(what: impl Into<String>, answer: Result<String, E>) -> Self {
         let (ok, says) = match answer {
             Ok(says) => (true, says),

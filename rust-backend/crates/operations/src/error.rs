@@ -1,4 +1,4 @@
-//! Why an operation was not done, and what its caller does about it.
+//! Errors of operations, by the reaction of the caller.
 
 use std::fmt;
 
@@ -31,20 +31,20 @@ pub enum OperationError {
 /// A result of an operation.
 pub type Result<T, E = OperationError> = std::result::Result<T, E>;
 
-/// A mistake in what was given, and its place.
+/// A mistake in the input, and its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InputProblem {
-    /// The file, as it was named; null: none was.
+    /// The file, as it was named; null for other input.
     pub file: Option<String>,
     /// From 1; null where no line is known.
     pub line: Option<u64>,
     /// From 1, in characters.
     pub column: Option<u64>,
-    /// The key or the option; null where none is at fault.
+    /// The key or the option at fault; null where it is something else.
     pub key: Option<String>,
-    /// The key and what is wrong with it, a sentence.
+    /// The key and its fault, a sentence.
     pub problem: String,
-    /// What to do, where the sentence does not say it.
+    /// The remedy, where the sentence does not give it.
     pub remedy: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl InputProblem {
         Self { key: Some(key.to_owned()), problem: problem.into(), ..Self::default() }
     }
 
-    /// The same with what to do about it.
+    /// The same with a remedy.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());

@@ -43,7 +43,7 @@ pub struct EventView {
     pub address: Option<String>,
     /// The chain took it back.
     pub invalidated: bool,
-    /// How often the chain changed its mind about it.
+    /// The number of times the chain changed its mind about it.
     pub revision: i32,
 }
 

@@ -1,6 +1,6 @@
 //! Status and health checks. These find problems, which hold judging or acting back though
-//! everything seems to run. Each problem says what it is, what to do, and which section of
-//! docs/operations/problems.md tells more.
+//! everything seems to run. Each problem comes with its remedy and its section of
+//! docs/operations/problems.md.
 
 mod ahead;
 pub(crate) mod doors;
@@ -46,21 +46,21 @@ pub struct Problem {
     pub ok: bool,
     /// As it was found, a sentence.
     pub says: String,
-    /// How it is mended.
+    /// Its remedy.
     pub remedy: &'static str,
-    /// Where that is explained.
+    /// The page that explains it.
     pub see: String,
 }
 
 /// A database as it is seen, and the problems that were looked for in it.
 #[derive(Clone, Debug, Serialize)]
 pub struct HealthChecks {
-    /// How far each chain is, and what the jobs do.
+    /// The progress of each chain and the counts of jobs.
     #[serde(flatten)]
     pub status: Status,
     /// Jobs that have been due for more than a second, counted up to 10,000, and since when.
     pub jobs_overdue: i64,
-    /// How long the oldest of these has been due; 0 where there is none.
+    /// Age of the oldest overdue job; 0 where no job is overdue.
     pub oldest_overdue_job_seconds: f64,
     /// The database's clock minus this machine's.
     pub clock_offset_seconds: f64,
@@ -103,7 +103,7 @@ pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
 /// Against the middle of the question, which is when it was answered, more or less.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of an offset fit")]
 async fn clock_offset(pool: &PgPool) -> Result<f64> {
-    // Connections are made by what came before; this takes one there and back.
+    // The connection exists already, so this takes one round trip.
     let asked = Utc::now();
     let theirs = vitals::clock(pool).await?;
     let ours = asked + (Utc::now() - asked) / 2;

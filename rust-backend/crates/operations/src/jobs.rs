@@ -1,4 +1,4 @@
-//! Jobs: what was decided, and what came of it. An account's.
+//! Jobs: decisions to act, and their results. An account's.
 
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerId;

@@ -1,11 +1,11 @@
-//! What an operator may ask and do: the one door between the command line, the HTTP API and what
-//! else speaks to people, and the store behind it.
+//! Questions and commands of an operator: the one door between the store and everything that speaks
+//! to people, as the command line and the HTTP API.
 //!
 //! | room | asks and does |
 //! |---|---|
 //! | [`triggers`] | check, apply, list, show and disable triggers |
-//! | [`events`] | list and show what was stored |
-//! | [`jobs`] | list and show what was decided, and its attempts |
+//! | [`events`] | list and show events |
+//! | [`jobs`] | list and show jobs, with their attempts |
 //! | [`chains`] | which chains are known, and which may be named |
 //! | [`health_checks`] | status: how far each chain is, and the problems |
 //! | [`doctor`] | whether everything that is needed can be reached and used |
@@ -18,10 +18,10 @@
 //!
 //! A list is a [`Page`]: some rows, and the [`Cursor`] that the next page begins behind. A cursor
 //! belongs to its list and its filter and is good for no other. A page may hold fewer rows than
-//! asked for, even none, and still have a next one: a filter that hardly any row passes is looked
+//! asked for, or be empty, and still have a next one: a filter that hardly any row passes is looked
 //! for in steps ([`gathered`] takes them).
 //!
-//! Each failure is an [`OperationError`], which says what its caller can do about it.
+//! Each failure is an [`OperationError`], whose variants differ by the reaction of the caller.
 
 mod account;
 pub mod chains;

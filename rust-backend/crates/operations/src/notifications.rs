@@ -13,7 +13,7 @@ pub async fn show(pool: &PgPool) -> Result<NotificationSettings> {
     Ok(notification_settings::in_force(pool).await?)
 }
 
-/// Changes settings while everything runs; what is `None` stays.
+/// Changes settings while everything runs; a `None` stays as it is.
 pub async fn set(pool: &PgPool, change: &NotificationChange) -> Result<NotificationSettings> {
     Ok(notification_settings::change(pool, change).await?)
 }

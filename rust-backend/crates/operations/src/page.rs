@@ -16,8 +16,8 @@ use crate::{InputProblem, OperationError, Result};
 pub const PAGE_ROWS_MAX: i64 = 10_000;
 /// A cursor holds a row's place, of which the longest part is an id of 1,200 bytes.
 const CURSOR_CHARS_MAX: usize = 16 * 1024;
-/// Bytes of each of the two digests in a cursor: chance hits no filter, and nobody gains by a
-/// collision, because a cursor lets nobody see more than its filter does.
+/// Bytes of each of the two digests in a cursor: chance hits no filter, and a collision gains
+/// nothing, because a cursor shows no more than its filter does.
 const DIGEST_BYTES: usize = 8;
 
 /// Some rows of a list.

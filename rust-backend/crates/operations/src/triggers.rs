@@ -1,4 +1,4 @@
-//! Triggers: what to look for, and what to do then. An account's.
+//! Triggers: conditions on events, and their actions. An account's.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{Account, InputProblem, ListRequest, OperationError, Page, Result};
 const LIST: &str = "triggers";
 
 /// A trigger as its account sees it.
-pub type TriggerOverview = views::TriggerOverview<ActionOverview>;
+pub type DescribedTrigger = views::TriggerOverview<ActionOverview>;
 
 /// An action as its account sees it, without its secrets.
 #[derive(Clone, Debug, Serialize)]
@@ -52,7 +52,7 @@ impl ActionOverview {
     }
 }
 
-/// A document of triggers, and what it is checked against.
+/// A document of triggers, and the context in which it is checked.
 pub struct TriggerDocument<'a> {
     /// YAML or JSON.
     pub text: &'a str,
@@ -71,8 +71,8 @@ pub fn check(document: &TriggerDocument<'_>) -> Result<Vec<TriggerSpec>> {
     Ok(specs)
 }
 
-/// Puts checked triggers in force, all of them or none. With `prune`, those of the account that are
-/// not among them are removed, and their pending jobs cancelled.
+/// Puts checked triggers in force, all of them or not one. With `prune`, the account's other
+/// triggers are removed, and their pending jobs cancelled.
 pub async fn apply(
     pool: &PgPool,
     account: &Account,
@@ -87,7 +87,7 @@ pub async fn list(
     pool: &PgPool,
     account: &Account,
     request: &ListRequest,
-) -> Result<Page<TriggerOverview>> {
+) -> Result<Page<DescribedTrigger>> {
     let (limit, after) = request.read::<String>(LIST, &account.as_str())?;
     let slice = views::list(pool, account.as_str(), after.as_deref(), limit).await?;
     let Page { items, next } = page(slice, LIST, &account.as_str());
@@ -95,7 +95,7 @@ pub async fn list(
 }
 
 /// Shows a trigger.
-pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<TriggerOverview> {
+pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<DescribedTrigger> {
     let found = views::by_name(pool, account.as_str(), name).await?;
     described(found.ok_or_else(|| not_found(name))?)
 }
@@ -106,7 +106,7 @@ pub async fn disable(pool: &PgPool, account: &Account, name: &str) -> Result<()>
     if found { Ok(()) } else { Err(not_found(name)) }
 }
 
-fn described(trigger: views::TriggerOverview) -> Result<TriggerOverview> {
+fn described(trigger: views::TriggerOverview) -> Result<DescribedTrigger> {
     let name = trigger.name.clone();
     trigger.describe(|action| ActionOverview::of(&name, action))
 }

@@ -16,12 +16,12 @@ pub(crate) const NAME: &str = "agentauri-servers";
 
 /// A user and its main group, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(crate) struct SystemAccount {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-impl Account {
+impl SystemAccount {
     /// The account for servers: [`NAME`] if we are root, else `None` for our own.
     pub(crate) fn for_servers() -> Result<Option<Self>, Error> {
         if current_uid() != 0 {
@@ -72,14 +72,14 @@ pub(crate) fn current_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn parse(line: &str, name: &str) -> Option<Account> {
+fn parse(line: &str, name: &str) -> Option<SystemAccount> {
     let mut fields = line.split(':');
     if fields.next()? != name {
         return None;
     }
     let uid = fields.nth(1)?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
-    Some(Account { uid, gid })
+    Some(SystemAccount { uid, gid })
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_user_is_found_by_its_whole_name_only() {
         let line = "postgres:x:101:104:PostgreSQL administrator:/var/lib/postgresql:/bin/bash";
-        assert_eq!(parse(line, "postgres"), Some(Account { uid: 101, gid: 104 }));
+        assert_eq!(parse(line, "postgres"), Some(SystemAccount { uid: 101, gid: 104 }));
         assert_eq!(parse(line, "post"), None);
         assert_eq!(parse("postgres:x:many:104", "postgres"), None);
     }
@@ -103,7 +103,7 @@ mod tests {
         // Whom servers ran as before, and a name that only begins so.
         let others = "postgres:x:101:104\nnobody:x:65534:65534\nagentauri-servers2:x:7:7\n";
         fs::write(root.path().join("etc/passwd"), others).expect("written");
-        let error = Account::in_root(root.path()).expect_err("missing").to_string();
+        let error = SystemAccount::in_root(root.path()).expect_err("missing").to_string();
         let expected = "the account agentauri-servers, which root's private servers run as, \
                         is not installed: not in ";
         assert!(error.starts_with(expected), "{error}");
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_closed_folder_anywhere_above_keeps_a_stranger_out() {
-        let stranger = Account { uid: 54_321, gid: 54_321 };
+        let stranger = SystemAccount { uid: 54_321, gid: 54_321 };
         let top = tempfile::tempdir_in("/tmp").expect("a folder");
         let close = |mode| fs::set_permissions(top.path(), fs::Permissions::from_mode(mode));
         close(0o700).expect("permissions");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::account::Account;
+use crate::account::SystemAccount;
 use crate::process::guarded::Guarded;
 use crate::process::launch::Launch;
 use crate::process::processes::Ending;
@@ -193,7 +193,11 @@ impl Anvil {
 
 /// A path of `program` that `account` can execute: `program` itself, or a copy in `folder` where
 /// the account may not enter the program's folder.
-fn startable(program: &Path, folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
+fn startable(
+    program: &Path,
+    folder: &Path,
+    account: Option<SystemAccount>,
+) -> Result<PathBuf, Error> {
     let program = program.canonicalize().map_err(Error::io(program))?;
     let above = program.parent().unwrap_or(Path::new("/"));
     if account.is_none_or(|account| account.may_enter(above)) {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::account::{Account, current_uid};
+use crate::account::{SystemAccount, current_uid};
 use crate::folder::{lock, make_for, make_owned};
 
 /// The longest path of a Unix socket in bytes: the kernel's 108 less the final zero.
@@ -31,7 +31,7 @@ pub struct PrivateDirectory(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     path: PathBuf,
-    account: Option<Account>,
+    account: Option<SystemAccount>,
     temporary: Option<TempDir>,
     /// Holds the lock while it is open; servers do not inherit it.
     _lock: Option<File>,
@@ -45,7 +45,7 @@ impl PrivateDirectory {
     /// Fails with [`Error::InUse`] while another process holds it, and with [`Error::Unusable`] if
     /// another user owns it or may write to it.
     pub fn for_working_directory(working_directory: &Path) -> Result<Self, Error> {
-        let account = Account::for_servers()?;
+        let account = SystemAccount::for_servers()?;
         let folder = working_directory.canonicalize().map_err(Error::io(working_directory))?;
         Self::held(place(&folder, account), account)
     }
@@ -54,7 +54,7 @@ impl PrivateDirectory {
     /// [`Self::for_working_directory`] does, and also if the path is too long for a socket or
     /// closed to the servers' user.
     pub fn at(path: &Path) -> Result<Self, Error> {
-        let account = Account::for_servers()?;
+        let account = SystemAccount::for_servers()?;
         let path = std::path::absolute(path).map_err(Error::io(path))?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         if !can_hold_sockets(&path) {
@@ -70,13 +70,13 @@ impl PrivateDirectory {
     /// A fresh directory that is removed with its last clone: in TMPDIR if that is set, in memory
     /// (`/dev/shm`) if 4 GiB are free there, else in `/tmp`.
     pub fn temporary() -> Result<Self, Error> {
-        let account = Account::for_servers()?;
+        let account = SystemAccount::for_servers()?;
         let base = temporary_base(account)?;
         Self::temporary_in(&base, account)
     }
 
     /// As [`Self::temporary`], below `base`, for servers that run as `account`.
-    pub(crate) fn temporary_in(base: &Path, account: Option<Account>) -> Result<Self, Error> {
+    pub(crate) fn temporary_in(base: &Path, account: Option<SystemAccount>) -> Result<Self, Error> {
         let temporary = tempfile::Builder::new()
             .prefix("agentauri-")
             .permissions(Permissions::from_mode(mode_above(account)))
@@ -94,7 +94,7 @@ impl PrivateDirectory {
         &self.0.path
     }
 
-    pub(crate) fn account(&self) -> Option<Account> {
+    pub(crate) fn account(&self) -> Option<SystemAccount> {
         self.0.account
     }
 
@@ -117,7 +117,7 @@ impl PrivateDirectory {
         Ok(inner)
     }
 
-    fn held(path: PathBuf, account: Option<Account>) -> Result<Self, Error> {
+    fn held(path: PathBuf, account: Option<SystemAccount>) -> Result<Self, Error> {
         make_owned(&path, current_uid(), mode_above(account))?;
         let lock = lock(&path)?;
         let ignore = path.join(".gitignore");
@@ -126,7 +126,7 @@ impl PrivateDirectory {
     }
 }
 
-pub(crate) fn place(folder: &Path, account: Option<Account>) -> PathBuf {
+pub(crate) fn place(folder: &Path, account: Option<SystemAccount>) -> PathBuf {
     let near = folder.join(".agentauri");
     if can_hold_sockets(&near) && account.is_none_or(|account| account.may_enter(folder)) {
         return near;
@@ -138,7 +138,7 @@ pub(crate) fn place(folder: &Path, account: Option<Account>) -> PathBuf {
 
 /// The folder for temporary directories: in memory if there is plenty, because a cluster is a
 /// thousand small files and testing machines are busy.
-fn temporary_base(account: Option<Account>) -> Result<PathBuf, Error> {
+fn temporary_base(account: Option<SystemAccount>) -> Result<PathBuf, Error> {
     let memory = Path::new("/dev/shm");
     let available = rustix::fs::statvfs(memory).map(|found| found.f_bavail * found.f_frsize);
     let is_plenty = available.is_ok_and(|bytes| bytes >= MEMORY_BYTES_MIN);
@@ -150,7 +150,7 @@ fn temporary_base(account: Option<Account>) -> Result<PathBuf, Error> {
 }
 
 /// The first of the system's temporary folders that sockets fit in and the servers' user can reach.
-pub(crate) fn lasting_temporary_base(account: Option<Account>) -> Result<PathBuf, Error> {
+pub(crate) fn lasting_temporary_base(account: Option<SystemAccount>) -> Result<PathBuf, Error> {
     let wished = std::env::temp_dir();
     let bases = [wished.as_path(), Path::new("/tmp"), Path::new("/var/tmp")];
     bases
@@ -163,13 +163,13 @@ pub(crate) fn lasting_temporary_base(account: Option<Account>) -> Result<PathBuf
         })
 }
 
-fn is_suitable(base: &Path, account: Option<Account>) -> bool {
+fn is_suitable(base: &Path, account: Option<SystemAccount>) -> bool {
     let reachable = account.is_none_or(|account| account.may_enter(base));
     reachable && can_hold_sockets(&base.join("agentauri-XXXXXX"))
 }
 
 /// The mode of folders above the servers' own: their user may pass through but not list them.
-fn mode_above(account: Option<Account>) -> u32 {
+fn mode_above(account: Option<SystemAccount>) -> u32 {
     if account.is_some() { 0o711 } else { 0o700 }
 }
 

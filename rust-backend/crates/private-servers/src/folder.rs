@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 
 use crate::Error;
-use crate::account::{Account, current_uid};
+use crate::account::{SystemAccount, current_uid};
 
 /// Makes `folder` with mode 0700 for `account`, or for ourselves.
-pub(crate) fn make_for(folder: &Path, account: Option<Account>) -> Result<(), Error> {
+pub(crate) fn make_for(folder: &Path, account: Option<SystemAccount>) -> Result<(), Error> {
     let uid = account.map_or_else(current_uid, |account| account.uid);
     if let Some(account) = account
         && fs::symlink_metadata(folder).is_err()

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::account::{Account, current_uid};
+use crate::account::{SystemAccount, current_uid};
 use crate::directory::place;
 use crate::{Error, postgres, redis};
 
@@ -21,7 +21,7 @@ impl Running {
     /// The servers of a process of our own user that was started in `working_directory`; `None` if
     /// either does not answer.
     pub fn beside(working_directory: &Path) -> Result<Option<Self>, Error> {
-        let account = Account::for_servers()?;
+        let account = SystemAccount::for_servers()?;
         let folder = working_directory.canonicalize().map_err(Error::io(working_directory))?;
         let directory = place(&folder, account);
         // Data meant for our servers must not reach another user's.

@@ -18,8 +18,8 @@ impl Backoff {
         Self { first, longest, latest: Duration::ZERO, jitter: 0.0 }
     }
 
-    /// Shortens each wait by chance, by up to this share of it: those that fail together do not try
-    /// again together.
+    /// Shortens each wait by chance, by up to this share of it: callers that fail together do not
+    /// try again together.
     #[must_use]
     pub const fn with_jitter(self, share: f64) -> Self {
         Self { jitter: share, ..self }
@@ -59,7 +59,7 @@ mod tests {
     const WAITS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000];
 
     #[test]
-    fn waits_double_up_to_the_longest_and_begin_again_after_a_success() {
+    fn waits_double_to_the_longest_and_restart_after_a_success() {
         let mut backoff = Backoff::new(FIRST, LONGEST);
         for expected_ms in WAITS_MS {
             assert_eq!(backoff.upcoming(), Duration::from_millis(expected_ms));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether something fails at present, and when that was said last.
+/// A failure that lasts, and the time of its last log line.
 #[derive(Clone, Debug, Default)]
 pub struct Outage {
     is_on: bool,
@@ -12,7 +12,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Whether it failed at the latest try.
+    /// True if the latest try failed.
     pub fn is_on(&self) -> bool {
         self.is_on
     }

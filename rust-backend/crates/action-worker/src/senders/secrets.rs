@@ -1,7 +1,7 @@
 //! Finds the secret of an action where its source says it is kept.
 //!
-//! Errors name the variable or the file, never what it holds, and never a name that breaks the
-//! rules for names: somebody may have pasted the secret itself there.
+//! Errors name the variable or the file, never its content, and never a name that breaks the rules
+//! for names: it may be the secret itself, pasted there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -102,7 +102,7 @@ impl SecretContext {
         let directory = self.directory.as_deref();
         let directory = directory.ok_or_else(|| SecretError::NoDirectory(name.to_owned()))?;
         let (bytes, is_open) = read(directory, name)?;
-        // It may have come after the start, which tells of those that are there.
+        // The file may be younger than the start, which warns about the files that exist.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if is_open && open.insert(name.to_owned()) {
             tracing::warn!(file = name, "A secret's file may be read by others than its owner");
@@ -111,7 +111,7 @@ impl SecretContext {
     }
 }
 
-/// What is in it, and whether others may read that.
+/// The content of the file, and true if other users may read it.
 fn read(directory: &Path, name: &str) -> Result<(Vec<u8>, bool), SecretError> {
     let file = || name.to_owned();
     let unreadable = |error| SecretError::FileUnreadable { file: file(), error };

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_came_back_says_what_it_was_as_the_golden_file_says() {
+    fn a_reincluded_event_names_what_it_was_as_in_the_golden_file() {
         let arguments = r#"{"value": "55", "valueDecimals": 0, "tag1": "uptime"}"#;
         let before = other_block(0x0b30_b630_7616_8768_90e3_3804_29d0_799e);
         assert_eq!(

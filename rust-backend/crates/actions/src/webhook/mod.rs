@@ -96,7 +96,7 @@ impl WebhookRequest {
     }
 }
 
-/// The host and port of a URL: what shares a limit, and all that an error says of a destination.
+/// The host and port of a URL, which share limits. Errors name no more of a destination.
 pub fn origin(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())

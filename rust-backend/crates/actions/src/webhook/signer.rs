@@ -8,7 +8,7 @@ use standardwebhooks::Webhook;
 
 use crate::secret::{Secret, SecretFormatError};
 
-/// What a secret begins with, so that a scanner of repositories recognises it.
+/// The beginning of a secret, so that a scanner of repositories recognises it.
 pub const SECRET_PREFIX: &str = "whsec_";
 /// Fewer bytes can be guessed (Standard Webhooks, "Signature scheme").
 pub const KEY_BYTES_MIN: usize = 24;
@@ -23,16 +23,16 @@ pub struct Signer {
     keys: Vec<Webhook>,
 }
 
-/// What is wrong with the text of a secret. Never says the text.
+/// The fault in the text of a secret. The text is never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFormatError {
-    /// There is none, or there are too many.
+    /// No secret, or too many.
     #[error("must hold 1 to {KEYS_MAX} secrets, separated by spaces, and holds {0}")]
     Count(usize),
     /// Not a secret of Standard Webhooks.
     #[error("secret {0} does not begin with {SECRET_PREFIX}")]
     Prefix(usize),
-    /// What follows the prefix cannot be decoded.
+    /// The text behind the prefix cannot be decoded.
     #[error("secret {0} is not base64 after {SECRET_PREFIX}")]
     Base64(usize),
     /// The key is too short or too long.

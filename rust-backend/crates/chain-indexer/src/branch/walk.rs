@@ -46,7 +46,7 @@ impl<O: Observed> Walk<'_, O> {
     pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
         let mut finalized = self.observed.finalized().await?;
         let mut link = self.at_or_above(finalized.as_ref(), link).await?;
-        let mut page = Page { observed: self.observed, blocks: Vec::new() };
+        let mut page = HeaderPage { observed: self.observed, blocks: Vec::new() };
         let (mut branch, mut fork_time) = (Vec::new(), None);
         // Another auditor has followed it already: nothing is left to follow.
         if page.at_or_below(link.number).await?.is_some_and(|block| *block == link.name()) {
@@ -147,13 +147,13 @@ impl<O: Observed> Walk<'_, O> {
 }
 
 /// The observed blocks, read in pages on the way down.
-struct Page<'c, O> {
+struct HeaderPage<'c, O> {
     observed: &'c O,
     /// Lowest first.
     blocks: Vec<BlockName>,
 }
 
-impl<O: Observed> Page<'_, O> {
+impl<O: Observed> HeaderPage<'_, O> {
     /// The highest observed block that is not above `height`, which falls from call to call.
     async fn at_or_below(&mut self, height: i64) -> Result<Option<&BlockName>> {
         while self.blocks.last().is_some_and(|block| block.number > height) {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerSpec;
-use operations::triggers::{self, Applied, Change, TriggerDocument, TriggerOverview};
+use operations::triggers::{self, Applied, Change, DescribedTrigger, TriggerDocument};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
 use service::output;
@@ -138,7 +138,7 @@ fn report(applied: &Applied, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn row(trigger: &TriggerOverview) -> [String; 6] {
+fn row(trigger: &DescribedTrigger) -> [String; 6] {
     [
         trigger.name.clone(),
         trigger.state.clone(),
@@ -149,7 +149,7 @@ fn row(trigger: &TriggerOverview) -> [String; 6] {
     ]
 }
 
-fn show(trigger: &TriggerOverview, json: bool) -> Result<()> {
+fn show(trigger: &DescribedTrigger, json: bool) -> Result<()> {
     if json {
         return output::json(trigger);
     }
@@ -185,7 +185,7 @@ fn since(seconds: i64) -> String {
     output::or_dash(chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.to_rfc3339()))
 }
 
-fn selects(trigger: &TriggerOverview) -> String {
+fn selects(trigger: &DescribedTrigger) -> String {
     let selectors = &trigger.definition.selectors;
     let chains: Vec<String> = selectors.chains.iter().map(i64::to_string).collect();
     let lists = [

@@ -6,7 +6,7 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{FIELDS_USUAL, Field, Fields, Kind, Part};
+use super::{FIELDS_USUAL, Field, Fields, Part, ValueKind};
 
 /// The fields of an object. `None` where the text is not a JSON object.
 pub(super) fn fields(json: &str) -> Option<Fields> {
@@ -40,21 +40,21 @@ impl<'de> Visitor<'de> for Object<'de> {
     }
 }
 
-fn value(raw: &str, json: &str, spelled: &mut String) -> (Kind, Part) {
+fn value(raw: &str, json: &str, spelled: &mut String) -> (ValueKind, Part) {
     let here = place(raw, json);
     match raw.as_bytes().first() {
         // A string without an escape is the text between its quotes.
         Some(b'"') if !raw.contains('\\') => {
-            (Kind::Text, Part { start: here.start + 1, end: here.end - 1 })
+            (ValueKind::Text, Part { start: here.start + 1, end: here.end - 1 })
         }
         Some(b'"') => match serde_json::from_str::<String>(raw) {
-            Ok(text) => (Kind::Text, copy(&text, json, spelled)),
-            Err(_) => (Kind::Opaque, here),
+            Ok(text) => (ValueKind::Text, copy(&text, json, spelled)),
+            Err(_) => (ValueKind::Opaque, here),
         },
-        Some(b't') => (Kind::Flag(true), here),
-        Some(b'f') => (Kind::Flag(false), here),
-        Some(b'-' | b'0'..=b'9') => (Kind::Number, here),
-        _ => (Kind::Opaque, here),
+        Some(b't') => (ValueKind::Flag(true), here),
+        Some(b'f') => (ValueKind::Flag(false), here),
+        Some(b'-' | b'0'..=b'9') => (ValueKind::Number, here),
+        _ => (ValueKind::Opaque, here),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A fast parser of the objects that registries' events are stored as: texts without escapes,
 //! integers and booleans. It takes a third of the time of a parser of all JSON.
 
-use super::{FIELDS_USUAL, Field, Fields, Kind, Part};
+use super::{FIELDS_USUAL, Field, Fields, Part, ValueKind};
 
 /// The fields of an object whose names and values are all plain. `None` says nothing about the
 /// text.
@@ -35,14 +35,14 @@ impl PlainParser<'_> {
         Some(fields)
     }
 
-    fn value(&mut self) -> Option<(Kind, Part)> {
+    fn value(&mut self) -> Option<(ValueKind, Part)> {
         self.skip_space();
         Some(match self.json.get(self.at)? {
-            b'"' => (Kind::Text, self.text()?),
-            b'-' | b'0'..=b'9' => (Kind::Number, self.integer()?),
-            b't' => (Kind::Flag(true), self.word(b"true")?),
-            b'f' => (Kind::Flag(false), self.word(b"false")?),
-            b'n' => (Kind::Opaque, self.word(b"null")?),
+            b'"' => (ValueKind::Text, self.text()?),
+            b'-' | b'0'..=b'9' => (ValueKind::Number, self.integer()?),
+            b't' => (ValueKind::Flag(true), self.word(b"true")?),
+            b'f' => (ValueKind::Flag(false), self.word(b"false")?),
+            b'n' => (ValueKind::Opaque, self.word(b"null")?),
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! Where a job stands.
+//! The state of a job.
 
 use std::cmp::Ordering;
 use std::fmt;

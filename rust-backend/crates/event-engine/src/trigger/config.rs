@@ -1,5 +1,5 @@
-//! The configuration of an action as its account wrote it. Only its kind knows what the keys mean,
-//! so each scalar keeps its text: `0x1f`, `010` and `no` stay what they are.
+//! The configuration of an action as its account wrote it. Only its kind knows the meaning of the
+//! keys, so each scalar keeps its text: `0x1f`, `010` and `no` stay as written.
 
 use std::fmt;
 
@@ -113,8 +113,8 @@ impl Serialize for ConfigNode {
     }
 }
 
-/// Reads what is stored. A number or a boolean, which only a change by hand leaves there, is read
-/// as its text; null is refused.
+/// Reads a stored configuration. A number or a boolean, which only a change by hand leaves there,
+/// is read as its text; null is refused.
 impl<'de> Deserialize<'de> for ConfigNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(StoredNode)

@@ -35,9 +35,9 @@ pub async fn append(
     Ok(Some(restored))
 }
 
-/// Sets the chain's checkpoint to this block, if it is audited. One that is audited and higher
-/// stays: another auditor was faster. Nor does one of a branch that another is just taking back
-/// come behind that in the log.
+/// Sets the chain's checkpoint to this block, if it is audited. A higher audited checkpoint stays:
+/// another auditor was faster. The chain's lock keeps the checkpoint of a branch that is being
+/// taken back from being logged behind the reorganisation.
 pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName) -> Result<()> {
     let mut transaction = pool.begin().await?;
     chain_locks::hold(&mut transaction, chain_id).await?;

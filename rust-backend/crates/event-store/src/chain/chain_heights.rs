@@ -9,9 +9,9 @@ use crate::chain::chain_readers::Reader;
 use crate::chain::observed_blocks::BlockName;
 
 /// Moves the chain's finalized block up to `number`; never down. Only a block that the reader has
-/// observed can be one: with `hash` given, the one that bears it. Of our indexer's, which have
-/// gaps, without a hash the highest up to `number`. Anything else changes nothing. A guess is told
-/// no trigger.
+/// observed can become final: the block of `hash` where that is given, else, of our indexer's
+/// blocks, which have gaps, the highest one up to `number`. Otherwise nothing changes. No trigger
+/// is told of a guess.
 pub async fn raise_finalized(
     pool: &PgPool,
     chain_id: ChainId,
@@ -55,12 +55,12 @@ async fn raise(
     Ok(())
 }
 
-/// Height of the chain's finalized block; `None` where none is known.
+/// Height of the chain's finalized block; `None` where it is unknown.
 pub async fn finalized_height(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
     Ok(finalized(pool, chain_id).await?.map(|block| block.number))
 }
 
-/// The chain's finalized block; `None` where none is known.
+/// The chain's finalized block; `None` where it is unknown.
 pub async fn finalized(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
     let block = sqlx::query_as!(
         BlockName,

@@ -1,5 +1,5 @@
-//! The table `chain_readers`: when each reader began with a chain, and what keeps it from reading;
-//! `node_heads`, the heads that it saw; and what a reader may do.
+//! The table `chain_readers`: the time at which each reader began with a chain, and the problem
+//! that keeps it from reading; `node_heads`, the heads that it saw; and the rights of a reader.
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
@@ -27,7 +27,7 @@ impl Reader {
     }
 }
 
-/// The rights of a reader: what it may write of a chain, besides the blocks that it observes.
+/// The rights of a reader to write of a chain, besides the blocks that it observes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -44,7 +44,7 @@ pub struct Rights {
     pub finalize: bool,
 }
 
-/// What becomes of a chain that cannot be read.
+/// The consequence for a chain that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainProblem {
     /// It is tried again.
@@ -72,7 +72,7 @@ pub struct UnreadChain {
     pub reader: String,
     /// `failing` or `stopped`.
     pub state: String,
-    /// What the reader said.
+    /// The reader's message.
     pub problem: String,
     /// Since when.
     pub since: DateTime<Utc>,
@@ -105,7 +105,7 @@ pub async fn begin(connection: &mut PgConnection, chain_id: ChainId) -> Result<(
     Ok(())
 }
 
-/// Whether our indexer has.
+/// True if our indexer has begun with the chain.
 pub async fn has_begun(pool: &PgPool, chain_id: ChainId) -> Result<bool> {
     let has_begun = sqlx::query_scalar!(
         r#"SELECT EXISTS (
@@ -191,7 +191,7 @@ pub async fn note(
     Ok(())
 }
 
-/// Notes that it can be read, or that nobody tries to.
+/// Notes that the chain can be read, or that the reader stopped trying.
 pub async fn clear(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<()> {
     sqlx::query!(
         "UPDATE chain_readers SET state = 'reading', problem = NULL, since = NULL

@@ -8,7 +8,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
 
-/// A value read from a column of type `text`, which says what it writes as.
+/// A value read from a column of type `text`, whose `Display` form is the stored text.
 #[derive(Debug)]
 pub(crate) struct StoredText<T>(pub(crate) T);
 

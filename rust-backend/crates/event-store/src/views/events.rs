@@ -26,7 +26,7 @@ pub struct EventFilter {
 
 /// An event's place in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventPosition {
+pub struct EventListPosition {
     /// Its block time.
     pub timestamp: i64,
     /// Its block's height.
@@ -37,7 +37,7 @@ pub struct EventPosition {
     pub id: String,
 }
 
-impl EventPosition {
+impl EventListPosition {
     fn of(event: &Event) -> Self {
         Self {
             timestamp: event.name.timestamp,
@@ -52,9 +52,9 @@ impl EventPosition {
 pub async fn list(
     pool: &PgPool,
     filter: &EventFilter,
-    after: Option<&EventPosition>,
+    after: Option<&EventListPosition>,
     rows_max: i64,
-) -> Result<Slice<Event, EventPosition>> {
+) -> Result<Slice<Event, EventListPosition>> {
     // Each way of `looked` goes along an index of its own; only that is taken whose first condition
     // holds. `"timestamp" + 0` is as the index has it: see there.
     let rows = sqlx::query!(
@@ -113,7 +113,7 @@ pub async fn list(
     let read = rows.into_iter().map(|row| {
         let (place, is_wanted) = (row.place, row.is_wanted);
         let row = event!("events", row);
-        ReadRow { position: EventPosition::of(&row), row, place, is_wanted }
+        ReadRow { position: EventListPosition::of(&row), row, place, is_wanted }
     });
     Ok(slice(read.collect(), rows_max))
 }

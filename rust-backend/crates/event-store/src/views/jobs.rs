@@ -19,7 +19,7 @@ pub struct Job {
     pub id: Uuid,
     /// The job that it retracts.
     pub retracts: Option<Uuid>,
-    /// The same transaction's event in another block: before a match, or after what is retracted.
+    /// The same transaction's event in another block: before a match, or after a retracted one.
     pub reincluded: Option<Json<OtherInclusion>>,
     /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
     pub state: JobState,
@@ -60,13 +60,13 @@ pub struct Attempt {
     pub attempt: i32,
     /// `delivered`, `failed` or `lost`.
     pub status: String,
-    /// How long it took, in milliseconds.
+    /// Its duration in milliseconds.
     pub duration_ms: Option<i32>,
     /// The receiver's HTTP status.
     pub http_status: Option<i16>,
-    /// What went wrong.
+    /// The failure, a sentence.
     pub error: Option<String>,
-    /// The beginning of what the receiver answered.
+    /// The beginning of the receiver's answer.
     pub response: Option<String>,
     /// When it was recorded.
     pub created_at: DateTime<Utc>,

@@ -21,13 +21,13 @@ pub struct Slice<T, P> {
 pub(crate) struct ReadRow<T, P> {
     pub(crate) row: T,
     pub(crate) position: P,
-    /// How many rows had been read with this one. Statements promise no order.
+    /// The number of rows read up to this one. Statements promise no order.
     pub(crate) place: i64,
     pub(crate) is_wanted: bool,
 }
 
-/// Makes a slice of at most `rows_max` rows out of those that a statement gave: the wanted ones,
-/// one more than `rows_max` where there are, and the last one that was read.
+/// Makes a slice of at most `rows_max` rows out of a statement's: the wanted ones, one more
+/// than `rows_max` if there are as many, and the last row that was read.
 pub(crate) fn slice<T, P: Clone>(mut read: Vec<ReadRow<T, P>>, rows_max: i64) -> Slice<T, P> {
     read.sort_by_key(|row| row.place);
     let rows_max = usize::try_from(rows_max).unwrap_or(0);

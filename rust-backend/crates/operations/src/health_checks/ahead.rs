@@ -5,7 +5,7 @@ use event_store::judging::times_ahead::TimeAhead;
 
 use super::{Problem, problem};
 
-/// How long it is told after the last one.
+/// Hours for which it is reported after the last one.
 pub(super) const HOURS: i32 = 24;
 /// Chains that are named.
 pub(super) const NAMED_MAX: i64 = 3;

@@ -1,5 +1,5 @@
-//! The health checks of `agentauri doctor` alone: whether somebody could run code as the schema's
-//! owner, or write past its log. They read catalogs, and the log to its end, so `status` leaves
+//! The health checks of `agentauri doctor` alone: ways to run code as the schema's owner, or to
+//! write past its log. They read catalogs, and the log to its end, so `status` leaves
 //! them out.
 
 use event_store::PgPool;
@@ -9,7 +9,7 @@ use event_store::views::doors;
 use super::{Problem, problem};
 use crate::Result;
 
-/// So many of a kind are named.
+/// The number of findings of a kind that are named.
 const NAMED_MAX: usize = 5;
 
 /// Looks at a database.
@@ -78,7 +78,7 @@ fn unlogged_events(found: &Unlogged) -> Problem {
     problem("events_unlogged", "Events not logged", said, remedy, section)
 }
 
-/// The first of what was found, behind what is wrong with it.
+/// The first findings, behind a sentence about their fault.
 fn sentence(head: &str, found: Vec<String>) -> Option<String> {
     let more = found.len().saturating_sub(NAMED_MAX);
     let named: Vec<String> = found.into_iter().take(NAMED_MAX).collect();
@@ -86,7 +86,7 @@ fn sentence(head: &str, found: Vec<String>) -> Option<String> {
     (!named.is_empty()).then(|| format!("{head}{}{more}", named.join("; ")))
 }
 
-/// Whether all is well, and what is said of it.
+/// True if all is well, and a sentence about it.
 fn told<const N: usize>(found: [Option<String>; N], well: &str) -> (bool, String) {
     let found: Vec<String> = found.into_iter().flatten().collect();
     if found.is_empty() { (true, well.to_owned()) } else { (false, found.join("; ")) }

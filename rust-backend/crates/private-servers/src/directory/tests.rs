@@ -25,7 +25,7 @@ fn data_lies_in_a_working_directory_that_servers_can_reach() {
 
 #[test]
 fn a_closed_or_deep_working_directory_has_its_data_elsewhere() {
-    let stranger = Some(Account { uid: 54_321, gid: 54_321 });
+    let stranger = Some(SystemAccount { uid: 54_321, gid: 54_321 });
     let closed = tempfile::tempdir().expect("a folder");
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).expect("permissions");
     let far = place(closed.path(), stranger);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::account::Account;
+use crate::account::SystemAccount;
 use crate::process::launch::Launch;
 use crate::process::programs::{find, is_executable};
 use crate::{Error, PrivateDirectory};
@@ -67,7 +67,7 @@ impl Installation {
     /// more data than fits in memory.
     pub fn temporary_directory_on_disk(&self) -> Result<PrivateDirectory, Error> {
         let Self::Plain = self else { return self.temporary_directory() };
-        let account = Account::for_servers()?;
+        let account = SystemAccount::for_servers()?;
         let base = crate::directory::lasting_temporary_base(account)?;
         PrivateDirectory::temporary_in(&base, account)
     }
@@ -78,7 +78,7 @@ impl Installation {
 pub(crate) struct Programs {
     bin: PathBuf,
     root: Option<PathBuf>,
-    pub(crate) account: Option<Account>,
+    pub(crate) account: Option<SystemAccount>,
 }
 
 impl Programs {
@@ -86,7 +86,7 @@ impl Programs {
     pub(crate) fn find(installation: &Installation, major: Option<u32>) -> Result<Self, Error> {
         match installation {
             Installation::Plain => {
-                let account = Account::for_servers()?;
+                let account = SystemAccount::for_servers()?;
                 Ok(Self { bin: newest_bin(major)?, root: None, account })
             }
             Installation::Timescaledb { root } => {
@@ -136,7 +136,7 @@ impl Programs {
     }
 }
 
-fn timescaledb_account(root: &Path) -> Result<Account, Error> {
+fn timescaledb_account(root: &Path) -> Result<SystemAccount, Error> {
     let missing = || Error::Missing {
         program: "PostgreSQL 17 with TimescaleDB".to_owned(),
         hint: format!("not in {}; scripts/setup.sh need_timescaledb makes it", root.display()),
@@ -144,7 +144,7 @@ fn timescaledb_account(root: &Path) -> Result<Account, Error> {
     if !root.join("etc/passwd").exists() {
         return Err(missing());
     }
-    Account::in_root(root)
+    SystemAccount::in_root(root)
 }
 
 fn newest_bin(major: Option<u32>) -> Result<PathBuf, Error> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::Error;
-use crate::account::Account;
+use crate::account::SystemAccount;
 use crate::process::programs;
 
 /// The PATH of servers.
@@ -16,14 +16,14 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     words: Vec<OsString>,
-    account: Option<Account>,
+    account: Option<SystemAccount>,
     folder: PathBuf,
 }
 
 impl Launch {
     /// `program` (absolute) as `account`, or as ourselves; `folder` is its home and working
     /// directory.
-    pub(crate) fn new(program: &Path, account: Option<Account>, folder: &Path) -> Self {
+    pub(crate) fn new(program: &Path, account: Option<SystemAccount>, folder: &Path) -> Self {
         Self { words: vec![program.into()], account, folder: folder.to_owned() }
     }
 
@@ -31,12 +31,12 @@ impl Launch {
     pub(crate) fn in_root(
         root: &Path,
         program: &Path,
-        account: Account,
+        account: SystemAccount,
         folder: &Path,
     ) -> Result<Self, Error> {
         let chroot = programs::find("chroot", "install coreutils")?;
         let mut launch = Self::new(&chroot, None, folder);
-        let Account { uid, gid } = account;
+        let SystemAccount { uid, gid } = account;
         launch.add(format!("--userspec={uid}:{gid}"));
         launch.add("--groups=");
         launch.add(root);
@@ -57,7 +57,7 @@ impl Launch {
         command.args(words).current_dir(&self.folder).env_clear();
         command.env("PATH", PATH).env("HOME", &self.folder);
         command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-        if let Some(Account { uid, gid }) = self.account {
+        if let Some(SystemAccount { uid, gid }) = self.account {
             // As root, this also drops root's other groups.
             command.uid(uid).gid(gid);
         }

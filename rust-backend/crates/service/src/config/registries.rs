@@ -64,11 +64,11 @@ impl fmt::Display for ContractAddress {
 /// The addresses of a chain's registries: at least one, no two alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Registries {
-    /// That of [`Registry::Identity`].
+    /// Address of [`Registry::Identity`].
     pub identity: Option<ContractAddress>,
-    /// That of [`Registry::Reputation`].
+    /// Address of [`Registry::Reputation`].
     pub reputation: Option<ContractAddress>,
-    /// That of [`Registry::Validation`].
+    /// Address of [`Registry::Validation`].
     pub validation: Option<ContractAddress>,
 }
 

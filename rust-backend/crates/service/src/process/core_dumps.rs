@@ -5,11 +5,11 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 
 /// Forbids them for as long as this process lives, by two doors.
 ///
-/// The limit also holds for what it starts: private servers. But a kernel that hands cores to a
+/// The limit also holds for its children, the private servers. But a kernel that pipes cores to a
 /// program (`core_pattern` with a pipe, as under systemd) pays no heed to a limit of zero, only to
 /// whether a process may be dumped. That has a second effect, which is welcome: other processes of
-/// the same user can no longer trace it, nor read its memory, its environment and the files that
-/// it has open. Root still can. A process loses the mark when it becomes another program.
+/// the same user can no longer trace it, nor read its memory, its environment and its open
+/// files. Root still can. A process loses the mark when it becomes another program.
 pub(crate) fn forbid() -> Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)

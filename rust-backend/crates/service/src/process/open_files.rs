@@ -1,12 +1,12 @@
-//! How many files a process may have open, its connections among them.
+//! The limit on open files of a process, its connections among them.
 //!
 //! Systems give a process few of them at first (1,024) and let it ask for more, up to a hard limit:
-//! the first number is meant for programs that use `select`, which none of ours does.
+//! the first number is meant for programs that use `select`; ours do not.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit to the hard one. Where that is refused, the process works with what it
-/// has: what lacks a file is tried again.
+/// Raises the soft limit to the hard one. Where that is refused, the process works with
+/// the soft one: an action that lacks a file is tried again.
 pub(crate) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {
@@ -18,7 +18,7 @@ pub(crate) fn raise_limit() {
     }
 }
 
-/// The soft limit; `None`: there is none.
+/// The soft limit; `None` if it is unlimited.
 pub(crate) fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }

@@ -1,5 +1,5 @@
-//! Puts what went wrong with a request into one sentence: nothing in it but the host, the limits
-//! and the cause. A URL's path and query may be secret, and are never said.
+//! Describes the failure of a request in one sentence, which holds only the host, the limits and
+//! the cause. A URL's path and query may be secret, and are never said.
 
 use std::error::Error;
 use std::iter::successors;

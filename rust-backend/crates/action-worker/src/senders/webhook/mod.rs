@@ -34,13 +34,13 @@ const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 64;
 /// Shorter than the 60 s after which servers commonly close: fewer attempts meet a closing one.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a test changes.
+/// The settings that a test changes.
 pub struct SenderOptions {
     /// [`TIMEOUT`].
     pub timeout: Duration,
     /// [`CONNECT_TIMEOUT`].
     pub connect_timeout: Duration,
-    /// How names are looked up: [`system_lookup`].
+    /// The lookup of names: [`system_lookup`].
     pub lookup: Lookup,
 }
 
@@ -84,7 +84,7 @@ impl WebhookSender {
         Ok(Self { client, policy, lookup: options.lookup, timeout: options.timeout })
     }
 
-    /// Makes one attempt, which ends within the timeout whatever the receiver does.
+    /// Makes one attempt, which ends within the timeout however slow the receiver is.
     ///
     /// `now` is the time of the attempt: the `webhook-timestamp`, by which receivers turn old
     /// messages away, and the time that a date in `Retry-After` is compared with.
@@ -133,8 +133,8 @@ impl WebhookSender {
         }
     }
 
-    /// What this machine lacked, if that is why nothing was sent. A failure that comes after the
-    /// connection is made is none: bytes may have left.
+    /// The resource that this machine lacked, if nothing was sent for want of it. A failure after
+    /// the connection is made does not count: bytes may have left.
     async fn lack(&self, error: &reqwest::Error, url: &Url) -> Option<Lack> {
         let lack = if error.is_connect() { Lack::of(error) } else { None };
         match lack {

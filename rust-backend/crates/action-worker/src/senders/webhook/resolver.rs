@@ -1,5 +1,5 @@
-//! Resolves names for the sender and hands on permitted addresses only, so that what was checked is
-//! what is connected to: a name cannot answer differently a moment later (DNS rebinding).
+//! Resolves names for the sender and hands on permitted addresses only, so that it connects to a
+//! checked address: a name cannot answer differently a moment later (DNS rebinding).
 //!
 //! A literal address never comes here, because HTTP clients do not resolve it:
 //! [`DestinationPolicy::check_url`] judges it before each attempt.
@@ -44,8 +44,8 @@ pub fn system_lookup() -> Lookup {
     })
 }
 
-/// Whether this machine has an address from which each of the destination's could be reached. None
-/// of it is sent anything: a datagram's socket that is connected only looks at routes.
+/// True if this machine has a route to each of the destination's addresses. Nothing is sent:
+/// connecting a datagram's socket only looks at routes.
 pub(crate) async fn has_way_to(url: &Url, lookup: &Lookup) -> bool {
     let addresses = match url.host() {
         Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
@@ -76,7 +76,7 @@ pub struct PermittedResolver {
     lookup: Lookup,
 }
 
-/// A name none of whose addresses is permitted. Names change: another attempt may find another.
+/// A name without any permitted address. Names change: another attempt may find another address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedName {
     host: String,
@@ -84,7 +84,7 @@ pub struct RefusedName {
 }
 
 impl PermittedResolver {
-    /// Filters what `lookup` finds by `policy`.
+    /// Filters the addresses that `lookup` finds by `policy`.
     pub fn new(policy: Arc<DestinationPolicy>, lookup: Lookup) -> Self {
         Self { policy, lookup }
     }

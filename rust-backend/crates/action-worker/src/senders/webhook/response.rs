@@ -1,4 +1,4 @@
-//! Reads a receiver's answer: what it means, and as much of its text as is kept.
+//! Reads a receiver's answer: its meaning, and as much of its text as is kept.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,10 +14,10 @@ use url::Url;
 pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
 /// As much of a body as is kept.
 pub const RESPONSE_BYTES_MAX: usize = 1_024;
-/// As much of a body is looked at for what it repeats of our URL: escapes make text longer.
+/// As much of a body is searched for parts of our URL: escapes make text longer.
 const LOOKED_AT_BYTES_MAX: usize = 4 * 1024;
 
-/// What a status means (Standard Webhooks, "Operational considerations").
+/// The meaning of a status (Standard Webhooks, "Operational considerations").
 ///
 /// 2xx is delivered. 410 Gone ends the job. Everything else may change, redirects among it, which
 /// are not followed. Who answers 429, 502, 503 or 504 may say with `Retry-After` when to return.
@@ -33,7 +33,7 @@ pub(crate) fn outcome(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc
 }
 
 /// Seconds, or a date in any of HTTP's three formats (RFC 9110, section 10.2.3); a date that has
-/// passed is no pause, and what is neither is nothing.
+/// passed is no pause; any other text is ignored.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
