@@ -75,7 +75,10 @@ BEGIN
         LEFT JOIN unnest(branch) WITH ORDINALITY AS new (hash, place)
             ON gone.block_number = fork_number + new.place
         ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-            replaced_by = EXCLUDED.replaced_by,
+            -- A reader that saw less of the new branch forgets nothing of it.
+            replaced_by = coalesce(EXCLUDED.replaced_by, CASE
+                WHEN orphaned_blocks.fork_block = EXCLUDED.fork_block
+                THEN orphaned_blocks.replaced_by END),
             fork_block = EXCLUDED.fork_block,
             orphaned_at = EXCLUDED.orphaned_at
     )
@@ -109,7 +112,9 @@ BEGIN
         UPDATE public.chain_heights
         SET block_number = fork_number, block_hash = fork_hash, block_time = time_of_fork,
             updated_at = now()
-        WHERE chain_id = of_chain AND kind = 'safe' AND block_number > fork_number;
+        WHERE chain_id = of_chain AND kind = 'safe' AND block_number > fork_number
+            -- Another reader may have raised it on the new branch.
+            AND branch[(block_number - fork_number)::integer] IS DISTINCT FROM block_hash;
     END IF;
     IF may_set_checkpoint THEN
         UPDATE public.checkpoints

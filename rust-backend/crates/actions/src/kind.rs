@@ -53,8 +53,19 @@ pub trait Kind: Send + Sync + 'static {
 pub struct Destination {
     /// Its name: with account and kind, it tells destinations apart.
     pub address: String,
+    /// The form of the address.
+    pub form: AddressForm,
     /// The machine or account behind it, which bears the load: a host and its port.
     pub origin: String,
+}
+
+/// The form of an address, by which it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressForm {
+    /// A URL, which is shown shortened: its path or query may be enough to post there.
+    Url,
+    /// A name, which is shown whole.
+    Name,
 }
 
 /// The reason why a kind refuses a configuration.

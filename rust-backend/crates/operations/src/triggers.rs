@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actions::kind::{AddressForm, Destination};
 use actions::policy::DestinationPolicy;
 use actions::{registry, trigger_file};
 use event_engine::trigger::TriggerSpec;
@@ -31,7 +32,7 @@ pub struct ActionOverview {
     /// The kind.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its destination, shortened: a webhook's whole URL is enough to post there.
+    /// Its destination; a URL is shortened, because the whole of it may be enough to post there.
     pub destination: String,
     /// The places of its secrets; never a secret.
     pub secret: String,
@@ -47,7 +48,11 @@ impl ActionOverview {
                 id: format!("{id:?} of trigger {trigger:?}"),
                 problem: refusal.to_string(),
             })?;
-        let destination = shortened(&described.destination.address);
+        let Destination { address, form, .. } = described.destination;
+        let destination = match form {
+            AddressForm::Url => shortened(&address),
+            AddressForm::Name => address,
+        };
         Ok(Self { id, version, kind, destination, secret: described.secrets.join(" ") })
     }
 }
@@ -113,4 +118,25 @@ fn described(trigger: views::TriggerOverview) -> Result<DescribedTrigger> {
 
 fn not_found(name: &str) -> OperationError {
     OperationError::NotFound { kind: "trigger", name: format!("{name:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_engine::trigger::config::ConfigNode;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_whole_and_a_url_shortened() {
+        let shown = |kind: &str, config| {
+            let (id, kind) = ("a".to_owned(), kind.to_owned());
+            let action = StoredAction { id, version: 1, kind, config };
+            ActionOverview::of("t", action).expect("described").destination
+        };
+        assert_eq!(shown("log", ConfigNode::table([])), "log");
+        let url = ConfigNode::text("https://example.org/hook?token=hunter2");
+        let secret = ConfigNode::text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let webhook = shown("webhook", ConfigNode::table([("url", url), ("secret", secret)]));
+        assert_eq!(webhook, "https://example.org/hook?token=…");
+    }
 }

@@ -25,7 +25,7 @@ const TRIGGERS: &str = r#"
     SELECT id, 1, '{"match_all": true}', 0, 1, '{hook}', '{1}' FROM triggers;
     INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
     SELECT id, 'hook', 1, 'webhook',
-           '{"type": "webhook", "url": "https://example.org/", "secret": "whsec_YQ=="}'
+           '{"url": "https://example.org/", "secret": "whsec_YQ=="}'
     FROM triggers;
     INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, chain_id,
                       event_id, event_timestamp, event_revision, triggers_revision)

@@ -13,6 +13,9 @@ triggers:
     actions: [{type: log}]
 ";
 
+/// The field of an event whose id would forge a line and a field.
+const EVENT: &str = r#"event="e\n\" trigger=\"b""#;
+
 /// The lines of the worker's log that have all of these texts in them.
 fn lines(worker: &Process, texts: &[&str]) -> Vec<String> {
     let mut lines = worker.lines();
@@ -25,9 +28,9 @@ async fn a_log_is_written_recorded_and_retracted() {
     let bed = Bed::start().await;
     bed.apply(LOG).await;
     let worker = Process::start("action-worker", &bed, &[]);
-    let job = decide(&bed, &[Row::feedback("e\nforged", 55)]).await[0].to_string();
+    let job = decide(&bed, &[Row::feedback("e\n\" trigger=\"b", 55)]).await[0].to_string();
     eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
-    let texts = ["INFO", "Matched: NewFeedback on reputation", "trigger=all", r"event=e\nforged"];
+    let texts = ["INFO", "Matched", r#"trigger="all""#, r#"event_type="NewFeedback""#, EVENT];
     let written = async || lines(&worker, &texts).len() == 1;
     eventually("it is written", written).await;
     let matched = lines(&worker, &texts).remove(0);
@@ -41,9 +44,9 @@ async fn a_log_is_written_recorded_and_retracted() {
     decide(&bed, &[]).await;
     eventually("both are delivered", async || state(&bed, JobState::Delivered).await == 2).await;
     let retracts = format!("retracts={job}");
-    let retracted = async || lines(&worker, &["Retracted: NewFeedback", &retracts]).len() == 1;
+    let retracted = async || lines(&worker, &["Retracted", &retracts]).len() == 1;
     eventually("the retraction is written", retracted).await;
-    assert_eq!(lines(&worker, &["Matched: "]).len(), 1, "once");
+    assert_eq!(lines(&worker, &["Matched"]).len(), 1, "once");
 }
 
 #[tokio::test]
@@ -57,7 +60,7 @@ async fn a_log_whose_worker_died_is_written_again_under_its_id() {
     let worker = Process::start("action-worker", &bed, &schedule);
     eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
     let job = format!("job={}", ids[0]);
-    let written = async || lines(&worker, &["Matched: NewFeedback", &job]).len() == 1;
+    let written = async || lines(&worker, &["Matched", &job]).len() == 1;
     eventually("it is written", written).await;
     let lost = "SELECT count(*) FROM action_results WHERE attempt = 1 AND status = 'lost'";
     let then = "SELECT count(*) FROM action_results WHERE attempt = 2 AND status = 'delivered'";
@@ -70,6 +73,6 @@ async fn a_log_of_level_warn_is_a_warning() {
     bed.apply(&LOG.replace("{type: log}", "{type: log, level: warn}")).await;
     let worker = Process::start("action-worker", &bed, &[("RUST_LOG", "warn")]);
     decide(&bed, &[Row::feedback("e", 55)]).await;
-    let written = async || lines(&worker, &["WARN", "Matched: NewFeedback"]).len() == 1;
+    let written = async || lines(&worker, &["WARN", "Matched"]).len() == 1;
     eventually("it is written", written).await;
 }

@@ -4,7 +4,7 @@
 use event_engine::job::JobId;
 
 use crate::keys::{self, ConfigKeys};
-use crate::kind::{ConfigRefusal, Destination, Kind};
+use crate::kind::{AddressForm, ConfigRefusal, Destination, Kind};
 use crate::message::{Message, Purpose};
 use crate::policy::DestinationPolicy;
 use crate::secret::{Secret, SecretFormatError, SecretNeed};
@@ -79,7 +79,8 @@ impl Kind for Log {
     }
 
     fn destination(_: &Config) -> Destination {
-        Destination { address: "log".to_owned(), origin: "log".to_owned() }
+        let name = "log".to_owned();
+        Destination { address: name.clone(), form: AddressForm::Name, origin: name }
     }
 
     fn secrets(_: &Config) -> Vec<SecretNeed<'_>> {

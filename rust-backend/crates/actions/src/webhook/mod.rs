@@ -10,7 +10,7 @@ use url::Url;
 use self::body::Body;
 use self::signer::{SECRET_PREFIX, Signer};
 use crate::keys::{self, ConfigKeys};
-use crate::kind::{ConfigRefusal, Destination, Kind};
+use crate::kind::{AddressForm, ConfigRefusal, Destination, Kind};
 use crate::message::Message;
 use crate::policy::{DestinationPolicy, URL_BYTES_MAX};
 use crate::secret::{Secret, SecretFormatError, SecretNeed, SecretPlace};
@@ -64,7 +64,8 @@ impl Kind for Webhook {
     }
 
     fn destination(config: &Config) -> Destination {
-        Destination { address: config.written.clone(), origin: origin(&config.url) }
+        let origin = origin(&config.url);
+        Destination { address: config.written.clone(), form: AddressForm::Url, origin }
     }
 
     fn secrets(config: &Config) -> Vec<SecretNeed<'_>> {

@@ -83,6 +83,11 @@ impl Ancestry {
         }
     }
 
+    /// Reads the highest stored block again: another reader may have moved it.
+    pub(crate) fn unsure(&mut self) {
+        self.tip = Tip::Unread;
+    }
+
     /// The highest stored block, where it is known and there is one.
     pub(crate) fn tip(&self) -> Option<&BlockName> {
         match &self.tip {

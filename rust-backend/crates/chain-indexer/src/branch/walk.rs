@@ -40,23 +40,19 @@ impl<O: Observed> Walk<'_, O> {
     /// Finds the fork of the observed branch, which ends with `tip`, and the one that `link` stands
     /// on; `link` is not observed.
     ///
-    /// Nothing is changed. It is given up where a finalized block would be replaced, and where the
-    /// node does not have a parent, or not yet the finalized block: another node will, or the
-    /// branch is gone.
+    /// Nothing is changed; after a failure the caller reads `tip` again. It is given up where a
+    /// finalized block would be replaced, and where the node does not have a parent, or not yet
+    /// the finalized block: another node will, or the branch is gone.
     pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
         let mut finalized = self.observed.finalized().await?;
         let mut link = self.at_or_above(finalized.as_ref(), link).await?;
         let mut page = HeaderPage { observed: self.observed, blocks: Vec::new() };
         let (mut branch, mut fork_time) = (Vec::new(), None);
-        // Another auditor has followed it already: nothing is left to follow.
+        // The node's finalized block is one of ours, and its head is not: the two are of different
+        // branches, as of two backends behind one URL. Or another reader has followed meanwhile,
+        // and the caller's tip is old.
         if page.at_or_below(link.number).await?.is_some_and(|block| *block == link.name()) {
-            return Ok(Reorg {
-                chain_id: self.chain_id,
-                tip: tip.clone(),
-                fork: link.name(),
-                fork_time: None,
-                branch,
-            });
+            return Err(self.node.distrust("its head is not on the branch of its lower blocks"));
         }
         let fork = loop {
             if finalized.as_ref() == Some(&link.name()) {

@@ -202,7 +202,14 @@ impl Chain {
         let (chain, chain_id) = (settings.name.as_str(), settings.id);
         let walk = Walk { chain, chain_id, node, observed: &observed };
         let walked = self.shutdown.run_until_cancelled(walk.down(&tip, link)).await;
-        let Some(reorg) = walked.transpose()? else { return Ok(Next::Wait) };
+        let reorg = match walked {
+            None => return Ok(Next::Wait),
+            Some(Err(error)) => {
+                self.ancestry.unsure();
+                return Err(error);
+            }
+            Some(Ok(reorg)) => reorg,
+        };
         // Not interrupted: a transaction under way is finished.
         if let Some(events_invalidated) = self.ancestry.take_back(&reorg).await? {
             self.took_back(&reorg, events_invalidated);

@@ -26,7 +26,7 @@ pub struct ConfigNode {
 }
 
 /// A value as it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ConfigValue {
     /// The text of a scalar.
     Text(String),
@@ -45,6 +45,17 @@ pub struct ConfigEntry {
     pub key_at: TextPlace,
     /// The value.
     pub node: ConfigNode,
+}
+
+/// Shows no text: it may be a secret.
+impl fmt::Debug for ConfigValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::List(nodes) => f.debug_list().entries(nodes).finish(),
+            Self::Table(entries) => f.debug_list().entries(entries).finish(),
+        }
+    }
 }
 
 impl ConfigNode {
@@ -164,5 +175,17 @@ impl<'de> Visitor<'de> for StoredNode {
             entries.push(ConfigEntry::new(key, node));
         }
         Ok(ConfigNode { at: TextPlace::default(), value: ConfigValue::Table(entries) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_shows_no_text_in_debug() {
+        let node = ConfigNode::table([("secret", ConfigNode::text("whsec_hunter2"))]);
+        let shown = format!("{node:?}");
+        assert!(shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
     }
 }

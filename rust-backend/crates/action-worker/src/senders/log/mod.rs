@@ -1,6 +1,5 @@
 //! Writes lines into the worker's log. A line is delivered once it is handed to the log.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use actions::log::{Level, Line, Log};
@@ -39,12 +38,14 @@ fn write(line: &Line) {
             tracing::$level!(
                 job = %line.job,
                 retracts = line.retracts.map(display),
-                trigger = %shown(&line.trigger),
                 chain_id = line.chain_id,
                 block_number = line.block_number,
-                agent_id = line.agent_id.as_deref().map(|agent| display(shown(agent))),
-                event = %shown(&line.event),
-                "{}: {} on {}", line.sentence, shown(&line.event_type), shown(&line.registry)
+                trigger = %quoted(&line.trigger),
+                registry = %quoted(&line.registry),
+                event_type = %quoted(&line.event_type),
+                agent_id = line.agent_id.as_deref().map(|agent| display(quoted(agent))),
+                event = %quoted(&line.event),
+                "{}", line.sentence
             )
         };
     }
@@ -54,6 +55,7 @@ fn write(line: &Line) {
     }
 }
 
-fn shown(text: &str) -> impl Display {
-    escape(text, FIELD_CHARS_MAX)
+/// A text in quotes: an event's writer chooses it, and may imitate a field.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", escape(text, FIELD_CHARS_MAX).to_string().replace('"', r#"\""#))
 }

@@ -5,7 +5,7 @@ use event_engine::event::ChainId;
 use service::config::ChainWriter;
 
 use crate::branch::branches::{assert_follows, indexed, registries, until_head, world};
-use crate::world::{Database, Indexing, ScriptedNode, audit, settings};
+use crate::world::{Database, Indexing, Said, ScriptedNode, audit, settings};
 
 /// Indexes a moment: up to the head, and until it has looked at what is final.
 async fn finalized_after_a_start(
@@ -177,6 +177,25 @@ async fn a_node_that_lags_below_the_finalized_block_stops_no_chain() {
     until_head(&indexing, &node, 1).await;
     indexing.stop().await;
     assert_follows(&database, &node).await;
+}
+
+/// Two backends behind one URL: the one that is asked for the head stands on an old branch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_of_another_branch_than_the_blocks_replaces_nothing() {
+    let (database, node, chain) = world(21).await;
+    node.script().finalize(10);
+    assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
+    let before = database.events().await;
+    let uncle = node.script().branched(7, 1, 8).swap_remove(8);
+    node.script().instead =
+        Some(Box::new(move |asked, _| (asked == "latest").then(|| Said::Result(uncle.clone()))));
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    let failing = async || database.problem(31_337).await.is_some();
+    database.until("it is told that it fails", failing).await;
+    node.script().instead = None;
+    until_head(&indexing, &node, 0).await;
+    indexing.stop().await;
+    assert_eq!(database.events().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
