@@ -181,12 +181,12 @@ end_leftovers() {
         sleep 0.1
     done
     printf '%s\n' "${left:-none}" >"$LOGS/left-running"
-    # Where it works names the test's folder.
-    while read -r pid _; do
-        ls -l "/proc/$pid/cwd" && ps -o pid,ppid,stat,lstart,args -p "$pid"
-        # What hangs for so long heeds no other signal.
-        kill -KILL "$pid"
-    done < <(printf %s "$left${left:+$'\n'}") >>"$LOGS/left-running" 2>&1 || true
+    # Where it works names the test's folder. It may end by itself meanwhile; what hangs for so long
+    # heeds no other signal.
+    [[ -z $left ]] || while read -r pid _; do
+        { ls -l "/proc/$pid/cwd" && ps -o pid,ppid,stat,lstart,args -p "$pid"; } || true
+        kill -KILL "$pid" || true
+    done <<<"$left" >>"$LOGS/left-running" 2>&1
     note left-running "$begin" "$([[ -z $left ]] && echo 0 || echo 1)" || true
 }
 

@@ -189,7 +189,6 @@ impl Postgres {
     /// Stops it if it runs, and starts it again: same data, same URL. Disconnects all clients.
     pub fn restart(&mut self) -> Result<(), Error> {
         self.halt(true);
-        processes::end_leftovers(&self.data, ENDING);
         self.launch()
     }
 

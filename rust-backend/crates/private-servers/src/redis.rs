@@ -124,7 +124,6 @@ impl Redis {
         if let Some(mut server) = self.server.take() {
             server.end(true);
         }
-        processes::end_leftovers(&self.data, ENDING);
         self.launch()
     }
 

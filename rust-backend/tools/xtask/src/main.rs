@@ -9,6 +9,7 @@
 mod cargo;
 mod prepare;
 mod repository;
+mod rust_tests;
 mod tidy;
 mod tree;
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::rust_tests;
 use crate::tidy::finding::Finding;
 use crate::tree::Tree;
 
@@ -89,31 +90,13 @@ fn is_test_like(span: &str) -> bool {
 fn tests(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
     let mut tests: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (path, text) in tree.ending(&[".rs"]) {
-        let mut is_marked = false;
-        for line in text.lines().map(str::trim_start) {
-            is_marked |= marks_a_test(line);
-            let promise = line.strip_suffix(',').filter(|_| path == PROMISES);
-            let Some(name) = function(line).or(promise) else { continue };
-            if is_marked || promise.is_some() {
-                tests.entry(name).or_default().push(path);
-            }
-            is_marked = false;
+        let listed = text.lines().filter(|_| path == PROMISES);
+        let promises = listed.filter_map(|line| line.trim_start().strip_suffix(','));
+        for name in rust_tests::names(text).into_iter().chain(promises) {
+            tests.entry(name).or_default().push(path);
         }
     }
     tests
-}
-
-/// `#[test]`, `#[tokio::test(…)]` and their like.
-fn marks_a_test(line: &str) -> bool {
-    let attribute = line.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next());
-    attribute.and_then(|attribute| attribute.rsplit("::").next()) == Some("test")
-}
-
-fn function(line: &str) -> Option<&str> {
-    let (before, rest) = line.split_once("fn ")?;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let are_words = before.chars().all(|c| is_word(c) || " ()".contains(c));
-    rest.split(|c| !is_word(c)).next().filter(|name| are_words && !name.is_empty())
 }
 
 /// True for a known test whose modules, if named, are parts of its file's path.

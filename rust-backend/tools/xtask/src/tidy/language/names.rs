@@ -1,6 +1,7 @@
 //! Names of types and tests.
 
 use super::prose::production;
+use crate::rust_tests;
 
 const TEST_NAME_MAX: usize = 60;
 
@@ -31,19 +32,9 @@ fn type_name(line: &str) -> Option<&str> {
     ["struct", "enum", "trait", "type"].contains(&kind).then_some(name)
 }
 
-/// Tests whose name is longer than it should be.
+/// Counts the tests whose name is longer than it should be.
 pub(super) fn long_tests(text: &str) -> usize {
-    let mut is_marked = false;
-    let mut count = 0;
-    for line in text.lines().map(str::trim_start) {
-        is_marked |= line.starts_with("#[") && line.contains("test");
-        if let Some((_, rest)) = line.split_once("fn ").filter(|_| !line.starts_with("//")) {
-            let name = rest.split('(').next().unwrap_or_default();
-            count += usize::from(is_marked && name.chars().count() > TEST_NAME_MAX);
-            is_marked = false;
-        }
-    }
-    count
+    rust_tests::names(text).into_iter().filter(|name| name.len() > TEST_NAME_MAX).count()
 }
 
 #[cfg(test)]
