@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Checks before a release that take too long for scripts/run-tests.sh: about an hour on two cores.
+set -euo pipefail
+
+CHECKS=(soak-indexer soak-auditor soak-ponder worlds mutants faults bench)
+SOAK_ROUNDS=45
+
+check_soak_indexer() {
+    soak chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks
+}
+
+check_soak_auditor() {
+    soak chain::reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
+}
+
+check_soak_ponder() {
+    soak chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well
+}
+
+soak() { bash scripts/soak.sh "$1" "$SOAK_ROUNDS"; }
+
+check_worlds() { in_rust cargo run --release -q -p simulator -- --seeds 1000; }
+
+check_mutants() { in_rust cargo nextest run --release -p simulator -E 'test(/^mutants::/)'; }
+
+check_faults() {
+    in_rust cargo build --release -q --workspace --bins
+    in_rust target/release/fault-harness
+}
+
+check_bench() {
+    in_rust cargo build --release -q --workspace --bins
+    in_rust target/release/agentauri bench --quick
+}
+
+in_rust() (cd rust-backend && "$@")
+
+usage() {
+    cat <<'HELP'
+scripts/release-checks.sh [--only CHECK…] | --list | --help
+
+Runs every check, or those named, and ends with a table; goes on after one that fails.
+
+  soak-indexer, soak-auditor, soak-ponder   45 rounds of traffic, reorgs and kills each
+  worlds     1,000 seeds of the simulator
+  mutants    each engine that is wrong on purpose is found
+  faults     every fault of the harness, once, done to running processes
+  bench      every scenario of `agentauri bench --quick`; its figures are read by you
+
+Figures beside those of an earlier build: scripts/bench-pairs.sh.
+HELP
+}
+
+wrong_usage() {
+    usage >&2
+    exit 2
+}
+
+main() {
+    local only=() check
+    case ${1:-} in
+        '') only=("${CHECKS[@]}") ;;
+        -h | --help)
+            usage
+            exit
+            ;;
+        --list)
+            printf '%s\n' "${CHECKS[@]}"
+            exit
+            ;;
+        --only) only=("${@:2}") ;;
+        *) wrong_usage ;;
+    esac
+    ((${#only[@]})) || wrong_usage
+    for check in "${only[@]}"; do
+        [[ " ${CHECKS[*]} " == *" $check "* ]] || wrong_usage
+    done
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    # shellcheck source=scripts/setup.sh
+    source scripts/setup.sh
+    need_postgres
+    need_redis
+    need_timescaledb
+    need_account
+    need_nextest
+    need_npm devnet
+    need_npm ponder-indexers
+    take_all "${only[@]}"
+}
+
+# take_all CHECK…: a check runs as a program of its own, so that its failure ends only itself.
+take_all() {
+    local check begin status table=() failed=0
+    for check in "$@"; do
+        printf '\n=== %s\n' "$check"
+        begin=$SECONDS status=0
+        bash scripts/release-checks.sh --check "$check" || status=$?
+        ((status == 0)) || failed=1
+        table+=("$(printf '%-14s %6d s  %s' "$check" $((SECONDS - begin)) \
+            "$( ((status == 0)) && echo ok || echo "FAILED ($status)")")")
+    done
+    printf '\n=== checks\n'
+    printf '%s\n' "${table[@]}"
+    return "$failed"
+}
+
+if [[ ${1:-} == --check ]]; then
+    "check_${2//-/_}"
+else
+    main "$@"
+fi
