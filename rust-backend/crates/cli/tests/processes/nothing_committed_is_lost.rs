@@ -1,4 +1,5 @@
-//! Promises 1 to 3, with everything going wrong at once that can.
+//! Nothing lost, one job a match, delivered under one id: with everything going wrong at once
+//! that can.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::rust_tests;
+use crate::tidy::documents::spans;
 use crate::tidy::finding::Finding;
 use crate::tree::Tree;
 
@@ -36,21 +37,6 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         }));
     }
     findings
-}
-
-/// The texts in backticks, each with the line where it begins. A span may continue in the next
-/// line, and ends with its paragraph at the latest.
-fn spans(text: &str) -> Vec<(usize, String)> {
-    let (mut line, mut spans) = (1, Vec::new());
-    for paragraph in text.split_inclusive("\n\n") {
-        for (at, part) in paragraph.split('`').enumerate() {
-            if at % 2 == 1 {
-                spans.push((line, part.split_whitespace().collect::<Vec<_>>().join(" ")));
-            }
-            line += part.matches('\n').count();
-        }
-    }
-    spans
 }
 
 fn is_sql_test(span: &str) -> bool {
