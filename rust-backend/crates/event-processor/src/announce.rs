@@ -1,9 +1,10 @@
 //! Says in the log what arrives: each event while there are few, a summary a second beyond that.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_engine::event::Event;
+use parking_lot::Mutex;
 use service::escape::escape;
 use tokio::time::Instant;
 
@@ -57,7 +58,7 @@ impl Announcer {
     /// Says what has not been said yet, so that the last events of a burst are not left out.
     pub(crate) fn settle(&self) {
         let now = Instant::now();
-        let unnamed = self.processed.lock().unwrap_or_else(PoisonError::into_inner).close(now);
+        let unnamed = self.processed.lock().close(now);
         summarise(unnamed);
     }
 }
@@ -69,7 +70,7 @@ fn summarise(unnamed: u32) {
 }
 
 fn turn(window: &Mutex<Window>) -> Turn {
-    window.lock().unwrap_or_else(PoisonError::into_inner).turn(Instant::now())
+    window.lock().turn(Instant::now())
 }
 
 /// One second of what arrives.

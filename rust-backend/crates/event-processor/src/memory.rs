@@ -1,12 +1,12 @@
 //! What the processor remembers of its shards between two batches.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use event_engine::port::Portion;
 use event_engine::state::ShardState;
+use parking_lot::Mutex;
 
 /// Observations kept at hand, of all shards together: about 100 MB. Beyond it all are forgotten,
 /// and read again where they are needed.
@@ -39,7 +39,7 @@ impl Memory {
     /// Takes the state of a shard at the portion's cursor. What is taken and not kept again is
     /// forgotten: after an error nobody knows what was committed.
     pub(crate) fn take(&self, portion: &Portion) -> ShardState {
-        let mut held = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.shelf.lock();
         match held.remove(portion.shard) {
             Some((at, state)) if portion.is_continued && at == portion.cursor => state,
             _ => ShardState::default(),
@@ -51,7 +51,7 @@ impl Memory {
         if state.at_hand() == 0 {
             return;
         }
-        let mut held = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.shelf.lock();
         held.remove(shard);
         held.at_hand += state.at_hand();
         held.shards.insert(shard, (cursor, state));

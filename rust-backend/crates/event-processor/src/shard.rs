@@ -1,12 +1,13 @@
 //! One turn: claim some shards, decide, commit, until they have no more or have had enough.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use event_engine::decide::{JOBS_MAX, Plan, Tally, decide};
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::port::{Claim, Portion, Shards};
 use event_engine::state::ShardState;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::measures::{self, Stages};
@@ -152,14 +153,14 @@ impl<S: Shards, A: Audience> Judge<S, A> {
             let loaded = Arc::new(claim.triggers().await?);
             let (revision, triggers) = (loaded.revision(), loaded.len());
             tracing::info!(revision, triggers, "Triggers loaded");
-            *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
+            *self.index.lock() = Arc::clone(&loaded);
             return Ok(Some(loaded));
         };
         Ok(Some(known))
     }
 
     fn known(&self, revision: i64) -> Option<Arc<TriggerIndex>> {
-        let known = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.index.lock();
         (known.revision() == revision).then(|| Arc::clone(&known))
     }
 }

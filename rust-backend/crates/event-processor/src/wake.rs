@@ -1,10 +1,11 @@
 //! The one bell that ends a sleep.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_engine::event::ChainId;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Shards that are remembered by name; where more are named, anything may have happened.
@@ -53,18 +54,18 @@ impl Wake {
     }
 
     fn hear(&self, what: impl FnOnce(&mut Heard)) {
-        what(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        what(&mut self.heard.lock());
         self.bell.notify_one();
     }
 
     fn has_news(&self) -> bool {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self.heard.lock();
         heard.more || !heard.shards.is_empty()
     }
 
     /// What was heard; from now on, nothing was.
     pub(crate) fn heard(&self) -> Heard {
-        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.heard.lock())
     }
 
     /// Sleeps until somebody rings, at most for `tick`. What has been [heard](Self::heard) since it

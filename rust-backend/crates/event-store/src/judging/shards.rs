@@ -1,7 +1,7 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_engine::decide::Plan;
@@ -11,6 +11,7 @@ use event_engine::log::{Entry, Subject};
 use event_engine::port::{Claim, Portion, Ready, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
+use parking_lot::{Mutex, MutexGuard};
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain::known_chains;
@@ -67,7 +68,7 @@ impl PgShards {
     }
 
     fn looked(&self) -> MutexGuard<'_, Looked> {
-        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.looked.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The processor's door to the store, and what may be wrong with it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, Event};
@@ -10,6 +10,7 @@ use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim, Portion, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
+use parking_lot::Mutex;
 
 use super::Mutant;
 use crate::checker::Saw;
@@ -64,7 +65,7 @@ impl Shards for Door {
         };
         let mut revision = claim.triggers_revision();
         if self.mutant == Some(Mutant::StaleIndex) {
-            let mut first = self.first_set.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self.first_set.lock();
             revision = *first.get_or_insert(revision);
         }
         let truth = claim.portions.clone();
@@ -76,7 +77,7 @@ impl Shards for Door {
                 let events = portion.entries.iter_mut().filter_map(event);
                 events.for_each(|event| event.inserted_at_ms = i64::MAX);
             }
-            let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = self.left.lock();
             if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&portion.shard))
             {
                 (portion.cursor, portion.is_continued) = (*left, true);
@@ -139,7 +140,7 @@ impl Claim for Opened {
     async fn commit(mut self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
         for (portion, plan) in self.truth.iter().zip(plans) {
             if let Some(cursor) = plan.cursor {
-                let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut left = self.left.lock();
                 left.insert(portion.shard, cursor);
             }
         }
