@@ -1,8 +1,9 @@
 //! Connections to Redis that reconnect by themselves.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
@@ -41,7 +42,7 @@ impl RedisConnection {
     }
 
     fn manager(&self) -> ConnectionManager {
-        self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.manager.lock().clone()
     }
 
     /// Passes an answer on. After a timeout the next command uses a new connection.
@@ -49,7 +50,7 @@ impl RedisConnection {
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             let (client, config) = (self.client.clone(), self.config.clone());
             let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-            *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
+            *self.manager.lock() = manager;
         }
         answer.map_err(|error| self.without_password(error))
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use event_engine::delivery::lease::{
-    Assignment, Attempt, AttemptRecord, Disposition, Lease, Outcome,
+    Attempt, AttemptRecord, Disposition, Lease, LeasedJob, Outcome,
 };
-use event_engine::delivery::retry::{Next, RetrySchedule};
+use event_engine::delivery::retry::RetrySchedule;
 use service::mask::Masker;
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ pub trait Performer: Send + Sync + 'static {
     /// Nothing was sent, for want of something of this machine: it is no attempt.
     fn perform(
         &self,
-        assignment: &Assignment,
+        assignment: &LeasedJob,
     ) -> impl Future<Output = Result<(Attempt, Told), NotBegun>> + Send;
 }
 
@@ -36,7 +36,11 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    pub(crate) fn after_failure(&self, started: u32, retry_after: Option<Duration>) -> Next {
+    pub(crate) fn after_failure(
+        &self,
+        started: u32,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
         self.schedule.after_failure(started, retry_after, self.jitter.draw())
     }
 }
@@ -51,7 +55,7 @@ pub(crate) struct Acting<P> {
 impl<P: Performer> Acting<P> {
     /// Makes the attempt, and returns its record and the signal about its destination; or the time
     /// for which its lease is given back.
-    pub(crate) async fn act(&self, assignment: Assignment) -> (Ended, Told) {
+    pub(crate) async fn act(&self, assignment: LeasedJob) -> (Ended, Told) {
         match self.performer.perform(&assignment).await {
             Ok((attempt, told)) => {
                 self.shortage.passed(Instant::now());
@@ -94,8 +98,8 @@ impl<P: Performer> Acting<P> {
             Outcome::Lost => None,
         };
         match self.retries.after_failure(lease.attempts_of_schedule(), retry_after) {
-            Next::Retry { delay } => Disposition::Retry(delay),
-            Next::Dead => Disposition::Dead(format!("the last of {started} attempts failed")),
+            Some(delay) => Disposition::Retry(delay),
+            None => Disposition::Dead(format!("the last of {started} attempts failed")),
         }
     }
 }

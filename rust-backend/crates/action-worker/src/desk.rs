@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actions::registry;
-use event_engine::delivery::lease::{Assignment, Lease, Loaded};
+use event_engine::delivery::lease::{Lease, LeasedJob, Loaded};
 use event_engine::job::JobId;
 use event_engine::port::{Inbox, Leases};
 use service::health::Heartbeat;
@@ -149,7 +149,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             tracing::warn!(job = %lease.id, problem, "A job is about something that does not read");
             self.end(Ended::Made(self.acting.unreadable(lease, &problem))).await;
         }
-        for assignment in loaded.assignments {
+        for assignment in loaded.jobs {
             let entered = self.destinations.enter(&origin(&assignment), Instant::now());
             match (entered, places.pop()) {
                 (Ok(at), Some(place)) => {
@@ -218,14 +218,14 @@ fn next_together(together: usize, read: usize, given_back: usize) -> usize {
 
 /// Leases whose event changed between the lease and the look at it; the next lease decides.
 fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
-    let readable = loaded.assignments.iter().map(|assignment| assignment.lease.id);
+    let readable = loaded.jobs.iter().map(|assignment| assignment.lease.id);
     let unreadable = loaded.unreadable.iter().map(|(lease, _)| lease.id);
     let loaded: BTreeSet<JobId> = readable.chain(unreadable).collect();
     leases.into_iter().filter(|lease| !loaded.contains(&lease.id)).collect()
 }
 
 /// The machine or account whose limits apply: none where the configuration cannot be read.
-fn origin(assignment: &Assignment) -> String {
+fn origin(assignment: &LeasedJob) -> String {
     let Ok(config) = &assignment.config else { return String::new() };
     registry::destination(&assignment.action_type, config)
         .map_or_else(|_| String::new(), |destination| destination.origin)

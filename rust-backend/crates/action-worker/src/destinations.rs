@@ -6,9 +6,10 @@
 //! together leaves some to the proven.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use service::backoff::Backoff;
 use tokio::time::Instant;
 
@@ -104,7 +105,7 @@ impl Destinations {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Occupancy>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

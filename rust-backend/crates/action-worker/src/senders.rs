@@ -13,7 +13,7 @@ use actions::kind::Kind;
 use actions::message::Message;
 use actions::policy::DestinationPolicy;
 use actions::registry;
-use event_engine::delivery::lease::{Assignment, Attempt, Outcome};
+use event_engine::delivery::lease::{Attempt, LeasedJob, Outcome};
 use event_engine::trigger::config::ConfigNode;
 use futures::future::BoxFuture;
 use service::mask::Masker;
@@ -63,7 +63,7 @@ impl Senders {
 }
 
 impl Performer for Senders {
-    async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
+    async fn perform(&self, assignment: &LeasedJob) -> Result<(Attempt, Told), NotBegun> {
         let config = match &assignment.config {
             Ok(config) => config,
             Err(problem) => return unreadable(problem).recorded(),
@@ -79,7 +79,7 @@ impl Performer for Senders {
 trait AnySender: Send + Sync {
     fn perform<'a>(
         &'a self,
-        assignment: &'a Assignment,
+        assignment: &'a LeasedJob,
         config: &'a ConfigNode,
         secrets: &'a SecretContext,
     ) -> BoxFuture<'a, Result<(Attempt, Told), NotBegun>>;
@@ -88,7 +88,7 @@ trait AnySender: Send + Sync {
 impl<S: ActionSender> AnySender for S {
     fn perform<'a>(
         &'a self,
-        assignment: &'a Assignment,
+        assignment: &'a LeasedJob,
         config: &'a ConfigNode,
         secrets: &'a SecretContext,
     ) -> BoxFuture<'a, Result<(Attempt, Told), NotBegun>> {
@@ -117,7 +117,7 @@ impl Unsent {
 }
 
 fn request<K: Kind>(
-    assignment: &Assignment,
+    assignment: &LeasedJob,
     config: &ConfigNode,
     context: &SecretContext,
 ) -> Result<K::Request, Unsent> {

@@ -1,8 +1,8 @@
 //! How long attempts wait that lack something of ours, and when that is said.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::attempt::NotBegun;
@@ -27,7 +27,7 @@ impl Shortage {
     /// An attempt lacked something. Says so if that is new, and how long to wait: twice as long
     /// each time that this was waited for in vain.
     pub(crate) fn felt(&self, not_begun: &NotBegun, now: Instant) -> Duration {
-        let mut lasting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lasting = self.0.lock();
         let next = match *lasting {
             None => {
                 let (lack, problem) = (not_begun.lack.as_str(), not_begun.problem.as_str());
@@ -49,7 +49,7 @@ impl Shortage {
     /// An attempt began. The shortage is over if nobody has felt it for a while: what needs nothing
     /// new, such as a connection that is open already, also begins meanwhile.
     pub(crate) fn passed(&self, now: Instant) {
-        let mut lasting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lasting = self.0.lock();
         let is_over = |it: &Lasting| now.saturating_duration_since(it.since) >= it.wait * 2;
         if lasting.as_ref().is_some_and(is_over) {
             *lasting = None;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Outcome};
-use event_engine::delivery::retry::Next;
 use event_engine::port::{Inbox, JobQueue, Leases};
 use service::outage::Outage;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +76,8 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
             let started = expired.lease.attempts_of_schedule();
             let disposition = match self.retries.after_failure(started, None) {
-                Next::Retry { delay } => Disposition::Retry(delay),
-                Next::Dead => Disposition::Dead("the last attempt was lost".to_owned()),
+                Some(delay) => Disposition::Retry(delay),
+                None => Disposition::Dead("the last attempt was lost".to_owned()),
             };
             tracing::warn!(
                 job = %expired.lease.id, attempt, holder = expired.holder,

@@ -1,7 +1,7 @@
 //! A message before its kind gives it a form.
 
 use chrono::{DateTime, Utc};
-use event_engine::delivery::lease::{Assignment, OtherInclusion, Reorg};
+use event_engine::delivery::lease::{LeasedJob, Reinclusion, Reorg};
 use event_engine::event::Event;
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
@@ -30,7 +30,7 @@ pub struct Message<'a> {
     pub state: Option<&'a RawValue>,
     /// The same transaction's event in another block: before a reorg for a match, after it for a
     /// retraction.
-    pub reincluded: Option<&'a OtherInclusion>,
+    pub reincluded: Option<&'a Reinclusion>,
 }
 
 /// The reason of a message.
@@ -75,7 +75,7 @@ pub struct EventRow<'a> {
 
 impl<'a> Message<'a> {
     /// The message of a job.
-    pub fn of(assignment: &'a Assignment) -> Self {
+    pub fn of(assignment: &'a LeasedJob) -> Self {
         let lease = &assignment.lease;
         let retracts = lease.retracts.zip(assignment.reorg.as_ref());
         Self {

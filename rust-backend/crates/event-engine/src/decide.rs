@@ -102,7 +102,7 @@ pub fn decide(entries: &[Entry], index: &TriggerIndex, state: &mut ShardState) -
             Subject::Heights(heights) => {
                 if !judgement.release(*heights) {
                     plan.is_unfinished = true;
-                    plan.cursor = plan.cursor.or(Some(state.cursor()));
+                    plan.cursor = plan.cursor.or(Some(state.cursor));
                     break;
                 }
             }

@@ -18,20 +18,19 @@ pub struct JobId(pub Uuid);
 impl JobId {
     /// Names the job of `action` for one revision of an event.
     pub fn of(trigger: TriggerId, action: &str, event: &EventName, revision: i32) -> Self {
-        let mut name = Name::begin("agentauri job");
-        name.part(trigger.0.as_bytes());
-        name.part(action.as_bytes());
-        name.part(event.id.as_bytes());
-        name.part(&event.timestamp.to_be_bytes());
-        name.part(&revision.to_be_bytes());
-        Self(name.end())
+        let parts: [&[u8]; 5] = [
+            trigger.0.as_bytes(),
+            action.as_bytes(),
+            event.id.as_bytes(),
+            &event.timestamp.to_be_bytes(),
+            &revision.to_be_bytes(),
+        ];
+        Self(stable_id("agentauri job", &parts))
     }
 
     /// Names the retraction of a job. A job has one, found due by any process.
     pub fn of_retraction(retracted: Self) -> Self {
-        let mut name = Name::begin("agentauri retraction");
-        name.part(retracted.0.as_bytes());
-        Self(name.end())
+        Self(stable_id("agentauri retraction", &[retracted.0.as_bytes()]))
     }
 }
 
@@ -41,28 +40,17 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Builder of a UUID of version 8 (RFC 9562) from a SHA-256 over length-prefixed parts: strangers
-/// choose the ids of events, so neither a weak hash nor an ambiguous concatenation will do.
-pub(crate) struct Name(Sha256);
-
-impl Name {
-    pub(crate) fn begin(kind: &str) -> Self {
-        let mut name = Self(Sha256::new());
-        name.part(kind.as_bytes());
-        name
+/// A UUID of version 8 (RFC 9562) from a SHA-256 over length-prefixed parts: strangers choose the
+/// ids of events, so neither a weak hash nor an ambiguous concatenation will do.
+pub(crate) fn stable_id(kind: &str, parts: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in std::iter::once(&kind.as_bytes()).chain(parts) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
     }
-
-    pub(crate) fn part(&mut self, bytes: &[u8]) {
-        self.0.update((bytes.len() as u64).to_be_bytes());
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn end(self) -> Uuid {
-        let digest = self.0.finalize();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Uuid::new_v8(bytes)
-    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    Uuid::new_v8(bytes)
 }
 
 /// A job that a plan adds.

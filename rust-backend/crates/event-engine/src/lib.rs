@@ -4,7 +4,8 @@
 //! A chain is a **shard**. Its history is a **log** of entries ([`log`]): an event was inserted or
 //! revised, a checkpoint moved. [`decide`](mod@decide) takes the entries in their order. For each
 //! event it looks up the triggers that select it ([`index`]), finds each trigger's group
-//! ([`group`]), evaluates the conditions ([`condition`]), and makes a **plan**: jobs to add,
+//! ([`group_by`](trigger::group_by)), evaluates the conditions ([`condition`]), and makes a
+//! **plan**: jobs to add,
 //! revisions to supersede, the new cursor. The store commits the whole plan or nothing of it.
 //!
 //! - No event is missed here: every entry is part of a plan, and the cursor moves with it.
@@ -16,9 +17,8 @@
 //! cursor. A trigger may demand a [`finality`] that an event does not have when it comes: the event
 //! is then [`waiting`] until an entry of the log says that it is deep enough.
 //!
-//! [`trigger_file`] reads users' documents; [`retry`] schedules the next attempt after a failed
-//! one; [`lease`] is a worker's hold on a job; [`port`] is the interface of processors and workers
-//! to the store and the queue.
+//! [`trigger_file`] reads users' documents; [`delivery`] has the leases on jobs and the retry
+//! schedule; [`port`] is the interface of processors and workers to the store and the queue.
 
 pub mod argument;
 pub mod condition;

@@ -3,7 +3,6 @@
 mod acting;
 
 use std::error::Error;
-use std::future::Future;
 
 use crate::decide::Plan;
 use crate::event::ChainId;
@@ -84,21 +83,9 @@ pub enum Sleep {
     NotNow,
 }
 
-/// No gate: writers notify, or do not, regardless of sleepers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoGate;
-
-impl Gate for NoGate {
-    async fn shut(&self) -> Sleep {
-        Sleep::Now
-    }
-
-    fn open(&self) {}
-}
-
 /// A shard's next entries, and the state of the shard before them.
 #[derive(Clone, Debug)]
-pub struct Portion {
+pub struct ShardBatch {
     /// The shard.
     pub shard: ChainId,
     /// The shard's cursor. Cached state belongs to one cursor.
@@ -122,7 +109,7 @@ pub trait Claim: Send {
     type Error: Error + Send + Sync + 'static;
 
     /// The entries to judge, shard by shard.
-    fn portions(&self) -> &[Portion];
+    fn batches(&self) -> &[ShardBatch];
 
     /// The revision of the set of triggers; it does not change before the claim ends.
     fn triggers_revision(&self) -> i64;
@@ -146,15 +133,15 @@ pub trait Claim: Send {
         needs: &WaitingNeeds,
     ) -> impl Future<Output = Result<WaitingFound, Self::Error>> + Send;
 
-    /// Commits a plan for each portion together with their cursors: all of it once, or nothing. A
-    /// plan without a cursor leaves its shard as it is. Returns the portions.
+    /// Commits a plan for each batch together with their cursors: all of it once, or nothing. A
+    /// plan without a cursor leaves its shard as it is. Returns the batches.
     ///
     /// A crash of the store may undo the last commit, all of it or nothing; its entries are then
     /// judged again. Any later commit that waits for the disk, such as a lease, makes it durable.
     fn commit(
         self,
         plans: &[Plan],
-    ) -> impl Future<Output = Result<Vec<Portion>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<ShardBatch>, Self::Error>> + Send;
 }
 
 /// The queue that carries ids of due jobs to the workers.

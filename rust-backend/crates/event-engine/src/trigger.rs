@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::condition::Condition;
 use crate::finality::Finality;
-use crate::job::Name;
+use crate::job::stable_id;
 use crate::trigger::action::ActionSpec;
 use crate::trigger::group_by::GroupBy;
 
@@ -22,10 +22,7 @@ pub struct TriggerId(pub Uuid);
 impl TriggerId {
     /// Names the trigger `name` of `account`.
     pub fn of(account: &str, name: &str) -> Self {
-        let mut parts = Name::begin("agentauri trigger");
-        parts.part(account.as_bytes());
-        parts.part(name.as_bytes());
-        Self(parts.end())
+        Self(stable_id("agentauri trigger", &[account.as_bytes(), name.as_bytes()]))
     }
 }
 

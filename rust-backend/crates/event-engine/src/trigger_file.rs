@@ -23,7 +23,7 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A refusal of a document of triggers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", LinePrefix(*line, *column))]
+#[error("{}{problem}", prefix(*line, *column))]
 pub struct TriggerFileError {
     /// 1-based; 0 where the place is unknown.
     pub line: u64,
@@ -62,11 +62,8 @@ pub fn parse(
     chains: &BTreeMap<String, i64>,
 ) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     if document.len() > DOCUMENT_BYTES_MAX {
-        return Err(TriggerFileError {
-            line: 0,
-            column: 0,
-            problem: format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes"),
-        });
+        let problem = format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes");
+        return Err(TriggerFileError::at(TextPlace::default(), problem));
     }
     plain::require(document)?;
     read(document, chains)
@@ -108,21 +105,13 @@ fn place<T>(at: &Spanned<T>) -> TextPlace {
 }
 
 fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {
-    let place = error.location();
-    TriggerFileError {
-        line: place.map_or(0, |place| place.line()),
-        column: place.map_or(0, |place| place.column()),
-        problem: error.without_snippet().to_string(),
-    }
+    let place = error
+        .location()
+        .map_or_else(TextPlace::default, |at| TextPlace { line: at.line(), column: at.column() });
+    TriggerFileError::at(place, error.without_snippet().to_string())
 }
 
-struct LinePrefix(u64, u64);
-
-impl std::fmt::Display for LinePrefix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.0, self.1) {
-            (0, _) => Ok(()),
-            (line, column) => write!(f, "{line}:{column}: "),
-        }
-    }
+/// The beginning of a refusal: its place, if it is known.
+fn prefix(line: u64, column: u64) -> String {
+    if line == 0 { String::new() } else { format!("{line}:{column}: ") }
 }

@@ -75,8 +75,7 @@ pub type WaitChanges = BTreeMap<WaitName, Option<Wait>>;
 struct ReleaseKey {
     block_number: i64,
     log_index: i32,
-    event: EventName,
-    finality: Finality,
+    name: WaitName,
 }
 
 /// The waits for one finality.
@@ -108,8 +107,8 @@ impl Waits {
     pub(crate) fn load(&mut self, found: WaitingFound) {
         for waiting in found.reached {
             let turn = self.put(waiting);
-            if found.cut.contains(&turn.finality) {
-                let last = self.cut.entry(turn.finality).or_insert_with(|| turn.clone());
+            if found.cut.contains(&turn.name.finality) {
+                let last = self.cut.entry(turn.name.finality).or_insert_with(|| turn.clone());
                 *last = turn.max(last.clone());
             }
         }
@@ -128,7 +127,7 @@ impl Waits {
     }
 
     fn of(&mut self, turn: &ReleaseKey) -> &mut Queue {
-        self.at_hand.entry(turn.finality).or_default()
+        self.at_hand.entry(turn.name.finality).or_default()
     }
 
     /// The loaded events, with the triggers that wait for them.
@@ -179,15 +178,17 @@ impl Waits {
     /// Removes and returns the next reached wait, in the chain's order.
     pub(crate) fn next(&mut self, heights: &Heights, chain: ChainId) -> Release {
         let reached = |turn: &ReleaseKey| {
-            heights.reached(turn.finality, chain).is_some_and(|block| turn.block_number <= block)
+            heights
+                .reached(turn.name.finality, chain)
+                .is_some_and(|block| turn.block_number <= block)
         };
         // The first of each finality, unless it lies behind the last one loaded of a cut queue.
         let may_go =
-            |turn: &ReleaseKey| self.cut.get(&turn.finality).is_none_or(|last| turn <= last);
+            |turn: &ReleaseKey| self.cut.get(&turn.name.finality).is_none_or(|last| turn <= last);
         let lowest = self.at_hand.values().filter_map(|there| there.keys().next());
         let due = lowest.filter(|turn| reached(turn) && may_go(turn)).min().cloned();
         if let Some(turn) = due {
-            let name = WaitName { event: turn.event.clone(), finality: turn.finality };
+            let name = turn.name;
             return match self.end(&name) {
                 Some((wait, event)) => Release::Due(Waiting { name, wait, event }),
                 None => Release::Nothing,
@@ -213,11 +214,7 @@ impl Waits {
 
 impl ReleaseKey {
     fn of(name: &WaitName, wait: &Wait) -> Self {
-        Self {
-            block_number: wait.block_number,
-            log_index: wait.log_index,
-            event: name.event.clone(),
-            finality: name.finality,
-        }
+        let (block_number, log_index) = (wait.block_number, wait.log_index);
+        Self { block_number, log_index, name: name.clone() }
     }
 }

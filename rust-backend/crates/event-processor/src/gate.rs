@@ -1,7 +1,8 @@
-//! The gate as the wheel sees it, and as the listener keeps it: on the connection that listens.
+//! The loop's and the listener's end of the notification gate, which the listening connection
+//! holds.
 //!
-//! A connection that hears no bell any more has then lost the gate as well, and both are noticed at
-//! once. Between two connections nobody can be rung, so the tick has to do.
+//! A connection that is lost takes both the gate and the notifications with it, and both are
+//! noticed at once. Until the next one no writer can notify, so the tick has to do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,33 +11,33 @@ use std::time::Duration;
 use event_engine::port::{Gate, Sleep};
 use tokio::sync::{mpsc, oneshot};
 
-/// How long an answer is waited for. It takes a round trip to PostgreSQL; a wheel that waits longer
-/// should look for itself.
+/// The longest wait for an answer, which takes a round trip to PostgreSQL: later the loop surveys
+/// instead.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
-/// Orders that wait. The wheel gives the next one after the answer to the last.
+/// Orders that wait. The loop gives the next one after the answer to the last.
 const ORDERS_MAX: usize = 8;
 
-/// The wheel's end: gives orders.
+/// The loop's end: gives orders.
 #[derive(Debug)]
 pub(crate) struct ListenersGate {
     orders: mpsc::Sender<Order>,
-    /// Whether writers ring only for sleepers.
-    gated: Arc<AtomicBool>,
-    /// Whether it is shut, as far as is known here.
-    shut: AtomicBool,
+    /// True if writers notify only sleepers.
+    is_gated: Arc<AtomicBool>,
+    /// True if it is shut, or may be.
+    is_shut: AtomicBool,
 }
 
 /// The listener's end: takes orders.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) orders: mpsc::Receiver<Order>,
-    gated: Arc<AtomicBool>,
+    is_gated: Arc<AtomicBool>,
 }
 
-/// What the wheel asks of the listener.
+/// An order of the loop to the listener.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Shut the gate, and say whether it is shut.
+    /// Shut the gate, and answer if it is shut.
     Shut(oneshot::Sender<bool>),
     /// Open it again.
     Open,
@@ -45,15 +46,14 @@ pub(crate) enum Order {
 /// Both ends of a gate.
 pub(crate) fn gate() -> (ListenersGate, Keeper) {
     let (sender, orders) = mpsc::channel(ORDERS_MAX);
-    let gated = Arc::new(AtomicBool::new(false));
-    let gate =
-        ListenersGate { orders: sender, gated: Arc::clone(&gated), shut: AtomicBool::new(false) };
-    (gate, Keeper { orders, gated })
+    let is_gated = Arc::<AtomicBool>::default();
+    let keeper = Keeper { orders, is_gated: Arc::clone(&is_gated) };
+    (ListenersGate { orders: sender, is_gated, is_shut: AtomicBool::default() }, keeper)
 }
 
 impl Gate for ListenersGate {
     async fn shut(&self) -> Sleep {
-        if !self.gated.load(Ordering::Acquire) {
+        if !self.is_gated.load(Ordering::Acquire) {
             return Sleep::Now;
         }
         let (answer, answered) = oneshot::channel();
@@ -61,33 +61,34 @@ impl Gate for ListenersGate {
             return Sleep::NotNow;
         }
         // Until the answer is there, and for good if it never comes, it may be shut.
-        self.shut.store(true, Ordering::Relaxed);
+        self.is_shut.store(true, Ordering::Relaxed);
         match tokio::time::timeout(ANSWER_MAX, answered).await {
             Ok(Ok(true)) => Sleep::AfterALook,
             Ok(Ok(false)) => {
-                self.shut.store(false, Ordering::Relaxed);
+                self.is_shut.store(false, Ordering::Relaxed);
                 Sleep::NotNow
             }
-            // The listener lost its connection, and looks for another.
+            // The listener lost its connection, and makes another.
             Ok(Err(_)) | Err(_) => Sleep::NotNow,
         }
     }
 
     fn open(&self) {
-        if self.shut.swap(false, Ordering::Relaxed) && self.orders.try_send(Order::Open).is_err() {
-            tracing::warn!("The listener does not answer; the gate stays shut, and writers ring");
+        let was_shut = self.is_shut.swap(false, Ordering::Relaxed);
+        if was_shut && self.orders.try_send(Order::Open).is_err() {
+            tracing::warn!("The listener does not answer; the gate stays shut, and writers notify");
         }
     }
 }
 
 impl Keeper {
-    /// Says whether writers ring only for sleepers. Only while a connection listens.
-    pub(crate) fn set_gated(&self, gated: bool) {
-        self.gated.store(gated, Ordering::Release);
+    /// Sets if writers notify only sleepers. To be called only while a connection listens.
+    pub(crate) fn set_gated(&self, is_gated: bool) {
+        self.is_gated.store(is_gated, Ordering::Release);
     }
 
-    /// The connection that listened is gone, and the gate with it: nobody is asked any more, and
-    /// whoever waits for an answer hears that there is none.
+    /// Records that the listening connection is lost, and the gate with it: drops the waiting
+    /// orders, which answers them.
     pub(crate) fn lost(&mut self) {
         self.set_gated(false);
         while self.orders.try_recv().is_ok() {}

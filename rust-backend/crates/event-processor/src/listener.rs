@@ -1,4 +1,4 @@
-//! Listens for notifications, rings the bell for each, and keeps the gate.
+//! Listens for notifications, wakes the loop for each, and holds the gate.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,33 +11,32 @@ use serde::Deserialize;
 use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::announce::Announcer;
+use crate::announcer::Announcer;
 use crate::gate::{Keeper, Order};
 use crate::wake::Wake;
 
-/// What INSERT rings.
+/// The channel of an INSERT.
 const NEW_EVENT: &str = "new_event";
-/// What a change of `invalidated` rings.
+/// The channel of a change of `invalidated`.
 const EVENT_LOG: &str = "event_log";
-/// Between two attempts to listen while PostgreSQL is away.
+/// Time between two attempts to listen while PostgreSQL is away.
 const RETRY: Duration = Duration::from_millis(500);
-/// A connection that has said nothing for this long is asked whether it is still there: one that
-/// died without telling says nothing either, and the tick alone is slow.
+/// Silence after which a connection is tested: a dead one is silent, too, and the tick alone is
+/// slow.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Hears notifications until it is told to stop.
+/// Receives notifications until it is told to stop.
 pub(crate) struct Listener {
-    /// Says where to connect; the connection that listens is one of its own.
+    /// Gives the address; the listening connection has a pool of its own.
     pub(crate) pool: PgPool,
-    /// Is rung whenever something may have happened: a notification, a connection made, a
-    /// connection lost.
+    /// Rung at each notification, and when a connection is made or lost.
     pub(crate) wake: Wake,
     pub(crate) announcer: Announcer,
     pub(crate) keeper: Keeper,
 }
 
 impl Listener {
-    /// Listens until `shutdown`. While it cannot listen, all is left to the tick.
+    /// Listens until `shutdown`. While it cannot, the tick finds all events.
     pub(crate) async fn listen(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             let ended = tokio::select! {
@@ -60,10 +59,10 @@ impl Listener {
         }
     }
 
-    /// One connection's life, until it is cut. What was missed before it or between two of its
-    /// lives is found by the look that each ring starts.
+    /// One connection, until it is cut. Each ring starts a survey, which finds the events whose
+    /// notifications were missed between two connections.
     async fn session(&mut self) -> Result<(), StoreError> {
-        let mut listener = answered(self.begun()).await?;
+        let mut listener = answered(self.connect()).await?;
         tracing::info!("Listening for PostgreSQL NOTIFY events on channel '{NEW_EVENT}'");
         self.wake.ring();
         loop {
@@ -72,41 +71,40 @@ impl Listener {
                 Some(order) = self.keeper.orders.recv() => {
                     answered(obey(order, &mut listener)).await?;
                 }
-                heard = listener.try_recv() => {
-                    let Some(notification) = heard? else { return Ok(()) };
-                    self.hear(&notification, &mut listener).await?;
+                received = listener.try_recv() => {
+                    let Some(notification) = received? else { return Ok(()) };
+                    self.handle(&notification, &mut listener).await?;
                 }
                 () = tokio::time::sleep(QUIET) => answered(is_there(&mut listener)).await?,
             }
         }
     }
 
-    /// A connection that listens, from a pool of its own: one that dies without telling takes its
-    /// place in the pool along for as long as TCP believes in it. It is closed behind us, and a
-    /// gate that is shut opens.
-    async fn begun(&self) -> Result<PgListener, StoreError> {
+    /// A listening connection from a pool of its own: a silently dead one occupies its place in the
+    /// pool for as long as TCP believes in it. When it closes, a shut gate opens.
+    async fn connect(&self) -> Result<PgListener, StoreError> {
         let options = self.pool.connect_options().as_ref().clone();
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
-        // A receiver that reconnects by itself could not be interrupted by orders.
+        // A receiver that reconnects by itself could not be interrupted by an order.
         listener.eager_reconnect(false);
-        // First, so that no change of mode is missed between the look and the bell.
+        // First, so that no change of mode is missed after it is read.
         listener.listen(notification_settings::CHANNEL).await?;
         self.learn_mode(&mut listener).await?;
         listener.listen_all([NEW_EVENT, EVENT_LOG]).await?;
         Ok(listener)
     }
 
-    async fn hear(
+    async fn handle(
         &mut self,
         notification: &PgNotification,
         listener: &mut PgListener,
     ) -> Result<(), StoreError> {
         match notification.channel() {
             NEW_EVENT => {
-                let news = News::of(notification.payload());
-                self.announcer.received(&news.event_id);
-                match news.chain_id {
+                let payload = Payload::of(notification.payload());
+                self.announcer.received(&payload.event_id);
+                match payload.chain_id {
                     Some(chain_id) => self.wake.ring_for(ChainId(chain_id)),
                     None => self.wake.ring(),
                 }
@@ -119,7 +117,7 @@ impl Listener {
         Ok(())
     }
 
-    /// How writers ring from now on. Whoever sleeps by an earlier mode is woken after this.
+    /// Reads the notification mode. The caller then wakes the loop, which may sleep by the old one.
     async fn learn_mode(&self, listener: &mut PgListener) -> Result<(), StoreError> {
         let settings = notification_settings::in_force(listener).await?;
         self.keeper.set_gated(settings.mode == Mode::Gated);
@@ -132,7 +130,7 @@ async fn obey(order: Order, listener: &mut PgListener) -> Result<(), StoreError>
     match order {
         Order::Shut(answer) => {
             let shut = gate::shut(&mut *listener).await?;
-            // Whoever asked and waits no more sends an order to open it.
+            // A loop that waits no more sends an order to open it.
             answer.send(shut).ok();
         }
         Order::Open => gate::open(listener).await?,
@@ -145,16 +143,16 @@ async fn is_there(listener: &mut PgListener) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What a payload says. Borrowed where it can be: there may be thousands a second.
+/// The payload of a notification. Borrowed if possible: there may be thousands a second.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
-struct News<'a> {
+struct Payload<'a> {
     #[serde(borrow)]
     event_id: Cow<'a, str>,
     chain_id: Option<i64>,
 }
 
-impl<'a> News<'a> {
-    /// Any role may send a payload: one that is not ours is shown as it is.
+impl<'a> Payload<'a> {
+    /// Any role may send a payload: an unknown one is shown as it is.
     fn of(payload: &'a str) -> Self {
         serde_json::from_str(payload)
             .unwrap_or(Self { event_id: Cow::Borrowed(payload), chain_id: None })
@@ -167,15 +165,18 @@ mod tests {
 
     #[test]
     fn a_payload_names_an_event_and_its_chain() {
-        let ours = News::of(r#"{"event_id" : "a\"b", "chain_id" : 1, "block_number" : 2}"#);
-        assert_eq!(ours, News { event_id: "a\"b".into(), chain_id: Some(1) });
+        let ours = Payload::of(r#"{"event_id" : "a\"b", "chain_id" : 1, "block_number" : 2}"#);
+        assert_eq!(ours, Payload { event_id: "a\"b".into(), chain_id: Some(1) });
     }
 
     #[test]
     fn a_payload_that_is_not_ours_is_shown_as_it_is() {
         let wrong_chain = r#"{"event_id":"a","chain_id":"1"}"#;
         for nonsense in ["", "hello", "{", "[]", r#"{"event_id":7}"#, wrong_chain, "\u{0}"] {
-            assert_eq!(News::of(nonsense), News { event_id: nonsense.into(), chain_id: None });
+            assert_eq!(
+                Payload::of(nonsense),
+                Payload { event_id: nonsense.into(), chain_id: None }
+            );
         }
     }
 }

@@ -1,26 +1,17 @@
-//! What the processor measures of itself: what each stage does, waits for and how late it is.
+//! The processor's series: work, duration and lateness of each stage.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::Portion;
+use event_engine::port::ShardBatch;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 /// The label of all chains that are not known.
 pub(crate) const OTHER: &str = "other";
 
-/// How long the stages of one batch took.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stages {
-    pub(crate) claim: Duration,
-    pub(crate) recall: Duration,
-    pub(crate) decide: Duration,
-    pub(crate) commit: Duration,
-}
-
-/// Says what the series are.
+/// Describes the series.
 pub(crate) fn describe() {
     let counters = [
         ("agentauri_batches_total", "Batches committed"),
@@ -39,55 +30,46 @@ pub(crate) fn describe() {
     for (name, text) in counters {
         describe_counter!(name, text);
     }
-    // Shown from the start: a series that comes with the first problem has no rate in it.
+    // Shown from the start: a series that begins with the first problem has no rate in it.
     left_to_sweep(0);
     let seconds = Unit::Seconds;
-    describe_histogram!(
-        "agentauri_batch_stage_seconds",
-        seconds,
-        "What a batch spends its time on"
-    );
+    describe_histogram!("agentauri_batch_stage_seconds", seconds, "Duration of a batch's stages");
     describe_histogram!("agentauri_survey_seconds", seconds, "A look at what is to be judged");
     let text = "From an event's entry in the log, by the database's clock, to its judgement";
     describe_histogram!("agentauri_judged_after_seconds", seconds, text);
 }
 
-/// A wait of the loop ended: by a `bell`, by a `batch` that ended, or by its `time`.
+/// Counts an ended wait of the loop: by a `bell` (a notification), the end of a `batch`, or `time`.
 pub(crate) fn woken(why: &'static str) {
     counter!("agentauri_wakes_total", "why" => why).increment(1);
 }
 
-/// A look at what is to be judged took so long.
+/// Records the duration of a survey.
 pub(crate) fn surveyed(took: Duration) {
     histogram!("agentauri_survey_seconds").record(took);
 }
 
-/// Ids could not be pushed now.
+/// Counts ids that could not be pushed at once.
 pub(crate) fn left_to_sweep(jobs: usize) {
     counter!("agentauri_jobs_left_to_sweep_total").increment(jobs as u64);
 }
 
-/// A batch was committed.
-pub(crate) fn stages(stages: Stages) {
-    let stages = [
-        ("claim", stages.claim),
-        ("recall", stages.recall),
-        ("decide", stages.decide),
-        ("commit", stages.commit),
-    ];
+/// Records the stages of a committed batch.
+pub(crate) fn stages(claim: Duration, recall: Duration, decide: Duration, commit: Duration) {
+    let stages = [("claim", claim), ("recall", recall), ("decide", decide), ("commit", commit)];
     for (stage, took) in stages {
         histogram!("agentauri_batch_stage_seconds", "stage" => stage).record(took);
     }
 }
 
-/// The chain as series name it. Whoever may write events may name any number of chains: those that
-/// nobody vouches for are one.
-pub(crate) fn label(shard: ChainId, is_known: bool) -> String {
+/// The chain's label. Writers of events may name any number of chains, so the unknown ones share
+/// one.
+fn label(shard: ChainId, is_known: bool) -> String {
     if is_known { shard.to_string() } else { OTHER.to_owned() }
 }
 
-/// A shard's part of it.
-pub(crate) fn judged(portion: &Portion, plan: &Plan, is_known: bool) {
+/// Counts a shard's part of a committed batch.
+pub(crate) fn judged(batch: &ShardBatch, plan: &Plan, is_known: bool) {
     let tally = &plan.tally;
     let counts = [
         ("agentauri_batches_total", 1),
@@ -100,19 +82,19 @@ pub(crate) fn judged(portion: &Portion, plan: &Plan, is_known: bool) {
         ("agentauri_events_unreadable_total", tally.unreadable),
         ("agentauri_events_ahead_total", plan.ahead.as_ref().map_or(0, |ahead| ahead.events)),
     ];
-    let label = label(portion.shard, is_known);
+    let label = label(batch.shard, is_known);
     for (name, count) in counts {
         counter!(name, "chain_id" => label.clone()).increment(count as u64);
     }
 }
 
-/// A batch was rolled back.
+/// Counts a batch that was rolled back.
 pub(crate) fn failed(shard: ChainId, is_known: bool) {
     let label = label(shard, is_known);
     counter!("agentauri_batches_failed_total", "chain_id" => label).increment(1);
 }
 
-/// These entries were judged just now.
+/// Records the lateness of entries that were judged just now.
 pub(crate) fn lateness(entries: &[Entry]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let after = histogram!("agentauri_judged_after_seconds");

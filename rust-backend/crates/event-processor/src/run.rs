@@ -14,44 +14,44 @@ use service::name::unique_name;
 use service::signals;
 use tokio_util::sync::CancellationToken;
 
-use crate::announce::Announcer;
+use crate::announcer::Announcer;
 use crate::gate::gate;
 use crate::listener::Listener;
 use crate::measures;
-use crate::push::{self, Outlet};
+use crate::processor_loop::{BatchObserver, ProcessorLoop, TICK};
+use crate::queue_pusher::QueuePusher;
 use crate::wake::Wake;
 use crate::watch::Watch;
-use crate::wheel::{self, Audience, Wheel};
 
-/// Connections a processor needs in its pool: for the watch, the gate, and what is asked now and
-/// then. Those that judge, the one that surveys and the one that listens are beside it.
+/// Connections that a processor needs in its pool: for the watch, the gate and rare questions. The
+/// judging, surveying and listening ones are beside it.
 pub const CONNECTIONS: u32 = 3;
 
 /// Judges the events of a database until it is told to stop.
 pub struct Processor {
     /// Connections to the database; [`CONNECTIONS`] are enough.
     pub pool: PgPool,
-    /// Where ids of new jobs go.
+    /// The queue of new jobs' ids.
     pub queue: Sender,
     /// Names this processor among others.
     pub name: String,
-    /// Shows that the loop turns.
+    /// Beats in each cycle of the loop.
     pub heartbeat: Heartbeat,
 }
 
 impl Processor {
-    /// Runs until `shutdown`. What has been judged is committed, and its jobs are handed over.
+    /// Runs until `shutdown`; then finishes the running batches and pushes their jobs.
     pub async fn run(self, shutdown: CancellationToken) {
-        self.run_with_tick(wheel::TICK, shutdown).await;
+        self.run_with_tick(TICK, shutdown).await;
     }
 
-    /// The same with another longest sleep: with a long one, what only the tick would find shows.
+    /// Likewise with another longest sleep: a long one shows the events that only the tick finds.
     pub async fn run_with_tick(self, tick: Duration, shutdown: CancellationToken) {
         measures::describe();
         let wake = Wake::default();
         let announcer = Announcer::default();
-        let (outlet, emptied) = push::outlet(self.queue);
-        let emptied = tokio::spawn(emptied);
+        let (pusher, pushing) = QueuePusher::new(self.queue);
+        let pushing = tokio::spawn(pushing);
         let (gate, keeper) = gate();
         let listener = Listener {
             pool: self.pool.clone(),
@@ -68,11 +68,10 @@ impl Processor {
             held: String::new(),
         };
         let watching = tokio::spawn(watch.watch(shutdown.clone()));
-        let audience = Herald { outlet, announcer, heartbeat: self.heartbeat };
-        let wheel = Wheel::new(shards, audience, wake, gate, tick);
-        // With the wheel the last outlet goes; then the rest is pushed.
-        wheel.run(&shutdown).await;
-        for task in [emptied, listening, watching] {
+        let observer = ProcessorObserver { pusher, announcer, heartbeat: self.heartbeat };
+        // Its end drops the pusher, which ends the pushing of the remaining ids.
+        ProcessorLoop::new(shards, observer, wake, gate, tick).run(&shutdown).await;
+        for task in [pushing, listening, watching] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "A part of the processor failed");
             }
@@ -80,19 +79,19 @@ impl Processor {
     }
 }
 
-/// Passes on what was judged: ids to the queue, a line to the log, a sign of life.
-struct Herald {
-    outlet: Outlet,
+/// Pushes new jobs, logs events and beats.
+struct ProcessorObserver {
+    pusher: QueuePusher,
     announcer: Announcer,
     heartbeat: Heartbeat,
 }
 
-impl Audience for Herald {
-    fn decided(&self, jobs: Vec<JobId>) {
-        self.outlet.leave(jobs);
+impl BatchObserver for ProcessorObserver {
+    fn on_jobs(&self, jobs: Vec<JobId>) {
+        self.pusher.enqueue(jobs);
     }
 
-    fn judged(&self, entries: &[Entry]) {
+    fn on_judged(&self, entries: &[Entry]) {
         measures::lateness(entries);
         for entry in entries {
             if let Subject::Event { row: Some(event), .. } = &entry.subject {
@@ -101,7 +100,7 @@ impl Audience for Herald {
         }
     }
 
-    fn turned(&self, answered: bool) {
+    fn on_cycle(&self, answered: bool) {
         self.heartbeat.beat();
         if answered {
             self.heartbeat.ready();
@@ -112,10 +111,10 @@ impl Audience for Herald {
     }
 }
 
-/// The loop must turn at least this often; a batch over a slow disk may take seconds.
+/// The longest time between two cycles of a healthy loop: a batch on a slow disk may take seconds.
 pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 
-/// The whole life of the process.
+/// Runs the process: reads the settings, connects, judges until a signal.
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
     logs::init(Destination::Stdout, &settings)?;
@@ -135,10 +134,7 @@ pub async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Notes the chains of `agentauri.toml`: they are looked after one by one.
-///
-/// # Errors
-/// The database does not take it.
+/// Stores the chains of `agentauri.toml` as known: they are surveyed one by one.
 pub async fn name_chains(pool: &PgPool, settings: &Settings) -> Result<(), ConfigError> {
     let chains: Vec<i64> = settings.chain_ids().values().copied().collect();
     let named = async {
@@ -150,7 +146,8 @@ pub async fn name_chains(pool: &PgPool, settings: &Settings) -> Result<(), Confi
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))
 }
 
-/// A queue that refuses us is refused; one that is away is waited for while judging goes on.
+/// Connects to the queue. A refusal is an error; an absent server is not, because judging goes on
+/// without it.
 pub async fn connect(redis_url: &str) -> Result<Sender, ConfigError> {
     let refused = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
     let queue = Sender::new(redis_url).map_err(refused)?;

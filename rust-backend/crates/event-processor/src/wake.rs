@@ -1,79 +1,76 @@
-//! The one bell that ends a sleep.
+//! The one bell that ends the loop's sleep.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_engine::event::ChainId;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Shards that are remembered by name; where more are named, anything may have happened.
+/// Shards remembered by name. Further ones count as unnamed.
 const NAMED_MAX: usize = 1_000;
 
-/// Rings for whoever sleeps, or for the next who would.
+/// Wakes the sleeping loop, or ends its next sleep at once.
 #[derive(Clone, Debug, Default)]
 pub struct Wake {
     bell: Arc<Notify>,
-    heard: Arc<Mutex<Heard>>,
+    notified: Arc<Mutex<Notified>>,
 }
 
-/// What the bells said since it was last asked.
+/// The notifications since they were last taken.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Notified {
     /// Shards that were named.
     pub(crate) shards: BTreeSet<ChainId>,
-    /// Whether a bell rang that named none: anything may have happened.
-    pub(crate) more: bool,
+    /// True if one named no shard: any of them may have entries.
+    pub(crate) others: bool,
 }
 
-/// What ended a sleep.
+/// The end of a sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
-    /// Somebody rang.
+    /// By a notification.
     Rung,
-    /// Nobody did for the longest time that is slept.
+    /// By the longest time to sleep.
     Tick,
 }
 
 impl Wake {
-    /// Ends the sleep that is under way, or else the next one. Ringing twice is ringing once.
+    /// Ends the present sleep, or else the next one. Ringing twice is ringing once.
     pub fn ring(&self) {
-        self.hear(|heard| heard.more = true);
+        self.notify(|notified| notified.others = true);
     }
 
-    /// The same, and says in which shard something may have happened.
+    /// Likewise, for one shard.
     pub fn ring_for(&self, shard: ChainId) {
-        self.hear(|heard| {
-            if heard.shards.len() < NAMED_MAX {
-                heard.shards.insert(shard);
+        self.notify(|notified| {
+            if notified.shards.len() < NAMED_MAX {
+                notified.shards.insert(shard);
             } else {
-                heard.more = true;
+                notified.others = true;
             }
         });
     }
 
-    fn hear(&self, what: impl FnOnce(&mut Heard)) {
-        what(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+    fn notify(&self, note: impl FnOnce(&mut Notified)) {
+        note(&mut self.notified.lock());
         self.bell.notify_one();
     }
 
-    fn has_news(&self) -> bool {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.more || !heard.shards.is_empty()
+    /// Takes the notifications out.
+    pub(crate) fn take(&self) -> Notified {
+        std::mem::take(&mut *self.notified.lock())
     }
 
-    /// What was heard; from now on, nothing was.
-    pub(crate) fn heard(&self) -> Heard {
-        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Sleeps until somebody rings, at most for `tick`. What has been [heard](Self::heard) since it
-    /// rang ends no sleep.
+    /// Sleeps until a notification, at most for `tick`. A notification that was
+    /// [taken](Self::take) already ends no sleep.
     pub async fn sleep(&self, tick: Duration) -> Woken {
         let rung = async {
             loop {
                 self.bell.notified().await;
-                if self.has_news() {
+                let notified = self.notified.lock();
+                if notified.others || !notified.shards.is_empty() {
                     break;
                 }
             }
@@ -102,10 +99,10 @@ mod tests {
     async fn a_bell_that_has_been_heard_already_ends_no_sleep() {
         let wake = Wake::default();
         wake.ring_for(ChainId(1));
-        wake.heard();
+        wake.take();
         assert_eq!(wake.sleep(Duration::from_millis(1)).await, Woken::Tick);
         wake.ring_for(ChainId(1));
-        wake.heard();
+        wake.take();
         wake.ring_for(ChainId(2));
         assert_eq!(wake.sleep(Duration::from_mins(1)).await, Woken::Rung);
     }

@@ -1,4 +1,4 @@
-//! Watches what may hold judging back, and makes series of it: a problem is never silent.
+//! Watches for causes that hold judging back, and shows them as series: a problem is never silent.
 
 use std::time::Duration;
 
@@ -15,25 +15,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::measures::OTHER;
 
-/// Names of sessions and roles are strangers' text, at most 64 bytes each.
+/// Characters of a log line about locks: names of sessions and roles are strangers' text.
 const HELD_CHARS_MAX: usize = 1_000;
-/// Between two looks. Alerts have a longer memory than that.
+/// Time between two looks, shorter than any alert's.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Looks now and then.
+/// Looks once in a [`PERIOD`].
 pub(crate) struct Watch {
     pub(crate) pool: PgPool,
-    /// Knows which chains are in sight.
+    /// Knows the chains in sight.
     pub(crate) shards: PgShards,
-    /// Where a problem is told.
+    /// Reports a problem to `/ready`.
     pub(crate) heartbeat: Heartbeat,
-    /// What was said last of who holds locks of ours.
+    /// The last report of locks held by others.
     pub(crate) held: String,
 }
 
 impl Watch {
-    /// Looks until `shutdown`. While the database does not answer, `agentauri_database_up` says so
-    /// and the other series stay as they were.
+    /// Looks until `shutdown`. While the database does not answer, `agentauri_database_up` is 0 and
+    /// the other series stay as they were.
     pub(crate) async fn watch(mut self, shutdown: CancellationToken) {
         describe();
         let mut ticks = tokio::time::interval(PERIOD);
@@ -48,13 +48,13 @@ impl Watch {
             gauge!("agentauri_database_up").set(i32::from(looked.is_ok()));
             match looked {
                 Ok(chains) => self.look_at_locks(&chains).await,
-                // The wheel says so, once.
+                // The loop logs it, once.
                 Err(error) => tracing::debug!(%error, "The vital signs cannot be read"),
             }
         }
     }
 
-    /// Shows the vital signs, and says of which chains.
+    /// Shows the vital signs, and returns the chains in sight.
     async fn look(&self) -> Result<Vec<ChainId>, StoreError> {
         let in_sight = self.shards.in_sight();
         let chains: Vec<ChainId> = in_sight.iter().map(|(chain, _)| *chain).collect();
@@ -62,7 +62,7 @@ impl Watch {
         Ok(chains)
     }
 
-    /// By itself, as strangers have a say in what it costs: it takes no vital sign with it.
+    /// Apart from the vital signs, because strangers may make it fail.
     async fn look_at_locks(&mut self, chains: &[ChainId]) {
         match answered(lock_holders(&self.pool, chains)).await {
             Ok(holders) => self.tell(&holders),
@@ -74,7 +74,7 @@ impl Watch {
         }
     }
 
-    /// Says who holds locks of ours: to `/ready`, and once to the log.
+    /// Reports holders of the processor's locks to `/ready`, and once to the log.
     fn tell(&mut self, holders: &[LockHolder]) {
         gauge!("agentauri_locks_held_by_others").set(u32::try_from(holders.len()).unwrap_or(0));
         let says = |it: &LockHolder| format!("{} is held by {}", it.lock, it.who());
@@ -96,21 +96,12 @@ fn describe() {
         ("agentauri_oldest_unjudged_seconds", "Age of a shard's oldest event not yet judged"),
         ("agentauri_locks_held_by_others", "Locks of ours that others hold; judging may wait"),
         ("agentauri_log_restored", "1 where the log is from before a dump and restore"),
-        (
-            "agentauri_oldest_writing_transaction_seconds",
-            "Age of the oldest open transaction that has written: judging waits for it",
-        ),
-        (
-            "agentauri_notification_queue_usage",
-            "How full the notification queue is, 0 to 1; beyond 0.5 no bell rings",
-        ),
+        ("agentauri_oldest_writing_transaction_seconds", "Age of the oldest writing transaction"),
+        ("agentauri_notification_queue_usage", "Fill of NOTIFY's queue; beyond 0.5 no bell rings"),
         ("agentauri_jobs_overdue", "Jobs due for more than a second, counted up to 10,000"),
         ("agentauri_oldest_overdue_job_seconds", "Since when the oldest of them has been due"),
         ("agentauri_clock_offset_seconds", "The database's clock minus this process's"),
-        (
-            "agentauri_clock_set_back_seconds",
-            "By how much the database's clock has gone back at least",
-        ),
+        ("agentauri_clock_set_back_seconds", "Time that the database's clock has gone back"),
     ];
     for (name, text) in gauges {
         describe_gauge!(name, text);

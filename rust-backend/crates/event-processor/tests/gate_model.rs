@@ -1,6 +1,6 @@
 //! The gate's protocol in small: every interleaving of writers and sleepers, step by step. The
 //! argument in words is docs/decisions/0008; the protocol itself is SQL, in the migration
-//! `create_notification_gate`, and the wheel's `pause`.
+//! `create_notification_gate`, and the `pause` of the processor's loop.
 
 use std::collections::HashSet;
 

@@ -8,9 +8,11 @@
 mod connections;
 mod server;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::connections::ConnectionLimits;
 pub use self::server::{BindError, DefaultPort, HealthServer, start};
@@ -72,7 +74,7 @@ impl Health {
             retired: AtomicBool::new(false),
             problem: Mutex::default(),
         });
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&part));
+        self.parts.lock().push(Arc::clone(&part));
         let heartbeat = Heartbeat { begun: self.begun, part };
         heartbeat.beat();
         heartbeat
@@ -90,7 +92,7 @@ impl Health {
 
     /// What stands in the way, part by part.
     pub fn problems(&self) -> Vec<(&'static str, PartProblem)> {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = self.parts.lock();
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
         working.filter_map(|part| Some((part.name, part.problem().clone()?))).collect()
     }
@@ -104,7 +106,7 @@ impl Health {
     }
 
     fn names(&self, is_missing: impl Fn(&Part) -> bool) -> Vec<&'static str> {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = self.parts.lock();
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
         working.filter(|part| is_missing(part)).map(|part| part.name).collect()
     }
@@ -146,7 +148,7 @@ impl Heartbeat {
 
 impl Part {
     fn problem(&self) -> MutexGuard<'_, Option<PartProblem>> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+        self.problem.lock()
     }
 }
 

@@ -95,7 +95,9 @@ fn filter(rust_log: Option<&str>) -> Result<EnvFilter, ConfigError> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -104,7 +106,7 @@ mod tests {
 
     impl Write for Page {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -119,7 +121,7 @@ mod tests {
         let filter = filter(rust_log).expect("a filter");
         let subscriber = subscriber(filter, move || writer.clone(), colours);
         tracing::subscriber::with_default(subscriber, speak);
-        let bytes = page.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let bytes = page.0.lock().clone();
         String::from_utf8(bytes).expect("text")
     }
 

@@ -11,7 +11,7 @@ mod waking;
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Assignment, AttemptRecord, Lease, Outcome};
+use event_engine::delivery::lease::{AttemptRecord, Lease, LeasedJob, Outcome};
 use event_engine::event::ChainId;
 use event_engine::log::Position;
 use tokio::time::Instant;
@@ -113,7 +113,7 @@ impl Checker {
         &mut self,
         database: &Database,
         holder: &str,
-        assignment: &Assignment,
+        assignment: &LeasedJob,
         now_ms: i64,
     ) {
         let checked = self.leasing.attempted(database, holder, assignment, now_ms);

@@ -1,8 +1,8 @@
 //! A world in a box: the engine's own loops over fakes of PostgreSQL, Redis and receivers, with
 //! everything going wrong that can, as a seed wants it.
 //!
-//! What runs for real is `decide`, the processor's wheel and outlet, the worker's desk, sweep and
-//! recorder, over the ports of `event_engine::port`. Everything else is here: a store with the
+//! What runs for real is `decide`, the processor's loop and queue pusher, the worker's desk, sweep
+//! and recorder, over the ports of `event_engine::port`. Everything else is here: a store with the
 //! semantics of PostgreSQL that matter ([`store`]), a queue ([`queue`]), receivers ([`receiver`]),
 //! writers ([`writer`]), an operator ([`operator`]), and what befalls them ([`process`],
 //! [`chaos`]). One thread, one clock that jumps to the next timer, one source of chance: the same

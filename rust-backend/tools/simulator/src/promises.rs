@@ -139,10 +139,10 @@ async fn claimed<B: Bed>(
 async fn judged<B: Bed>(bed: &B) -> Vec<JobId> {
     let mut claim = claimed(bed, CHAIN, 1_000).await;
     let index = claim.triggers().await.expect("triggers");
-    let [portion] = claim.portions() else { panic!("one portion: {:?}", claim.portions()) };
+    let [batch] = claim.batches() else { panic!("one batch: {:?}", claim.batches()) };
     let mut state = ShardState::default();
-    state.begin(portion);
-    if let Some(needs) = state.waiting_needs(portion) {
+    state.begin(batch);
+    if let Some(needs) = state.waiting_needs(batch) {
         state.recall_waiting(claim.waiting(CHAIN, &needs).await.expect("waits"));
     }
     let plan = decide(entries(&claim), &index, &mut state);
@@ -153,9 +153,9 @@ async fn judged<B: Bed>(bed: &B) -> Vec<JobId> {
 
 /// The entries of a claim on one shard.
 fn entries(claim: &impl Claim) -> &[Entry] {
-    match claim.portions() {
-        [portion] => &portion.entries,
-        portions => panic!("one portion: {portions:?}"),
+    match claim.batches() {
+        [batch] => &batch.entries,
+        batches => panic!("one batch: {batches:?}"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What happened in a world, line by line: the same for the same seed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The lines of one world.
 #[derive(Debug, Default)]
@@ -20,6 +21,6 @@ impl Trace {
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
@@ -84,7 +85,7 @@ impl Process {
 
     /// The lines of its output so far.
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines.lock().clone()
     }
 
     /// Its process id.
@@ -136,7 +137,7 @@ fn keep(output: impl AsyncRead + Send + Unpin + 'static, lines: Arc<Mutex<Vec<St
     tokio::spawn(async move {
         let mut reader = BufReader::new(output).lines();
         while let Ok(Some(line)) = reader.next_line().await {
-            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            lines.lock().push(line);
         }
     });
 }

@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use actions::secret::{Secret, SecretPlace, VARIABLE_PREFIX};
+use parking_lot::Mutex;
 use service::config::is_open_to_others;
 
 /// Eight secrets of the largest size take 800 bytes.
@@ -103,7 +103,7 @@ impl SecretContext {
         let directory = directory.ok_or_else(|| SecretError::NoDirectory(name.to_owned()))?;
         let (bytes, is_open) = read(directory, name)?;
         // The file may be younger than the start, which warns about the files that exist.
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         if is_open && open.insert(name.to_owned()) {
             tracing::warn!(file = name, "A secret's file may be read by others than its owner");
         }

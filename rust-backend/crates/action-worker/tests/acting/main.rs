@@ -411,11 +411,11 @@ async fn decide(bed: &Bed, rows: &[Row]) -> Vec<event_engine::job::JobId> {
         };
         let index = claim.triggers().await.expect("loaded");
         let plan = event_engine::decide::decide(
-            &claim.portions()[0].entries,
+            &claim.batches()[0].entries,
             &index,
             &mut ShardState::default(),
         );
-        judged += claim.portions()[0].entries.len();
+        judged += claim.batches()[0].entries.len();
         claim.commit(std::slice::from_ref(&plan)).await.expect("committed");
         ids.extend(plan.jobs.iter().map(|job| job.id));
     }

@@ -4,7 +4,7 @@
 //! same in all of its attempts.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use event_engine::delivery::lease::OtherInclusion;
+use event_engine::delivery::lease::Reinclusion;
 use event_engine::finality::Finality;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -68,7 +68,7 @@ struct Data<'a> {
     finality: Finality,
     state: State<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reincludes: Option<&'a OtherInclusion>,
+    reincludes: Option<&'a Reinclusion>,
     #[serde(flatten)]
     retraction: Option<Retraction<'a>>,
 }
@@ -78,7 +78,7 @@ struct Retraction<'a> {
     retracts: Uuid,
     reorg: Blocks<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reincluded_in: Option<&'a OtherInclusion>,
+    reincluded_in: Option<&'a Reinclusion>,
 }
 
 #[derive(Serialize)]
@@ -193,7 +193,7 @@ mod tests {
         event: &Event,
         state: Option<&RawValue>,
         purpose: Purpose<'_>,
-        reincluded: Option<&OtherInclusion>,
+        reincluded: Option<&Reinclusion>,
     ) -> Body {
         let trigger = TriggerName {
             id: Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a),
@@ -247,8 +247,8 @@ mod tests {
         assert_eq!(test.as_str(), matched);
     }
 
-    fn other_block(webhook_id: u128) -> OtherInclusion {
-        OtherInclusion {
+    fn other_block(webhook_id: u128) -> Reinclusion {
+        Reinclusion {
             webhook_id: Some(Uuid::from_u128(webhook_id)),
             id: format!("11155111-0x{}-4", "ef".repeat(32)),
             timestamp: 1_763_999_976,
@@ -272,7 +272,7 @@ mod tests {
     fn a_retraction_says_where_the_event_is_now_if_that_is_known() {
         let event = Event { invalidated: true, ..event(None) };
         let reorg = Reorg { fork_block: None, old_hash: "0xab".to_owned(), new_hash: None };
-        let now = OtherInclusion { webhook_id: None, ..other_block(0) };
+        let now = Reinclusion { webhook_id: None, ..other_block(0) };
         let retracted = Purpose::Retraction { retracts: JobId(Uuid::nil()), reorg: &reorg };
         let body = told(&event, None, retracted, Some(&now));
         let says = format!(

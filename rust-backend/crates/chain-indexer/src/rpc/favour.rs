@@ -1,8 +1,8 @@
 //! Which node is avoided, and for how long.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use service::backoff::Backoff;
 use tokio::time::Instant;
 
@@ -89,7 +89,7 @@ impl Favour {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

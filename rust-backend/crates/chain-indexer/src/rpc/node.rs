@@ -6,8 +6,8 @@
 
 mod receipts;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{self, OnceLock, PoisonError};
 
 use alloy_primitives::{Address, B256, U64};
 use event_engine::event::ChainId;
@@ -66,7 +66,7 @@ struct Endpoint {
     /// Questions that it takes at once.
     batch_max: AtomicUsize,
     /// Its head as it was seen last.
-    head: sync::Mutex<Option<NodeHead>>,
+    head: parking_lot::Mutex<Option<NodeHead>>,
 }
 
 impl Nodes {
@@ -92,7 +92,7 @@ impl Nodes {
                 favour: Favour::new(),
                 width: Width::new(),
                 batch_max: AtomicUsize::new(BATCH_MAX),
-                head: sync::Mutex::new(None),
+                head: parking_lot::Mutex::new(None),
             }
         });
         Ok(Self {
@@ -136,8 +136,7 @@ impl Nodes {
 
     /// The heads that were seen last, of each node that was asked or announced any.
     pub(crate) fn heads(&self) -> Vec<NodeHead> {
-        let head =
-            |node: &Endpoint| node.head.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let head = |node: &Endpoint| node.head.lock().clone();
         self.endpoints.iter().filter_map(head).collect()
     }
 
@@ -179,7 +178,7 @@ impl<'n> Node<'n> {
             block_hash: link.name().hash,
             block_time: head.time()?,
         };
-        *self.endpoint().head.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        *self.endpoint().head.lock() = Some(seen);
         Ok(link)
     }
 

@@ -1,9 +1,9 @@
 //! How fast a chain's nodes may be asked, by the operator's word.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Questions that may have been saved up, as time.
@@ -35,7 +35,7 @@ impl Pace {
         let Some(bucket) = &self.0 else { return };
         let cost = bucket.each * u32::try_from(questions).unwrap_or(u32::MAX);
         let begin = {
-            let mut full_at = bucket.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut full_at = bucket.full_at.lock();
             *full_at = (*full_at).max(Instant::now()) + cost;
             // A batch that is larger than the bucket is paid afterwards.
             *full_at - BURST.max(cost)

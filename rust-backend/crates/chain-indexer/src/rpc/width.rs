@@ -1,6 +1,6 @@
 //! How many blocks' logs a node is asked for at once: as many as it gives, found by trying.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 /// Blocks at first: what the tightest of the public nodes allow, and a few.
 const FIRST: u64 = 256;
@@ -77,7 +77,7 @@ impl Width {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

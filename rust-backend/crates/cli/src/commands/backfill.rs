@@ -1,13 +1,13 @@
 //! `agentauri backfill`: history of a chain, with its progress.
 
 use std::ops::RangeInclusive;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chain_indexer::{Backfill, BackfillProgress, ChainSettings};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use operations::database;
+use parking_lot::Mutex;
 use serde::Serialize;
 use service::config::Settings;
 use service::process::Refused;
@@ -171,7 +171,7 @@ impl Screen {
         if self.quiet || !self.bar.is_hidden() {
             return;
         }
-        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut said = self.said.lock();
         if said.is_none_or(|before| before.elapsed() >= LINE_EVERY) {
             *said = Some(Instant::now());
             say(&format!("{}: {text}", self.chain));

@@ -1,9 +1,10 @@
 //! When each block was first seen: the zero of every latency.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -29,7 +30,7 @@ impl Blocks {
                 && number > head
             {
                 let now = Instant::now();
-                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut seen = self.seen.lock();
                 seen.extend((head + 1..=number).map(|block| (block, now)));
                 head = number;
             }
@@ -43,7 +44,7 @@ impl Blocks {
     /// How long ago the block was first seen; `None` if it has not been: then it is even younger
     /// than the watch is exact.
     pub(super) fn age(&self, block: i64) -> Option<Duration> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         seen.get(&block).map(Instant::elapsed)
     }
 }

@@ -1,11 +1,10 @@
 //! What the demo shows while it runs: a line for each event and the figures below them on a
 //! terminal, a line now and then elsewhere.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 use service::escape::escape;
 
 use super::receiver::{Latency, Receiver};
@@ -59,7 +58,7 @@ impl Screen {
             (arrived.events.len(), figures, std::mem::take(&mut arrived.latest))
         };
         if self.bar.is_hidden() {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.told.lock();
             if told.elapsed() >= PLAIN {
                 *told = Instant::now();
                 self.say(&format!("{count} delivered and verified; {figures}"));

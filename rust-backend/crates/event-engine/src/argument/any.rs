@@ -1,9 +1,10 @@
 //! A reader of any JSON object, by a parser of all JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::{FIELDS_USUAL, Field, Fields, Part, ValueKind};
@@ -31,8 +32,11 @@ impl<'de> Visitor<'de> for Object<'de> {
         let Self { json } = self;
         let mut fields = Vec::with_capacity(FIELDS_USUAL);
         let mut spelled = String::new();
-        while let Some(name) = map.next_key_seed(NameSeed { json, spelled: &mut spelled })? {
-            let raw: &'de RawValue = map.next_value()?;
+        while let Some((Name(name), raw)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            let name = match name {
+                Cow::Borrowed(name) => place(name, json),
+                Cow::Owned(name) => copy(&name, json, &mut spelled),
+            };
             let (kind, value) = value(raw.get(), json, &mut spelled);
             fields.push(Field { name, value, kind });
         }
@@ -58,34 +62,9 @@ fn value(raw: &str, json: &str, spelled: &mut String) -> (ValueKind, Part) {
     }
 }
 
-struct NameSeed<'de, 's> {
-    json: &'de str,
-    spelled: &'s mut String,
-}
-
-impl<'de> DeserializeSeed<'de> for NameSeed<'de, '_> {
-    type Value = Part;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NameSeed<'de, '_> {
-    type Value = Part;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Part, E> {
-        Ok(place(name, self.json))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Part, E> {
-        Ok(copy(name, self.json, self.spelled))
-    }
-}
+/// A name, borrowed from the text unless it is spelled with an escape.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The position in `json` of `part`, which the parser borrowed from it.
 fn place(part: &str, json: &str) -> Part {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::BigInt;
+use serde::{Deserialize, Serialize};
 
 /// Digits before the point. A `uint256` has at most 78.
 pub const INTEGER_DIGITS_MAX: usize = 78;
@@ -17,8 +18,9 @@ pub const DECIMALS_MAX: usize = 78;
 /// Longer texts are not parsed, so that hostile ones cost nothing.
 const TEXT_BYTES_MAX: usize = 192;
 
-/// A decimal number, exact. It compares by value: `1.0` equals `1`.
-#[derive(Clone, Debug)]
+/// A decimal number, exact. It compares by value: `1.0` equals `1`. Stored as its shortest text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Number {
     mantissa: Mantissa,
     /// The value is the mantissa × 10^-scale.
@@ -100,6 +102,20 @@ impl Number {
 impl From<i64> for Number {
     fn from(integer: i64) -> Self {
         Self { mantissa: Mantissa::Small(integer), scale: 0 }
+    }
+}
+
+impl From<Number> for String {
+    fn from(number: Number) -> Self {
+        number.shortest()
+    }
+}
+
+impl TryFrom<String> for Number {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse_plain(&text).ok_or("not a number")
     }
 }
 

@@ -19,7 +19,7 @@ proptest! {
 }
 
 #[test]
-fn a_condition_is_printed_with_no_more_parentheses_than_it_needs() {
+fn a_condition_is_printed_with_no_needless_parentheses() {
     for (source, printed) in [
         ("((a))&&(((b)&&c))", "a && b && c"),
         ("(a||b)||(c&&d)", "a || b || c && d"),

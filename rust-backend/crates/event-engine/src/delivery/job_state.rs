@@ -1,25 +1,24 @@
 //! The state of a job.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The state of a job, as `jobs.state` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The state of a job, as `jobs.state` has it. Ordered by name, as lists of counts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Its next attempt is due, or will be.
-    Pending,
-    /// A worker holds its lease.
-    Leased,
-    /// Its receiver took it.
-    Delivered,
     /// It is no longer wanted.
     Cancelled,
     /// Its receiver did not take it, and no attempt is left.
     Dead,
+    /// Its receiver took it.
+    Delivered,
+    /// A worker holds its lease.
+    Leased,
+    /// Its next attempt is due, or will be.
+    Pending,
 }
 
 impl JobState {
@@ -56,19 +55,6 @@ impl FromStr for JobState {
     fn from_str(text: &str) -> Result<Self, UnknownJobState> {
         let named = Self::ALL.into_iter().find(|state| state.as_str() == text);
         named.ok_or_else(|| UnknownJobState(text.to_owned()))
-    }
-}
-
-/// By name, as lists of counts have them.
-impl Ord for JobState {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl PartialOrd for JobState {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 

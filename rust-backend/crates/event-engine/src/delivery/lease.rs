@@ -57,7 +57,7 @@ pub struct Reorg {
 /// The same log in another block, after a reorg re-included its transaction. On a match: the
 /// invalidated one before it. On a retraction: the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OtherInclusion {
+pub struct Reinclusion {
     /// The job that reported it by the same action; `None` if no receiver was told.
     pub webhook_id: Option<Uuid>,
     /// Its id, which together with `timestamp` is its name.
@@ -74,7 +74,7 @@ pub struct OtherInclusion {
 
 /// A leased job, with its event and action.
 #[derive(Clone, Debug)]
-pub struct Assignment {
+pub struct LeasedJob {
     /// The lease.
     pub lease: Lease,
     /// The name of its trigger.
@@ -98,7 +98,7 @@ pub struct Assignment {
     /// Of a retraction, the reorg of the event's block.
     pub reorg: Option<Reorg>,
     /// The same log in another block, as far as it was known when the job was written.
-    pub reincluded: Option<OtherInclusion>,
+    pub reincluded: Option<Reinclusion>,
 }
 
 /// The rows loaded for some leases.
@@ -106,7 +106,7 @@ pub struct Assignment {
 pub struct Loaded {
     /// The leased jobs, without those whose event has changed or gone since, and jobs that
     /// exceeded the limit of one load.
-    pub assignments: Vec<Assignment>,
+    pub jobs: Vec<LeasedJob>,
     /// Leases whose rows cannot be decoded, each with the reason.
     pub unreadable: Vec<(Lease, String)>,
 }

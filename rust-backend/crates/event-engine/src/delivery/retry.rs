@@ -27,18 +27,6 @@ pub struct RetrySchedule {
     delays: Vec<Duration>,
 }
 
-/// The next state of a job whose attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Try again after that pause.
-    Retry {
-        /// Counted from the end of the failed attempt.
-        delay: Duration,
-    },
-    /// No attempt is left.
-    Dead,
-}
-
 /// A schedule that was refused. The user corrects it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RetryScheduleError {
@@ -85,11 +73,11 @@ impl RetrySchedule {
             return Err(RetryScheduleError::Length(delays.len()));
         }
         if let Some(index) = delays.iter().position(|delay| *delay > DELAY_MAX) {
-            let entry = Written(delays[index]).to_string();
+            let entry = written(delays[index]);
             return Err(RetryScheduleError::TooLong { position: index + 1, entry });
         }
         if !delays[0].is_zero() {
-            return Err(RetryScheduleError::First(Written(delays[0]).to_string()));
+            return Err(RetryScheduleError::First(written(delays[0])));
         }
         Ok(Self { delays })
     }
@@ -99,7 +87,7 @@ impl RetrySchedule {
         self.delays.len()
     }
 
-    /// Decides the next state after a failed attempt.
+    /// The pause after the end of a failed attempt; `None` if no attempt is left.
     ///
     /// `attempts_started` counts the failed one too. `retry_after` is the receiver's demand: the
     /// longer of it (at most [`RETRY_AFTER_MAX`]) and the scheduled pause holds. `jitter`, from [0,
@@ -109,13 +97,12 @@ impl RetrySchedule {
         attempts_started: u32,
         retry_after: Option<Duration>,
         jitter: f64,
-    ) -> Next {
-        let scheduled = usize::try_from(attempts_started).ok().and_then(|n| self.delays.get(n));
-        let Some(scheduled) = scheduled else { return Next::Dead };
+    ) -> Option<Duration> {
+        let scheduled = self.delays.get(usize::try_from(attempts_started).ok()?)?;
         let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
         let delay = asked.max(*scheduled);
         let share = if jitter.is_nan() { 0.0 } else { jitter.clamp(0.0, 1.0) * JITTER_MAX };
-        Next::Retry { delay: delay + delay.mul_f64(share) }
+        Some(delay + delay.mul_f64(share))
     }
 }
 
@@ -142,11 +129,8 @@ impl FromStr for RetrySchedule {
 impl fmt::Display for RetrySchedule {
     /// Writes the form that `from_str` reads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, delay) in self.delays.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}", Written(*delay))?;
-        }
-        Ok(())
+        let delays: Vec<String> = self.delays.iter().copied().map(written).collect();
+        f.write_str(&delays.join(","))
     }
 }
 
@@ -166,17 +150,14 @@ fn parse_delay(entry: &str) -> Option<Duration> {
 }
 
 /// A delay in the largest unit that divides it.
-struct Written(Duration);
-
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let delay_ms = self.0.as_millis();
-        if delay_ms == 0 {
-            return f.write_str("0s");
+fn written(delay: Duration) -> String {
+    let delay_ms = delay.as_millis();
+    let divides = |unit: &&(&str, u64)| delay_ms.is_multiple_of(u128::from(unit.1));
+    match UNITS_MS.iter().find(divides) {
+        Some((name, unit_ms)) if delay_ms > 0 => {
+            format!("{}{name}", delay_ms / u128::from(*unit_ms))
         }
-        let divides = |unit: &&(&str, u64)| delay_ms.is_multiple_of(u128::from(unit.1));
-        let (name, unit_ms) = UNITS_MS.iter().find(divides).unwrap_or(&("ms", 1));
-        write!(f, "{}{name}", delay_ms / u128::from(*unit_ms))
+        _ => "0s".to_owned(),
     }
 }
 
@@ -200,28 +181,24 @@ mod tests {
         text.parse::<RetrySchedule>().expect_err("refused").to_string()
     }
 
-    fn retry_s(delay_s: u64) -> Next {
-        Next::Retry { delay: Duration::from_secs(delay_s) }
-    }
-
     #[test]
     fn the_default_is_the_schedule_of_standard_webhooks() {
         let schedule = RetrySchedule::default();
         assert_eq!(schedule.to_string(), "0s,5s,5m,30m,2h,5h,10h,14h,20h,1d");
         assert_eq!(schedule.attempts_max(), 10);
-        assert_eq!(schedule.after_failure(1, None, 0.0), retry_s(5));
-        assert_eq!(schedule.after_failure(9, None, 0.0), Next::Retry { delay: DAY });
-        assert_eq!(schedule.after_failure(10, None, 0.0), Next::Dead);
-        assert_eq!(schedule.after_failure(u32::MAX, Some(DAY), 0.5), Next::Dead);
+        assert_eq!(schedule.after_failure(1, None, 0.0), Some(Duration::from_secs(5)));
+        assert_eq!(schedule.after_failure(9, None, 0.0), Some(DAY));
+        assert_eq!(schedule.after_failure(10, None, 0.0), None);
+        assert_eq!(schedule.after_failure(u32::MAX, Some(DAY), 0.5), None);
     }
 
     #[test]
     fn a_receiver_may_ask_for_a_longer_pause_of_a_day_at_most() {
         let schedule = parsed("0s,5s,1h");
         let asked = |asked_s| Some(Duration::from_secs(asked_s));
-        assert_eq!(schedule.after_failure(1, asked(60), 0.0), retry_s(60));
-        assert_eq!(schedule.after_failure(2, asked(60), 0.0), retry_s(3600));
-        assert_eq!(schedule.after_failure(1, asked(u64::MAX), 0.0), Next::Retry { delay: DAY });
+        assert_eq!(schedule.after_failure(1, asked(60), 0.0), Some(Duration::from_mins(1)));
+        assert_eq!(schedule.after_failure(2, asked(60), 0.0), Some(Duration::from_hours(1)));
+        assert_eq!(schedule.after_failure(1, asked(u64::MAX), 0.0), Some(DAY));
     }
 
     #[test]
@@ -246,7 +223,7 @@ mod tests {
 
     #[test]
     fn jitter_that_is_not_a_number_is_no_jitter() {
-        assert_eq!(parsed("0s,5s").after_failure(1, None, f64::NAN), retry_s(5));
+        assert_eq!(parsed("0s,5s").after_failure(1, None, f64::NAN), Some(Duration::from_secs(5)));
     }
 
     proptest! {
@@ -262,13 +239,13 @@ mod tests {
             let schedule = RetrySchedule::new(delays.clone()).expect("within the limits");
             let next = schedule.after_failure(attempts_started, retry_after, jitter);
             match (delays.get(attempts_started as usize), next) {
-                (None, next) => prop_assert_eq!(next, Next::Dead),
-                (Some(scheduled), Next::Retry { delay }) => {
+                (None, next) => prop_assert_eq!(next, None),
+                (Some(scheduled), Some(delay)) => {
                     let least = retry_after.unwrap_or_default().min(DAY).max(*scheduled);
                     prop_assert!(delay >= least);
                     prop_assert!(delay <= least.mul_f64(1.0 + JITTER_MAX));
                 }
-                (Some(_), Next::Dead) => prop_assert!(false, "an attempt was left"),
+                (Some(_), None) => prop_assert!(false, "an attempt was left"),
             }
         }
 

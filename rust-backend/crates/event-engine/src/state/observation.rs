@@ -105,7 +105,7 @@ pub enum Sampled {
     /// The sample of `ema`.
     Ema {
         /// Its value, if it has one.
-        #[serde(with = "plain", default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<Number>,
         /// The average after it, once there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,30 +119,5 @@ impl From<Sample> for Sampled {
             Sample::Counted(counted) => Self::Count(counted),
             Sample::Value(value) => Self::Ema { value, after: None },
         }
-    }
-}
-
-/// Numbers as plain decimals in quotes.
-mod plain {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::argument::number::Number;
-
-    #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(
-        number: &Option<Number>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        number.as_ref().map(Number::shortest).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Number>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| {
-            Number::parse_plain(&text).ok_or_else(|| serde::de::Error::custom("not a number"))
-        })
-        .transpose()
     }
 }

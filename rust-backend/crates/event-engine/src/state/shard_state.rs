@@ -10,14 +10,15 @@ use crate::event::{ChainId, Event, EventName};
 use crate::finality::Heights;
 use crate::index::{InForce, TriggerIndex};
 use crate::log::{Entry, Position, Subject};
-use crate::port::Portion;
+use crate::port::ShardBatch;
 use crate::waiting::{WaitingFound, WaitingNeeds, Waits};
 
 /// The loaded groups of a shard, as they are at its cursor. It begins empty, and may be discarded
 /// at any time between two batches.
 #[derive(Clone, Debug, Default)]
 pub struct ShardState {
-    cursor: Position,
+    /// The cursor at the beginning of the batch.
+    pub(crate) cursor: Position,
     block_time: i64,
     pub(crate) chain: ChainId,
     pub(crate) heights: Heights,
@@ -80,28 +81,23 @@ impl ShardState {
     }
 
     /// Takes over the shard's stored cursor, block time and heights.
-    pub fn begin(&mut self, portion: &Portion) {
-        self.cursor = portion.cursor;
-        self.block_time = portion.block_time;
-        self.chain = portion.shard;
-        self.heights = portion.heights;
+    pub fn begin(&mut self, batch: &ShardBatch) {
+        self.cursor = batch.cursor;
+        self.block_time = batch.block_time;
+        self.chain = batch.shard;
+        self.heights = batch.heights;
     }
 
-    /// The cursor at the beginning of the batch.
-    pub(crate) fn cursor(&self) -> Position {
-        self.cursor
-    }
-
-    /// The waits that judging the portion needs. `None` if it needs no wait.
-    pub fn waiting_needs(&self, portion: &Portion) -> Option<WaitingNeeds> {
+    /// The waits that judging the batch needs. `None` if it needs no wait.
+    pub fn waiting_needs(&self, batch: &ShardBatch) -> Option<WaitingNeeds> {
         let mut needs = WaitingNeeds::default();
-        let mut heights = portion.heights;
-        for entry in portion.entries.iter().filter(|_| portion.waits) {
+        let mut heights = batch.heights;
+        for entry in batch.entries.iter().filter(|_| batch.waits) {
             match &entry.subject {
                 // A report may lower a height that depth alone had reached, so each step counts.
                 Subject::Heights(reported) => {
                     heights.report(*reported);
-                    let step = heights.by_report(portion.shard);
+                    let step = heights.by_report(batch.shard);
                     needs.reached = Some(needs.reached.unwrap_or_default().highest(step));
                 }
                 // A deleted event may be inserted again at its first revision.
@@ -227,11 +223,8 @@ impl ShardState {
 
     /// True if the trigger must not fire because it fired shortly before or after.
     pub(crate) fn is_cooling(&self, trigger: InForce<'_>, name: &GroupName, event: &Event) -> bool {
-        let group = self.groups.get(name);
-        trigger
-            .cooldown_s()
-            .zip(group)
-            .is_some_and(|(cooldown_s, group)| group.is_cooling(event.counted_at(), cooldown_s))
+        let cooldown = trigger.cooldown_s().zip(self.groups.get(name));
+        cooldown.is_some_and(|(cooldown_s, group)| group.is_cooling(event.counted_at(), cooldown_s))
     }
 
     /// Records the judgement of the event at `at`.
@@ -287,9 +280,9 @@ fn note(changes: &mut StateChanges, name: &GroupName, retention: &Retention, tou
     let named = |event| ObservationName { event, trigger: name.trigger, lineage: name.lineage };
     for observation in touched.put {
         let expires_at = retention.expires_at(observation.place.counted_at);
+        let event = observation.place.event();
         let put = StateChange::Put { key: name.key.clone(), expires_at, observation };
-        let StateChange::Put { observation, .. } = &put else { continue };
-        changes.insert(named(observation.place.event()), put);
+        changes.insert(named(event), put);
     }
     // An observation in both lists was stored first and dropped later, so its deletion counts.
     changes.extend(touched.dropped.into_iter().map(|event| (named(event), StateChange::Drop)));

@@ -1,6 +1,6 @@
-//! An action of a trigger: what is done for a match. Its kind is a name here, and nothing else.
+//! An action of a trigger: the consequence of a match. Its kind is only a name here.
 
-use crate::job::Name;
+use crate::job::stable_id;
 use crate::trigger::config::{ConfigNode, TextPlace};
 
 /// An action as a document has it; its kind has not read it yet. Equal to another that says the
@@ -38,9 +38,8 @@ pub struct ActionSpec {
     pub config: ConfigNode,
 }
 
-/// The id of an action whose account gave none: its kind and a hash of the address it goes to.
+/// The id of an action without one from its account: its kind and a hash of the address it goes to.
 pub fn default_id(kind: &str, address: &str) -> String {
-    let mut name = Name::begin("agentauri action");
-    name.part(address.as_bytes());
-    format!("{kind}-{}", &name.end().simple().to_string()[..12])
+    let hash = stable_id("agentauri action", &[address.as_bytes()]);
+    format!("{kind}-{}", &hash.simple().to_string()[..12])
 }

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 /// A place in a document. Lines and columns count from 1; 0 is unknown, as in stored values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub struct TextPlace {
 }
 
 /// A value and its place. Equal to any other that says the same, wherever it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct ConfigNode {
     /// The place.
     pub at: TextPlace,
@@ -126,55 +127,27 @@ impl Serialize for ConfigNode {
 
 /// Reads a stored configuration. A number or a boolean, which only a change by hand leaves there,
 /// is read as its text; null is refused.
-impl<'de> Deserialize<'de> for ConfigNode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StoredNode)
-    }
-}
+impl TryFrom<Value> for ConfigNode {
+    type Error = &'static str;
 
-struct StoredNode;
-
-impl<'de> Visitor<'de> for StoredNode {
-    type Value = ConfigNode;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a list or a table")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<ConfigNode, E> {
-        Ok(ConfigNode::text(text))
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<ConfigNode, E> {
-        Ok(ConfigNode::text(value.to_string()))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<ConfigNode, E> {
-        Ok(ConfigNode::text(value.to_string()))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<ConfigNode, E> {
-        Ok(ConfigNode::text(value.to_string()))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<ConfigNode, E> {
-        Ok(ConfigNode::text(value.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ConfigNode, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(node) = list.next_element()? {
-            nodes.push(node);
-        }
-        Ok(ConfigNode { at: TextPlace::default(), value: ConfigValue::List(nodes) })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<ConfigNode, A::Error> {
-        let mut entries = Vec::new();
-        while let Some((key, node)) = table.next_entry()? {
-            entries.push(ConfigEntry::new(key, node));
-        }
-        Ok(ConfigNode { at: TextPlace::default(), value: ConfigValue::Table(entries) })
+    fn try_from(stored: Value) -> Result<Self, Self::Error> {
+        let value = match stored {
+            Value::Null => return Err("expected a text, a list or a table, found null"),
+            Value::Bool(flag) => ConfigValue::Text(flag.to_string()),
+            Value::Number(number) => ConfigValue::Text(number.to_string()),
+            Value::String(text) => ConfigValue::Text(text),
+            Value::Array(list) => {
+                let list = list.into_iter().map(Self::try_from);
+                ConfigValue::List(list.collect::<Result<_, _>>()?)
+            }
+            Value::Object(table) => {
+                let entry = |(key, value)| Ok(ConfigEntry::new(key, Self::try_from(value)?));
+                ConfigValue::Table(
+                    table.into_iter().map(entry).collect::<Result<_, Self::Error>>()?,
+                )
+            }
+        };
+        Ok(Self { at: TextPlace::default(), value })
     }
 }
 

@@ -17,7 +17,7 @@ pub const KEY_BYTES_MAX: usize = 128;
 /// The name whose values form the groups.
 ///
 /// ```
-/// use event_engine::group::GroupBy;
+/// use event_engine::trigger::group_by::GroupBy;
 ///
 /// assert_eq!(GroupBy::parse(" args.tag1 ")?.to_string(), "tag1");
 /// assert_eq!(

@@ -1,11 +1,12 @@
 //! Checks a parsed document, and makes the triggers to store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use chrono::DateTime;
 use serde_saphyr::Spanned;
 
-use super::form::{AnyNode, File, NumberOrText, Trigger};
+use super::form::{AnyNode, File, NumberOrText, TriggerForm};
 use super::{TriggerFileError, WrittenTrigger, action, place, refuse};
 use crate::condition::{Condition, Window};
 use crate::finality::Finality;
@@ -52,7 +53,7 @@ pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<WrittenTrigg
         .collect()
 }
 
-fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<WrittenTrigger> {
+fn trigger(form: Spanned<TriggerForm>, context: &Context<'_>) -> Result<WrittenTrigger> {
     let whole = place(&form);
     let form = form.value;
     identifier("name", &form.name.value, place(&form.name))?;
@@ -74,8 +75,9 @@ fn trigger(form: Spanned<Trigger>, context: &Context<'_>) -> Result<WrittenTrigg
         );
         return Err(TriggerFileError::at(whole, problem));
     }
-    let when = form.when.as_ref().map(condition).transpose()?;
-    let cooldown = form.cooldown.as_ref().map(cooldown).transpose()?;
+    let when = form.when.map(|when| parsed("when", &when, Condition::parse)).transpose()?;
+    let cooldown =
+        form.cooldown.map(|text| parsed("cooldown", &text, Window::parse)).transpose()?;
     let keeps_state =
         cooldown.is_some() || when.as_ref().is_some_and(|when| !when.functions().is_empty());
     let group_by = form.group_by.map(|name| group_by(&name, keeps_state)).transpose()?;
@@ -121,7 +123,7 @@ fn list<T, U>(
     values.value.iter().map(of).collect()
 }
 
-/// Refuses a name that is none, whether a trigger's or an action's.
+/// Refuses an invalid name of a trigger or an action.
 pub(super) fn identifier(key: &str, name: &str, at: TextPlace) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(allowed) {
@@ -163,12 +165,12 @@ fn agent(agent: &Spanned<String>) -> Result<String> {
     Err(refuse(agent, problem))
 }
 
-fn condition(when: &Spanned<String>) -> Result<Condition> {
-    Condition::parse(&when.value).map_err(|error| refuse(when, format!("when: {error}")))
-}
-
-fn cooldown(cooldown: &Spanned<String>) -> Result<Window> {
-    Window::parse(&cooldown.value).map_err(|error| refuse(cooldown, format!("cooldown: {error}")))
+fn parsed<T, E: Display>(
+    key: &str,
+    text: &Spanned<String>,
+    parse: impl Fn(&str) -> std::result::Result<T, E>,
+) -> Result<T> {
+    parse(&text.value).map_err(|error| refuse(text, format!("{key}: {error}")))
 }
 
 fn group_by(name: &Spanned<String>, keeps_state: bool) -> Result<GroupBy> {
@@ -177,7 +179,7 @@ fn group_by(name: &Spanned<String>, keeps_state: bool) -> Result<GroupBy> {
                        or a function such as `count(10m)` in `when`";
         return Err(refuse(name, problem));
     }
-    GroupBy::parse(&name.value).map_err(|error| refuse(name, format!("group_by: {error}")))
+    parsed("group_by", name, GroupBy::parse)
 }
 
 fn block_time(since: &Spanned<String>) -> Result<Since> {

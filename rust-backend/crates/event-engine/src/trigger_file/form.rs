@@ -10,12 +10,12 @@ use serde_saphyr::Spanned;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) version: Spanned<u64>,
-    pub(super) triggers: Vec<Spanned<Trigger>>,
+    pub(super) triggers: Vec<Spanned<TriggerForm>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Trigger {
+pub(super) struct TriggerForm {
     pub(super) name: Spanned<String>,
     pub(super) chains: Option<Spanned<Vec<Spanned<NumberOrText>>>>,
     pub(super) registry: Option<Spanned<String>>,

@@ -187,7 +187,7 @@ fn a_boolean_compares_with_a_boolean_and_only_for_equality() {
 }
 
 #[test]
-fn a_missing_operand_never_matches_and_negation_does_not_change_that() {
+fn a_missing_operand_never_matches_negated_or_not() {
     let event = event(r#"{"nothing": null, "list": [1], "object": {"a": 1}}"#);
     for operand in ["missing", "nothing", "list", "object"] {
         for source in ["X == 1", "X != 1", "!(X == 1)", "1 < X", "X != 'a'", "X == X", "!X", "!!X"]

@@ -73,7 +73,7 @@ fn an_average_has_its_periods() {
 }
 
 #[test]
-fn a_count_counts_every_event_or_those_of_which_its_condition_is_true() {
+fn a_count_counts_every_event_or_those_that_its_condition_takes() {
     assert_eq!(sample("count(10m)", "{}"), Sample::Counted(true));
     for (json, counted) in
         [(r#"{"x": 1}"#, true), (r#"{"x": 2}"#, false), (r#"{"x": "up"}"#, false), ("{}", false)]

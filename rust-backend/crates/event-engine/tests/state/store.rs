@@ -8,7 +8,7 @@ use event_engine::finality::{Finality, Heights};
 use event_engine::index::TriggerIndex;
 use event_engine::job::NewJob;
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::Portion;
+use event_engine::port::ShardBatch;
 use event_engine::state::{
     GroupName, Needs, Observation, ObservationName, ShardState, StateChange,
 };
@@ -37,7 +37,7 @@ impl Store {
         entries: &[Entry],
         index: &TriggerIndex,
     ) -> Plan {
-        let mut portion = Portion {
+        let mut batch = ShardBatch {
             shard: ChainId(1),
             cursor: Position::default(),
             is_continued: true,
@@ -52,23 +52,23 @@ impl Store {
             }
         }
         loop {
-            portion.block_time = self.block_time;
-            portion.heights = self.heights;
-            portion.waits = !self.waits.is_empty();
-            state.begin(&portion);
-            if let Some(needs) = state.waiting_needs(&portion) {
+            batch.block_time = self.block_time;
+            batch.heights = self.heights;
+            batch.waits = !self.waits.is_empty();
+            state.begin(&batch);
+            if let Some(needs) = state.waiting_needs(&batch) {
                 state.recall_waiting(self.waiting(&needs));
             }
-            let needs = state.needs(&portion.entries, index);
+            let needs = state.needs(&batch.entries, index);
             let recalled = self.recall(&needs);
             state.recall(needs, recalled, index);
-            let plan = decide(&portion.entries, index, state);
+            let plan = decide(&batch.entries, index, state);
             self.commit(&plan);
             if !plan.is_unfinished {
                 return plan;
             }
-            portion.entries.retain(|entry| Some(entry.position) > plan.cursor);
-            portion.cursor = plan.cursor.expect("it says where it stopped");
+            batch.entries.retain(|entry| Some(entry.position) > plan.cursor);
+            batch.cursor = plan.cursor.expect("it says where it stopped");
         }
     }
 

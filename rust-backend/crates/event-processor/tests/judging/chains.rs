@@ -22,7 +22,7 @@ const READ: &str = "SELECT coalesce(sum(idx_tup_read), 0)::bigint FROM pg_stat_u
     WHERE relname IN ('event_log', 'shard_cursors')";
 
 #[tokio::test]
-async fn twenty_thousand_unknown_chains_are_judged_and_cost_nothing_at_rest() {
+async fn twenty_thousand_unknown_chains_cost_nothing_at_rest() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[("known", "chains: [1]"), ALL])).await;
     let _processor = start(&bed).await;
@@ -60,7 +60,7 @@ async fn each_of_a_thousand_known_chains_is_judged() {
 }
 
 #[tokio::test]
-async fn a_look_at_many_unknown_chains_is_bounded_and_finds_each_in_its_turn() {
+async fn a_survey_of_many_unknown_chains_is_bounded_and_finds_each() {
     let bed = Bed::start().await;
     run(&bed, UNKNOWN).await;
     known_chains::allow(&bed.pool, &[7]).await.expect("listed");

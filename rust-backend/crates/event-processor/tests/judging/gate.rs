@@ -18,7 +18,7 @@ const ASLEEP: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' 
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended('agentauri sleepers', 0)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_wake_up_is_lost_however_few_writers_meet_one_who_falls_asleep() {
+async fn no_wake_up_is_lost_when_few_writers_meet_a_sleeper() {
     meet(1, 200).await;
 }
 

@@ -34,7 +34,7 @@ async fn arguments_that_cannot_be_written_out_stop_no_chain() {
     Row::feedback("next", 7).insert(&bed.pool).await.expect("inserted");
     let claim = PgShards::new(bed.pool.clone(), "test").claim(&[ChainId(1)], 500).await;
     let claim = claim.expect("asked").expect("claimed");
-    let unreadable = claim.portions()[0].entries.iter().filter(|entry| match &entry.subject {
+    let unreadable = claim.batches()[0].entries.iter().filter(|entry| match &entry.subject {
         Subject::Event { row: Some(event), .. } => event.arguments.are_unreadable(),
         _ => false,
     });
@@ -110,7 +110,7 @@ async fn insert_swollen(bed: &Bed) {
 /// Entries that a claim brings.
 async fn claimed(bed: &Bed) -> usize {
     let claim = PgShards::new(bed.pool.clone(), "test").claim(&[ChainId(1)], 500).await;
-    claim.expect("in time").expect("claimed").portions()[0].entries.len()
+    claim.expect("in time").expect("claimed").batches()[0].entries.len()
 }
 
 /// Draws rows as a role with INSERT alone may write them.

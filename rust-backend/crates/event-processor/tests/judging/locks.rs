@@ -18,7 +18,7 @@ const WAYS: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn a_stranger_with_a_shards_lock_is_named_and_holds_up_no_other_shard() {
+async fn a_stranger_with_a_shards_lock_is_named_and_delays_no_other() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let _processor = start(&bed).await;
@@ -46,7 +46,7 @@ async fn a_stranger_with_a_shards_lock_is_named_and_holds_up_no_other_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_with_the_gates_locks_is_named_and_makes_nothing_wait() {
+async fn a_stranger_with_the_gates_locks_is_named_and_delays_nothing() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let gated = Change { mode: Some(Mode::Gated), ..Change::default() };

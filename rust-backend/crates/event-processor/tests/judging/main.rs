@@ -69,7 +69,7 @@ async fn a_change_of_triggers_is_in_force_when_apply_returns() {
 }
 
 #[tokio::test]
-async fn an_invalidation_by_hand_cancels_what_is_pending_and_a_second_life_is_a_second_job() {
+async fn an_invalidation_cancels_a_pending_job_and_validity_adds_one() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let _processor = start(&bed).await;
@@ -119,7 +119,7 @@ async fn nonsense_in_a_row_is_judged_on_what_it_has_and_stops_nobody() {
 }
 
 #[tokio::test]
-async fn a_stored_trigger_that_does_not_read_is_left_out_and_the_others_judge() {
+async fn an_unreadable_stored_trigger_is_skipped_and_the_others_judge() {
     let bed = Bed::start().await;
     let broken = ("broken", "match_all: true\n    when: score < 5");
     bed.apply(&trigger_file(NOWHERE, &[ALL, broken])).await;
@@ -132,7 +132,7 @@ async fn a_stored_trigger_that_does_not_read_is_left_out_and_the_others_judge() 
 }
 
 #[tokio::test]
-async fn events_too_large_to_be_judged_together_are_judged_all_the_same() {
+async fn events_too_large_to_be_judged_together_are_judged_apart() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let data = format!(r#"{{"uri": "{}"}}"#, "x".repeat(1_000_000));
@@ -141,7 +141,7 @@ async fn events_too_large_to_be_judged_together_are_judged_all_the_same() {
         row.insert(&bed.pool).await.expect("inserted");
     }
     let claim = PgShards::new(bed.pool.clone(), "test").claim(&[ChainId(1)], 500).await;
-    let entries = claim.expect("asked").expect("claimed").portions()[0].entries.len();
+    let entries = claim.expect("asked").expect("claimed").batches()[0].entries.len();
     assert!((1..30).contains(&entries), "{entries} entries at once");
     let _processor = start(&bed).await;
     eventually("all are judged", async || judged(&bed).await == 30).await;
@@ -149,7 +149,7 @@ async fn events_too_large_to_be_judged_together_are_judged_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_storm_of_matches_is_committed_in_pieces_and_every_match_is_one_job() {
+async fn a_storm_of_matches_is_committed_in_pieces_one_job_each() {
     let bed = Bed::start().await;
     let names: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
     let triggers: Vec<(&str, &str)> =
@@ -190,7 +190,7 @@ async fn a_deleted_event_is_counted_and_skipped() {
 }
 
 #[tokio::test]
-async fn two_processors_never_hold_one_shard_and_a_lost_one_commits_nothing() {
+async fn no_two_processors_hold_a_shard_and_the_loser_commits_nothing() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     Row::new("e").insert(&bed.pool).await.expect("inserted");
@@ -210,7 +210,7 @@ async fn two_processors_never_hold_one_shard_and_a_lost_one_commits_nothing() {
     let mut taken = taken.expect("claimed");
     let index = taken.triggers().await.expect("loaded");
     let plan = event_engine::decide::decide(
-        &taken.portions()[0].entries,
+        &taken.batches()[0].entries,
         &index,
         &mut ShardState::default(),
     );
@@ -229,7 +229,7 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
     let mut claim = shards.claim(&[ChainId(1)], 10).await.expect("asked").expect("claimed");
     let index = claim.triggers().await.expect("loaded");
     let plan = event_engine::decide::decide(
-        &claim.portions()[0].entries,
+        &claim.batches()[0].entries,
         &index,
         &mut ShardState::default(),
     );
@@ -242,7 +242,7 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
 }
 
 #[tokio::test]
-async fn a_restored_log_is_told_and_judged_on_from_where_it_was_dumped() {
+async fn a_restored_log_is_named_and_judged_on_from_its_dump() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let insert = async |prefix: String| {
@@ -341,7 +341,7 @@ async fn an_event_that_was_deleted_and_comes_again_is_told_once() {
 }
 
 async fn start(bed: &Bed) -> DropGuard {
-    start_with_tick(bed, event_processor::wheel::TICK).await
+    start_with_tick(bed, event_processor::processor_loop::TICK).await
 }
 
 async fn start_with_tick(bed: &Bed, tick: Duration) -> DropGuard {

@@ -7,7 +7,7 @@ use tokio_util::sync::DropGuard;
 use super::{ALL, NOWHERE, jobs, judged, start};
 
 #[tokio::test]
-async fn what_comes_back_in_another_block_names_the_message_that_is_taken_back() {
+async fn a_reincluded_event_names_the_message_that_is_retracted() {
     let (bed, _processor) = told_of_the_first_block().await;
     take_back(&bed).await;
     eventually("it is retracted", async || jobs(&bed).await == 2).await;
@@ -26,7 +26,7 @@ async fn what_comes_back_in_another_block_names_the_message_that_is_taken_back()
 }
 
 #[tokio::test]
-async fn where_the_new_block_was_stored_first_the_retraction_names_what_stands() {
+async fn a_retraction_names_the_event_of_a_block_stored_before_it() {
     let (bed, _processor) = told_of_the_first_block().await;
     second_block().insert(&bed.pool).await.expect("inserted");
     eventually("it is judged", async || jobs(&bed).await == 2).await;
@@ -100,7 +100,7 @@ async fn what_was_never_true_is_no_earlier_block() {
 
 /// A hash that is no hash is linked to nothing, and holds nobody up.
 #[tokio::test]
-async fn a_transaction_hash_that_no_index_takes_is_judged_and_taken_back_as_any() {
+async fn an_unindexable_transaction_hash_is_judged_and_invalidated() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
     let _processor = start(&bed).await;
@@ -121,7 +121,7 @@ async fn a_transaction_hash_that_no_index_takes_is_judged_and_taken_back_as_any(
 /// Many logs of one transaction, before many triggers: each with the one of its place, and the
 /// batch ends well within the time that the database has to answer.
 #[tokio::test]
-async fn a_large_transaction_that_comes_back_is_linked_log_by_log_and_holds_nobody_up() {
+async fn a_large_reincluded_transaction_is_linked_log_by_log_in_time() {
     const LOGS: i64 = 300;
     const TRIGGERS: i64 = 30;
     let bed = Bed::start().await;

@@ -8,7 +8,7 @@ const THIRD: (&str, &str) = ("third", "when: count(10m) >= 3\n    group_by: agen
 const AVERAGE: (&str, &str) = ("average", "when: ema(score, 3) < 70");
 
 #[tokio::test]
-async fn state_survives_its_processor_and_follows_what_the_chain_takes_back() {
+async fn state_survives_its_processor_and_follows_reorgs() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[THIRD, AVERAGE])).await;
     let first = start(&bed).await;
@@ -53,7 +53,7 @@ async fn state_that_another_processor_has_moved_on_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_threshold_may_change_and_state_goes_on_but_another_window_begins_afresh() {
+async fn state_outlives_a_new_threshold_but_not_a_new_window() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[("t", "when: count(10m) >= 3")])).await;
     let _processor = start(&bed).await;
@@ -73,7 +73,7 @@ async fn a_threshold_may_change_and_state_goes_on_but_another_window_begins_afre
 }
 
 #[tokio::test]
-async fn each_revision_is_judged_as_what_it_was_however_late_it_is_read() {
+async fn each_revision_is_judged_as_it_was_however_late_it_is_read() {
     let bed = Bed::start().await;
     let second = ("second", "when: count(10m) >= 2");
     bed.apply(&trigger_file(NOWHERE, &[ALL, second])).await;

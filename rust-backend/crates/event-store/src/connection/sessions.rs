@@ -5,9 +5,10 @@
 //! pool, which it keeps as long as nothing goes wrong on them.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr as _, SqlStr};
 
 use crate::Result;
@@ -73,13 +74,13 @@ impl Sessions {
     pub(crate) fn keep(&self, mut session: Session) {
         if session.made_at.elapsed() < KEPT_FOR {
             session.used_at = Instant::now();
-            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            self.free.lock().push(session);
         }
     }
 
     /// The one that was used last, which most probably needs no question.
     fn pop(&self) -> Option<Session> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.free.lock().pop()
     }
 }
 

@@ -1,7 +1,7 @@
 //! All that a worker needs to act on a lease: the event, the trigger's name, the configuration of
 //! the action in the version that matched.
 
-use event_engine::delivery::lease::{Assignment, Lease, Loaded, OtherInclusion, Reorg};
+use event_engine::delivery::lease::{Lease, LeasedJob, Loaded, Reinclusion, Reorg};
 use event_engine::event::Event;
 use event_engine::job::JobId;
 use serde_json::value::RawValue;
@@ -20,14 +20,14 @@ const BYTES_MAX: i64 = 8 * 1024 * 1024;
 /// read: then each lease is loaded by itself, and the row takes nobody else with it.
 pub(crate) async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
     match load_together(pool, leases).await {
-        Ok(assignments) => return Ok(Loaded { assignments, unreadable: Vec::new() }),
+        Ok(jobs) => return Ok(Loaded { jobs, unreadable: Vec::new() }),
         Err(error) if !is_of_a_row(&error) => return Err(error),
         Err(_) => {}
     }
     let mut loaded = Loaded::default();
     for lease in leases {
         match load_together(pool, std::slice::from_ref(lease)).await {
-            Ok(assignments) => loaded.assignments.extend(assignments),
+            Ok(jobs) => loaded.jobs.extend(jobs),
             Err(error) if !is_of_a_row(&error) => return Err(error),
             Err(error) => loaded.unreadable.push((lease.clone(), error.to_string())),
         }
@@ -51,7 +51,7 @@ fn is_of_a_row(error: &StoreError) -> bool {
 }
 
 #[expect(clippy::too_many_lines, reason = "one query")]
-async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment>> {
+async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let earliest = leases.iter().map(|lease| lease.event.timestamp).min().unwrap_or_default();
     let latest = leases.iter().map(|lease| lease.event.timestamp).max().unwrap_or_default();
@@ -77,7 +77,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
                   e.invalidated AS "invalidated!", e.revision AS "revision!",
                   0::bigint AS "inserted_at_ms!", j.readings::text AS readings,
                   j.reorg_old_hash, j.reorg_new_hash, j.reorg_fork_block,
-                  j.reincluded AS "reincluded: Json<OtherInclusion>",
+                  j.reincluded AS "reincluded: Json<Reinclusion>",
                   coalesce(sum(read.bytes) OVER until, 0) - read.bytes AS bytes_before,
                   -- Ends the reading where there is no room left: see claim_shards().
                   count(*) FILTER (WHERE read.bytes >= $4::bigint / 128) OVER until AS long,
@@ -145,7 +145,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<Assignment
         .filter_map(|row| {
             let lease = (*by_id.get(&JobId(row.job_id))?).clone();
             let reorg = reorg(row.reorg_old_hash, row.reorg_new_hash, row.reorg_fork_block);
-            Some(Assignment {
+            Some(LeasedJob {
                 trigger_name: row.trigger_name,
                 finality: row.finality.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 action_type: row.action_type,

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_engine::delivery::lease::OtherInclusion;
+use event_engine::delivery::lease::Reinclusion;
 use event_engine::event::EventName;
 use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
@@ -24,7 +24,7 @@ use crate::Result;
 const CANDIDATES_MAX: usize = 16;
 
 /// The other reinclusions of events, the most fitting first.
-type Others = BTreeMap<EventName, Vec<OtherInclusion>>;
+type Others = BTreeMap<EventName, Vec<Reinclusion>>;
 
 /// An event that was asked for, and another inclusion of it.
 struct Found {
@@ -113,14 +113,14 @@ async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Other
         let Some((_, other)) = was_told.or(candidates.first()) else { continue };
         let webhook_id = was_told.map(|(message, _)| *message);
         ids.push(job);
-        links.push(Json(OtherInclusion { webhook_id, ..(*other).clone() }));
+        links.push(Json(Reinclusion { webhook_id, ..(*other).clone() }));
     }
     sqlx::query!(
         "UPDATE jobs SET reincluded = linked.other
          FROM unnest($1::uuid[], $2::jsonb[]) AS linked (id, other)
          WHERE jobs.id = linked.id AND jobs.reincluded IS NULL AND jobs.attempts = 0",
         &ids,
-        &links as &[Json<OtherInclusion>],
+        &links as &[Json<Reinclusion>],
     )
     .execute(connection)
     .await?;
@@ -128,7 +128,7 @@ async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Other
 }
 
 /// The message in which the job's action told of the other inclusion, if it did.
-fn message(job: &Linked<'_>, other: &OtherInclusion) -> Uuid {
+fn message(job: &Linked<'_>, other: &Reinclusion) -> Uuid {
     let event = EventName { id: other.id.clone(), timestamp: other.timestamp };
     JobId::of(job.trigger, job.action, &event, other.revision).0
 }
@@ -303,7 +303,7 @@ fn by_event(rows: Vec<Found>) -> Others {
     let mut others = Others::new();
     for row in rows {
         let name = EventName { id: row.named, timestamp: row.named_at };
-        others.entry(name).or_default().push(OtherInclusion {
+        others.entry(name).or_default().push(Reinclusion {
             webhook_id: None,
             id: row.event_id,
             timestamp: row.event_timestamp,

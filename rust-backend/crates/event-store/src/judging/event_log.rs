@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use event_engine::event::{ChainId, Event, EventName};
 use event_engine::finality::Heights;
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::Portion;
+use event_engine::port::ShardBatch;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _};
 
@@ -56,7 +56,7 @@ pub(crate) async fn claim(
     shards: &[ChainId],
     holder: &str,
     entries_max: u32,
-) -> Result<Option<(i64, Vec<Portion>)>> {
+) -> Result<Option<(i64, Vec<ShardBatch>)>> {
     let shards: Vec<String> = shards.iter().map(|shard| shard.0.to_string()).collect();
     let shards = shards.join(",");
     // Numbers only.
@@ -66,25 +66,25 @@ pub(crate) async fn claim(
     let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(connection).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let triggers_revision = first.try_get("triggers_revision")?;
-    let mut portions: Vec<Portion> = Vec::new();
+    let mut batches: Vec<ShardBatch> = Vec::new();
     for row in &rows {
         let shard = ChainId(row.try_get("shard")?);
-        if portions.last().is_none_or(|portion| portion.shard != shard) {
-            portions.push(portion(shard, row, holder)?);
+        if batches.last().is_none_or(|batch| batch.shard != shard) {
+            batches.push(batch(shard, row, holder)?);
         }
-        if let (Some(entry), Some(portion)) = (entry(row)?, portions.last_mut()) {
-            portion.entries.push(entry);
+        if let (Some(entry), Some(batch)) = (entry(row)?, batches.last_mut()) {
+            batch.entries.push(entry);
         }
     }
-    Ok(Some((triggers_revision, portions)))
+    Ok(Some((triggers_revision, batches)))
 }
 
 /// The shard as its cursor says, and none of its entries. A shard that was never judged has no
 /// cursor.
-fn portion(shard: ChainId, row: &PgRow, holder: &str) -> Result<Portion> {
+fn batch(shard: ChainId, row: &PgRow, holder: &str) -> Result<ShardBatch> {
     let holder_then: Option<&str> = row.try_get("cursor_holder")?;
     let block_time: Option<i64> = row.try_get("cursor_block_time")?;
-    Ok(Portion {
+    Ok(ShardBatch {
         shard,
         cursor: position(row, "cursor_xid", "cursor_seq")?.unwrap_or_default(),
         is_continued: holder_then == Some(holder),

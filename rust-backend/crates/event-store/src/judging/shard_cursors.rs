@@ -3,7 +3,7 @@
 use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::log::Position;
-use event_engine::port::{Portion, Ready};
+use event_engine::port::{Ready, ShardBatch};
 use sqlx::PgConnection;
 
 use crate::delivery::jobs;
@@ -91,7 +91,7 @@ pub(crate) async fn survey(
 /// Where a batch moves the cursor of a shard, and by which plan.
 #[derive(Debug)]
 pub(crate) struct Move<'a> {
-    pub(crate) portion: &'a Portion,
+    pub(crate) batch: &'a ShardBatch,
     pub(crate) to: Position,
     pub(crate) plan: &'a Plan,
 }
@@ -117,10 +117,10 @@ impl Columns {
     fn of(moves: &[Move<'_>]) -> Self {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let mut columns = Self::default();
-        for Move { portion, to, plan } in moves {
-            columns.chains.push(portion.shard.0);
-            columns.from_xids.push(portion.cursor.xid.to_string());
-            columns.from_seqs.push(portion.cursor.seq);
+        for Move { batch, to, plan } in moves {
+            columns.chains.push(batch.shard.0);
+            columns.from_xids.push(batch.cursor.xid.to_string());
+            columns.from_seqs.push(batch.cursor.seq);
             columns.xids.push(to.xid.to_string());
             columns.seqs.push(to.seq);
             columns.block_times.push(plan.block_time);
@@ -152,7 +152,7 @@ pub(crate) async fn advance(
     jobs: &jobs::Columns<'_>,
 ) -> Result<bool> {
     let columns = Columns::of(moves);
-    if moves.iter().any(|it| it.portion.cursor == Position::default()) {
+    if moves.iter().any(|it| it.batch.cursor == Position::default()) {
         introduce(connection, &columns.chains).await?;
     }
     let advanced = sqlx::query!(

@@ -1,16 +1,17 @@
 //! The shards' logs behind the engine's port: survey, claim, commit.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_engine::decide::Plan;
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::{Claim, Portion, Ready, Shards, Survey};
+use event_engine::port::{Claim, Ready, ShardBatch, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
+use parking_lot::{Mutex, MutexGuard};
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain::known_chains;
@@ -67,7 +68,7 @@ impl PgShards {
     }
 
     fn looked(&self) -> MutexGuard<'_, Looked> {
-        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.looked.lock()
     }
 }
 
@@ -128,14 +129,14 @@ impl PgShards {
     async fn claimed(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
         let mut session = self.sessions.take().await?;
         let claimed = event_log::claim(&mut session, shards, &self.holder, entries_max).await?;
-        let Some((triggers_revision, mut portions)) = claimed else {
+        let Some((triggers_revision, mut batches)) = claimed else {
             sqlx::raw_sql("ROLLBACK").execute(&mut *session).await?;
             self.sessions.keep(session);
             return Ok(None);
         };
-        restore(&mut session, &mut portions).await?;
+        restore(&mut session, &mut batches).await?;
         let (sessions, holder) = (self.sessions.clone(), Arc::clone(&self.holder));
-        Ok(Some(PgClaim { session, sessions, holder, triggers_revision, portions }))
+        Ok(Some(PgClaim { session, sessions, holder, triggers_revision, batches }))
     }
 }
 
@@ -161,14 +162,14 @@ pub struct PgClaim {
     sessions: Sessions,
     holder: Arc<str>,
     triggers_revision: i64,
-    portions: Vec<Portion>,
+    batches: Vec<ShardBatch>,
 }
 
 impl Claim for PgClaim {
     type Error = StoreError;
 
-    fn portions(&self) -> &[Portion] {
-        &self.portions
+    fn batches(&self) -> &[ShardBatch] {
+        &self.batches
     }
 
     fn triggers_revision(&self) -> i64 {
@@ -194,31 +195,31 @@ impl Claim for PgClaim {
 
     /// The first write of the transaction, and with it its transaction id, comes here: a claim
     /// that only reads holds nobody's horizon back.
-    async fn commit(self, plans: &[Plan]) -> Result<Vec<Portion>> {
+    async fn commit(self, plans: &[Plan]) -> Result<Vec<ShardBatch>> {
         answered(self.committed(plans)).await
     }
 }
 
 impl PgClaim {
-    async fn committed(mut self, plans: &[Plan]) -> Result<Vec<Portion>> {
+    async fn committed(mut self, plans: &[Plan]) -> Result<Vec<ShardBatch>> {
         let connection = &mut *self.session;
         let mut moves = Vec::with_capacity(plans.len());
         let mut decided = jobs::Columns::default();
         let mut supersessions = Vec::new();
-        for (portion, plan) in self.portions.iter().zip(plans) {
+        for (batch, plan) in self.batches.iter().zip(plans) {
             let Some(to) = plan.cursor else { continue };
-            moves.push(Move { portion, to, plan });
-            decided.extend(portion.shard, &plan.jobs);
+            moves.push(Move { batch, to, plan });
+            decided.extend(batch.shard, &plan.jobs);
             supersessions.extend(&plan.supersessions);
         }
         if moves.is_empty() {
             sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             self.sessions.keep(self.session);
-            return Ok(self.portions);
+            return Ok(self.batches);
         }
         // Before the new jobs, which may be of the same transactions.
         if !supersessions.is_empty() {
-            let shards: Vec<i64> = moves.iter().map(|it| it.portion.shard.0).collect();
+            let shards: Vec<i64> = moves.iter().map(|it| it.batch.shard.0).collect();
             invalidated_events::add(connection, &shards, &supersessions).await?;
         }
         let (holder, revision) = (&self.holder, self.triggers_revision);
@@ -226,12 +227,12 @@ impl PgClaim {
             let jobs = moves.iter().flat_map(|it| &it.plan.jobs);
             reinclusions::link_matches(connection, &jobs.collect::<Vec<_>>()).await?;
         }
-        for (portion, plan) in self.portions.iter().zip(plans) {
-            let (shard, block_time) = (portion.shard, plan.block_time);
+        for (batch, plan) in self.batches.iter().zip(plans) {
+            let (shard, block_time) = (batch.shard, plan.block_time);
             trigger_observations::change(connection, shard, &plan.state, block_time).await?;
             waiting_events::change(connection, shard, &plan.waits).await?;
         }
-        let ahead = moves.iter().filter_map(|it| Some((it.portion.shard, it.plan.ahead.as_ref()?)));
+        let ahead = moves.iter().filter_map(|it| Some((it.batch.shard, it.plan.ahead.as_ref()?)));
         times_ahead::note(connection, &ahead.collect::<Vec<_>>()).await?;
         // Behind the new jobs: a batch may take back what it has decided.
         if !supersessions.is_empty() {
@@ -240,17 +241,17 @@ impl PgClaim {
         }
         sqlx::raw_sql("COMMIT").execute(connection).await?;
         self.sessions.keep(self.session);
-        Ok(self.portions)
+        Ok(self.batches)
     }
 }
 
 /// Sets the entries' events back to what they were at their revisions. Where that is too long
 /// to be read with the others, the shard's entries end; the rest comes with the next claim.
-async fn restore(connection: &mut PgConnection, portions: &mut [Portion]) -> Result<()> {
-    let entries = portions.iter().flat_map(|portion| &portion.entries);
+async fn restore(connection: &mut PgConnection, batches: &mut [ShardBatch]) -> Result<()> {
+    let entries = batches.iter().flat_map(|batch| &batch.entries);
     let history =
         EventHistory::of(connection, &entries.filter_map(superseded).collect::<Vec<_>>()).await?;
-    for Portion { entries, .. } in portions {
+    for ShardBatch { entries, .. } in batches {
         let is_unread = |entry: &Entry| match &entry.subject {
             Subject::Event { name, revision, .. } => !history.is_read(name, *revision),
             Subject::Heights(_) => false,

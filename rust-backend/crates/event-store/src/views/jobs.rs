@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use event_engine::delivery::job_state::JobState;
-use event_engine::delivery::lease::OtherInclusion;
+use event_engine::delivery::lease::Reinclusion;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
@@ -20,7 +20,7 @@ pub struct Job {
     /// The job that it retracts.
     pub retracts: Option<Uuid>,
     /// The same transaction's event in another block: before a match, or after a retracted one.
-    pub reincluded: Option<Json<OtherInclusion>>,
+    pub reincluded: Option<Json<Reinclusion>>,
     /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
     pub state: JobState,
     /// Attempts started.
@@ -143,7 +143,7 @@ pub async fn list(
                   event_timestamp AS "event_timestamp!", event_revision AS "event_revision!",
                   triggers_revision AS "triggers_revision!", found.created_at AS "created_at!",
                   due_at AS "due_at!", finished_at, reason,
-                  reincluded AS "reincluded: Json<OtherInclusion>",
+                  reincluded AS "reincluded: Json<Reinclusion>",
                   place AS "place!", is_wanted AS "is_wanted!"
            FROM (SELECT *
                  FROM (SELECT looked.*, row_number() OVER () AS place,
@@ -198,7 +198,7 @@ pub async fn by_id(pool: &PgPool, account: &str, id: Uuid) -> Result<Option<Job>
                   t.name AS "trigger_name?", trigger_version,
                   action_id, action_version, chain_id, event_id, event_timestamp, event_revision,
                   triggers_revision, j.created_at, due_at, finished_at, reason,
-                  reincluded AS "reincluded: Json<OtherInclusion>"
+                  reincluded AS "reincluded: Json<Reinclusion>"
            FROM jobs j
            LEFT JOIN triggers t ON t.id = j.trigger_id
            WHERE j.id = $1 AND coalesce(t.account, 'default') = $2"#,

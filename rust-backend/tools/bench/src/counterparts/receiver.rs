@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use event_engine::job::JobId;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -60,13 +61,13 @@ impl Receiver {
 
     /// Records arrivals in `ledger` from now on.
     pub(crate) fn book(&self, ledger: &Arc<Ledger>) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock();
         counted.ledger = Some(Arc::clone(ledger));
     }
 
     /// The numbers of messages and of repeated ones.
     pub(crate) fn count(&self) -> (u64, u64) {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = self.counted.lock();
         (counted.ids.len() as u64, counted.again)
     }
 }
@@ -79,7 +80,7 @@ async fn hook(
     let id = headers.get("webhook-id").and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());
     let signed = headers.contains_key("webhook-signature");
     let (Some(id), true) = (id, signed) else { return StatusCode::BAD_REQUEST };
-    let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut counted = counted.lock();
     if !counted.ids.insert(id) {
         counted.again += 1;
     }

@@ -1,11 +1,11 @@
-//! A processor: the real wheel and the real outlet, over the fakes.
+//! A processor: the real loop and the real queue pusher, over the fakes.
 
 use event_engine::job::JobId;
 use event_engine::log::Entry;
-use event_engine::port::NoGate;
-use event_processor::push::{self, Outlet};
+use event_engine::port::{Gate, Sleep};
+use event_processor::processor_loop::{BatchObserver, ProcessorLoop, TICK};
+use event_processor::queue_pusher::QueuePusher;
 use event_processor::wake::Wake;
-use event_processor::wheel::{Audience, TICK, Wheel};
 use tokio_util::sync::CancellationToken;
 
 use crate::mutant::{Door, Mutant};
@@ -24,26 +24,37 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let link = Link::new(world.clone(), life.clone(), Server::Database);
-    let (outlet, emptied) = push::outlet(FakeQueue { link: link.to(Server::Redis) });
-    let emptied = tokio::spawn(emptied);
+    let (pusher, pushing) = QueuePusher::new(FakeQueue { link: link.to(Server::Redis) });
+    let pushing = tokio::spawn(pushing);
     let wake = Wake::default();
     world.listen(&life, &wake);
     let shards = FakeShards { link, holder: name.into(), next: below_horizon };
-    let wheel = Wheel::new(Door::new(shards, mutant), Herald(outlet), wake, NoGate, TICK);
-    wheel.run(&shutdown).await;
+    let shards = Door::new(shards, mutant);
+    ProcessorLoop::new(shards, Herald(pusher), wake, NoGate, TICK).run(&shutdown).await;
     // Its panics are found by the hook that watches for them.
-    let _ = emptied.await;
+    let _ = pushing.await;
 }
 
 /// Passes ids on, as the processor's own does.
-struct Herald(Outlet);
+struct Herald(QueuePusher);
 
-impl Audience for Herald {
-    fn decided(&self, jobs: Vec<JobId>) {
-        self.0.leave(jobs);
+impl BatchObserver for Herald {
+    fn on_jobs(&self, jobs: Vec<JobId>) {
+        self.0.enqueue(jobs);
     }
 
-    fn judged(&self, _entries: &[Entry]) {}
+    fn on_judged(&self, _entries: &[Entry]) {}
 
-    fn turned(&self, _answered: bool) {}
+    fn on_cycle(&self, _answered: bool) {}
+}
+
+/// No gate: writers notify, or do not, regardless of sleepers.
+struct NoGate;
+
+impl Gate for NoGate {
+    async fn shut(&self) -> Sleep {
+        Sleep::Now
+    }
+
+    fn open(&self) {}
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use action_worker::Lack;
 use action_worker::act::Performer;
 use action_worker::attempt::{NotBegun, Told};
-use event_engine::delivery::lease::{Assignment, Attempt, Outcome};
+use event_engine::delivery::lease::{Attempt, LeasedJob, Outcome};
 use event_engine::job::JobId;
 
 use crate::world::link::{Link, dally, pause};
@@ -73,7 +73,7 @@ pub struct FakePerformer {
 }
 
 impl Performer for FakePerformer {
-    async fn perform(&self, assignment: &Assignment) -> Result<(Attempt, Told), NotBegun> {
+    async fn perform(&self, assignment: &LeasedJob) -> Result<(Attempt, Told), NotBegun> {
         let world = &self.link.world;
         self.link.life.pass().await;
         let lacking = world.weather().lacking;
@@ -112,7 +112,7 @@ impl Performer for FakePerformer {
 
 impl FakePerformer {
     /// The message arrives, at whom it finds there.
-    fn arrive(&self, assignment: &Assignment) -> Mood {
+    fn arrive(&self, assignment: &LeasedJob) -> Mood {
         let world = &self.link.world;
         let mut receivers = world.receivers();
         let config = assignment.config.as_ref().ok();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_engine::delivery::lease::{Assignment, Lease};
+use event_engine::delivery::lease::{Lease, LeasedJob};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
 
@@ -92,7 +92,7 @@ impl Leasing {
         &mut self,
         database: &Database,
         holder: &str,
-        assignment: &Assignment,
+        assignment: &LeasedJob,
         now_ms: i64,
     ) -> Result<(), String> {
         let lease = &assignment.lease;

@@ -1,15 +1,16 @@
 //! The processor's door to the store, and what may be wrong with it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use event_engine::decide::Plan;
 use event_engine::event::{ChainId, Event};
 use event_engine::index::TriggerIndex;
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::{Claim, Portion, Shards, Survey};
+use event_engine::port::{Claim, ShardBatch, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
+use parking_lot::Mutex;
 
 use super::Mutant;
 use crate::checker::Saw;
@@ -64,22 +65,21 @@ impl Shards for Door {
         };
         let mut revision = claim.triggers_revision();
         if self.mutant == Some(Mutant::StaleIndex) {
-            let mut first = self.first_set.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self.first_set.lock();
             revision = *first.get_or_insert(revision);
         }
-        let truth = claim.portions.clone();
-        for portion in &mut claim.portions {
+        let truth = claim.batches.clone();
+        for batch in &mut claim.batches {
             if self.mutant == Some(Mutant::InOrder) {
-                portion.entries.iter_mut().for_each(in_order);
+                batch.entries.iter_mut().for_each(in_order);
             }
             if self.mutant == Some(Mutant::BelievesTheFuture) {
-                let events = portion.entries.iter_mut().filter_map(event);
+                let events = batch.entries.iter_mut().filter_map(event);
                 events.for_each(|event| event.inserted_at_ms = i64::MAX);
             }
-            let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&portion.shard))
-            {
-                (portion.cursor, portion.is_continued) = (*left, true);
+            let left = self.left.lock();
+            if let (Some(Mutant::CachedState), Some(left)) = (self.mutant, left.get(&batch.shard)) {
+                (batch.cursor, batch.is_continued) = (*left, true);
             }
         }
         let left = Arc::clone(&self.left);
@@ -91,7 +91,7 @@ impl Shards for Door {
 pub struct Opened {
     claim: FakeClaim,
     /// What the store handed over.
-    truth: Vec<Portion>,
+    truth: Vec<ShardBatch>,
     mutant: Option<Mutant>,
     revision: i64,
     left: Arc<Mutex<BTreeMap<ChainId, Position>>>,
@@ -100,8 +100,8 @@ pub struct Opened {
 impl Claim for Opened {
     type Error = Fault;
 
-    fn portions(&self) -> &[Portion] {
-        self.claim.portions()
+    fn batches(&self) -> &[ShardBatch] {
+        self.claim.batches()
     }
 
     fn triggers_revision(&self) -> i64 {
@@ -136,30 +136,30 @@ impl Claim for Opened {
         self.claim.triggers().await
     }
 
-    async fn commit(mut self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
-        for (portion, plan) in self.truth.iter().zip(plans) {
+    async fn commit(mut self, plans: &[Plan]) -> Result<Vec<ShardBatch>, Fault> {
+        for (batch, plan) in self.truth.iter().zip(plans) {
             if let Some(cursor) = plan.cursor {
-                let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-                left.insert(portion.shard, cursor);
+                let mut left = self.left.lock();
+                left.insert(batch.shard, cursor);
             }
         }
-        self.claim.portions = self.truth;
+        self.claim.batches = self.truth;
         if self.mutant != Some(Mutant::NoOutbox) {
             return self.claim.commit(plans).await;
         }
         let link = self.claim.link().clone();
         let revision = self.claim.triggers_revision();
-        let portions = self.claim.commit_with(plans, false).await?;
+        let batches = self.claim.commit_with(plans, false).await?;
         let afterwards = link.ask(|| {
             let now_ms = link.world.clock.database_ms();
-            for (portion, plan) in portions.iter().zip(plans) {
+            for (batch, plan) in batches.iter().zip(plans) {
                 let jobs = &mut link.world.database().judged.jobs;
-                jobs.add(portion.shard, revision, &plan.jobs, now_ms);
+                jobs.add(batch.shard, revision, &plan.jobs, now_ms);
             }
             Ok(())
         });
         afterwards.await?;
-        Ok(portions)
+        Ok(batches)
     }
 }
 

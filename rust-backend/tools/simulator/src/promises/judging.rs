@@ -5,7 +5,7 @@ use event_engine::delivery::job_state::JobState;
 use event_engine::event::ChainId;
 use event_engine::finality::Finality;
 use event_engine::log::{Entry, Subject};
-use event_engine::port::{Claim as _, Portion, Shards as _};
+use event_engine::port::{Claim as _, ShardBatch, Shards as _};
 use event_engine::state::ShardState;
 
 use super::{Bed, CHAIN, claimed, entries, inserted, judged, one_job, state};
@@ -31,13 +31,13 @@ pub async fn shards_are_judged_together<B: Bed>(bed: &B) {
     let both = [CHAIN, other];
     for expected in [&["a1", "a2", "b1"][..], &["a3"]] {
         let mut claim = shards.claim(&both, 4).await.expect("the store answers").expect("free");
-        let portions = claim.portions();
-        assert_eq!(portions.iter().map(|it| it.shard).collect::<Vec<_>>(), both);
-        let all: Vec<&str> = portions.iter().flat_map(|it| names(&it.entries)).collect();
+        let batches = claim.batches();
+        assert_eq!(batches.iter().map(|it| it.shard).collect::<Vec<_>>(), both);
+        let all: Vec<&str> = batches.iter().flat_map(|it| names(&it.entries)).collect();
         assert_eq!(all, expected);
         let index = claim.triggers().await.expect("triggers");
-        let plan = |it: &Portion| decide(&it.entries, &index, &mut ShardState::default());
-        let plans: Vec<_> = claim.portions().iter().map(plan).collect();
+        let plan = |it: &ShardBatch| decide(&it.entries, &index, &mut ShardState::default());
+        let plans: Vec<_> = claim.batches().iter().map(plan).collect();
         claim.commit(&plans).await.expect("committed");
     }
     assert_eq!(bed.states().await.len(), 4);
@@ -52,9 +52,9 @@ pub async fn shards_are_judged_together<B: Bed>(bed: &B) {
 /// A claim tells whether the claimant itself moved the cursor to where it stands.
 pub async fn a_claim_tells_who_came_before<B: Bed>(bed: &B) {
     inserted(bed, &["a1"]).await;
-    assert!(!claimed(bed, CHAIN, 10).await.portions()[0].is_continued, "nobody did");
+    assert!(!claimed(bed, CHAIN, 10).await.batches()[0].is_continued, "nobody did");
     judged(bed).await;
-    assert!(claimed(bed, CHAIN, 10).await.portions()[0].is_continued);
+    assert!(claimed(bed, CHAIN, 10).await.batches()[0].is_continued);
     let another = loop {
         let claim = bed.shards("another").claim(&[CHAIN], 10).await.expect("the store answers");
         if let Some(claim) = claim {
@@ -62,7 +62,7 @@ pub async fn a_claim_tells_who_came_before<B: Bed>(bed: &B) {
         }
         tokio::task::yield_now().await;
     };
-    assert!(!another.portions()[0].is_continued, "somebody else did");
+    assert!(!another.batches()[0].is_continued, "somebody else did");
 }
 
 /// Entries stand in the order in which their transactions first wrote, whichever commits first.
@@ -102,8 +102,8 @@ pub async fn batches_follow_each_other_without_a_gap<B: Bed>(bed: &B) {
         assert_eq!(names(entries(&claim)), expected);
         let index = claim.triggers().await.expect("triggers");
         let plan = decide(entries(&claim), &index, &mut ShardState::default());
-        let portions = claim.commit(&[plan]).await.expect("committed");
-        assert_eq!(names(&portions[0].entries), expected);
+        let batches = claim.commit(&[plan]).await.expect("committed");
+        assert_eq!(names(&batches[0].entries), expected);
     }
 }
 
@@ -220,7 +220,7 @@ pub async fn what_waits_is_handed_over_once_it_is_deep_enough<B: Bed>(bed: &B) {
         panic!("an event: {:?}", entries(&claim));
     };
     let block = row.block_number;
-    assert!(!claim.portions()[0].waits);
+    assert!(!claim.batches()[0].waits);
     drop(claim);
     assert!(judged(bed).await.is_empty());
     let mut transaction = bed.begin().await;
@@ -229,15 +229,15 @@ pub async fn what_waits_is_handed_over_once_it_is_deep_enough<B: Bed>(bed: &B) {
     bed.commit(transaction).await;
     assert!(judged(bed).await.is_empty());
     let claim = claimed(bed, CHAIN, 10).await;
-    let portion = &claim.portions()[0];
-    assert_eq!((portion.waits, portion.heights.head), (true, Some(block + 4)));
+    let batch = &claim.batches()[0];
+    assert_eq!((batch.waits, batch.heights.head), (true, Some(block + 4)));
     drop(claim);
     let mut transaction = bed.begin().await;
     bed.delete(&mut transaction, "a3").await;
     bed.set_checkpoint(&mut transaction, block + 5).await;
     bed.commit(transaction).await;
     assert_eq!(judged(bed).await.len(), 1);
-    assert!(!claimed(bed, CHAIN, 10).await.portions()[0].waits);
+    assert!(!claimed(bed, CHAIN, 10).await.batches()[0].waits);
 }
 
 /// The set of triggers that a claim tells is the one in force.

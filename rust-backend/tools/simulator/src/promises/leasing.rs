@@ -89,7 +89,7 @@ pub async fn a_lease_brings_what_it_is_about<B: Bed>(bed: &B) {
         let loaded = bed.leases().load(std::slice::from_ref(&lease)).await;
         let loaded = loaded.expect("the store answers");
         assert!(loaded.unreadable.is_empty());
-        loaded.assignments
+        loaded.jobs
     };
     let about = load().await.pop().expect("an assignment");
     assert_eq!((about.event.name, about.event.revision), (lease.event.clone(), 0));
@@ -140,7 +140,7 @@ pub async fn what_was_attempted_is_retracted_once_it_is_taken_back<B: Bed>(bed: 
     let lease = retraction_of(bed, job).await.expect("a retraction");
     assert_eq!((lease.retracts, lease.attempt, lease.revision), (Some(job), 1, 0));
     let loaded = bed.leases().load(std::slice::from_ref(&lease)).await.expect("loaded");
-    let [about] = &loaded.assignments[..] else { panic!("one assignment: {loaded:?}") };
+    let [about] = &loaded.jobs[..] else { panic!("one assignment: {loaded:?}") };
     assert_eq!((about.event.revision, about.reorg.is_some()), (0, true));
     let attempt = ended(lease, Outcome::Delivered, Disposition::Delivered);
     bed.leases().finish("a", &[attempt]).await.expect("recorded");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use event_engine::delivery::lease::{Assignment, AttemptRecord, Expired, Lease, Loaded, Reorg};
+use event_engine::delivery::lease::{AttemptRecord, Expired, Lease, LeasedJob, Loaded, Reorg};
 use event_engine::job::JobId;
 use event_engine::port::Leases;
 use event_engine::trigger::config::ConfigNode;
@@ -45,8 +45,8 @@ impl Leases for FakeLeases {
         let world = &self.link.world;
         let loaded = self.link.ask(|| {
             let database = world.database();
-            let assignments = leases.iter().filter_map(|lease| assignment(&database, lease));
-            Ok(Loaded { assignments: assignments.collect(), unreadable: Vec::new() })
+            let jobs = leases.iter().filter_map(|lease| assignment(&database, lease));
+            Ok(Loaded { jobs: jobs.collect(), unreadable: Vec::new() })
         });
         loaded.await
     }
@@ -114,7 +114,7 @@ impl Leases for FakeLeases {
 
 /// What a lease is about, while its event stands at the revision that matched, or as it was then
 /// where that is retracted.
-fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
+fn assignment(database: &Database, lease: &Lease) -> Option<LeasedJob> {
     let row = match lease.retracts {
         Some(_) => database.history.get(&(lease.event.clone(), lease.revision))?,
         None => database.rows.get(&lease.event).filter(|row| row.revision == lease.revision)?,
@@ -127,7 +127,7 @@ fn assignment(database: &Database, lease: &Lease) -> Option<Assignment> {
     let rule = database.triggers.rules.get(&lease.trigger.0)?;
     let url = format!("https://receiver-{}.test/", rule.receiver);
     let secret = ConfigNode::table([("file", ConfigNode::text("secret"))]);
-    Some(Assignment {
+    Some(LeasedJob {
         lease: lease.clone(),
         trigger_name: rule.name.clone(),
         finality: rule.finality,

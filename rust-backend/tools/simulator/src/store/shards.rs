@@ -10,7 +10,7 @@ use event_engine::event::{ChainId, EventName};
 use event_engine::index::TriggerIndex;
 use event_engine::job::{JobId, NewJob};
 use event_engine::log::{Entry, Position, Subject};
-use event_engine::port::{Claim, Portion, Shards, Survey};
+use event_engine::port::{Claim, ShardBatch, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
 
@@ -89,7 +89,7 @@ impl Shards for FakeShards {
                 let cursor = database.cursor(*shard);
                 let mut noted = (self.next)(database, *shard, cursor);
                 noted.truncate(share);
-                let portion = Portion {
+                let batch = ShardBatch {
                     shard: *shard,
                     cursor,
                     is_continued: database.judged.holders.get(shard) == Some(&self.holder),
@@ -98,23 +98,23 @@ impl Shards for FakeShards {
                     waits: database.judged.waits.keys().any(|(chain, _)| chain == shard),
                     entries: Vec::new(),
                 };
-                (portion, noted)
+                (batch, noted)
             };
             Ok((database.triggers.revision, ours.iter().map(next).collect::<Vec<_>>()))
         });
         let (revision, stored) = stored.await?;
         let joined = session.ask(|database, _| {
             let mut seen = BTreeSet::new();
-            let joined = |(portion, noted)| Portion {
+            let joined = |(batch, noted)| ShardBatch {
                 entries: joined(database, noted, &mut seen),
-                ..portion
+                ..batch
             };
             Ok((stored.into_iter().map(joined).collect(), seen))
         });
-        let (portions, seen) = joined.await?;
+        let (batches, seen) = joined.await?;
         let holder = Arc::clone(&self.holder);
         let waiting = BTreeSet::new();
-        Ok(Some(FakeClaim { session, holder, revision, portions, seen, waiting }))
+        Ok(Some(FakeClaim { session, holder, revision, batches, seen, waiting }))
     }
 }
 
@@ -124,7 +124,7 @@ pub struct FakeClaim {
     holder: Arc<str>,
     revision: i64,
     /// What is handed over; a mutant may change it.
-    pub(crate) portions: Vec<Portion>,
+    pub(crate) batches: Vec<ShardBatch>,
     seen: BTreeSet<EventName>,
     /// Waiting events whose rows were there when they were asked for.
     waiting: BTreeSet<EventName>,
@@ -152,8 +152,8 @@ pub struct Judged<'a> {
 impl Claim for FakeClaim {
     type Error = Fault;
 
-    fn portions(&self) -> &[Portion] {
-        &self.portions
+    fn batches(&self) -> &[ShardBatch] {
+        &self.batches
     }
 
     fn triggers_revision(&self) -> i64 {
@@ -184,7 +184,7 @@ impl Claim for FakeClaim {
         self.session.ask(|database, _| Ok(database.triggers.index())).await
     }
 
-    async fn commit(self, plans: &[Plan]) -> Result<Vec<Portion>, Fault> {
+    async fn commit(self, plans: &[Plan]) -> Result<Vec<ShardBatch>, Fault> {
         self.commit_with(plans, true).await
     }
 }
@@ -196,27 +196,27 @@ impl FakeClaim {
     }
 
     /// Commits plans, with their jobs or without.
-    pub async fn commit_with(self, plans: &[Plan], outbox: bool) -> Result<Vec<Portion>, Fault> {
+    pub async fn commit_with(self, plans: &[Plan], outbox: bool) -> Result<Vec<ShardBatch>, Fault> {
         if plans.iter().all(|plan| plan.cursor.is_none()) {
-            return Ok(self.portions);
+            return Ok(self.batches);
         }
         // The first write, and with it a transaction id that holds the horizon until the end.
         self.session.ask(|database, id| database.sessions.xid(id)).await?;
         self.session.ask(|database, id| database.sessions.statement(id)).await?;
         let world = &self.session.link.world;
         let committed = self.session.ask(|database, id| {
-            let lost = |portion: &&Portion| database.cursor(portion.shard) != portion.cursor;
-            if let Some(lost) = self.portions.iter().find(lost) {
+            let lost = |batch: &&ShardBatch| database.cursor(batch.shard) != batch.cursor;
+            if let Some(lost) = self.batches.iter().find(lost) {
                 return Err(Fault::ShardLost(lost.shard.0));
             }
             let mut checker = world.checker();
             database.write_unflushed(|| checker.remember());
-            for (portion, plan) in self.portions.iter().zip(plans) {
+            for (batch, plan) in self.batches.iter().zip(plans) {
                 if let Some(to) = plan.cursor {
                     let judged = Judged {
                         holder: &self.holder,
-                        shard: portion.shard,
-                        moved: (portion.cursor, to),
+                        shard: batch.shard,
+                        moved: (batch.cursor, to),
                         triggers_revision: self.revision,
                         seen: &self.seen,
                         waiting: &self.waiting,
@@ -231,7 +231,7 @@ impl FakeClaim {
             Ok(())
         });
         committed.await?;
-        Ok(self.portions)
+        Ok(self.batches)
     }
 }
 

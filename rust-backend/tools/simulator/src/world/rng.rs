@@ -1,7 +1,8 @@
 //! The one source of chance in a world.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -36,6 +37,6 @@ impl Dice {
     }
 
     fn rng(&self) -> MutexGuard<'_, Xoshiro256PlusPlus> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,4 +1,4 @@
-//! Hands the ids of new jobs to the queue, beside the judging and never in its way.
+//! Pushes the ids of new jobs to the queue, beside the judging and never delaying it.
 
 use event_engine::job::JobId;
 use event_engine::port::JobQueue;
@@ -9,16 +9,22 @@ use crate::measures;
 
 /// Batches of ids that wait for the queue. Beyond it they are left to the sweep.
 const BATCHES_WAITING_MAX: usize = 256;
-/// Batches that go over together.
+/// Batches pushed together.
 const BATCHES_AT_ONCE: usize = 32;
 
-/// Where the judging leaves ids.
+/// The judging's end of the queue. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Outlet(mpsc::Sender<Vec<JobId>>);
+pub struct QueuePusher(mpsc::Sender<Vec<JobId>>);
 
-impl Outlet {
-    /// Leaves ids to be pushed. Where too many wait already, they are left to the sweep.
-    pub fn leave(&self, ids: Vec<JobId>) {
+impl QueuePusher {
+    /// A pusher, and the future that pushes until the pusher is dropped and all its ids are pushed.
+    pub fn new<Q: JobQueue>(queue: Q) -> (Self, impl Future<Output = ()> + Send) {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+        (Self(sender), push(queue, receiver))
+    }
+
+    /// Enqueues ids to be pushed. If too many wait already, leaves them to the sweep.
+    pub fn enqueue(&self, ids: Vec<JobId>) {
         let jobs = ids.len();
         if jobs > 0 && self.0.try_send(ids).is_err() {
             measures::left_to_sweep(jobs);
@@ -27,13 +33,7 @@ impl Outlet {
     }
 }
 
-/// An outlet, and the future that empties it until it is dropped and nothing is left.
-pub fn outlet<Q: JobQueue>(queue: Q) -> (Outlet, impl Future<Output = ()> + Send) {
-    let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-    (Outlet(sender), empty(queue, receiver))
-}
-
-async fn empty<Q: JobQueue>(queue: Q, mut waiting: mpsc::Receiver<Vec<JobId>>) {
+async fn push<Q: JobQueue>(queue: Q, mut waiting: mpsc::Receiver<Vec<JobId>>) {
     let mut outage = Outage::default();
     let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
     while waiting.recv_many(&mut batches, BATCHES_AT_ONCE).await > 0 {
