@@ -8,8 +8,9 @@ use event_engine::delivery::lease::Outcome;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
-use super::receiver::{Received, Receiver, raw, read_request};
+use super::receiver::{Receiver, raw, read_request};
 use super::{SECRET, body, impatient_sender, job, now, send_at, send_to, sender, url};
+use testbed::Received;
 
 const OTHER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
