@@ -1,9 +1,10 @@
-//! Apparatus that the tests of several crates share. Never shipped.
+//! Apparatus that the tests of several crates, and the bench, share. Never shipped.
 //!
 //! A [`Bed`] is a private PostgreSQL with the schema and a private Redis; [`Row`] is an event as a
 //! stranger writes it, with plain INSERT; [`HttpReceiver`] is an HTTP server, and [`Receiver`] one
 //! that verifies webhooks and can be told to misbehave; [`NodeClient`] asks a node in JSON-RPC;
-//! [`Process`] is one of our binaries, started as a user would. [`eventually`] waits for a condition, and fails with its name if it does not become true.
+//! [`Process`] is one of our binaries, started as a user would. [`eventually`] waits for a
+//! condition, and fails with its name if it does not become true.
 
 mod bed;
 mod http_receiver;

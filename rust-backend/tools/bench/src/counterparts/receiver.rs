@@ -59,7 +59,7 @@ impl Receiver {
     }
 }
 
-/// Cheap, because it runs beside what is measured: a signature is expected and not verified.
+/// Cheap, because it runs beside the measured programs: a signature is expected, not verified.
 fn count(counted: &Mutex<Counted>, request: &Received) -> StatusCode {
     let headers = &request.headers;
     let id = headers.get("webhook-id").and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());
