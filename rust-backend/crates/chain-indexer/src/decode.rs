@@ -1,8 +1,8 @@
-//! A registry's log to what `events` says of it: name, agent and arguments.
+//! Decoding of a registry's log to the name, agent and arguments of its row in `events`.
 //!
 //! The decoder is chosen by topic0 among those of the registry whose address emitted the log
-//! (contract ABI: <https://docs.soliditylang.org/en/latest/abi-spec.html#events>). What no decoder
-//! reads is no error: it is stored as it came, see [`NotDecoded`].
+//! (contract ABI: <https://docs.soliditylang.org/en/latest/abi-spec.html#events>). A log that no
+//! decoder reads is no error: it is stored as it came, see [`NotDecoded`].
 
 mod argument;
 mod common;
@@ -34,11 +34,11 @@ const DECODER_MEMORY_BYTES_MAX: usize = 8 * DECODED_BYTES_MAX;
 /// Bytes of JSON that the arguments may be. A megabyte of control characters is below it; strings
 /// that are read several times need not be, and `events` takes what `arguments_text()` reads.
 pub(crate) const JSON_BYTES_MAX: usize = 7 << 20;
-/// Up to here no log's arguments are as long: a dozen strings, each no longer than all of its data,
-/// and a character of six.
+/// Data of this length never has arguments that long: a dozen strings, each no longer than the
+/// data, with six bytes for a character.
 pub(crate) const SHORT_BYTES: usize = 1 << 16;
 
-/// What a log says.
+/// The content of a log.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Decoded {
     /// The event's name on chain.
@@ -50,16 +50,16 @@ pub(crate) struct Decoded {
 }
 
 impl NotDecoded {
-    /// Whether it would be decoded if it were shorter.
+    /// True if it would be decoded if it were shorter.
     pub(crate) fn is_by_length(&self) -> bool {
         matches!(self, Self::TooLong(_) | Self::TooLongInJson(_))
     }
 }
 
-/// Why a log is stored raw, as `unknown`.
+/// The reason why a log is stored raw, as `unknown`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotDecoded {
-    /// Anonymous: nothing says which event it is.
+    /// An anonymous event: it does not say which one it is.
     #[error("it has no topics")]
     NoTopics,
     /// An event that this version does not know.
@@ -68,13 +68,13 @@ pub(crate) enum NotDecoded {
     /// Its data is beyond [`DECODED_BYTES_MAX`].
     #[error("its data of {0} bytes is longer than {DECODED_BYTES_MAX}")]
     TooLong(usize),
-    /// Its data is longer than an answer may be, so that nobody has read it.
+    /// Its data is longer than an answer may be, and was not read.
     #[error("it is longer than an answer may be, and was not read")]
     Unread,
     /// Its arguments are beyond [`JSON_BYTES_MAX`].
     #[error("its arguments are {0} bytes of JSON, which is longer than {JSON_BYTES_MAX}")]
     TooLongInJson(usize),
-    /// Topics or data are not what the event's signature promises.
+    /// Topics or data do not fit the event's signature.
     #[error("it does not fit the signature of {0}")]
     Malformed(&'static str),
 }
@@ -119,7 +119,7 @@ fn decoders(registry: Registry) -> &'static [Decoder] {
     }
 }
 
-/// How one event is read.
+/// The decoder of one event.
 struct Decoder {
     topic0: B256,
     event_type: &'static str,
@@ -155,7 +155,7 @@ where
 {
     let lenient = AbiDecoderConfig::new().memory_limit(DECODER_MEMORY_BYTES_MAX);
     // Topics are single words: each must be a clean value of its type. A string in the data may
-    // hold what is not UTF-8 (alloy then reads U+FFFD), so there only the words are checked.
+    // be no UTF-8 (alloy then reads U+FFFD), so there only the words are checked.
     let topics = E::decode_topics_with_config(topics, lenient.validate(true)).ok()?;
     let body = E::abi_decode_data_with_config(data, lenient).ok()?;
     let event = E::new_checked(topics, body).ok()?;
@@ -165,8 +165,8 @@ where
     Some(Decoded { event_type: E::NAME, agent_id: event.agent_id(), arguments: event.by_name() })
 }
 
-/// Whether each word of `data` is what the value read from it is written as: 0x…02 is no bool, and
-/// 256 no uint8.
+/// True if each word of `data` is the encoding of the value read from it: 0x…02 is no bool, and 256
+/// no uint8.
 fn has_clean_words<'d, E>(data: &'d [u8], config: AbiDecoderConfig, event: &'d E) -> bool
 where
     E: SolEvent,

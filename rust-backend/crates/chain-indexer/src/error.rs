@@ -1,4 +1,4 @@
-//! What can go wrong between a chain and the store, and what the caller does about it.
+//! Errors between a chain and the store, each with the caller's remedy.
 
 use event_engine::event::ChainId;
 use event_store::StoreError;
@@ -13,7 +13,7 @@ pub enum IndexerError {
         chain: String,
         /// The key of its settings.
         key: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
     /// A node belongs to another chain. The chain is not indexed: have its settings corrected.
@@ -28,18 +28,18 @@ pub enum IndexerError {
         /// The id that the node says.
         found: u64,
     },
-    /// A node cannot be reached, or what it says makes no sense. The indexer asks the next node,
-    /// and again.
+    /// A node cannot be reached, or its answer makes no sense. The indexer asks the next node, and
+    /// again.
     #[error("chain {chain:?}: the node of {node}: {problem}")]
     Node {
         /// The chain.
         chain: String,
         /// Key and host of the node.
         node: String,
-        /// What happened, escaped and shortened, without the secrets of our URLs.
+        /// The failure, escaped and shortened, without the secrets of our URLs.
         problem: String,
     },
-    /// A node shows a branch that would take back a finalized block. The chain stops and nothing is
+    /// A node shows a branch that would replace a finalized block. The chain stops and no event is
     /// invalidated; docs/operations/problems.md says how an operator decides.
     #[error(
         "chain {chain:?}: the node of {node} replaces final blocks: above block {fork} it has \
@@ -58,8 +58,8 @@ pub enum IndexerError {
         /// Hash of the node's block above `fork`, 0x hex.
         found: String,
     },
-    /// Of a final block, another one is stored than the nodes have. Nothing of it was stored; ask
-    /// which of the two is on the chain.
+    /// The nodes have another final block than the store. Nothing was stored; find out which of the
+    /// two is on the chain.
     #[error(
         "chain {chain:?}: block {block} is stored with another hash, or on another parent, than \
          the nodes have it"
@@ -75,11 +75,11 @@ pub enum IndexerError {
     Store {
         /// The chain.
         chain: String,
-        /// What the store says.
+        /// The store's error.
         source: StoreError,
     },
     /// The chain's task panicked, which is a bug of ours. Restart and report it.
-    #[error("chain {chain:?}: its indexer panicked")]
+    #[error("chain {chain:?}: its task panicked")]
     Panicked {
         /// The chain.
         chain: String,
@@ -87,16 +87,9 @@ pub enum IndexerError {
 }
 
 impl IndexerError {
-    /// Whether the chain stops; everything else is tried again.
+    /// True if the chain stops; after any other error it is tried again.
     pub fn stops_the_chain(&self) -> bool {
-        match self {
-            Self::Settings { .. }
-            | Self::WrongChain { .. }
-            | Self::BelowFinalized { .. }
-            | Self::OtherBlock { .. }
-            | Self::Panicked { .. } => true,
-            Self::Node { .. } | Self::Store { .. } => false,
-        }
+        !matches!(self, Self::Node { .. } | Self::Store { .. })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The loop of a chain: its head, what is missing below it, what is final.
+//! The loop of a chain: its head, missing blocks below it, and finality.
 
 pub(crate) mod catch_up;
 pub(crate) mod chain;

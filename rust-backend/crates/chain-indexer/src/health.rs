@@ -1,4 +1,4 @@
-//! What is told of a chain's reading.
+//! The status of the chains' readers: problems, series, and a check of the nodes.
 
 pub(crate) mod check;
 pub(crate) mod measures;

@@ -1,4 +1,4 @@
-//! Blocks of long ago: filling them in, and proving that none is missing.
+//! Blocks of long ago: filling them in, and proving that all are there.
 
 pub(crate) mod backfill;
 pub(crate) mod gaps;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use event_store::PgPool;
+use futures::FutureExt;
+use futures::future::OptionFuture;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
 use service::logs::{self, Destination};
@@ -34,7 +36,7 @@ pub async fn main() -> anyhow::Result<()> {
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
     let health = Health::default();
-    let reading = Reading::new(pool, &chains, &health);
+    let reading = ChainReaders::new(pool, &chains, &health);
     health::start(health, settings.listen, DefaultPort::CHAIN_INDEXER, shutdown.clone()).await?;
     reading.run(shutdown).await.map_err(|error| match error {
         // Trying again helps nothing.
@@ -45,14 +47,14 @@ pub async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What reads the chains: the indexer those that it is told to index, the auditor those whose
-/// events it may take back.
-pub struct Reading {
+/// The readers of the chains: the indexer for indexed chains, the auditor for chains whose events
+/// it may invalidate.
+pub struct ChainReaders {
     indexer: Option<Indexer>,
     auditor: Option<Auditor>,
 }
 
-impl Reading {
+impl ChainReaders {
     /// Divides the chains.
     pub fn new(pool: PgPool, chains: &[ChainSettings], health: &Health) -> Self {
         let of = |wanted: fn(&ChainSettings) -> bool| -> Option<Vec<ChainSettings>> {
@@ -79,24 +81,16 @@ impl Reading {
     /// All chains of one of them have stopped: the first one's reason. The other is ended, too.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let shutdown = shutdown.child_token();
-        let indexing = async {
-            let Some(indexer) = self.indexer else { return Ok(()) };
-            let ended = indexer.run(shutdown.clone()).await;
-            shutdown.cancel();
-            ended
-        };
-        let auditing = async {
-            let Some(auditor) = self.auditor else { return Ok(()) };
-            let ended = auditor.run(shutdown.clone()).await;
-            shutdown.cancel();
-            ended
-        };
-        let (indexed, audited) = tokio::join!(indexing, auditing);
-        indexed.and(audited)
+        let stop = |_: &Result<()>| shutdown.cancel();
+        let indexing = self.indexer.map(|it| it.run(shutdown.clone()).inspect(stop));
+        let auditing = self.auditor.map(|it| it.run(shutdown.clone()).inspect(stop));
+        let (indexed, audited) =
+            tokio::join!(OptionFuture::from(indexing), OptionFuture::from(auditing));
+        indexed.unwrap_or(Ok(())).and(audited.unwrap_or(Ok(())))
     }
 }
 
-/// How many connections make sense for these chains.
+/// A sensible number of connections for these chains.
 pub fn connections(chains: &[ChainSettings]) -> u32 {
     u32::try_from(chains.len().clamp(1, CONNECTIONS_MAX)).unwrap_or(1)
 }
@@ -116,8 +110,8 @@ fn configured(settings: &Settings) -> anyhow::Result<Vec<ChainSettings>> {
     Ok(chains)
 }
 
-/// Refuses settings that cannot work. No node is asked: one that is away, or is another chain's, is
-/// its chain's problem alone, and told while the others go on.
+/// Refuses settings that cannot work. No node is asked: a node that is away, or of another chain,
+/// is its chain's problem alone, reported while the others go on.
 ///
 /// # Errors
 /// The first chain whose settings are refused, by name and key.

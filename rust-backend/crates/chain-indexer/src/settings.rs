@@ -36,7 +36,7 @@ impl RegistryAddresses for Registries {
     }
 }
 
-/// The part that our readers play on a chain.
+/// The role of our readers on a chain.
 pub trait ChainRole {
     /// The rights of a reader on the chain: the table of docs/architecture/writers.md.
     fn rights(&self, reader: Reader) -> Rights;
@@ -53,11 +53,6 @@ pub trait ChainRole {
     fn is_audited(&self) -> bool {
         self.rights(Reader::Auditor).invalidate
     }
-
-    /// The reader by whose blocks it is audited.
-    fn audited_by(&self) -> Reader {
-        if self.is_followed_by_the_auditor() { Reader::Auditor } else { Reader::Indexer }
-    }
 }
 
 impl ChainRole for ChainSettings {
@@ -67,7 +62,7 @@ impl ChainRole for ChainSettings {
             (Reader::Indexer, ChainWriter::Auditor | ChainWriter::Ponder) => {
                 [true, false, false, true]
             }
-            // Beside our indexer it takes back the events of blocks proved replaced.
+            // Beside our indexer it invalidates the events of blocks proved replaced.
             (Reader::Auditor, ChainWriter::ChainIndexer) => [false, false, true, false],
             (Reader::Auditor, ChainWriter::Auditor) => [false, true, true, true],
             (Reader::Auditor, ChainWriter::Ponder) => [false, false, false, false],

@@ -1,7 +1,7 @@
 //! The indexer, the processor and the worker in one process: what `run` and `demo` start.
 
 use anyhow::Result;
-use chain_indexer::{ChainSettings, Reading};
+use chain_indexer::{ChainReaders, ChainSettings};
 use event_store::PgPool;
 use service::config::{ConfigError, Settings};
 use service::health::Health;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// All parts, ready to run.
 pub(crate) struct Parts {
     pool: PgPool,
-    reading: Reading,
+    reading: ChainReaders,
     processor: event_processor::Processor,
     worker: action_worker::RealWorker,
 }
@@ -44,7 +44,7 @@ impl Parts {
             name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
         )?;
-        let reading = Reading::new(pool.clone(), &chains, health);
+        let reading = ChainReaders::new(pool.clone(), &chains, health);
         Ok(Self { pool, reading, processor, worker })
     }
 

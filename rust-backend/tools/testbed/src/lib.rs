@@ -1,17 +1,22 @@
-//! Apparatus that the tests of several crates share. Never shipped.
+//! Apparatus that the tests of several crates, and the bench, share. Never shipped.
 //!
 //! A [`Bed`] is a private PostgreSQL with the schema and a private Redis; [`Row`] is an event as a
-//! stranger writes it, with plain INSERT; [`Receiver`] is an HTTP server that verifies signatures
-//! and can be told to misbehave; [`Process`] is one of our binaries, started as a user would.
-//! [`eventually`] waits for a condition, and fails with its name if it does not become true.
+//! stranger writes it, with plain INSERT; [`HttpReceiver`] is an HTTP server, and [`Receiver`] one
+//! that verifies webhooks and can be told to misbehave; [`NodeClient`] asks a node in JSON-RPC;
+//! [`Process`] is one of our binaries, started as a user would. [`eventually`] waits for a
+//! condition, and fails with its name if it does not become true.
 
 mod bed;
+mod http_receiver;
+mod node_client;
 mod patience;
 mod process;
 mod receiver;
 mod row;
 
 pub use bed::{Bed, more_triggers, trigger_file, trigger_specs};
+pub use http_receiver::{HttpReceiver, Received};
+pub use node_client::{NodeClient, quantity};
 pub use patience::eventually;
 pub use process::{Process, binary};
 pub use receiver::{Receiver, SECRET};

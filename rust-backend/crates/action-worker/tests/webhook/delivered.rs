@@ -6,9 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use event_engine::delivery::lease::Outcome;
 use sha2::{Digest as _, Sha256};
+use testbed::Received;
 use tokio::io::AsyncWriteExt as _;
 
-use super::receiver::{Received, Receiver, raw, read_request};
+use super::receiver::{Receiver, raw, read_request};
 use super::{SECRET, body, impatient_sender, job, now, send_at, send_to, sender, url};
 
 const OTHER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

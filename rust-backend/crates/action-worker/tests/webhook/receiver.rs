@@ -2,33 +2,18 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::response::IntoResponse;
+use testbed::{HttpReceiver, Received};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// What arrived.
-pub(crate) struct Received {
-    pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Received {
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).expect(name).to_str().expect("text")
-    }
-}
-
 /// A server that answers each request alike and remembers it.
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     received: mpsc::UnboundedReceiver<Received>,
+    _server: HttpReceiver,
 }
 
 impl Receiver {
@@ -43,17 +28,13 @@ impl Receiver {
         answer: impl IntoResponse + Clone + Send + Sync + 'static,
     ) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
-        let remember = move |method, headers, body| {
-            let remembered = sender.send(Received { method, headers, body });
-            let answer: Response = answer.clone().into_response();
+        let server = HttpReceiver::at(address, move |request| {
+            let remembered = sender.send(request);
+            let answer = answer.clone().into_response();
             async move { remembered.map_or_else(|_| ().into_response(), |()| answer) }
-        };
-        let listener = TcpListener::bind(address).await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(
-            async move { axum::serve(listener, Router::new().fallback(any(remember))).await },
-        );
-        Self { address, received }
+        });
+        let server = server.await;
+        Self { address: server.address, received, _server: server }
     }
 
     /// The next request, which has already been answered.

@@ -2,121 +2,99 @@
 
 use std::sync::Arc;
 
-use event_store::chain::chain_readers::{self, Reader};
+use event_store::chain::audited_branch;
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
-use event_store::chain::reorgs::{self, Outcome, Reorg};
-use event_store::chain::{audit_cursors, audited_branch, chain_heights};
-use event_store::{PgPool, StoreError, answered};
+use event_store::chain::reorgs::Reorg;
 use futures::{StreamExt, stream};
 
+use super::context::AuditContext;
 use super::measures;
-use crate::branch::walk::{Observed, Walk};
-use crate::follow::finality::{Finality, Finalized};
-use crate::rpc::answer::{Link, NodeHeader};
-use crate::rpc::node::{Node, Nodes};
-use crate::settings::ChainRole as _;
-use crate::{ChainSettings, IndexerError, Result};
+use crate::branch::walk::Walk;
+use crate::follow::finality::{DEPTH_DEFAULT, FinalityTracker};
+use crate::rpc::answer::{HeaderRef, NodeHeader};
+use crate::rpc::node::Node;
+use crate::{ChainSettings, Result};
 
-/// Headers that are asked for at once, and stored in one transaction.
+/// Headers that are asked for at once.
 const HEADERS_AHEAD_MAX: usize = 16;
+/// Headers that are stored in one transaction.
 const HEADERS_TOGETHER_MAX: u64 = 64;
-/// Blocks below the head from which it begins, where neither the nodes nor the operator say what is
-/// final.
-const DEPTH_DEFAULT: u64 = 64;
-/// Blocks that are read at once while a fork is looked for.
-const BLOCKS_PER_PAGE: u32 = 256;
 
 /// The audited part of a chain.
 pub(super) struct Branch {
-    pool: PgPool,
-    settings: ChainSettings,
-    nodes: Arc<Nodes>,
-    /// The highest audited block; to be read at the start and after a failure.
+    context: Arc<AuditContext>,
+    /// The highest audited block; `None` at the start and after a failure, to be read.
     tip: Option<BlockName>,
-    finality: Finality,
+    finality: FinalityTracker,
 }
 
 impl Branch {
-    pub(super) fn new(pool: PgPool, settings: ChainSettings, nodes: Arc<Nodes>) -> Self {
-        let finality = Finality::new(settings.finality_depth);
-        Self { pool, settings, nodes, tip: None, finality }
+    pub(super) fn new(context: Arc<AuditContext>) -> Self {
+        let finality = FinalityTracker::new(context.settings.finality_depth);
+        Self { context, tip: None, finality }
     }
 
-    /// A commit may or may not have happened.
+    /// Has the tip read again: a commit may or may not have happened.
     pub(super) fn unsure(&mut self) {
         self.tip = None;
     }
 
-    /// Follows the node's head some way. Returns the highest audited block, and whether that is
-    /// all there is for now.
+    /// Follows the node's head some way. Returns the highest audited block, and true if the node
+    /// has no more for now.
     pub(super) async fn advance(&mut self) -> Result<(Option<BlockName>, bool)> {
-        let nodes = Arc::clone(&self.nodes);
-        let node = nodes.current();
+        let context = Arc::clone(&self.context);
+        let node = context.nodes.current();
         let head = node.head().await?;
-        let Some(tip) = self.read_tip().await? else {
+        if self.tip.is_none() {
+            self.tip = context.store.latest().await?;
+        }
+        let Some(tip) = self.tip.clone() else {
             self.begin(node, head).await?;
             return Ok((self.tip.clone(), false));
         };
+        let mut fork = None;
         if head.number > tip.number {
             let first = tip.number.unsigned_abs() + 1;
             let last = head.number.unsigned_abs().min(first + HEADERS_TOGETHER_MAX - 1);
             let headers = self.headers(node, first, last).await?;
-            if let Some((link, block)) = headers.first()
-                && block.parent_hash != tip.hash
-            {
-                self.follow(node, &tip, *link).await?;
-                return Ok((self.tip.clone(), false));
+            fork = headers.first().map(|(header, _)| *header).filter(|it| it.parent() != tip);
+            if fork.is_none() {
+                let has_all = headers.len() as u64 == last - first + 1;
+                let is_at_head = !has_all || last == head.number.unsigned_abs();
+                self.append(Some(&tip), headers).await?;
+                return Ok((self.tip.clone(), is_at_head));
             }
-            let has_all = headers.len() as u64 == last - first + 1;
-            let is_at_head = !has_all || last == head.number.unsigned_abs();
-            self.append(Some(&tip), headers).await?;
-            return Ok((self.tip.clone(), is_at_head));
+        } else if context.store.contradicts(&head.name()).await? {
+            fork = Some(head);
         }
         // A node that lags behind on our branch is waited for.
-        let stored = self.stored_at(head.number).await?;
-        if stored.is_some_and(|hash| hash != head.name().hash) {
-            self.follow(node, &tip, head).await?;
-            return Ok((self.tip.clone(), false));
-        }
-        Ok((Some(tip), true))
+        let Some(fork) = fork else { return Ok((Some(tip), true)) };
+        self.follow(node, &tip, fork).await?;
+        Ok((self.tip.clone(), false))
     }
 
-    /// Now and then, remembers what is final, and forgets some of what lies below.
+    /// Now and then, remembers the final and the safe block and the nodes' heads, and forgets some
+    /// blocks far below.
     pub(super) async fn keep_finality(&mut self) -> Result<()> {
         let Some(tip) = self.tip.clone() else { return Ok(()) };
         if !self.finality.is_due(true) {
             return Ok(());
         }
-        let looked = self.finality.look(self.nodes.current(), &tip).await?;
-        let (pool, id) = (&self.pool, self.settings.id);
-        if let Some(Finalized { number, hash, is_guess }) = looked {
-            let block = (number, hash.as_deref());
-            let raising =
-                chain_heights::raise_finalized(pool, id, Reader::Auditor, block, is_guess);
-            self.asked(Box::pin(raising)).await?;
+        let AuditContext { store, nodes, .. } = &*self.context;
+        if let Some(finalized) = self.finality.look(nodes.current(), &tip).await? {
+            store.finalize(&finalized).await?;
         }
-        if let Some(safe) = self.finality.safe(self.nodes.current()).await? {
-            let raising = Box::pin(chain_heights::raise_safe(pool, id, Reader::Auditor, &safe));
-            self.asked(raising).await?;
+        if let Some(safe) = self.finality.safe(nodes.current()).await? {
+            store.raise_safe(&safe).await?;
         }
-        let heads = self.nodes.heads();
-        let seeing = chain_readers::see_heads(pool, id, Reader::Auditor, &heads);
-        self.asked(Box::pin(seeing)).await?;
-        self.asked(observed_blocks::trim(pool, id)).await
+        store.see_heads(&nodes.heads()).await?;
+        store.asked(observed_blocks::trim(&store.pool, store.id)).await
     }
 
-    async fn read_tip(&mut self) -> Result<Option<BlockName>> {
-        if self.tip.is_none() {
-            let (pool, id) = (&self.pool, self.settings.id);
-            self.tip = self.asked(observed_blocks::latest(pool, id, Reader::Auditor)).await?;
-        }
-        Ok(self.tip.clone())
-    }
-
-    /// The first block: what is final now. What arrived before is compared from here up.
-    async fn begin(&mut self, node: Node<'_>, head: Link) -> Result<()> {
+    /// Begins with the block that is final now. Earlier arrivals are compared from here up.
+    async fn begin(&mut self, node: Node<'_>, head: HeaderRef) -> Result<()> {
         let below = |depth| head.number.unsigned_abs().saturating_sub(depth);
-        let first = match self.settings.finality_depth {
+        let first = match self.context.settings.finality_depth {
             Some(depth) => below(depth),
             None => match node.finalized().await? {
                 Some(header) => header.number.to::<u64>(),
@@ -124,27 +102,25 @@ impl Branch {
             },
         };
         let headers = self.headers(node, first, first).await?;
-        let Some((link, _)) = headers.first() else { return Ok(()) };
-        let (chain, block) = (self.settings.name.as_str(), link.number);
+        let Some((header, _)) = headers.first() else { return Ok(()) };
+        let (chain, block) = (self.context.store.name.as_str(), header.number);
         tracing::info!(chain, block, "Auditing begins at the finalized block");
-        let (pool, id) = (&self.pool, self.settings.id);
-        self.asked(audit_cursors::begin(pool, id, block)).await?;
+        self.context.store.begin_audit(block).await?;
         self.append(None, headers).await
     }
 
     async fn append(
         &mut self,
         below: Option<&BlockName>,
-        headers: Vec<(Link, ObservedBlock)>,
+        headers: Vec<(HeaderRef, ObservedBlock)>,
     ) -> Result<()> {
-        let (links, blocks): (Vec<Link>, Vec<ObservedBlock>) = headers.into_iter().unzip();
-        let Some(last) = links.last() else { return Ok(()) };
+        let blocks: Vec<ObservedBlock> = headers.into_iter().map(|(_, block)| block).collect();
+        let Some(last) = blocks.last() else { return Ok(()) };
         self.tip = None;
-        let (pool, id) = (&self.pool, self.settings.id);
-        let appended = Box::pin(audited_branch::append(pool, id, below, &blocks));
-        let appended = self.asked(appended).await?;
-        if let Some(restored) = appended {
-            measures::restored(id, restored);
+        let store = &self.context.store;
+        let appending = audited_branch::append(&store.pool, store.id, below, &blocks);
+        if let Some(restored) = store.asked(appending).await? {
+            measures::add(measures::RESTORED, store.id, restored);
             self.tip = Some(last.name());
         }
         Ok(())
@@ -157,117 +133,85 @@ impl Branch {
         node: Node<'_>,
         first: u64,
         last: u64,
-    ) -> Result<Vec<(Link, ObservedBlock)>> {
+    ) -> Result<Vec<(HeaderRef, ObservedBlock)>> {
         let mut fetched = stream::iter(first..=last)
             .map(|number| async move { (number, node.header(number).await) })
             .buffered(HEADERS_AHEAD_MAX);
-        let mut headers: Vec<(Link, ObservedBlock)> = Vec::new();
+        let mut headers: Vec<(HeaderRef, ObservedBlock)> = Vec::new();
         while let Some((number, header)) = fetched.next().await {
             let Some(header) = header? else { break };
-            let link = header.link().map_err(|problem| node.distrust(&problem))?;
-            if link.number.unsigned_abs() != number {
-                let found = link.number;
+            let named = header.header_ref().map_err(|problem| node.distrust(&problem))?;
+            if named.number.unsigned_abs() != number {
+                let found = named.number;
                 let problem = format!("asked for block {number}, it answered with block {found}");
                 return Err(node.distrust(&problem));
             }
-            if headers.last().is_some_and(|(below, _)| below.hash != link.parent_hash) {
+            if headers.last().is_some_and(|(below, _)| below.hash != named.parent_hash) {
                 break;
             }
-            let row = row(&self.settings, &header).map_err(|problem| node.distrust(&problem))?;
-            headers.push((link, row));
+            let row = row(&self.context.settings, &header);
+            headers.push((named, row.map_err(|problem| node.distrust(&problem))?));
         }
         Ok(headers)
     }
 
-    /// Takes back what the branch of `link` replaces, if another node says so too.
-    async fn follow(&mut self, node: Node<'_>, tip: &BlockName, link: Link) -> Result<()> {
-        let (chain, chain_id) = (self.settings.name.as_str(), self.settings.id);
-        let reorg = Walk { chain, chain_id, node, observed: &*self }.down(tip, link).await?;
+    /// Invalidates the blocks that the branch of `header` replaces, if another node has that
+    /// branch, too.
+    async fn follow(&mut self, node: Node<'_>, tip: &BlockName, header: HeaderRef) -> Result<()> {
+        let store = &self.context.store;
+        let reorg = Walk { store, node, alive: || {} }.down(tip, header).await?;
         self.agree(node, &reorg).await?;
         self.tip = None;
-        let rights = self.settings.rights(Reader::Auditor);
-        let followed = reorgs::follow(&self.pool, &reorg, Reader::Auditor, rights).await;
-        let outcome = followed.map_err(|source| self.store_error(source))?;
-        if let Outcome::Followed { events_invalidated } = outcome {
-            let (chain, fork_block) = (self.settings.name.as_str(), reorg.fork.number);
+        if let Some(events_invalidated) = store.follow(&reorg).await? {
+            let (chain, fork_block) = (store.name.as_str(), reorg.fork.number);
             let depth = tip.number - fork_block;
             tracing::info!(
                 chain,
                 fork_block,
                 depth,
                 events_invalidated,
-                "The chain was reorganised; the events of what was replaced are taken back",
+                "The chain was reorganised; the events of replaced blocks are invalidated",
             );
-            measures::followed(self.settings.id, events_invalidated);
+            measures::add(measures::REORGS, store.id, 1);
+            measures::add(measures::INVALIDATED, store.id, events_invalidated);
             self.tip = Some(reorg.fork);
         }
         Ok(())
     }
 
-    /// Where there are several nodes, another one has to have the new branch, too.
+    /// Fails if there are other nodes and no other one has the new branch.
     async fn agree(&self, node: Node<'_>, reorg: &Reorg) -> Result<()> {
         let Some(lowest) = reorg.branch.first() else { return Ok(()) };
         let number = reorg.fork.number.unsigned_abs() + 1;
-        let others: Vec<_> =
-            self.nodes.each().filter(|other| other.label() != node.label()).collect();
-        for other in &others {
+        let mut others = node.others().peekable();
+        if others.peek().is_none() {
+            return Ok(());
+        }
+        for other in others {
             match other.header(number).await {
-                Ok(Some(header)) if header.link().is_ok_and(|l| l.name().hash == *lowest) => {
+                Ok(Some(header))
+                    if header.header_ref().is_ok_and(|it| it.name().hash == *lowest) =>
+                {
                     return Ok(());
                 }
                 Err(error) if error.stops_the_chain() => return Err(error),
-                // It is somewhere else, behind, or away.
+                // It is on another branch, behind, or away.
                 Ok(_) | Err(_) => {}
             }
-        }
-        if others.is_empty() {
-            return Ok(());
         }
         let problem = format!("it replaces block {number} by {lowest}, and no other node does");
         Err(node.distrust(&problem))
     }
-
-    async fn stored_at(&self, number: i64) -> Result<Option<String>> {
-        let (pool, id) = (&self.pool, self.settings.id);
-        let reading = observed_blocks::downwards(pool, id, Reader::Auditor, number, 1);
-        let found = self.asked(reading).await?;
-        Ok(found.into_iter().find(|block| block.number == number).map(|block| block.hash))
-    }
-
-    async fn asked<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T> {
-        answered(call).await.map_err(|source| self.store_error(source))
-    }
-
-    fn store_error(&self, source: StoreError) -> IndexerError {
-        IndexerError::Store { chain: self.settings.name.clone(), source }
-    }
 }
 
-impl Observed for Branch {
-    async fn finalized(&self) -> Result<Option<BlockName>> {
-        self.asked(chain_heights::finalized(&self.pool, self.settings.id)).await
-    }
-
-    async fn downwards(&self, height: i64) -> Result<Vec<BlockName>> {
-        let (pool, id) = (&self.pool, self.settings.id);
-        let (reader, count) = (Reader::Auditor, BLOCKS_PER_PAGE);
-        self.asked(observed_blocks::downwards(pool, id, reader, height, count)).await
-    }
-
-    /// Auditing begins with a final block.
-    fn is_lowest_final(&self) -> bool {
-        true
-    }
-}
-
-/// A header as it is remembered, or what is wrong with it.
+/// The row of a header. The error is a sentence.
 pub(super) fn row(settings: &ChainSettings, header: &NodeHeader) -> Result<ObservedBlock, String> {
-    let link = header.link()?;
+    let named = header.header_ref()?;
     Ok(ObservedBlock {
         chain_id: settings.id,
-        block_number: link.number,
-        block_hash: link.name().hash,
-        parent_hash: link.parent().hash,
+        block_number: named.number,
+        block_hash: named.name().hash,
+        parent_hash: named.parent().hash,
         timestamp: header.time()?,
     })
 }

@@ -1,13 +1,12 @@
-//! The loop of one audited chain: wait → follow its head → compare what has arrived → repeat.
+//! The loop of one audited chain: wait → follow its head → compare arrivals → repeat.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::PgPool;
-use event_store::chain::chain_readers::ChainProblem;
-use event_store::chain::chain_readers::Reader;
-use event_store::chain::observed_blocks::{self, BlockName};
-use event_store::chain::{audit_cursors, audit_suspects, audited_branch};
+use event_store::chain::chain_readers::{ChainProblem, Reader};
+use event_store::chain::observed_blocks::BlockName;
+use event_store::chain::{audit_suspects, audited_branch};
 use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,21 +15,23 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::context::AuditContext;
 use super::{Pulse, arrivals, branch::Branch, measures};
+use crate::branch::chain_store::ChainStore;
+use crate::follow::chain::NextCycle;
 use crate::health::problem::ProblemReporter;
 use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, Result};
 
-/// How often it is counted what nothing is proved of.
+/// Interval between two counts of the blocks of which nothing is proved.
 const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
-/// Between two looks at a backlog where our indexer is the chain's writer: 4,000 events a second.
+/// Pause within a backlog if our indexer is the chain's writer: 4,000 events a second.
 const BACKLOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// One chain on its way.
+/// A chain that is being audited.
 pub(super) struct AuditedChain {
-    context: AuditContext,
+    context: Arc<AuditContext>,
     branch: Branch,
     shutdown: CancellationToken,
     pulse: Arc<Pulse>,
@@ -43,24 +44,24 @@ pub(super) struct AuditedChain {
     checkpoint: Option<BlockName>,
 }
 
-/// What a round leaves to do.
-enum Next {
-    More,
-    Wait,
-}
-
 impl AuditedChain {
     pub(super) fn new(
-        pool: PgPool,
-        settings: ChainSettings,
-        nodes: Arc<Nodes>,
+        pool: &PgPool,
+        settings: &Arc<ChainSettings>,
         shutdown: CancellationToken,
         pulse: Arc<Pulse>,
-    ) -> Self {
-        Self {
-            branch: Branch::new(pool.clone(), settings.clone(), Arc::clone(&nodes)),
+    ) -> Result<Self> {
+        let is_followed = settings.is_followed_by_the_auditor();
+        let audited_by = if is_followed { Reader::Auditor } else { Reader::Indexer };
+        let context = Arc::new(AuditContext {
+            store: ChainStore::new(pool.clone(), settings, audited_by),
+            settings: Arc::clone(settings),
+            nodes: Arc::new(Nodes::new(settings)?),
+        });
+        Ok(Self {
+            branch: Branch::new(Arc::clone(&context)),
             reporter: ProblemReporter::new(pool.clone(), settings.id, Reader::Auditor),
-            context: AuditContext { audited_by: settings.audited_by(), pool, settings, nodes },
+            context,
             shutdown,
             pulse,
             backoff: node_backoff(),
@@ -68,7 +69,7 @@ impl AuditedChain {
             woken_up_to: None,
             counted_at: None,
             checkpoint: None,
-        }
+        })
     }
 
     /// Audits the chain until shutdown. An error means that it has stopped.
@@ -81,7 +82,7 @@ impl AuditedChain {
         let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
         let ended = ended.unwrap_or(Ok(()));
         self.pulse.send_replace(None);
-        measures::stopped(self.context.settings.id, ended.is_err());
+        measures::set(measures::STOPPED, self.context.store.id, ended.is_err().into());
         match &ended {
             Ok(()) => self.reporter.report_ok().await,
             Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
@@ -92,86 +93,86 @@ impl AuditedChain {
     async fn go_round(&mut self) -> Result<()> {
         let mut poll = interval(self.context.settings.poll_interval);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        measures::begin(self.context.settings.id);
+        measures::begin(self.context.store.id);
         loop {
             poll.tick().await;
-            while let Next::More = self.cycle().await? {}
+            while let NextCycle::Now = self.cycle().await? {}
         }
     }
 
-    /// A round, and what its end means: a failure is waited out, unless it stops the chain.
-    async fn cycle(&mut self) -> Result<Next> {
+    /// A round; after a failure that does not stop the chain, a wait.
+    async fn cycle(&mut self) -> Result<NextCycle> {
         self.pulse.send_replace(Some(Instant::now()));
         match self.round().await {
             Ok(next) => {
                 self.backoff.reset();
                 if self.outage.ends() {
-                    tracing::info!(chain = self.context.settings.name, "Auditing works again");
+                    tracing::info!(chain = self.context.store.name, "Auditing works again");
                 }
-                measures::failing(self.context.settings.id, false);
+                measures::set(measures::FAILING, self.context.store.id, 0);
                 self.reporter.report_ok().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
                 if self.outage.begins() {
-                    let (chain, problem) = (self.context.settings.name.as_str(), error.to_string());
+                    let (chain, problem) = (self.context.store.name.as_str(), error.to_string());
                     tracing::warn!(chain, problem, "Auditing fails and is tried again");
                 }
-                measures::failing(self.context.settings.id, true);
+                measures::set(measures::FAILING, self.context.store.id, 1);
                 self.reporter.report_problem(ChainProblem::Failing, &error).await;
                 self.branch.unsure();
                 self.checkpoint = None;
                 tokio::time::sleep(self.backoff.next_wait()).await;
-                Ok(Next::More)
+                Ok(NextCycle::Now)
             }
         }
     }
 
-    async fn round(&mut self) -> Result<Next> {
-        let (tip, is_at_head) = match self.context.audited_by {
+    async fn round(&mut self) -> Result<NextCycle> {
+        let audited_by = self.context.store.reader;
+        let (tip, is_at_head) = match audited_by {
             Reader::Auditor => self.branch.advance().await?,
             Reader::Indexer => (self.indexed().await?, true),
         };
-        let Some(tip) = tip else { return Ok(Next::Wait) };
+        let Some(tip) = tip else { return Ok(NextCycle::AfterWait) };
         let is_drained = arrivals::compare(&self.context, &tip).await?;
-        if is_drained && self.context.audited_by == Reader::Auditor {
+        if is_drained && audited_by == Reader::Auditor {
             self.set_checkpoint(tip).await?;
             self.branch.keep_finality().await?;
         }
         self.count().await?;
-        if !is_drained && self.context.audited_by == Reader::Indexer {
+        if !is_drained && audited_by == Reader::Indexer {
             tokio::time::sleep(BACKLOG_PAUSE).await;
         }
-        Ok(if is_drained && is_at_head { Next::Wait } else { Next::More })
+        Ok(if is_drained && is_at_head { NextCycle::AfterWait } else { NextCycle::Now })
     }
 
     /// The highest block that our indexer has stored.
     async fn indexed(&mut self) -> Result<Option<BlockName>> {
-        let (pool, id) = (&self.context.pool, self.context.settings.id);
-        let latest = self.context.asked(observed_blocks::latest(pool, id, Reader::Indexer)).await?;
-        let Some(tip) = latest else { return Ok(None) };
+        let store = &self.context.store;
+        let Some(tip) = store.latest().await? else { return Ok(None) };
         if self.woken_up_to == Some(tip.number) {
             return Ok(Some(tip));
         }
         let from = if let Some(before) = self.woken_up_to {
             before
         } else {
-            let finalized = self.context.finalized().await?.map_or(0, |block| block.number);
-            self.context.asked(audit_cursors::begin(pool, id, finalized)).await?;
+            let finalized = store.finalized().await?.map_or(0, |block| block.number);
+            store.begin_audit(finalized).await?;
             finalized
         };
-        self.context.asked(audit_suspects::wake(pool, id, from..=tip.number)).await?;
+        store.asked(audit_suspects::wake(&store.pool, store.id, from..=tip.number)).await?;
         self.woken_up_to = Some(tip.number);
         Ok(Some(tip))
     }
 
-    /// Everything that is stored up to this block has been compared.
+    /// Sets the checkpoint: all events up to this block have been compared.
     async fn set_checkpoint(&mut self, tip: BlockName) -> Result<()> {
         if self.checkpoint.as_ref() != Some(&tip) {
-            let (pool, id) = (&self.context.pool, self.context.settings.id);
-            self.context.asked(Box::pin(audited_branch::set_checkpoint(pool, id, &tip))).await?;
-            measures::audited(id, tip.number);
+            let store = &self.context.store;
+            store.asked(audited_branch::set_checkpoint(&store.pool, store.id, &tip)).await?;
+            measures::set(measures::BLOCK, store.id, tip.number);
             self.checkpoint = Some(tip);
         }
         Ok(())
@@ -182,10 +183,11 @@ impl AuditedChain {
             return Ok(());
         }
         self.counted_at = Some(Instant::now());
-        let id = self.context.settings.id;
-        let unproved = self.context.asked(audit_suspects::unproved(&self.context.pool)).await?;
-        let of_chain = unproved.iter().find(|chain| chain.chain_id == id.0);
-        measures::unproved(id, of_chain.map_or(0, |chain| chain.unknown + chain.above));
+        let store = &self.context.store;
+        let unproved = store.asked(audit_suspects::unproved(&store.pool)).await?;
+        let of_chain = unproved.iter().find(|chain| chain.chain_id == store.id.0);
+        let blocks = of_chain.map_or(0, |chain| chain.unknown + chain.above);
+        measures::set(measures::UNPROVED, store.id, blocks);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A block that events name and the chain is not known to have: what is it?
+//! Judging a block that events name and the chain is not known to have.
 
 use alloy_primitives::B256;
 use event_store::chain::audit_suspects::Proof;
@@ -14,7 +14,7 @@ use crate::rpc::node::Node;
 /// Blocks of a branch aside that are followed down to the chain.
 const ASIDE_MAX: usize = 256;
 
-/// What there is to judge by.
+/// The evidence for a verdict.
 pub(super) struct Suspicion<'c> {
     pub(super) chain: &'c AuditContext,
     /// The highest block that is known to be on the chain.
@@ -22,60 +22,63 @@ pub(super) struct Suspicion<'c> {
     pub(super) finalized: Option<BlockName>,
 }
 
-/// What a suspect turns out to be.
-pub(super) enum Verdict {
+/// The judgement of a suspect.
+pub(super) enum SuspectVerdict {
     OnTheChain,
-    /// The chain has another block in its place, and it was there or stands aside.
+    /// The chain has another block in its place, and it was there before or is on a branch aside.
     Replaced(Proof),
     /// A node has its header, of another height.
     Misplaced,
-    /// The chain has another block in its place, and nobody knows this one.
+    /// The chain has another block in its place, and no node has this one.
     Unknown,
-    /// It cannot be said before the chain is higher or more nodes answer.
+    /// Open until the chain is higher or more nodes answer.
     NotYet,
 }
 
 impl Suspicion<'_> {
-    pub(super) async fn look(&self, suspect: &BlockName) -> Result<Verdict> {
+    pub(super) async fn look(&self, suspect: &BlockName) -> Result<SuspectVerdict> {
         if suspect.number > self.tip.number {
-            return Ok(Verdict::NotYet);
+            return Ok(SuspectVerdict::NotYet);
         }
         if suspect.number < 0 {
-            return Ok(Verdict::Unknown);
+            return Ok(SuspectVerdict::Unknown);
         }
         let Some(in_its_place) = self.on_the_chain_at(suspect.number).await? else {
-            return Ok(Verdict::NotYet);
+            return Ok(SuspectVerdict::NotYet);
         };
         if in_its_place == suspect.hash {
-            return Ok(Verdict::OnTheChain);
+            return Ok(SuspectVerdict::OnTheChain);
         }
-        let (pool, id) = (&self.chain.pool, self.chain.settings.id);
-        if self.chain.asked(orphaned_blocks::has(pool, id, suspect)).await? {
-            return Ok(Verdict::Replaced(Proof::Remembered));
+        let store = &self.chain.store;
+        if store.asked(orphaned_blocks::has(&store.pool, store.id, suspect)).await? {
+            return Ok(SuspectVerdict::Replaced(Proof::Remembered));
         }
-        let Ok(hash) = suspect.hash.parse::<B256>() else { return Ok(Verdict::Unknown) };
+        let Ok(hash) = suspect.hash.parse::<B256>() else { return Ok(SuspectVerdict::Unknown) };
         for node in self.chain.nodes.each() {
-            if self.chain.audited_by == Reader::Indexer
+            if store.reader == Reader::Indexer
                 && let Some(header) = known(node.header_of(hash).await)?
-                && header.link().is_ok_and(|link| link.number != suspect.number)
+                && header.header_ref().is_ok_and(|header| header.number != suspect.number)
             {
-                return Ok(Verdict::Misplaced);
+                return Ok(SuspectVerdict::Misplaced);
             }
             let aside = self.aside(node, hash, suspect).await;
             let Some(branch) = known(aside)? else { continue };
             if !self.agreed(suspect.number, &in_its_place).await? {
-                return Ok(Verdict::NotYet);
+                return Ok(SuspectVerdict::NotYet);
             }
-            return Ok(Verdict::Replaced(Proof::Aside { branch, replaced_by: in_its_place }));
+            return Ok(SuspectVerdict::Replaced(Proof::Aside {
+                branch,
+                replaced_by: in_its_place,
+            }));
         }
-        Ok(Verdict::Unknown)
+        Ok(SuspectVerdict::Unknown)
     }
 
-    /// The chain's hash at a height: as it is remembered, or far below, as its nodes say.
+    /// The chain's hash at a height: as remembered, or below the finalized block, as nodes say.
     async fn on_the_chain_at(&self, number: i64) -> Result<Option<String>> {
-        let (pool, id) = (&self.chain.pool, self.chain.settings.id);
-        let known = observed_blocks::hash_at(pool, id, self.chain.audited_by, number);
-        if let Some(hash) = self.chain.asked(known).await? {
+        let store = &self.chain.store;
+        let known = observed_blocks::hash_at(&store.pool, store.id, store.reader, number);
+        if let Some(hash) = store.asked(known).await? {
             return Ok(Some(hash));
         }
         match &self.finalized {
@@ -84,7 +87,7 @@ impl Suspicion<'_> {
         }
     }
 
-    /// What the nodes have at a height below the finalized block; they have to have that one, too.
+    /// The nodes' hash at a height below the finalized block; only nodes that have that are asked.
     async fn below(&self, finalized: &BlockName, number: i64) -> Result<Option<String>> {
         let mut found: Option<String> = None;
         let mut voices = 0;
@@ -105,13 +108,11 @@ impl Suspicion<'_> {
         Ok(None)
     }
 
-    /// Whether enough nodes have this block at this height.
+    /// True if enough nodes have this block at this height.
     async fn agreed(&self, number: i64, hash: &str) -> Result<bool> {
         let mut voices = 0;
         for node in self.chain.nodes.each() {
-            if hash_at(node, number).await?.as_deref() == Some(hash) {
-                voices += 1;
-            }
+            voices += usize::from(hash_at(node, number).await?.as_deref() == Some(hash));
         }
         Ok(voices >= self.voices_wanted())
     }
@@ -134,8 +135,7 @@ impl Suspicion<'_> {
             let Some(header) = node.header_of(hash).await? else { return Ok(None) };
             let block =
                 row(&self.chain.settings, &header).map_err(|problem| node.distrust(&problem))?;
-            let found = BlockName { number: block.block_number, hash: block.block_hash.clone() };
-            if found != expected {
+            if block.name() != expected {
                 return Ok(None);
             }
             let parent =
@@ -152,18 +152,17 @@ impl Suspicion<'_> {
     }
 }
 
-/// The node's block at this height; none where the node fails: another may answer.
+/// The hash of the node's block at this height; `None` if the node fails: another may answer.
 async fn hash_at(node: Node<'_>, number: i64) -> Result<Option<String>> {
     let header = known(node.header(number.unsigned_abs()).await)?;
-    let link = header.and_then(|header| header.link().ok());
-    Ok(link.filter(|link| link.number == number).map(|link| link.name().hash))
+    let found = header.and_then(|header| header.header_ref().ok());
+    Ok(found.filter(|found| found.number == number).map(|found| found.name().hash))
 }
 
-/// An answer, or none where the node fails. What stops the chain does so here, too.
+/// An answer, or `None` if the node fails. Errors that stop the chain stay errors.
 fn known<T>(answer: Result<Option<T>>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(answer),
-        Err(error) if error.stops_the_chain() => Err(error),
         Err(crate::IndexerError::Node { .. }) => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,112 +1,102 @@
 //! The walk down a node's branch to its fork with the observed one.
 //!
 //! It goes from a header that contradicts the observed blocks down, parent by parent, **by hash**:
-//! behind one URL there may be nodes of different minds, and a walk by number could put a branch
-//! together that none of them has. Our indexer and the auditor walk alike.
+//! behind one URL there may be several nodes on different branches, and a walk by number could mix
+//! them. Our indexer and the auditor walk alike.
 
-use event_engine::event::ChainId;
+use event_store::chain::chain_readers::Reader;
 use event_store::chain::observed_blocks::BlockName;
 use event_store::chain::reorgs::Reorg;
 
-use crate::rpc::answer::{Link, NodeHeader};
+use crate::branch::chain_store::ChainStore;
+use crate::rpc::answer::{HeaderRef, NodeHeader};
 use crate::rpc::node::Node;
 use crate::{IndexerError, Result};
 
-/// The blocks of a chain that a reader has observed.
-pub(crate) trait Observed {
-    /// The highest final block, whichever reader has seen it become final.
-    async fn finalized(&self) -> Result<Option<BlockName>>;
-
-    /// Some of the observed blocks from `height` down, highest first; none where there is none.
-    async fn downwards(&self, height: i64) -> Result<Vec<BlockName>>;
-
-    /// Whether the lowest of them was final when it was observed. If so, no branch leaves the chain
-    /// below it.
-    fn is_lowest_final(&self) -> bool;
-
-    /// A sign of life: a deep walk takes its time.
-    fn alive(&self) {}
-}
-
 /// A walk down one branch.
-pub(crate) struct Walk<'c, O> {
-    pub(crate) chain: &'c str,
-    pub(crate) chain_id: ChainId,
+pub(crate) struct Walk<'c, F> {
+    pub(crate) store: &'c ChainStore,
     pub(crate) node: Node<'c>,
-    pub(crate) observed: &'c O,
+    /// Called at each step: a deep walk takes its time, and its chain is not stuck.
+    pub(crate) alive: F,
 }
 
-impl<O: Observed> Walk<'_, O> {
-    /// Finds the fork of the observed branch, which ends with `tip`, and the one that `link` stands
-    /// on; `link` is not observed.
+impl<F: Fn()> Walk<'_, F> {
+    /// Finds the fork between the observed branch, which ends with `tip`, and the branch of
+    /// `header`, which is not observed.
     ///
-    /// Nothing is changed; after a failure the caller reads `tip` again. It is given up where a
-    /// finalized block would be replaced, and where the node does not have a parent, or not yet
-    /// the finalized block: another node will, or the branch is gone.
-    pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
-        let mut finalized = self.observed.finalized().await?;
-        let mut link = self.at_or_above(finalized.as_ref(), link).await?;
-        let mut page = HeaderPage { observed: self.observed, blocks: Vec::new() };
+    /// Changes nothing; after a failure the caller reads `tip` again. Fails if the branch replaces
+    /// a finalized block, and if the node lacks a parent or the finalized block: another node has
+    /// it, or the branch is gone.
+    pub(crate) async fn down(self, tip: &BlockName, header: HeaderRef) -> Result<Reorg> {
+        let mut finalized = self.store.finalized().await?;
+        let mut header = self.at_or_above(finalized.as_ref(), header).await?;
+        let mut page = HeaderPage { store: self.store, blocks: Vec::new() };
         let (mut branch, mut fork_time) = (Vec::new(), None);
-        // The node's finalized block is one of ours, and its head is not: the two are of different
+        // The node's finalized block is observed and its head is not: the two are of different
         // branches, as of two backends behind one URL. Or another reader has followed meanwhile,
         // and the caller's tip is old.
-        if page.at_or_below(link.number).await?.is_some_and(|block| *block == link.name()) {
+        if page.at_or_below(header.number).await?.is_some_and(|block| *block == header.name()) {
             return Err(self.node.distrust("its head is not on the branch of its lower blocks"));
         }
+        // Auditing begins with a final block: no branch leaves the chain below it.
+        let is_lowest_final = self.store.reader == Reader::Auditor;
         let fork = loop {
-            if finalized.as_ref() == Some(&link.name()) {
+            if finalized.as_ref() == Some(&header.name()) {
                 // The branch has it.
                 finalized = None;
             }
-            if let Some(block) = finalized.as_ref().filter(|block| link.number <= block.number) {
-                return Err(self.below_finalized(link, block.number));
+            if let Some(block) = finalized.as_ref().filter(|block| header.number <= block.number) {
+                return Err(self.below_finalized(header, block.number));
             }
-            branch.push(link.name().hash);
-            let parent = link.parent();
+            branch.push(header.name().hash);
+            let parent = header.parent();
             if parent.number < 0 {
                 return Err(self.node.distrust("its first block is not the stored one"));
             }
             match page.at_or_below(parent.number).await? {
                 Some(stored) if *stored == parent => break parent,
-                Some(_) => link = self.parent(link).await?,
-                None if self.observed.is_lowest_final() => {
-                    return Err(self.below_finalized(link, link.number));
+                Some(_) => header = self.parent(header).await?,
+                None if is_lowest_final => {
+                    return Err(self.below_finalized(header, header.number));
                 }
                 // All that is observed belongs to the other branch.
                 None => {
-                    fork_time = Some(self.time_below(link).await?);
+                    fork_time = Some(self.time_below(header).await?);
                     break parent;
                 }
             }
         };
         branch.reverse();
-        Ok(Reorg { chain_id: self.chain_id, tip: tip.clone(), fork, fork_time, branch })
+        Ok(Reorg { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
     }
 
-    /// The block that the walk begins with. Another reader may have followed the branch before, and
-    /// seen it become final above `link`: then it begins with the finalized block, if this node's
-    /// branch has it. A node that has no block of its height lags: what it says of lower ones
-    /// proves nothing.
-    async fn at_or_above(&self, finalized: Option<&BlockName>, link: Link) -> Result<Link> {
-        let Some(finalized) = finalized.filter(|block| block.number > link.number) else {
-            return Ok(link);
+    /// The block at which the walk begins. Another reader may have followed the branch before, and
+    /// seen it become final above `header`: then it is the finalized block, if this node's branch
+    /// has it. A node without a block of that height lags, and its lower blocks prove nothing.
+    async fn at_or_above(
+        &self,
+        finalized: Option<&BlockName>,
+        header: HeaderRef,
+    ) -> Result<HeaderRef> {
+        let Some(finalized) = finalized.filter(|block| block.number > header.number) else {
+            return Ok(header);
         };
         let number = finalized.number;
         let Some(header) = self.node.header(number.unsigned_abs()).await? else {
             let problem = format!("its branch ends below the finalized block {number}");
             return Err(self.node.distrust(&problem));
         };
-        header.link().map_err(|problem| self.node.distrust(&problem))
+        header.header_ref().map_err(|problem| self.node.distrust(&problem))
     }
 
-    /// The block that `link` stands on, from the node, by its hash.
-    async fn parent(&self, link: Link) -> Result<Link> {
-        self.observed.alive();
-        let expected = link.parent();
-        let (number, hash) = (expected.number, link.parent_hash);
-        let header = self.header_below(link).await?;
-        let found = header.link().map_err(|problem| self.node.distrust(&problem))?;
+    /// The node's block below `header`, by its hash.
+    async fn parent(&self, header: HeaderRef) -> Result<HeaderRef> {
+        (self.alive)();
+        let expected = header.parent();
+        let (number, hash) = (expected.number, header.parent_hash);
+        let below = self.header_below(header).await?;
+        let found = below.header_ref().map_err(|problem| self.node.distrust(&problem))?;
         if found.name() == expected {
             return Ok(found);
         }
@@ -116,47 +106,47 @@ impl<O: Observed> Walk<'_, O> {
         )))
     }
 
-    /// The time of the block that `link` stands on, unix seconds.
-    async fn time_below(&self, link: Link) -> Result<i64> {
-        let header = self.header_below(link).await?;
-        header.time().map_err(|problem| self.node.distrust(&problem))
+    /// The time of the block below `header`, in unix seconds.
+    async fn time_below(&self, header: HeaderRef) -> Result<i64> {
+        let below = self.header_below(header).await?;
+        below.time().map_err(|problem| self.node.distrust(&problem))
     }
 
-    async fn header_below(&self, link: Link) -> Result<NodeHeader> {
-        if let Some(header) = self.node.header_of(link.parent_hash).await? {
-            return Ok(header);
+    async fn header_below(&self, header: HeaderRef) -> Result<NodeHeader> {
+        if let Some(below) = self.node.header_of(header.parent_hash).await? {
+            return Ok(below);
         }
-        let (number, hash) = (link.parent().number, link.parent_hash);
+        let (number, hash) = (header.parent().number, header.parent_hash);
         let problem = format!("it does not have block {number} ({hash}), whose child it has");
         Err(self.node.distrust(&problem))
     }
 
-    fn below_finalized(&self, link: Link, finalized: i64) -> IndexerError {
+    fn below_finalized(&self, header: HeaderRef, finalized: i64) -> IndexerError {
         IndexerError::BelowFinalized {
-            chain: self.chain.to_owned(),
+            chain: self.store.name.clone(),
             node: self.node.label().to_owned(),
-            fork: link.number - 1,
+            fork: header.number - 1,
             finalized,
-            found: link.name().hash,
+            found: header.name().hash,
         }
     }
 }
 
 /// The observed blocks, read in pages on the way down.
-struct HeaderPage<'c, O> {
-    observed: &'c O,
+struct HeaderPage<'c> {
+    store: &'c ChainStore,
     /// Lowest first.
     blocks: Vec<BlockName>,
 }
 
-impl<O: Observed> HeaderPage<'_, O> {
+impl HeaderPage<'_> {
     /// The highest observed block that is not above `height`, which falls from call to call.
     async fn at_or_below(&mut self, height: i64) -> Result<Option<&BlockName>> {
         while self.blocks.last().is_some_and(|block| block.number > height) {
             self.blocks.pop();
         }
         if self.blocks.is_empty() {
-            self.blocks = self.observed.downwards(height).await?;
+            self.blocks = self.store.downwards(height).await?;
             self.blocks.reverse();
         }
         Ok(self.blocks.last())

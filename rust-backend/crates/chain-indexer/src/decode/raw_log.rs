@@ -1,4 +1,4 @@
-//! A log that no decoder reads, as it is stored: `ponder-indexers/src/event-row.ts` does the same.
+//! The row of a log that no decoder reads: `ponder-indexers/src/event-row.ts` does the same.
 
 use alloy_primitives::hex;
 use event_store::events::new_events::NewEvent;
@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::decode::SHORT_BYTES;
 use crate::rpc::answer::{NodeLog, UnreadLog};
 
-/// Bytes of data that are stored, which is what `events` takes: as much as a block of 60 million
-/// gas holds. Of a longer log the beginning is stored.
+/// Bytes of data that `events` takes: as much as a block of 60 million gas holds. Of a longer log
+/// the beginning is stored.
 pub(crate) const RAW_BYTES_MAX: usize = 4 << 20;
-/// The argument that says how long the data is, where that may be why it was not decoded.
+/// The argument with the data's length, if that may be why it was not decoded.
 const LENGTH: &str = "log_data_bytes";
 
-/// Leaves the log raw in its row. Gives whether it is stored only in part.
+/// Leaves the log raw in its row. Returns true if it is stored only in part.
 pub(crate) fn store(event: &mut NewEvent, log: &NodeLog) -> bool {
     if let Some(unread) = log.unread {
         event.topics = (!log.topics.is_empty()).then(|| topics(log));
@@ -34,7 +34,7 @@ fn topics(log: &NodeLog) -> Vec<String> {
     log.topics.iter().map(hex::encode_prefixed).collect()
 }
 
-/// What `data` says of a log that was not read.
+/// The `data` of a log that was not read.
 fn unread_mark(unread: UnreadLog) -> serde_json::Value {
     let bytes = unread.hex_bytes.map(|hex| hex.saturating_sub(2) / 2);
     json!({"unread": {"reason": "longer than an answer may be", "bytes": bytes}})

@@ -1,4 +1,4 @@
-//! What stands in `events.data`, event by event: other programs rely on it.
+//! The content of `events.data`, event by event: other programs rely on it.
 
 mod extremes;
 mod identity_events;
@@ -64,7 +64,7 @@ fn log(event: &impl SolEvent) -> LogData {
     event.encode_log_data()
 }
 
-/// What is stored of the event.
+/// The event as it is stored.
 fn stored(registry: Registry, event: &impl SolEvent) -> Value {
     stored_log(registry, &log(event))
 }

@@ -1,4 +1,4 @@
-//! Saying once which logs no decoder reads.
+//! Log lines about logs that no decoder reads, one for each kind.
 
 use std::collections::HashSet;
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_of_log_is_mentioned_once_and_no_more_kinds_than_are_remembered() {
+    fn a_kind_of_unknown_log_is_logged_once_and_few_kinds_are() {
         let mut logs = UnknownLogs::default();
         assert!(logs.is_new(None));
         assert!(!logs.is_new(None));

@@ -1,10 +1,10 @@
-//! Whether the words of ABI-encoded data are clean.
+//! Comparison of the words of ABI-encoded data.
 
 use alloy_sol_types::abi::token::{PackedSeqToken, WordToken};
 
 /// The parts of an encoded sequence, of which those of one word can be compared.
 pub(super) trait Words {
-    /// Whether all parts of one word are equal. Strings and bytes are not looked at.
+    /// True if all parts of one word are equal. Strings and bytes are not looked at.
     fn same_words(&self, other: &Self) -> bool;
 }
 

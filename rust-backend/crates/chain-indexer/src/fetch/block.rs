@@ -9,7 +9,7 @@ use event_store::events::new_events::NewEvent;
 
 use crate::decode::raw_log;
 use crate::decode::{self, NotDecoded};
-use crate::rpc::answer::{Link, NodeHeader, NodeLog};
+use crate::rpc::answer::{HeaderRef, NodeHeader, NodeLog};
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Registry};
 
@@ -23,7 +23,7 @@ const TIMESTAMP_MAX: i64 = 4_102_444_800;
 /// A block, ready to be stored.
 #[derive(Debug)]
 pub(crate) struct Block {
-    pub(crate) link: Link,
+    pub(crate) header: HeaderRef,
     pub(crate) row: ObservedBlock,
     /// In the order of their log index.
     pub(crate) events: Vec<NewEvent>,
@@ -52,7 +52,7 @@ pub(crate) fn block(
     header: &NodeHeader,
     logs: &[impl Borrow<NodeLog>],
 ) -> Result<Block, String> {
-    let link = header.link()?;
+    let link = header.header_ref()?;
     let row = chain_block(settings.id, number, header, link)?;
     let mut events = Vec::with_capacity(logs.len());
     let mut unknown = Vec::new();
@@ -87,14 +87,14 @@ pub(crate) fn block(
     }
     let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
     let bytes = data_bytes + ROW_BYTES * events.len();
-    Ok(Block { link, row, events, unknown, bytes })
+    Ok(Block { header: link, row, events, unknown, bytes })
 }
 
 fn chain_block(
     chain_id: ChainId,
     number: u64,
     header: &NodeHeader,
-    link: Link,
+    link: HeaderRef,
 ) -> Result<ObservedBlock, String> {
     if u64::try_from(link.number) != Ok(number) {
         let found = link.number;
@@ -117,8 +117,8 @@ fn chain_block(
 }
 
 /// Which registry emitted the log, if it belongs to the block and to us.
-fn check_log(settings: &ChainSettings, link: Link, log: &NodeLog) -> Result<Registry, String> {
-    let Link { number, hash: block, .. } = link;
+fn check_log(settings: &ChainSettings, link: HeaderRef, log: &NodeLog) -> Result<Registry, String> {
+    let HeaderRef { number, hash: block, .. } = link;
     if log.block_hash != block {
         let found = log.block_hash;
         return Err(format!("asked for the logs of block {block}, it sent one of block {found}"));

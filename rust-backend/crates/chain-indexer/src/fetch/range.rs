@@ -172,8 +172,8 @@ impl Range<'_> {
             let made = block(self.settings, *number, header, logs);
             let made = made.map_err(|problem| self.node.distrust(&problem))?;
             if let Some(before) = blocks.last()
-                && before.link.number + 1 == made.link.number
-                && before.link.hash != made.link.parent_hash
+                && before.header.number + 1 == made.header.number
+                && before.header.hash != made.header.parent_hash
             {
                 let problem = format!("its block {number} does not follow its block below");
                 return Err(self.node.distrust(&problem));

@@ -9,7 +9,7 @@ use event_store::events::new_events::NewEvent;
 
 use crate::ChainSettings;
 use crate::fetch::block::{Block, UnknownLog};
-use crate::rpc::answer::Link;
+use crate::rpc::answer::HeaderRef;
 use crate::settings::RegistryAddresses as _;
 
 /// Rows of `events` in one transaction while behind. More are not faster, and hold back whoever
@@ -31,7 +31,7 @@ pub(crate) struct Stretch {
     /// The last block.
     pub(crate) tip: BlockName,
     /// The first block, where it is known as one whose parent was said by the node.
-    pub(crate) foot: Option<Link>,
+    pub(crate) foot: Option<HeaderRef>,
     pub(crate) rows: Vec<ObservedBlock>,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) unknown: Vec<UnknownLog>,
@@ -41,8 +41,8 @@ pub(crate) struct Stretch {
 impl Stretch {
     /// Begins with a block that follows its parent.
     pub(crate) fn of(block: Block) -> Self {
-        let mut stretch = Self::above(block.link.parent());
-        stretch.foot = Some(block.link);
+        let mut stretch = Self::above(block.header.parent());
+        stretch.foot = Some(block.header);
         stretch.take(block);
         stretch
     }
@@ -62,7 +62,7 @@ impl Stretch {
 
     /// Adds the next block, if it follows the last one and there is room; else it is given back.
     pub(crate) fn push(&mut self, block: Block) -> Option<Block> {
-        if block.link.parent() != self.tip || !self.has_room_for(&block) {
+        if block.header.parent() != self.tip || !self.has_room_for(&block) {
             return Some(block);
         }
         self.take(block);
@@ -128,11 +128,11 @@ impl Stretch {
         ReadBlocks { chain_id, heights, times, hashes, logs: &self.events, claims }
     }
 
-    /// Says that rows were taken back, if any were.
+    /// Logs how many rows were invalidated, if any were.
     pub(crate) fn tell_forged(&self, chain: &str, events: u64) {
         if events > 0 {
             let (first, last) = (self.below.number + 1, self.tip.number);
-            tracing::warn!(chain, events, first, last, "Rows that are no logs are taken back");
+            tracing::warn!(chain, events, first, last, "Rows that are no logs are invalidated");
         }
     }
 
@@ -143,7 +143,7 @@ impl Stretch {
     }
 
     fn take(&mut self, block: Block) {
-        self.tip = block.link.name();
+        self.tip = block.header.name();
         self.bytes += block.bytes;
         self.rows.push(block.row);
         self.events.extend(block.events);

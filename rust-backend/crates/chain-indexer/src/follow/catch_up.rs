@@ -1,4 +1,4 @@
-//! Fetching what is missing and storing it: far below the head in ranges, near it block by block.
+//! Fetching and storing missing blocks: far below the head in ranges, near it block by block.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::follow::chain::{BLOCKS_AHEAD_MAX, Chain, Run};
 const RANGES_AHEAD_MAX: usize = 4;
 /// Fewer blocks are not worth a range.
 const RANGE_BLOCKS_MIN: u64 = 32;
-/// How long ranges are fetched until the node is asked for its head again.
+/// Time for ranges until the node is asked for its head again.
 const RANGES_PER_ROUND: Duration = Duration::from_secs(10);
 
 impl Chain {
-    /// Up to where blocks from `next` on are fetched in ranges; `None`: not at all.
+    /// The height up to which blocks from `next` on are fetched in ranges; `None` for no range.
     pub(crate) async fn reach_of_ranges(&mut self, next: u64, head: u64) -> Result<Option<u64>> {
         let is_far = |reach: u64| reach >= next.saturating_add(RANGE_BLOCKS_MIN);
         if !is_far(head) || self.ancestry.may_be_back(next) {
@@ -55,19 +55,17 @@ impl Chain {
     }
 
     /// Stores the blocks from `first` to `last` in order; each once it is known to follow the one
-    /// before. While catching up, several in one transaction; at the head none waits for another.
+    /// before. While catching up, several in one transaction; at the head each in its own.
     pub(crate) async fn store_blocks(&mut self, first: u64, last: u64, head: u64) -> Result<Run> {
         let mut blocks = self.blocks(first, last, head);
         let shutdown = self.shutdown.clone();
         let mut left_over = None;
         loop {
-            let fetched = if let Some(fetched) = left_over.take() {
-                fetched
-            } else {
-                let fetched = shutdown.run_until_cancelled(blocks.next()).await;
-                let Some(fetched) = fetched else { return Ok(Run::Missing) };
-                fetched
+            let fetched = match left_over.take() {
+                None => shutdown.run_until_cancelled(blocks.next()).await,
+                fetched => fetched,
             };
+            let Some(fetched) = fetched else { return Ok(Run::Missing) };
             let Some(fetched) = fetched else { return Ok(Run::Complete) };
             let Some(block) = fetched? else {
                 tracing::trace!(chain = self.settings.name, "A block is not there yet");

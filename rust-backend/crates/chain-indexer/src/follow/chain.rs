@@ -1,10 +1,9 @@
-//! The loop of one chain: wait → ask for the head → fetch and store what is missing, or take back
-//! what was replaced → repeat. What is fetched, and how, is `catch_up`'s.
+//! The loop of one chain: wait → ask for the head → fetch and store missing blocks (`catch_up`), or
+//! invalidate replaced ones → repeat.
 
 use std::sync::Arc;
 
 use event_store::chain::chain_readers::ChainProblem;
-use event_store::chain::reorgs::Reorg;
 use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::Instant;
@@ -12,29 +11,28 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::branch::ancestry::Ancestry;
-use crate::branch::ancestry::Followed;
 use crate::branch::walk::Walk;
 use crate::decode::NotDecoded;
 use crate::decode::unknown_logs::UnknownLogs;
 use crate::fetch::block::UnknownLog;
 use crate::fetch::one_block::complete;
 use crate::fetch::stretch::Stretch;
-use crate::follow::finality::Finality;
+use crate::follow::finality::FinalityTracker;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
-use crate::rpc::answer::Link;
+use crate::rpc::answer::HeaderRef;
 use crate::rpc::heads::{Announced, Heads};
 use crate::rpc::node::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Blocks that are fetched ahead while behind: enough to hide a node's answer time, few enough for
-/// what public nodes allow at once.
+/// the limits of public nodes.
 pub(crate) const BLOCKS_AHEAD_MAX: u32 = 16;
 
-/// Blocks until the node is asked for its head again, so that the status shows how far it is.
+/// Blocks until the node is asked for its head again, so that the status shows the progress.
 const BLOCKS_PER_ROUND_MAX: u64 = 1_000;
 
-/// One chain on its way.
+/// A chain that is being indexed.
 pub(crate) struct Chain {
     pub(crate) settings: Arc<ChainSettings>,
     pub(crate) nodes: Arc<Nodes>,
@@ -43,32 +41,31 @@ pub(crate) struct Chain {
     pub(crate) shutdown: CancellationToken,
     pub(crate) backoff: Backoff,
     pub(crate) unknown_logs: UnknownLogs,
-    pub(crate) finality: Finality,
-    /// The head that the node last showed.
+    pub(crate) finality: FinalityTracker,
+    /// The head that the node showed last.
     pub(crate) head: Option<u64>,
-    /// Whether there is much to do before the head.
+    /// True while many blocks are missing below the head.
     pub(crate) catching_up: bool,
-    /// Whether the last round failed.
     pub(crate) outage: Outage,
     pub(crate) reporter: ProblemReporter,
 }
 
-/// What a round leaves to do.
-enum Next {
-    /// Blocks are missing that the node has.
-    More,
-    /// A new block has to be waited for, or the shutdown has begun.
-    Wait,
+/// The time of a chain's next cycle.
+pub(crate) enum NextCycle {
+    /// At once: the node has more.
+    Now,
+    /// After a wait for a new block; or never, if the shutdown has begun.
+    AfterWait,
 }
 
-/// How far a run of blocks came.
+/// The end of a run of blocks.
 pub(crate) enum Run {
     /// All of them are stored.
     Complete,
-    /// The node does not have the next one yet, or the shutdown has begun.
+    /// The node does not have the next block yet, or the shutdown has begun.
     Missing,
-    /// This one does not follow the highest stored block.
-    Forked(Link),
+    /// This block does not follow the highest stored one.
+    Forked(HeaderRef),
 }
 
 impl Chain {
@@ -103,7 +100,7 @@ impl Chain {
                 continue;
             }
             let before = self.ancestry.tip().cloned();
-            while let Next::More = self.cycle().await? {}
+            while let NextCycle::Now = self.cycle().await? {}
             if !was_announced && before.is_some() && before.as_ref() != self.ancestry.tip() {
                 heads.missed_one();
             }
@@ -111,21 +108,18 @@ impl Chain {
         }
     }
 
-    /// Stores a head that was announced, if it stands on the highest stored block: then its logs
-    /// are all that has to be asked for. Whether nothing is left to do; if not, a round finds out.
+    /// Stores a head that was announced, if it follows the highest stored block: then only its logs
+    /// have to be asked for. Returns true if nothing is left to do; if not, a round finds out.
     async fn take(&mut self, announced: &Announced) -> Result<bool> {
-        let Ok(link) = announced.header.link() else { return Ok(false) };
-        let tip = self.ancestry.tip();
-        if tip.is_some_and(|tip| *tip == link.name()) {
+        let Ok(header) = announced.header.header_ref() else { return Ok(false) };
+        let Some(tip) = self.ancestry.tip() else { return Ok(false) };
+        if *tip == header.name() {
             return Ok(true);
         }
         let nodes = Arc::clone(&self.nodes);
-        let (true, Some(node)) =
-            (tip.is_some_and(|tip| *tip == link.parent()), nodes.each().nth(announced.node))
-        else {
-            return Ok(false);
-        };
-        let (settings, number) = (Arc::clone(&self.settings), link.number.unsigned_abs());
+        let node = nodes.each().nth(announced.node).filter(|_| *tip == header.parent());
+        let Some(node) = node else { return Ok(false) };
+        let (settings, number) = (Arc::clone(&self.settings), header.number.unsigned_abs());
         let completing = complete(node, &settings, number, &announced.header);
         let block = match self.shutdown.run_until_cancelled(completing).await {
             None => return Ok(true),
@@ -146,8 +140,8 @@ impl Chain {
         Ok(self.keep_finality(true).await.is_ok())
     }
 
-    /// A round, and what its end means: a failure is waited out, unless it stops the chain.
-    async fn cycle(&mut self) -> Result<Next> {
+    /// A round; after a failure that does not stop the chain, a wait.
+    async fn cycle(&mut self) -> Result<NextCycle> {
         match self.round().await {
             Ok(next) => {
                 self.recovered();
@@ -160,50 +154,47 @@ impl Chain {
                 self.reporter.report_problem(ChainProblem::Failing, &error).await;
                 let wait = tokio::time::sleep(self.backoff.next_wait());
                 let waited = self.shutdown.run_until_cancelled(wait).await;
-                Ok(waited.map_or(Next::Wait, |()| Next::More))
+                Ok(waited.map_or(NextCycle::AfterWait, |()| NextCycle::Now))
             }
         }
     }
 
-    /// Stores what lies between the last stored block and the head, up to a round's number; where
-    /// the node's branch is another by now, takes back what it replaces.
-    async fn round(&mut self) -> Result<Next> {
+    /// Stores the blocks between the last stored one and the head, up to a round's number. If the
+    /// node is on another branch, follows that.
+    async fn round(&mut self) -> Result<NextCycle> {
         let next = self.ancestry.next_number().await?;
         let asked = self.shutdown.run_until_cancelled(self.nodes.current().head()).await;
-        let Some(link) = asked.transpose()? else { return Ok(Next::Wait) };
-        let head = link.number.unsigned_abs();
+        let Some(found) = asked.transpose()? else { return Ok(NextCycle::AfterWait) };
+        let head = found.number.unsigned_abs();
         self.see_head(head, next);
         let mut last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
         let run = if head < next {
             // A node that lags behind on our branch is waited for.
-            let is_other = self.ancestry.contradicts(link).await?;
-            if is_other { Run::Forked(link) } else { Run::Missing }
+            let is_other = self.ancestry.contradicts(found).await?;
+            if is_other { Run::Forked(found) } else { Run::Missing }
         } else if let Some(reach) = self.reach_of_ranges(next, head).await? {
             last = reach;
             self.store_ranges(next, reach).await?
         } else {
             self.store_blocks(next, last, head).await?
         };
-        if let Run::Forked(link) = run {
-            return self.follow(link).await;
+        if let Run::Forked(header) = run {
+            return self.follow(header).await;
         }
         let is_more = matches!(run, Run::Complete) && last < head;
         self.keep_finality(!is_more).await?;
-        Ok(if is_more { Next::More } else { Next::Wait })
+        Ok(if is_more { NextCycle::Now } else { NextCycle::AfterWait })
     }
 
-    /// Takes back the stored blocks that are not on the branch of `link`. The next round goes on
+    /// Invalidates the stored blocks that are not on the branch of `header`. The next round goes on
     /// with the new ones.
-    async fn follow(&mut self, link: Link) -> Result<Next> {
-        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(Next::More) };
-        let (settings, board) = (Arc::clone(&self.settings), self.board.clone());
-        let node = self.nodes.current();
-        let observed = Followed { ancestry: &self.ancestry, board: &board };
-        let (chain, chain_id) = (settings.name.as_str(), settings.id);
-        let walk = Walk { chain, chain_id, node, observed: &observed };
-        let walked = self.shutdown.run_until_cancelled(walk.down(&tip, link)).await;
+    async fn follow(&mut self, header: HeaderRef) -> Result<NextCycle> {
+        let Some(tip) = self.ancestry.tip().cloned() else { return Ok(NextCycle::Now) };
+        let (store, node) = (&self.ancestry.store, self.nodes.current());
+        let walk = Walk { store, node, alive: || self.show(|_| {}) };
+        let walked = self.shutdown.run_until_cancelled(walk.down(&tip, header)).await;
         let reorg = match walked {
-            None => return Ok(Next::Wait),
+            None => return Ok(NextCycle::AfterWait),
             Some(Err(error)) => {
                 self.ancestry.unsure();
                 return Err(error);
@@ -211,13 +202,26 @@ impl Chain {
             Some(Ok(reorg)) => reorg,
         };
         // Not interrupted: a transaction under way is finished.
-        if let Some(events_invalidated) = self.ancestry.take_back(&reorg).await? {
-            self.took_back(&reorg, events_invalidated);
+        if let Some(events_invalidated) = self.ancestry.follow(&reorg).await? {
+            let fork_block = reorg.fork.number;
+            let (chain, depth) = (self.settings.name.as_str(), reorg.tip.number - fork_block);
+            tracing::info!(
+                chain,
+                fork_block,
+                depth,
+                events_invalidated,
+                "The chain was reorganised; the events of replaced blocks are invalidated",
+            );
+            self.backoff.reset();
+            self.show(|status| {
+                status.last_block = u64::try_from(fork_block).ok();
+                status.reorgs += 1;
+            });
         }
-        Ok(Next::More)
+        Ok(NextCycle::Now)
     }
 
-    /// Now and then, remembers what is finalized and what is safe, and shows it.
+    /// Now and then, remembers the finalized and the safe block and the nodes' heads.
     async fn keep_finality(&mut self, is_at_head: bool) -> Result<()> {
         let Some(tip) = self.ancestry.tip().cloned() else { return Ok(()) };
         if !self.finality.is_due(is_at_head) {
@@ -226,20 +230,21 @@ impl Chain {
         let looking = self.finality.look(self.nodes.current(), &tip);
         let looked = self.shutdown.run_until_cancelled(looking).await;
         if let Some(finalized) = looked.transpose()?.flatten() {
-            self.ancestry.finalize(&finalized).await?;
+            self.ancestry.store.finalize(&finalized).await?;
         }
         let asking = self.finality.safe(self.nodes.current());
         let asked = self.shutdown.run_until_cancelled(asking).await;
         if let Some(safe) = asked.transpose()?.flatten() {
-            self.ancestry.raise_safe(&safe).await?;
+            self.ancestry.store.raise_safe(&safe).await?;
         }
-        self.ancestry.see_heads(&self.nodes.heads()).await?;
-        let finalized = self.ancestry.finalized().await?.map(|block| block.number.unsigned_abs());
-        self.show(|status| status.finalized = finalized);
+        self.ancestry.store.see_heads(&self.nodes.heads()).await?;
+        let finalized = self.ancestry.store.finalized().await?;
+        let height = finalized.map(|block| block.number.unsigned_abs());
+        self.show(|status| status.finalized = height);
         Ok(())
     }
 
-    /// Takes note of the node's head, `next` being the block to store next.
+    /// Shows the node's head and the distance to `next`, the block to store next.
     fn see_head(&mut self, head: u64, next: u64) {
         let chain = self.settings.name.as_str();
         if self.head.is_some_and(|before| head < before) {
@@ -268,32 +273,16 @@ impl Chain {
         tracing::trace!(chain, number, rows, "Stored up to a block");
         self.unknown_logs.mention(chain, &stretch.unknown);
         self.backoff.reset();
-        let is_unread = |log: &&UnknownLog| log.reason == NotDecoded::Unread;
-        let unread = stretch.unknown.iter().filter(is_unread).count();
+        let unknown = |is: fn(&UnknownLog) -> bool| {
+            stretch.unknown.iter().filter(|log| is(log)).count() as u64
+        };
         self.show(|status| {
             status.last_block = Some(number);
             status.blocks_stored += stretch.blocks();
             status.events_stored += rows;
-            status.logs_unknown += stretch.unknown.len() as u64;
-            status.logs_unread += unread as u64;
-            let too_long = stretch.unknown.iter().filter(|log| log.is_too_long);
-            status.logs_too_long += too_long.count() as u64;
-        });
-    }
-
-    fn took_back(&mut self, reorg: &Reorg, events_invalidated: u64) {
-        let fork_block = reorg.fork.number;
-        tracing::info!(
-            chain = self.settings.name,
-            fork_block,
-            depth = reorg.tip.number - fork_block,
-            events_invalidated,
-            "The chain was reorganised; what was replaced is taken back",
-        );
-        self.backoff.reset();
-        self.show(|status| {
-            status.last_block = u64::try_from(fork_block).ok();
-            status.reorgs += 1;
+            status.logs_unknown += unknown(|_| true);
+            status.logs_unread += unknown(|log| log.reason == NotDecoded::Unread);
+            status.logs_too_long += unknown(|log| log.is_too_long);
         });
     }
 

@@ -5,7 +5,7 @@ use event_engine::event::ChainId;
 use crate::rpc::node::{Node, Nodes};
 use crate::{ChainSettings, IndexerError, Result};
 
-/// What a chain's nodes said.
+/// The answers of a chain's nodes.
 #[derive(Debug)]
 pub struct NodeReport {
     /// The operator's name for the chain.
@@ -16,14 +16,14 @@ pub struct NodeReport {
     pub head: u64,
     /// The nodes that answered.
     pub nodes_reachable: usize,
-    /// Why the others did not. The chain is indexed without them; worth a warning.
+    /// The failures of the others. The chain is indexed without them; worth a warning.
     pub unreachable: Vec<IndexerError>,
 }
 
 /// Asks each node of the chain for its chain id and head.
 ///
 /// # Errors
-/// The settings cannot work, a node belongs to another chain, or none of them answers (then the
+/// The settings cannot work, a node belongs to another chain, or no node answers (then the
 /// first one's failure).
 pub async fn check(chain: &ChainSettings) -> Result<NodeReport> {
     let nodes = Nodes::new(chain)?;

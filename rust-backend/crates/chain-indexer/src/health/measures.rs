@@ -1,10 +1,10 @@
-//! What the indexer measures of each chain: how far it is, and whether it goes on.
+//! The indexer's series, by chain: its progress, and its state.
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::health::status::{ChainState, ChainStatus};
 
-/// Says what the series are.
+/// Registers the series' help texts.
 pub(crate) fn describe() {
     let gauges = [
         ("agentauri_chain_head_block", "The head that the chain's node last showed"),
@@ -43,10 +43,13 @@ pub(crate) fn show(chains: &[ChainStatus]) {
                 gauge!(name, "chain_id" => id.clone()).set(float(height));
             }
         }
-        let failing = matches!(chain.state, ChainState::Failing { .. });
-        let stopped = matches!(chain.state, ChainState::Stopped { .. });
-        gauge!("agentauri_chain_failing", "chain_id" => id.clone()).set(i32::from(failing));
-        gauge!("agentauri_chain_stopped", "chain_id" => id.clone()).set(i32::from(stopped));
+        let states = [
+            ("agentauri_chain_failing", matches!(chain.state, ChainState::Failing { .. })),
+            ("agentauri_chain_stopped", matches!(chain.state, ChainState::Stopped { .. })),
+        ];
+        for (name, is_so) in states {
+            gauge!(name, "chain_id" => id.clone()).set(i32::from(is_so));
+        }
         let counts = [
             ("agentauri_chain_blocks_stored_total", chain.blocks_stored),
             ("agentauri_chain_events_stored_total", chain.events_stored),

@@ -1,57 +1,47 @@
-//! That a chain cannot be read, reported in the database: operators look there, whichever
-//! process it is that reads.
+//! A chain's problem, reported in the database, where operators look for the problems of all
+//! processes.
 
 use event_engine::event::ChainId;
-use event_store::chain::chain_readers::Reader;
-use event_store::chain::chain_readers::{self, ChainProblem};
+use event_store::chain::chain_readers::{self, ChainProblem, Reader};
 use event_store::{PgPool, answered};
 
 use crate::IndexerError;
 
-/// Reports whether one reader of one chain has a problem.
+/// Reports the problem of one reader of one chain, and its end.
 pub(crate) struct ProblemReporter {
     pool: PgPool,
     chain: ChainId,
     reader: Reader,
-    reported: Reported,
-}
-
-/// The latest report.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reported {
-    /// None yet, whatever an earlier life has reported.
-    Nothing,
-    NoProblem,
-    Problem(ChainProblem),
+    /// The latest report of this process.
+    reported: Option<Result<(), ChainProblem>>,
 }
 
 impl ProblemReporter {
     pub(crate) fn new(pool: PgPool, chain: ChainId, reader: Reader) -> Self {
-        Self { pool, chain, reader, reported: Reported::Nothing }
+        Self { pool, chain, reader, reported: None }
     }
 
-    /// It can be read, or nobody tries to any more.
+    /// Reports that the chain can be read, or is not read any more.
     pub(crate) async fn report_ok(&mut self) {
-        if self.reported != Reported::NoProblem {
+        if self.reported != Some(Ok(())) {
             let cleared = answered(chain_readers::clear(&self.pool, self.chain, self.reader)).await;
-            self.remember(cleared, Reported::NoProblem);
+            self.remember(cleared, Ok(()));
         }
     }
 
-    /// It cannot.
+    /// Reports that the chain cannot be read.
     pub(crate) async fn report_problem(&mut self, state: ChainProblem, error: &IndexerError) {
-        if self.reported != Reported::Problem(state) {
+        if self.reported != Some(Err(state)) {
             let (chain, reader, problem) = (self.chain, self.reader, error.to_string());
             let noting = chain_readers::note(&self.pool, chain, reader, state, &problem);
-            self.remember(answered(noting).await, Reported::Problem(state));
+            self.remember(answered(noting).await, Err(state));
         }
     }
 
-    /// Where it cannot be reported, the next round tries again; mostly it is the database that is
-    /// away.
-    fn remember(&mut self, written: event_store::Result<()>, what: Reported) {
+    /// After a failure the next round tries again; mostly the database is away.
+    fn remember(&mut self, written: event_store::Result<()>, report: Result<(), ChainProblem>) {
         match written {
-            Ok(()) => self.reported = what,
+            Ok(()) => self.reported = Some(report),
             Err(error) => {
                 let chain = self.chain;
                 tracing::debug!(%chain, %error, "How a chain is read is not reported yet");

@@ -1,4 +1,4 @@
-//! What each chain is doing, for health, metrics and the dashboard.
+//! The state of each indexed chain, for health, metrics and the dashboard.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::ChainSettings;
 
-/// What a chain's indexer is doing.
+/// The state of a chain's indexer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainState {
     /// It has not asked its node yet.
@@ -24,19 +24,19 @@ pub enum ChainState {
     },
     /// It has stopped for good; an operator has to act.
     Stopped {
-        /// Why.
+        /// The reason.
         problem: String,
     },
 }
 
-/// A chain, as of now.
+/// The status of a chain.
 #[derive(Clone, Debug)]
 pub struct ChainStatus {
     /// The operator's name for it.
     pub name: String,
     /// Its id.
     pub chain_id: ChainId,
-    /// What its indexer is doing.
+    /// The state of its indexer.
     pub state: ChainState,
     /// The head that its node last showed.
     pub head: Option<u64>,
@@ -50,13 +50,13 @@ pub struct ChainStatus {
     pub blocks_stored: u64,
     /// Rows written since the start.
     pub events_stored: u64,
-    /// Logs stored raw since the start, because no decoder read them.
+    /// Logs stored raw since the start: no decoder read them.
     pub logs_unknown: u64,
-    /// Logs stored by their place only since the start, because no answer holds them.
+    /// Logs stored by their place only since the start: no answer holds them.
     pub logs_unread: u64,
-    /// Those of them that would be decoded if they were shorter, or are stored in part.
+    /// Unknown logs that would be decoded if they were shorter, or are stored in part.
     pub logs_too_long: u64,
-    /// When its task last went round: it answers for itself as long as this moves.
+    /// The time of its task's latest sign of life.
     pub alive_at: Instant,
 }
 

@@ -1,27 +1,27 @@
-//! Whether what is stored of a chain is complete: proved from the store alone, and on demand
+//! A check that a chain's stored events are complete: proved from the store alone, and on demand
 //! against a node; and mended, if wanted.
 //!
 //! - No block was left out: `covered_ranges` join, and each stored block's parent is the one below
 //!   it (`ancestry`).
-//! - The agents have none: the identity registry counts them up from 0.
+//! - No agent was left out: the identity registry counts them up from 0.
 //! - Against the chain (`difference`, `logs`): each log that a node has of these blocks is a valid
 //!   row under its name, equal in every column that the chain knows, and no other row claims to be
-//!   one; asked of the second node, where there is one, since the first was believed already.
+//!   one. The second node is asked, if there is one, since the first was believed already.
 
 mod ancestry;
 mod difference;
 mod logs;
 
 use std::collections::BTreeSet;
-use std::ops::{AddAssign, RangeInclusive};
+use std::ops::RangeInclusive;
 
-use event_store::chain::chain_heights;
+use event_store::PgPool;
 use event_store::chain::chain_readers::Reader;
 use event_store::chain::gaps::{self, AgentGap};
-use event_store::chain::observed_blocks;
-use event_store::{PgPool, StoreError};
+use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 
+use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
 use crate::rpc::node::Nodes;
@@ -29,9 +29,9 @@ use crate::rpc::node_backoff;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
-/// Gaps that a report names.
+/// Entries of each list in a report.
 const GAPS_MAX: usize = 1_000;
-/// How often a block is asked for until the check is given up.
+/// Requests for one block until the check is given up.
 const TRIES_MAX: usize = 5;
 /// Blocks that are asked for at once.
 const BLOCKS_AHEAD_MAX: usize = 16;
@@ -47,14 +47,14 @@ pub struct GapCheck {
     pub from: Option<u64>,
     /// The highest block; `None`: the highest stored one, against the chain the finalized one.
     pub to: Option<u64>,
-    /// Whether every block's logs are compared with a node's.
+    /// True to compare every block's logs with a node's.
     pub against_chain: bool,
-    /// Whether what is missing is fetched and stored.
+    /// True to fetch and store missing events, and to correct wrong ones.
     pub mend: bool,
 }
 
-/// What a check found.
-#[derive(Clone, Debug, Serialize)]
+/// The findings of a check. Each list has 1,000 entries at most.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct GapReport {
     /// The operator's name for the chain.
     pub chain: String,
@@ -64,29 +64,28 @@ pub struct GapReport {
     pub from: i64,
     /// The highest one.
     pub to: i64,
-    /// Whether the blocks were compared with a node's.
+    /// True if the blocks were compared with a node's.
     pub against_chain: bool,
-    /// Whether nothing is missing or taken back that the chain has, and nothing claims to be of it
-    /// that is not.
+    /// True if no log of the chain is missing or invalidated, and no other row claims to be one.
     pub complete: bool,
-    /// What is missing, 1,000 entries at most.
+    /// Missing blocks, agents and events.
     pub gaps: Vec<Gap>,
-    /// Events that the chain has and that were taken back: by hand, or by their writer's mistake.
+    /// Events that the chain has and that were invalidated: by hand, or by their writer's mistake.
     /// They are stored, and left as they are.
-    pub taken_back: u64,
-    /// Valid events that say something else than their logs, 1,000 at most.
+    pub invalidated: u64,
+    /// Valid events that differ from their logs.
     pub differing: Vec<DifferingEvent>,
-    /// Valid events that claim to be logs of the registries and are none, 1,000 at most.
+    /// Valid events that claim to be logs of the registries and are not.
     pub forged: Vec<ForgedEvent>,
     /// Valid events of other writers' own registries that name no log of the chain.
     pub not_on_chain: u64,
     /// Events that were missing and are stored now.
     pub events_mended: u64,
-    /// Events that differed or were forged, and are taken over or taken back now.
+    /// Events that differed or were forged, and are corrected or invalidated now.
     pub events_corrected: u64,
 }
 
-/// A valid event that says something else than the log whose name it has.
+/// A valid event that differs from the log whose name it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DifferingEvent {
     /// The height of the log's block.
@@ -99,7 +98,7 @@ pub struct DifferingEvent {
     pub columns: Vec<String>,
 }
 
-/// A valid event that claims to be a log of the registries, and is none.
+/// A valid event that claims to be a log of the registries and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForgedEvent {
     /// The height that it names.
@@ -114,21 +113,14 @@ pub struct ForgedEvent {
     pub timestamp: i64,
 }
 
-/// What was mended.
-#[derive(Clone, Copy, Debug, Default)]
+/// Counts of mended events.
+#[derive(Default)]
 struct Mended {
     stored: u64,
     corrected: u64,
 }
 
-impl AddAssign for Mended {
-    fn add_assign(&mut self, more: Self) {
-        self.stored += more.stored;
-        self.corrected += more.corrected;
-    }
-}
-
-/// Something that is missing.
+/// A gap in the stored blocks or events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "missing", rename_all = "snake_case")]
 pub enum Gap {
@@ -139,7 +131,7 @@ pub enum Gap {
         /// The highest.
         last: i64,
     },
-    /// A block that does not stand on the one stored below it.
+    /// A block whose parent is not the one stored below it.
     Parent {
         /// The upper one.
         block: i64,
@@ -157,88 +149,89 @@ pub enum Gap {
     },
 }
 
+/// A check under way.
+struct Checking<'c, P> {
+    check: &'c GapCheck,
+    store: ChainStore,
+    /// Kept for the whole run: the limits that they are learnt to have, and their failures.
+    nodes: Nodes,
+    progress: P,
+}
+
 impl GapCheck {
-    /// Checks, and tells how many of how many blocks were compared with a node or fetched.
-    /// `None` where nothing of the chain is stored.
+    /// Checks, and calls `progress` with the number of blocks that were compared with a node or
+    /// fetched, and of all. Returns `None` if nothing of the chain is stored.
     ///
     /// # Errors
     /// The settings cannot work, the store fails, or the nodes do, again and again.
     pub async fn run(&self, progress: impl Fn(u64, u64)) -> Result<Option<GapReport>> {
+        // Our indexer knows its blocks, or without one, the auditor.
+        let is_audited_alone = self.settings.is_followed_by_the_auditor() && !self.settings.indexed;
+        let reader = if is_audited_alone { Reader::Auditor } else { Reader::Indexer };
+        // The second node first.
+        let mut settings = self.settings.clone();
+        settings.rpc_urls.rotate_left(1);
+        let nodes = Nodes::new(&settings)?;
+        let store = ChainStore::new(self.pool.clone(), &self.settings, reader);
+        Checking { check: self, store, nodes, progress }.run().await
+    }
+}
+
+impl<P: Fn(u64, u64)> Checking<'_, P> {
+    async fn run(&self) -> Result<Option<GapReport>> {
         let Some(blocks) = self.blocks().await? else { return Ok(None) };
-        // For the whole run: what they are learnt to allow, and which of them fails.
-        let nodes = self.nodes()?;
-        let mut report = self.find(&nodes, &blocks, &progress).await?;
-        if self.mend && !report.complete {
-            let mended = self.mended(&nodes, &report, &progress).await?;
+        let mut report = self.find(&blocks).await?;
+        if self.check.mend && !report.complete {
+            let mended = self.mended(&report).await?;
             report = GapReport {
                 events_mended: mended.stored,
                 events_corrected: mended.corrected,
-                ..self.find(&nodes, &blocks, &progress).await?
+                ..self.find(&blocks).await?
             };
         }
         Ok(Some(report))
     }
 
     async fn blocks(&self) -> Result<Option<RangeInclusive<i64>>> {
-        let (pool, id) = (&self.pool, self.settings.id);
-        let stored = observed_blocks::latest(pool, id, self.known_to()).await;
-        let Some(stored) = self.stored(stored)? else { return Ok(None) };
-        let finalized = self.stored(chain_heights::finalized_height(pool, id).await)?;
-        let usual = if self.against_chain { finalized } else { None }.unwrap_or(stored.number);
+        let Some(stored) = self.store.latest().await? else { return Ok(None) };
+        let GapCheck { from, to, against_chain, .. } = *self.check;
+        let finalized = self.store.finalized().await?.filter(|_| against_chain);
+        let usual = finalized.map_or(stored.number, |block| block.number);
         let number = |given: Option<u64>, key, usual: i64| match given.map(i64::try_from) {
             None => Ok(usual),
             Some(Ok(number)) if number <= stored.number => Ok(number),
             Some(_) => self.refuse(key, "it is above the highest stored block"),
         };
-        let from = number(self.from, "--from", self.start_block())?;
-        let to = number(self.to, "--to", usual)?;
+        let (from, to) = (number(from, "--from", self.start_block())?, number(to, "--to", usual)?);
         if to < from {
             return self.refuse("--to", "it is below the first block to check");
         }
         Ok(Some(from..=to))
     }
 
-    /// The reader that knows its blocks: our indexer, or where that is not there, the auditor.
-    fn known_to(&self) -> Reader {
-        let is_audited_alone = self.settings.is_followed_by_the_auditor() && !self.settings.indexed;
-        if is_audited_alone { Reader::Auditor } else { Reader::Indexer }
-    }
-
-    async fn find(
-        &self,
-        nodes: &Nodes,
-        blocks: &RangeInclusive<i64>,
-        progress: &impl Fn(u64, u64),
-    ) -> Result<GapReport> {
-        let id = self.settings.id;
+    async fn find(&self, blocks: &RangeInclusive<i64>) -> Result<GapReport> {
         let mut found = GapReport {
-            chain: self.settings.name.clone(),
-            chain_id: id.0,
+            chain: self.store.name.clone(),
+            chain_id: self.store.id.0,
             from: *blocks.start(),
             to: *blocks.end(),
-            against_chain: self.against_chain,
-            complete: true,
-            gaps: Vec::new(),
-            taken_back: 0,
-            differing: Vec::new(),
-            forged: Vec::new(),
-            not_on_chain: 0,
-            events_mended: 0,
-            events_corrected: 0,
+            against_chain: self.check.against_chain,
+            ..GapReport::default()
         };
-        if self.settings.indexed {
+        if self.check.settings.indexed {
             found.gaps.extend(self.ancestry_gaps(blocks).await?);
         }
-        if self.settings.registries.identity.is_some() {
+        if self.check.settings.registries.identity.is_some() {
             let from_zero = *blocks.start() <= self.start_block();
-            let agents = gaps::agents(&self.pool, id, blocks.clone(), from_zero).await;
-            found.gaps.extend(self.stored(agents)?.into_iter().map(Gap::Agents));
+            let (pool, id) = (&self.store.pool, self.store.id);
+            let agents = gaps::agents(pool, id, blocks.clone(), from_zero).await;
+            found.gaps.extend(self.store.named(agents)?.into_iter().map(Gap::Agents));
         }
-        if self.against_chain {
-            self.compare(nodes, blocks, &mut found, progress).await?;
+        if self.check.against_chain {
+            self.compare(blocks, &mut found).await?;
         }
         found.complete = found.gaps.is_empty()
-            && found.taken_back == 0
+            && found.invalidated == 0
             && found.differing.is_empty()
             && found.forged.is_empty();
         found.gaps.truncate(GAPS_MAX);
@@ -247,57 +240,51 @@ impl GapCheck {
         Ok(found)
     }
 
-    /// Fetches and stores what is missing, takes over what differs, takes back what is forged.
-    async fn mended(
-        &self,
-        nodes: &Nodes,
-        found: &GapReport,
-        progress: &impl Fn(u64, u64),
-    ) -> Result<Mended> {
+    /// Fetches and stores missing events, corrects differing ones and invalidates forged ones.
+    async fn mended(&self, found: &GapReport) -> Result<Mended> {
         let mut mended = Mended::default();
         let differing: BTreeSet<i64> = found.differing.iter().map(|event| event.block).collect();
         for block in differing {
-            mended += self.correct_events(nodes, block).await?;
+            self.correct_events(block, &mut mended).await?;
         }
         let forged: BTreeSet<i64> = found.forged.iter().map(|event| event.block).collect();
         for block in forged {
-            mended += self.mend_events(nodes, block..=block, progress).await?;
+            self.mend_events(block..=block, &mut mended).await?;
         }
         for gap in &found.gaps {
-            mended += match gap {
+            match gap {
                 Gap::Blocks { first, last } => {
-                    let stored = self.mend_blocks(nodes, *first..=*last, progress).await?;
-                    Mended { stored, corrected: 0 }
+                    mended.stored += self.mend_blocks(*first..=*last).await?;
                 }
                 Gap::Agents(AgentGap { from_block, to_block, .. }) => {
                     let first = from_block.unwrap_or(self.start_block());
-                    let between = first.min(*to_block)..=first.max(*to_block);
-                    self.mend_events(nodes, between, progress).await?
+                    let blocks = first.min(*to_block)..=first.max(*to_block);
+                    self.mend_events(blocks, &mut mended).await?;
                 }
-                Gap::Events { block, .. } => {
-                    self.mend_events(nodes, *block..=*block, progress).await?
-                }
-                // Which of the two is wrong is not for us to say.
-                Gap::Parent { .. } => Mended::default(),
-            };
+                Gap::Events { block, .. } => self.mend_events(*block..=*block, &mut mended).await?,
+                // The store alone does not say which of the two is wrong.
+                Gap::Parent { .. } => {}
+            }
         }
         Ok(mended)
     }
 
-    /// The nodes, the second one first.
-    fn nodes(&self) -> Result<Nodes> {
-        let mut settings = self.settings.clone();
-        settings.rpc_urls.rotate_left(1);
-        Nodes::new(&settings)
+    /// Blocks with their logs, some of them fetched ahead.
+    fn fetched<'s>(
+        &'s self,
+        heights: impl Iterator<Item = i64> + 's,
+    ) -> impl Stream<Item = Result<Block>> + Unpin + 's {
+        stream::iter(heights).map(|number| self.block(number)).buffered(BLOCKS_AHEAD_MAX)
     }
 
-    /// A block with its logs, from whichever node gives it.
-    async fn block(&self, nodes: &Nodes, number: i64) -> Result<Block> {
+    /// A block with its logs, from the first node that gives it.
+    async fn block(&self, number: i64) -> Result<Block> {
         let mut backoff = node_backoff();
         let mut tries = 0;
         loop {
             // As if it were deep: a node that does not have it fails.
-            match fetch(nodes, &self.settings, number.unsigned_abs(), u64::MAX).await {
+            let settings = &self.check.settings;
+            match fetch(&self.nodes, settings, number.unsigned_abs(), u64::MAX).await {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => return self.refuse("rpc_urls", "a node lacks a block of the range"),
                 Err(error) if error.stops_the_chain() => return Err(error),
@@ -313,15 +300,10 @@ impl GapCheck {
     }
 
     fn start_block(&self) -> i64 {
-        i64::try_from(self.settings.start_block).unwrap_or(i64::MAX)
+        i64::try_from(self.check.settings.start_block).unwrap_or(i64::MAX)
     }
 
     fn refuse<T>(&self, key: &'static str, problem: &'static str) -> Result<T> {
-        Err(IndexerError::Settings { chain: self.settings.name.clone(), key, problem })
-    }
-
-    fn stored<T>(&self, answer: Result<T, StoreError>) -> Result<T> {
-        let chain = &self.settings.name;
-        answer.map_err(|source| IndexerError::Store { chain: chain.clone(), source })
+        Err(IndexerError::Settings { chain: self.store.name.clone(), key, problem })
     }
 }

@@ -1,4 +1,4 @@
-//! What a node answers, as far as it matters here: chains differ in the rest.
+//! A node's answers, as far as the indexer reads them: chains differ in the rest.
 
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64, hex};
 use event_store::chain::observed_blocks::BlockName;
@@ -7,8 +7,9 @@ use serde::de::IgnoredAny;
 
 use crate::rpc::shorten::MARK;
 
-/// Bits of a bloom filter's 2048 up to which it says much, and up to which it says something.
+/// Bits of a bloom filter's 2048 up to which chance hardly ever claims an address: one time in 64.
 const SPARSE_BITS_MAX: u32 = 512;
+/// Bits up to which chance seldom claims an address: one time in eight.
 const TELLING_BITS_MAX: u32 = 1_024;
 
 /// A block as `eth_getBlockByNumber` shows it.
@@ -24,9 +25,9 @@ pub(crate) struct NodeHeader {
     transactions: Option<Vec<IgnoredAny>>,
 }
 
-/// Where a header stands in its branch.
+/// A header's place in its branch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
+pub(crate) struct HeaderRef {
     /// Its height, which fits the store's numbers.
     pub(crate) number: i64,
     pub(crate) hash: B256,
@@ -46,12 +47,12 @@ pub(crate) struct NodeLog {
     pub(crate) log_index: U64,
     #[serde(default)]
     pub(crate) removed: bool,
-    /// Where its data is longer than an answer may be.
+    /// Set if its data is longer than an answer may be.
     #[serde(skip)]
     pub(crate) unread: Option<UnreadLog>,
 }
 
-/// A log of which only the place is known, and more where the node said it.
+/// A log of which only the place is known, and perhaps the length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnreadLog {
     /// Characters of its data in hex.
@@ -65,7 +66,7 @@ pub(crate) struct NodeReceipt {
     pub(crate) logs: Vec<NodeLog>,
 }
 
-/// The same as it comes, its logs' data as text: hex, or the length of what was left out.
+/// The same as it comes, its logs' data as text: hex, or the length of a string left out.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RawReceipt {
@@ -88,7 +89,7 @@ struct RawLog {
 }
 
 impl RawReceipt {
-    /// Reads the data; the error says what is wrong with it.
+    /// Reads the data. The error is a sentence.
     pub(crate) fn read(self) -> Result<NodeReceipt, String> {
         let logs: Result<Vec<NodeLog>, String> = self.logs.into_iter().map(RawLog::read).collect();
         Ok(NodeReceipt { block_hash: self.block_hash, logs: logs? })
@@ -124,23 +125,22 @@ pub(crate) struct NodeTransactions {
 }
 
 impl NodeHeader {
-    /// Its link, or what is wrong with it.
-    pub(crate) fn link(&self) -> Result<Link, String> {
+    /// Its place in its branch. The error is a sentence.
+    pub(crate) fn header_ref(&self) -> Result<HeaderRef, String> {
         let number = self.number.to::<u64>();
         let number = i64::try_from(number).map_err(|_| format!("no block is {number} high"))?;
-        Ok(Link { number, hash: self.hash, parent_hash: self.parent_hash })
+        Ok(HeaderRef { number, hash: self.hash, parent_hash: self.parent_hash })
     }
 
-    /// Its block's time, unix seconds.
+    /// Its block's time, in unix seconds. The error is a sentence.
     pub(crate) fn time(&self) -> Result<i64, String> {
         let time = self.timestamp.to::<u64>();
         i64::try_from(time).map_err(|_| format!("{time} is no time"))
     }
 
-    /// Whether one of `addresses` may have emitted a log in this block, by its bloom filter.
+    /// True if one of `addresses` may have emitted a log in this block, by its bloom filter.
     ///
-    /// A filter of zeros says that nobody did. It is believed where there are no transactions
-    /// either; elsewhere it may be a chain that does not compute it.
+    /// A filter of zeros is believed only without transactions: some chains do not compute it.
     pub(crate) fn may_have_logs_of(&self, addresses: &[Address]) -> bool {
         match &self.logs_bloom {
             Some(bloom) if bloom.is_zero() => {
@@ -151,19 +151,18 @@ impl NodeHeader {
         }
     }
 
-    /// Whether its bloom filter says that one of `addresses` emitted a log, which is so, or is
+    /// True if its bloom filter says that one of `addresses` emitted a log, which is so, or is
     /// chance. A filter that may not have been computed says nothing.
     pub(crate) fn claims_logs_of(&self, addresses: &[Address]) -> bool {
         self.logs_bloom.as_ref().is_some_and(|bloom| contains(bloom, addresses))
     }
 
-    /// Whether its bloom filter is empty enough that chance seldom claims an address: an eighth of
-    /// the time where half of it is full.
+    /// True if its bloom filter is empty enough that chance seldom claims an address.
     pub(crate) fn is_telling(&self) -> bool {
         self.has_bits_at_most(TELLING_BITS_MAX)
     }
 
-    /// Whether it is so empty that chance hardly ever does: one time in 64 where a quarter is full.
+    /// True if it is so empty that chance hardly ever does.
     pub(crate) fn is_sparse(&self) -> bool {
         self.has_bits_at_most(SPARSE_BITS_MAX)
     }
@@ -175,7 +174,7 @@ impl NodeHeader {
         })
     }
 
-    /// Whether its bloom filter is made of exactly these logs, and all of them are its own.
+    /// True if its bloom filter is made of exactly these logs, and all of them are of this block.
     pub(crate) fn is_made_of(&self, logs: &[NodeLog]) -> bool {
         let mut bloom = Bloom::ZERO;
         for log in logs {
@@ -192,13 +191,13 @@ fn contains(bloom: &Bloom, addresses: &[Address]) -> bool {
     addresses.iter().any(|address| bloom.contains_input(BloomInput::Raw(address.as_slice())))
 }
 
-impl Link {
+impl HeaderRef {
     /// Its height and hash.
     pub(crate) fn name(&self) -> BlockName {
         BlockName { number: self.number, hash: hex::encode_prefixed(self.hash) }
     }
 
-    /// Height and hash of the block that it stands on.
+    /// Height and hash of the block below it.
     pub(crate) fn parent(&self) -> BlockName {
         BlockName { number: self.number - 1, hash: hex::encode_prefixed(self.parent_hash) }
     }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_whose_filter_excludes_our_registries_is_not_asked_for_logs() {
+    fn a_filter_without_our_registries_saves_the_question_for_logs() {
         let asked = |bloom, count| header(bloom, count).may_have_logs_of(&[OURS]);
         let (ours, other) = (bloom_of(OURS), bloom_of(OTHER));
         assert!(asked(Some(&ours), Some(1)));

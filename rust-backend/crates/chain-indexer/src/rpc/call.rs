@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0: a question, its answer, and what a refusal means.
+//! JSON-RPC 2.0: a question, its answer, and the meaning of a refusal.
 //! <https://www.jsonrpc.org/specification>
 
 use std::time::Duration;
@@ -13,32 +13,31 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// A question.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct RpcCall {
     pub(crate) method: &'static str,
     pub(crate) params: Value,
 }
 
-/// Why a question has no answer. Texts are somebody else's as they came, and may repeat our URL:
-/// only [`Said`](crate::rpc::said::Said) makes them fit to be shown.
+/// The reason why a question has no answer. The texts are the node's, and may repeat our URL: only
+/// [`Said`](crate::rpc::said::Said) makes them fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// A node that works does not answer this: a JSON-RPC error, or an HTTP status 4xx.
     Refused(String),
-    /// The answer did not come in time: it may be that less would work.
+    /// The answer did not come in time: a smaller question may work.
     TooMuch(String),
-    /// The answer is longer than is read, or the node says that it is longer than it sends: less
-    /// works.
+    /// The answer is longer than is read, or than the node sends: a smaller question works.
     TooLong(String),
     /// Too many questions in too short a time.
     Limited { problem: String, retry_after: Option<Duration> },
-    /// The node cannot be reached, or what it says is no JSON-RPC.
+    /// The node cannot be reached, or does not answer in JSON-RPC.
     Broken(String),
 }
 
 /// Answer of a node that works.
 #[must_use]
 pub(crate) enum Answer<T> {
-    /// The node gives what it was asked for.
+    /// The node answers the question.
     Given(T),
     /// The node refuses: it may answer less, or another node may answer.
     Refused(Failure),
@@ -80,6 +79,10 @@ impl Failure {
         Self::Broken(problem.to_owned())
     }
 
+    pub(crate) fn too_long(bytes_max: usize) -> Self {
+        Self::TooLong(format!("the answer is longer than {bytes_max} bytes"))
+    }
+
     /// Of an HTTP status that is no success.
     pub(crate) fn of_status(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let retry_after = retry_after.map(|wait| wait.min(RETRY_AFTER_MAX));
@@ -103,7 +106,7 @@ impl Failure {
     }
 }
 
-/// What a raw answer says.
+/// Reads a raw answer.
 pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Failure> {
     serde_json::from_str(raw.get()).map_err(|error| Failure::broken(&error.to_string()))
 }
@@ -118,7 +121,7 @@ pub(crate) struct Sent<'c> {
 }
 
 impl<'c> Sent<'c> {
-    pub(crate) fn new(id: u64, call: &'c Call) -> Self {
+    pub(crate) fn new(id: u64, call: &'c RpcCall) -> Self {
         Self { jsonrpc: "2.0", id, method: call.method, params: &call.params }
     }
 }
@@ -142,7 +145,7 @@ struct ErrorObject {
     message: String,
 }
 
-/// A `null` is an answer, too; what is not there is none.
+/// Reads `null` as an answer; only a missing field is no answer.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(value).map(Some)
 }
@@ -152,7 +155,7 @@ impl Reply {
         serde_json::from_slice(body).map_err(|error| Failure::broken(&error.to_string()))
     }
 
-    /// What it says.
+    /// The result, or the failure that it tells of.
     pub(crate) fn outcome(self) -> Result<Box<RawValue>, Failure> {
         match (self.error, self.result) {
             (Some(error), _) => Err(error.failure()),
@@ -175,7 +178,7 @@ impl ErrorObject {
     }
 }
 
-/// Whether an error means that the answer would be longer than the node sends. The codes are geth's
+/// True if an error means that the answer would be longer than the node sends. The codes are geth's
 /// and reth's; other providers say it in words only.
 fn is_size_limit(code: i64, message: &str) -> bool {
     const RESPONSE_TOO_LARGE: [i64; 2] = [-32_003, -32_008];
@@ -194,7 +197,7 @@ fn is_size_limit(code: i64, message: &str) -> bool {
         || TOO_LONG.iter().any(|words| message.contains(words))
 }
 
-/// Whether an error means "not so fast" rather than "not so much". Providers differ in code and
+/// True if an error means "not so fast" rather than "not so much". Providers differ in code and
 /// text, and some use one code for both.
 fn is_rate_limit(code: i64, message: &str) -> bool {
     const TOO_FAST: [&str; 10] = [
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nodes_say_of_an_answer_that_is_too_long_is_told_from_other_refusals() {
+    fn a_too_long_answer_is_told_from_other_refusals() {
         for (code, message) in [
             (-32_005, "query returned more than 10000 results. Try with this block range"),
             (-32_602, "Log response size exceeded. this block range should work: [0x0, 0x1]"),

@@ -1,21 +1,20 @@
 //! A way to one node: by HTTP or websocket, within a time.
 //!
-//! Written out here and not taken from a client library for what an indexer needs of it: limits on
-//! the answer's length, a refusal apart from a failure, `Retry-After`, and errors that do not show
-//! the URL, whose path often is a key.
+//! Written out here, because an indexer needs of a client: limits on the answer's length, a refusal
+//! apart from a failure, `Retry-After`, and errors without the URL, whose path often is a key.
 
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::rpc::call::{Call, Failure, read};
+use crate::rpc::call::{Failure, RpcCall, read};
 use crate::rpc::shorten::Shortener;
 use crate::rpc::transport::Http;
 use crate::rpc::ws::Ws;
 
-/// A question that is not answered within this time has failed: longer than a node takes for the
-/// logs of one full block, shorter than an operator's patience.
+/// Time for an answer: longer than a node takes for the logs of one full block, shorter than an
+/// operator's patience.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for an answer of any length, of which little is kept.
 const SHORTENED_TIMEOUT: Duration = Duration::from_mins(1);
@@ -30,7 +29,7 @@ impl Rpc {
     /// Asks one question.
     pub(crate) async fn ask_one<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &RpcCall,
         bytes_max: usize,
     ) -> Result<T, Failure> {
         let mut answers = self.ask(std::slice::from_ref(call), bytes_max).await?;
@@ -42,7 +41,7 @@ impl Rpc {
     /// whole or not at all.
     pub(crate) async fn ask_shortened<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &RpcCall,
         bytes_max: usize,
     ) -> Result<T, Failure> {
         let Self::Http(http) = self else {
@@ -57,7 +56,7 @@ impl Rpc {
     /// answer of more bytes is [`Failure::TooLong`].
     pub(crate) async fn ask(
         &self,
-        calls: &[Call],
+        calls: &[RpcCall],
         bytes_max: usize,
     ) -> Result<Vec<Result<Box<RawValue>, Failure>>, Failure> {
         let asking = async {
@@ -71,13 +70,8 @@ impl Rpc {
                 }
             }
         };
-        in_time(asking).await
+        tokio::time::timeout(REQUEST_TIMEOUT, asking).await.unwrap_or_else(|_elapsed| {
+            Err(Failure::TooMuch(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())))
+        })
     }
-}
-
-async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, asking).await;
-    answer.unwrap_or_else(|_elapsed| {
-        Err(Failure::TooMuch(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())))
-    })
 }

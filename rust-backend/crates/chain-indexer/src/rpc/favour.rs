@@ -16,10 +16,10 @@ const LIMITED_LONGEST: Duration = Duration::from_secs(30);
 
 /// What one node has lost or won.
 #[derive(Debug)]
-pub(crate) struct Favour(Mutex<State>);
+pub(crate) struct Favour(Mutex<CooldownState>);
 
 #[derive(Debug)]
-struct State {
+struct CooldownState {
     avoided_until: Option<Instant>,
     /// How long it is avoided after a failure.
     pauses: Backoff,
@@ -30,7 +30,7 @@ struct State {
 
 impl Favour {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State {
+        Self(Mutex::new(CooldownState {
             avoided_until: None,
             pauses: Backoff::new(AVOIDED_FIRST, AVOIDED_LONGEST).with_jitter(0.25),
             limited_until: None,
@@ -88,7 +88,7 @@ impl Favour {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CooldownState> {
         self.0.lock()
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_that_fails_is_avoided_longer_each_time_and_forgiven_when_it_works_for_long() {
+    async fn a_failing_node_is_avoided_ever_longer_until_it_works_long() {
         let (favour, mut now) = (Favour::new(), Instant::now());
         for expected_s in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             favour.failed(now);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_that_is_asked_too_fast_is_left_alone_as_long_as_it_says_or_ever_longer() {
+    async fn a_node_asked_too_fast_is_left_alone_as_it_says_or_longer() {
         let favour = Favour::new();
         for (retry_after_s, expected_ms) in [(Some(7), 7_000), (None, 1_000), (None, 2_000)] {
             let began = Instant::now();

@@ -1,10 +1,9 @@
 //! Heads that nodes announce by themselves: a task for each node that is asked by websocket.
 //!
-//! They only make the chain's loop sooner. It goes on polling beside them, slowly, so that a
-//! subscription that dies or goes silent loses nothing; one that goes silent is made anew.
+//! They only wake the chain's loop sooner. It goes on polling beside them, slowly, so that a
+//! subscription that dies or goes silent loses nothing; a silent one is made anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -14,21 +13,21 @@ use crate::rpc::answer::NodeHeader;
 use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
 
-/// Polls are so many times rarer while a subscription lives.
+/// Factor by which polls are rarer while a subscription lives.
 const POLLS_RARER: u32 = 8;
-/// The slowest that is polled beside a subscription, unless the operator's interval is longer.
+/// The longest interval of polls beside a subscription, unless the operator's is longer.
 const POLL_SLOWEST: Duration = Duration::from_secs(8);
-/// Polls in a row that found what no subscription had announced, until it counts as silent.
+/// Polls in a row that found an unannounced block, until the subscriptions count as silent.
 const MISSED_MAX: u32 = 3;
 
-/// A head, and which node announced it.
+/// A head, and the index of the node that announced it.
 #[derive(Clone, Debug)]
 pub(crate) struct Announced {
     pub(crate) node: usize,
     pub(crate) header: Arc<NodeHeader>,
 }
 
-/// What all subscriptions of a chain tell.
+/// All subscriptions of a chain.
 pub(crate) struct Heads {
     newest: watch::Receiver<Option<Announced>>,
     shared: Arc<Shared>,
@@ -38,14 +37,14 @@ pub(crate) struct Heads {
 
 #[derive(Default)]
 struct Shared {
-    /// Subscriptions that live.
-    living: AtomicUsize,
-    /// Rung where they are silent.
+    /// Cloned by each subscription that lives.
+    living: Arc<()>,
+    /// Notified if they are silent.
     silent: Notify,
 }
 
 impl Heads {
-    /// Subscribes wherever it is possible, for as long as this lives.
+    /// Subscribes to each node that can announce heads, for as long as this lives.
     pub(crate) fn watch(nodes: &Arc<Nodes>) -> Self {
         let (sender, newest) = watch::channel(None);
         let shared = Arc::new(Shared::default());
@@ -63,8 +62,8 @@ impl Heads {
         Self { newest, shared, missed: 0, _tasks: tasks }
     }
 
-    /// The newest head that was not seen yet; `None` where a subscription has ended instead. It
-    /// waits for ever where nobody announces any.
+    /// The newest head that was not seen yet; `None` if a subscription has ended instead. Waits for
+    /// ever if no node announces any.
     pub(crate) async fn next(&mut self) -> Option<Announced> {
         if self.newest.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -76,9 +75,9 @@ impl Heads {
         head
     }
 
-    /// How long to wait until the next poll.
+    /// The wait until the next poll.
     pub(crate) fn poll_interval(&self, usual: Duration) -> Duration {
-        if self.shared.living.load(Ordering::Relaxed) == 0 {
+        if !self.is_subscribed() {
             return usual;
         }
         (usual * POLLS_RARER).min(POLL_SLOWEST).max(usual)
@@ -86,14 +85,15 @@ impl Heads {
 
     /// A poll found a block that was not announced.
     pub(crate) fn missed_one(&mut self) {
-        if self.shared.living.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        self.missed += 1;
+        self.missed += u32::from(self.is_subscribed());
         if self.missed >= MISSED_MAX {
             self.missed = 0;
             self.shared.silent.notify_waiters();
         }
+    }
+
+    fn is_subscribed(&self) -> bool {
+        Arc::strong_count(&self.shared.living) > 1
     }
 }
 
@@ -111,13 +111,13 @@ impl Subscription {
             if self.listen().await {
                 backoff.reset();
             }
-            // Whoever waits for a head polls now.
+            // The chain's loop polls now.
             self.sender.send_replace(None);
             tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
-    /// Until the subscription ends. Whether it announced anything.
+    /// Runs until the subscription ends. Returns true if it announced anything.
     async fn listen(&self) -> bool {
         let Some(node) = self.nodes.each().nth(self.index) else { return false };
         let mut announcements = match node.announcements().await {
@@ -129,7 +129,7 @@ impl Subscription {
             None => return false,
         };
         tracing::debug!(node = node.label(), "Subscribed to heads");
-        let _living = Living::new(&self.shared.living);
+        let _living = Arc::clone(&self.shared.living);
         let mut has_announced = false;
         loop {
             let header = tokio::select! {
@@ -148,21 +148,5 @@ impl Subscription {
             }
             self.sender.send_replace(Some(Announced { node: self.index, header }));
         }
-    }
-}
-
-/// Counts as long as it is there, however its task ends.
-struct Living<'c>(&'c AtomicUsize);
-
-impl<'c> Living<'c> {
-    fn new(count: &'c AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Living<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::rpc::answer::{Link, NodeHeader, NodeLog};
-use crate::rpc::call::{Answer, BatchAnswer, Call, Failure, read};
+use crate::rpc::answer::{HeaderRef, NodeHeader, NodeLog};
+use crate::rpc::call::{Answer, BatchAnswer, Failure, RpcCall, read};
 use crate::rpc::client::Rpc;
 use crate::rpc::favour::Favour;
 use crate::rpc::pace::Pace;
@@ -42,7 +42,7 @@ const LIMITED_TIMES_MAX: u32 = 5;
 pub(crate) struct Nodes {
     chain: String,
     id: ChainId,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<NodeEndpoint>,
     /// What nodes say, without the secrets of the chain's URLs.
     said: Said,
     /// The first that was found to belong to another chain, by its place, and that chain's id: then
@@ -54,7 +54,7 @@ pub(crate) struct Nodes {
     gathering: Mutex<()>,
 }
 
-struct Endpoint {
+struct NodeEndpoint {
     /// Its key in the settings, and the URL without its secrets.
     label: String,
     rpc: Rpc,
@@ -85,7 +85,7 @@ impl Nodes {
                 "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max)),
                 _ => Rpc::Http(Http::new(client.clone(), exposed)),
             };
-            Endpoint {
+            NodeEndpoint {
                 label: format!("rpc_urls[{index}] ({url})"),
                 rpc,
                 verified: AtomicBool::new(false),
@@ -136,7 +136,7 @@ impl Nodes {
 
     /// The heads that were seen last, of each node that was asked or announced any.
     pub(crate) fn heads(&self) -> Vec<NodeHead> {
-        let head = |node: &Endpoint| node.head.lock().clone();
+        let head = |node: &NodeEndpoint| node.head.lock().clone();
         self.endpoints.iter().filter_map(head).collect()
     }
 
@@ -163,15 +163,15 @@ pub(crate) struct Node<'n> {
 
 impl<'n> Node<'n> {
     /// The newest block.
-    pub(crate) async fn head(self) -> Result<Link> {
+    pub(crate) async fn head(self) -> Result<HeaderRef> {
         let head: Option<NodeHeader> = self.ask(&header(BY_NUMBER, "latest")).await?;
         let head = head.ok_or_else(|| self.distrust("it has no latest block"))?;
         self.see(&head).map_err(|problem| self.distrust(&problem))
     }
 
     /// Remembers its head.
-    pub(crate) fn see(self, head: &NodeHeader) -> Result<Link, String> {
-        let link = head.link()?;
+    pub(crate) fn see(self, head: &NodeHeader) -> Result<HeaderRef, String> {
+        let link = head.header_ref()?;
         let seen = NodeHead {
             node: self.label().to_owned(),
             block_number: link.number,
@@ -244,7 +244,7 @@ impl<'n> Node<'n> {
     /// Several questions; where the node takes no batches, one by one. It may refuse one of them.
     pub(crate) async fn ask_together(
         self,
-        calls: &[Call],
+        calls: &[RpcCall],
         bytes_max: usize,
     ) -> Result<Answer<Vec<Box<RawValue>>>> {
         let mut answers = Vec::with_capacity(calls.len());
@@ -277,7 +277,7 @@ impl<'n> Node<'n> {
 
     async fn one_by_one(
         self,
-        calls: &[Call],
+        calls: &[RpcCall],
         bytes_max: usize,
     ) -> Result<Answer<Vec<Box<RawValue>>>> {
         let mut answers = Vec::with_capacity(calls.len());
@@ -367,7 +367,7 @@ impl<'n> Node<'n> {
         &self.endpoint().label
     }
 
-    async fn ask<T: DeserializeOwned>(self, call: &Call) -> Result<T> {
+    async fn ask<T: DeserializeOwned>(self, call: &RpcCall) -> Result<T> {
         match self.try_to_ask(call, self.answer_bytes_max()).await? {
             Answer::Given(raw) => answer(self, &raw),
             Answer::Refused(refusal) => Err(self.fault(&refusal.into_problem())),
@@ -375,7 +375,7 @@ impl<'n> Node<'n> {
     }
 
     /// Asks one question.
-    async fn try_to_ask(self, call: &Call, bytes_max: usize) -> Result<Answer<Box<RawValue>>> {
+    async fn try_to_ask(self, call: &RpcCall, bytes_max: usize) -> Result<Answer<Box<RawValue>>> {
         Ok(match self.patiently(std::slice::from_ref(call), bytes_max).await? {
             BatchAnswer::Given(mut answers) => Answer::Given(answers.swap_remove(0)),
             BatchAnswer::Refused(refusal) | BatchAnswer::BatchRefused(refusal) => {
@@ -385,7 +385,7 @@ impl<'n> Node<'n> {
     }
 
     /// Asks under the chain's own limit, and again where the node's is exceeded.
-    async fn patiently(self, calls: &[Call], bytes_max: usize) -> Result<BatchAnswer> {
+    async fn patiently(self, calls: &[RpcCall], bytes_max: usize) -> Result<BatchAnswer> {
         self.verify().await?;
         let mut limited = 0;
         loop {
@@ -429,7 +429,7 @@ impl<'n> Node<'n> {
             return Ok(());
         }
         self.wait_for_its_turn(1).await;
-        let call = Call { method: "eth_chainId", params: json!([]) };
+        let call = RpcCall { method: "eth_chainId", params: json!([]) };
         let found = match endpoint.rpc.ask_one::<U64>(&call, self.answer_bytes_max()).await {
             Ok(found) => found.to::<u64>(),
             Err(failure) => {
@@ -447,7 +447,7 @@ impl<'n> Node<'n> {
         Ok(())
     }
 
-    fn endpoint(self) -> &'n Endpoint {
+    fn endpoint(self) -> &'n NodeEndpoint {
         &self.nodes.endpoints[self.index]
     }
 
@@ -466,12 +466,12 @@ impl<'n> Node<'n> {
 }
 
 /// The question for the header of block `number`.
-pub(crate) fn header_call(number: u64) -> Call {
+pub(crate) fn header_call(number: u64) -> RpcCall {
     header(BY_NUMBER, U64::from(number))
 }
 
 /// The question for the logs that `addresses` emitted from block `first` to `last`.
-pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> Call {
+pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> RpcCall {
     let (first, last) = (U64::from(first), U64::from(last));
     logs(&json!({"fromBlock": first, "toBlock": last, "address": addresses}))
 }
@@ -481,10 +481,10 @@ pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Res
     read(raw).map_err(|failure| node.fault(&failure.into_problem()))
 }
 
-fn header(method: &'static str, block: impl serde::Serialize) -> Call {
-    Call { method, params: json!([block, false]) }
+fn header(method: &'static str, block: impl serde::Serialize) -> RpcCall {
+    RpcCall { method, params: json!([block, false]) }
 }
 
-fn logs(filter: &Value) -> Call {
-    Call { method: "eth_getLogs", params: json!([filter]) }
+fn logs(filter: &Value) -> RpcCall {
+    RpcCall { method: "eth_getLogs", params: json!([filter]) }
 }

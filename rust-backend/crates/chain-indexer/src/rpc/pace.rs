@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_is_asked_than_the_operator_allows_beside_one_seconds_savings() {
+    async fn the_operators_limit_holds_beside_one_seconds_savings() {
         let pace = Pace::new(NonZeroU32::new(10));
         assert!(seconds_for(&pace, 10, 1).await < 0.01);
         assert!((seconds_for(&pace, 30, 1).await - 3.0).abs() < 0.05);

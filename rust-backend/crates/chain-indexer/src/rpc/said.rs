@@ -1,10 +1,10 @@
-//! What nodes say, made fit to be shown and kept.
+//! Texts of nodes, made fit to be shown and kept.
 
 use service::escape::escape;
 use service::mask::Masker;
 use url::Url;
 
-/// Characters of a node's error that are passed on: it is somebody else's text.
+/// Characters of a node's error that are passed on: it is a stranger's text.
 const CHARACTERS_MAX: usize = 300;
 
 /// Makes the text of a chain's nodes harmless. Every [`IndexerError`](crate::IndexerError) of a
@@ -13,13 +13,13 @@ const CHARACTERS_MAX: usize = 300;
 pub(crate) struct Said(Masker);
 
 impl Said {
-    /// Knows the chain's URLs, of each of which another node may be told, too.
+    /// Hides the secrets of all the chain's URLs: a node may name another one's.
     pub(crate) fn of<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
         Self(Masker::of(urls))
     }
 
-    /// The text without the URLs' secrets, escaped, and then shortened: a secret that is cut or
-    /// escaped first is not found any more.
+    /// The text without the URLs' secrets, escaped, and then shortened: a secret that was cut or
+    /// escaped first would not be found.
     pub(crate) fn shown(&self, text: &str) -> String {
         escape(&self.0.mask(text), CHARACTERS_MAX).to_string()
     }

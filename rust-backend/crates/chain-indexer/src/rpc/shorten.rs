@@ -1,11 +1,11 @@
-//! A long JSON text, read without being held: strings that would make it longer than is kept are
-//! replaced by their length, and everything else stays where it is.
+//! A long JSON text, read without being held: strings that would exceed the limit are replaced by
+//! their length, and the rest stays as it is.
 
 use crate::rpc::call::Failure;
 
-/// Before the length that stands for a string. Hex never begins so.
+/// Sign before the length that stands for a string. Hex never begins so.
 pub(crate) const MARK: char = '~';
-/// Bytes that are read at all. A node that sends more does not mean it.
+/// Bytes that are read at all. No honest answer is longer.
 const READ_BYTES_MAX: u64 = 1 << 30;
 /// Bytes that may be kept beside the strings, numbers and names for instance.
 const FRAME_BYTES_MAX: usize = 1 << 20;
@@ -13,33 +13,32 @@ const FRAME_BYTES_MAX: usize = 1 << 20;
 /// A string that is no longer stays, however full it is: names, hashes and numbers are short.
 const SHORT_BYTES_MAX: u64 = 128;
 
-/// A text on its way.
+/// A text that is being read.
 pub(crate) struct Shortener {
     kept: Vec<u8>,
     kept_max: usize,
     read_bytes: u64,
-    place: Place,
-    /// Where the string begins that is being read, and how long it is so far.
+    position: JsonPosition,
+    /// Beginning and present length of the string that is being read.
     string: (usize, u64),
     drops: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Outside,
-    Within,
-    /// After a backslash.
-    Escaped,
+enum JsonPosition {
+    OutsideString,
+    InString,
+    AfterBackslash,
 }
 
 impl Shortener {
     /// Keeps `kept_max` bytes, roughly.
     pub(crate) fn new(kept_max: usize) -> Self {
-        let place = Place::Outside;
-        Self { kept: Vec::new(), kept_max, read_bytes: 0, place, string: (0, 0), drops: false }
+        let position = JsonPosition::OutsideString;
+        Self { kept: Vec::new(), kept_max, read_bytes: 0, position, string: (0, 0), drops: false }
     }
 
-    /// Reads on. Fails where too much would have to be read or kept.
+    /// Reads on. Fails if too much would have to be read or kept.
     pub(crate) fn read(&mut self, part: &[u8]) -> Result<(), Failure> {
         self.read_bytes += part.len() as u64;
         if self.read_bytes > READ_BYTES_MAX {
@@ -47,10 +46,10 @@ impl Shortener {
         }
         let mut rest = part;
         while !rest.is_empty() {
-            let run = match self.place {
-                Place::Outside => rest.iter().position(|byte| *byte == b'"'),
-                Place::Within => rest.iter().position(|byte| matches!(byte, b'"' | b'\\')),
-                Place::Escaped => Some(0),
+            let run = match self.position {
+                JsonPosition::OutsideString => rest.iter().position(|byte| *byte == b'"'),
+                JsonPosition::InString => rest.iter().position(|byte| matches!(byte, b'"' | b'\\')),
+                JsonPosition::AfterBackslash => Some(0),
             };
             let run = run.unwrap_or(rest.len());
             self.keep(&rest[..run]);
@@ -65,40 +64,40 @@ impl Shortener {
         Ok(())
     }
 
-    /// What is kept of it.
+    /// The shortened text.
     pub(crate) fn into_kept(self) -> Vec<u8> {
         self.kept
     }
 
-    /// A byte that may change where we are.
+    /// Reads a byte that may change the position.
     fn turn(&mut self, byte: u8) {
-        match (self.place, byte) {
-            (Place::Outside, _) => {
+        match (self.position, byte) {
+            (JsonPosition::OutsideString, _) => {
                 self.kept.push(byte);
                 self.string = (self.kept.len(), 0);
-                self.place = Place::Within;
+                self.position = JsonPosition::InString;
             }
-            (Place::Within, b'"') => {
+            (JsonPosition::InString, b'"') => {
                 if std::mem::take(&mut self.drops) {
                     let length = format!("{MARK}{}", self.string.1);
                     self.kept.extend_from_slice(length.as_bytes());
                 }
                 self.kept.push(byte);
-                self.place = Place::Outside;
+                self.position = JsonPosition::OutsideString;
             }
-            (Place::Within, _) => {
+            (JsonPosition::InString, _) => {
                 self.keep(&[byte]);
-                self.place = Place::Escaped;
+                self.position = JsonPosition::AfterBackslash;
             }
-            (Place::Escaped, _) => {
+            (JsonPosition::AfterBackslash, _) => {
                 self.keep(&[byte]);
-                self.place = Place::Within;
+                self.position = JsonPosition::InString;
             }
         }
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if self.place == Place::Outside {
+        if self.position == JsonPosition::OutsideString {
             self.kept.extend_from_slice(bytes);
             return;
         }

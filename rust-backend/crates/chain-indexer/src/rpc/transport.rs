@@ -1,6 +1,7 @@
 //! JSON-RPC over HTTP.
 
 use std::error::Error;
+use std::iter::successors;
 use std::time::Duration;
 
 use reqwest::Response;
@@ -9,13 +10,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::rpc::call::{Call, Failure, Reply, Sent};
+use crate::rpc::call::{Failure, Reply, RpcCall, Sent};
 use crate::rpc::shorten::Shortener;
 
-/// Bytes of an answer that is an HTTP error: enough to say what is wrong.
+/// Bytes of an answer that is an HTTP error: enough for its reason.
 const ERROR_BYTES_MAX: usize = 4 << 10;
 
-/// The client's own limit would end an answer that is read at length.
+/// Replaces the client's own limit, which is too short for a long answer; callers set a lower one.
 const LONGER_THAN_ANY_QUESTION: Duration = Duration::from_mins(2);
 
 /// A node's endpoint.
@@ -31,26 +32,25 @@ impl Http {
 
     pub(crate) async fn ask(
         &self,
-        call: &Call,
+        call: &RpcCall,
         bytes_max: usize,
     ) -> Result<Box<RawValue>, Failure> {
-        let body = self.post(&Sent::new(1, call), Whole::of(bytes_max)).await?;
-        Self::one_answer(&body)
+        Self::one_answer(&self.post_whole(&Sent::new(1, call), bytes_max).await?)
     }
 
     /// The same, shortened.
     pub(crate) async fn ask_shortened(
         &self,
-        call: &Call,
-        shortener: Shortener,
+        call: &RpcCall,
+        mut shortener: Shortener,
     ) -> Result<Box<RawValue>, Failure> {
-        let body = self.post(&Sent::new(1, call), shortener).await?;
-        Self::one_answer(&body)
+        self.post(&Sent::new(1, call), |part| shortener.read(part)).await?;
+        Self::one_answer(&shortener.into_kept())
     }
 
     fn one_answer(body: &[u8]) -> Result<Box<RawValue>, Failure> {
         let reply = Reply::parse(body)?;
-        // Who cannot read a question may answer it without its id.
+        // A node that cannot read a question may answer it without its id.
         if !reply.id.is_null() && reply.id != 1 {
             return Err(Failure::broken("it answered another question"));
         }
@@ -60,11 +60,11 @@ impl Http {
     /// A batch. A node that refuses batches answers with one error, which is that of all.
     pub(crate) async fn ask_together(
         &self,
-        calls: &[Call],
+        calls: &[RpcCall],
         bytes_max: usize,
     ) -> Result<Vec<Result<Box<RawValue>, Failure>>, Failure> {
         let sent: Vec<_> = (1..).zip(calls).map(|(id, call)| Sent::new(id, call)).collect();
-        let body = self.post(&sent, Whole::of(bytes_max)).await?;
+        let body = self.post_whole(&sent, bytes_max).await?;
         let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
         if !is_list {
             Reply::parse(&body)?.outcome()?;
@@ -72,7 +72,7 @@ impl Http {
         }
         let replies: Vec<Reply> =
             serde_json::from_slice(&body).map_err(|error| Failure::broken(&error.to_string()))?;
-        // In whatever order they come.
+        // They may come in any order.
         let mut answers: Vec<_> = calls.iter().map(|_| None).collect();
         for reply in replies {
             let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
@@ -85,19 +85,37 @@ impl Http {
         all.ok_or_else(|| Failure::broken("it left a question of a batch unanswered"))
     }
 
-    async fn post(&self, question: &impl Serialize, body: impl Body) -> Result<Vec<u8>, Failure> {
+    async fn post_whole(
+        &self,
+        question: &impl Serialize,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        self.post(question, |part| append(&mut body, part, bytes_max)).await?;
+        Ok(body)
+    }
+
+    /// Hands the answer over part by part.
+    async fn post(
+        &self,
+        question: &impl Serialize,
+        take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let question = serde_json::to_vec(question).map_err(|error| describe(&error))?;
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
-        // Its caller sets the limit of the whole.
         let request = request.timeout(LONGER_THAN_ANY_QUESTION).body(question);
         let response = request.send().await.map_err(without_url)?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
-            let body = read(response, Whole::of(ERROR_BYTES_MAX)).await.unwrap_or_default();
+            let mut body = Vec::new();
+            let take = |part: &[u8]| append(&mut body, part, ERROR_BYTES_MAX);
+            if read(response, take).await.is_err() {
+                body.clear();
+            }
             return Err(Failure::of_status(status.as_u16(), retry_after, &body));
         }
-        read(response, body).await
+        read(response, take).await
     }
 }
 
@@ -106,72 +124,37 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
-async fn read(mut response: Response, mut body: impl Body) -> Result<Vec<u8>, Failure> {
+async fn read(
+    mut response: Response,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     while let Some(part) = response.chunk().await.map_err(without_url)? {
-        body.take(&part)?;
+        take(&part)?;
     }
-    Ok(body.into_bytes())
+    Ok(())
 }
 
-/// What becomes of an answer's parts.
-trait Body {
-    fn take(&mut self, part: &[u8]) -> Result<(), Failure>;
-
-    fn into_bytes(self) -> Vec<u8>;
-}
-
-/// All of it, up to a limit.
-struct Whole {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl Whole {
-    fn of(bytes_max: usize) -> Self {
-        Self { bytes: Vec::new(), bytes_max }
+fn append(bytes: &mut Vec<u8>, part: &[u8], bytes_max: usize) -> Result<(), Failure> {
+    if bytes.len() + part.len() > bytes_max {
+        return Err(Failure::too_long(bytes_max));
     }
-}
-
-impl Body for Whole {
-    fn take(&mut self, part: &[u8]) -> Result<(), Failure> {
-        let bytes_max = self.bytes_max;
-        if self.bytes.len() + part.len() > bytes_max {
-            return Err(Failure::TooLong(format!("the answer is longer than {bytes_max} bytes")));
-        }
-        self.bytes.extend_from_slice(part);
-        Ok(())
-    }
-
-    fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-}
-
-impl Body for Shortener {
-    fn take(&mut self, part: &[u8]) -> Result<(), Failure> {
-        self.read(part)
-    }
-
-    fn into_bytes(self) -> Vec<u8> {
-        self.into_kept()
-    }
+    bytes.extend_from_slice(part);
+    Ok(())
 }
 
 fn without_url(error: reqwest::Error) -> Failure {
     describe(&error.without_url())
 }
 
-/// An error with its causes.
+/// An error with its causes, except those whose text is in it already.
 fn describe(error: &dyn Error) -> Failure {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
+    for cause in successors(error.source(), |&cause| cause.source()) {
+        let inner = cause.to_string();
         if !text.contains(&inner) {
             text.push_str(": ");
             text.push_str(&inner);
         }
-        cause = error.source();
     }
     Failure::broken(&text)
 }

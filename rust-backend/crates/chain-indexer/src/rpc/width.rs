@@ -13,10 +13,10 @@ const TRIED_AGAIN_AFTER: u32 = 100;
 
 /// The number of blocks, of one node.
 #[derive(Debug)]
-pub(crate) struct Width(Mutex<State>);
+pub(crate) struct Width(Mutex<WidthState>);
 
 #[derive(Debug)]
-struct State {
+struct WidthState {
     now: u64,
     /// The widest range that was answered, as far as it says something of the limit.
     answered: u64,
@@ -27,7 +27,7 @@ struct State {
 
 impl Width {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { now: FIRST, answered: 0, refused: None, answers_at_limit: 0 }))
+        Self(Mutex::new(WidthState { now: FIRST, answered: 0, refused: None, answers_at_limit: 0 }))
     }
 
     /// Blocks to ask for now, at least one.
@@ -76,7 +76,7 @@ impl Width {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WidthState> {
         self.0.lock()
     }
 }

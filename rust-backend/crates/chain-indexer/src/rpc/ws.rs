@@ -2,8 +2,8 @@
 //! node announces by itself (`eth_subscribe`, as of
 //! <https://geth.ethereum.org/docs/interacting-with-geth/rpc/pubsub>).
 //!
-//! A connection is made when somebody asks, and given up when it says nothing for a while, not even
-//! to a ping. Whoever waits for an answer is then told so; the next question makes a new one.
+//! A connection is made for a question, and given up when it is silent for a while, even to a ping.
+//! Questions under way then fail; the next one makes a new connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,32 +23,32 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use url::Url;
 
 use crate::rpc::answer::NodeHeader;
-use crate::rpc::call::{Call, Failure, Reply, Sent, read};
+use crate::rpc::call::{Failure, Reply, RpcCall, Sent, read};
 use crate::rpc::said::Said;
 
-/// Between two pings. A load balancer closes what is idle for a minute or so.
+/// Interval of pings. Load balancers close a connection that is idle for a minute.
 const PING_EVERY: Duration = Duration::from_secs(3);
-/// A connection on which nothing was heard for so long is dead, whatever TCP says.
+/// A connection that is silent for longer is dead, even if TCP keeps it open.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// Questions under way on one connection. A node that answers none of so many is not asked more.
+/// Questions under way on one connection: a node that leaves so many open is not asked more.
 const WAITING_MAX: usize = 256;
 
 /// Bytes of a message beside the answer in it.
 const MESSAGE_FRAME_BYTES: usize = 1 << 10;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-/// `None`: an answer on this connection was too long; whose, nobody can say.
-type Heard = Option<Result<Box<RawValue>, Failure>>;
+/// `None` if an answer on this connection was too long: it is not known whose.
+type WsAnswer = Option<Result<Box<RawValue>, Failure>>;
 
 /// A node's endpoint.
 pub(crate) struct Ws {
     url: Url,
     said: Said,
-    /// The one that was made last; whether it still lives is seen by its channel.
+    /// The latest one; it has ended once its channel is closed.
     connection: Mutex<Option<Connection>>,
     ids: AtomicU64,
     bytes_max: usize,
-    /// Held by who asks on a connection of its own.
+    /// Held while a question has a connection of its own.
     alone: Mutex<()>,
 }
 
@@ -62,7 +62,7 @@ struct Connection {
 struct Question {
     id: u64,
     text: String,
-    answer: oneshot::Sender<Heard>,
+    answer: oneshot::Sender<WsAnswer>,
 }
 
 /// The heads that a node announces, until its connection ends.
@@ -72,7 +72,7 @@ pub(crate) struct Announcements {
 }
 
 impl Announcements {
-    /// The newest one that was not seen yet; `None` once the connection has ended.
+    /// The newest unseen head; `None` once the connection has ended.
     pub(crate) async fn next(&mut self) -> Option<Arc<NodeHeader>> {
         loop {
             self.heads.changed().await.ok()?;
@@ -92,7 +92,7 @@ impl Ws {
 
     pub(crate) async fn ask(
         &self,
-        call: &Call,
+        call: &RpcCall,
         bytes_max: usize,
     ) -> Result<Box<RawValue>, Failure> {
         let connection = self.connected().await?;
@@ -101,7 +101,7 @@ impl Ws {
             None => self.ask_alone(call).await?,
         };
         if answer.get().len() > bytes_max {
-            return Err(Failure::TooLong(format!("the answer is longer than {bytes_max} bytes")));
+            return Err(Failure::too_long(bytes_max));
         }
         Ok(answer)
     }
@@ -109,36 +109,31 @@ impl Ws {
     /// Subscribes to the node's heads.
     pub(crate) async fn announcements(&self) -> Result<Announcements, Failure> {
         let connection = self.connected().await?;
-        let call = Call { method: "eth_subscribe", params: json!(["newHeads"]) };
-        let closed = || Failure::broken("the connection was closed");
+        let call = RpcCall { method: "eth_subscribe", params: json!(["newHeads"]) };
         let answer = self.ask_on(&connection, &call).await?.ok_or_else(closed)??;
         let subscription: String = read(&answer)?;
         tracing::trace!(subscription, "Subscribed to heads");
         Ok(Announcements { heads: connection.heads.clone(), _connection: connection })
     }
 
-    /// Gives the connection up; whoever waits on it is told so.
+    /// Gives the connection up; the questions on it fail.
     pub(crate) async fn hang_up(&self) {
         *self.connection.lock().await = None;
     }
 
-    /// Asks where no other answer can be the one that is too long.
-    async fn ask_alone(&self, call: &Call) -> Result<Box<RawValue>, Failure> {
+    /// Asks on a connection of its own, where no other answer can be too long.
+    async fn ask_alone(&self, call: &RpcCall) -> Result<Box<RawValue>, Failure> {
         let _alone = self.alone.lock().await;
         let connection = self.connect().await?;
-        let too_long = || {
-            let bytes_max = self.bytes_max;
-            Failure::TooLong(format!("the answer is longer than {bytes_max} bytes"))
-        };
-        self.ask_on(&connection, call).await?.unwrap_or_else(|| Err(too_long()))
+        let answer = self.ask_on(&connection, call).await?;
+        answer.unwrap_or_else(|| Err(Failure::too_long(self.bytes_max)))
     }
 
-    async fn ask_on(&self, connection: &Connection, call: &Call) -> Result<Heard, Failure> {
+    async fn ask_on(&self, connection: &Connection, call: &RpcCall) -> Result<WsAnswer, Failure> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let text = serde_json::to_string(&Sent::new(id, call))
             .map_err(|error| Failure::broken(&error.to_string()))?;
         let (sender, answer) = oneshot::channel();
-        let closed = || Failure::broken("the connection was closed");
         let question = Question { id, text, answer: sender };
         connection.questions.send(question).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())
@@ -174,6 +169,10 @@ impl Ws {
     }
 }
 
+fn closed() -> Failure {
+    Failure::broken("the connection was closed")
+}
+
 /// The errors of a handshake that are answers.
 fn failure(error: &tungstenite::Error) -> Failure {
     match error {
@@ -201,7 +200,7 @@ struct Serving {
     socket: Socket,
     asked: mpsc::Receiver<Question>,
     announce: watch::Sender<Option<Arc<NodeHeader>>>,
-    waiting: HashMap<u64, oneshot::Sender<Heard>>,
+    waiting: HashMap<u64, oneshot::Sender<WsAnswer>>,
 }
 
 impl Serving {
@@ -210,10 +209,10 @@ impl Serving {
             let problem = said.shown(&problem);
             tracing::debug!(problem, "A websocket ends");
         }
-        // Whoever waits for an answer sees its channel closed.
+        // The channels of unanswered questions are closed now.
     }
 
-    /// Until both sides have nothing to say any more.
+    /// Runs until the socket or the last handle to the connection ends.
     async fn serve(&mut self) -> Result<(), String> {
         let mut pings = interval(PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -243,13 +242,13 @@ impl Serving {
         }
     }
 
-    /// An answer is too long, and nobody can say whose: each asks again for itself.
+    /// An answer is too long, and it is not known whose: each question is asked again alone.
     fn give_up_all(&mut self) {
         self.asked.close();
         while let Ok(question) = self.asked.try_recv() {
             self.waiting.insert(question.id, question.answer);
         }
-        // Who asked may have gone.
+        // The asking tasks may have ended.
         self.waiting.drain().for_each(|(_, answer)| drop(answer.send(None)));
     }
 
@@ -262,7 +261,7 @@ impl Serving {
         self.send(Message::Text(question.text.into())).await
     }
 
-    /// A peer that takes nothing is as dead as one that says nothing.
+    /// Fails if the peer takes nothing for as long as a silent one is believed alive.
     async fn send(&mut self, message: Message) -> Result<(), String> {
         match timeout(SILENCE_MAX, self.socket.send(message)).await {
             Ok(sent) => sent.map_err(|error| error.to_string()),
@@ -280,7 +279,7 @@ impl Serving {
         let reply = Reply::parse(text.as_bytes()).map_err(Failure::into_problem)?;
         if let Some(id) = reply.id.as_u64() {
             if let Some(answer) = self.waiting.remove(&id) {
-                // Who asked may have gone.
+                // The asking task may have ended.
                 let _ = answer.send(Some(reply.outcome()));
             }
             return Ok(());

@@ -59,7 +59,7 @@ async fn of(database: &Database, block: &(i64, String)) -> (bool, i32) {
     (event.invalidated, event.revision)
 }
 
-async fn until_taken_back(database: &Database, block: &(i64, String)) {
+async fn until_invalidated(database: &Database, block: &(i64, String)) {
     database.until("it is taken back", async || of(database, block).await.0).await;
 }
 
@@ -97,7 +97,7 @@ async fn a_branch_that_another_auditor_saw_become_final_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_replaced_blocks_are_taken_back_and_come_back_with_their_branch() {
+async fn events_of_replaced_blocks_come_and_go_with_their_branch() {
     let (database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
     let first = node.script().headers.clone();
@@ -138,7 +138,7 @@ async fn events_of_replaced_blocks_are_taken_back_and_come_back_with_their_branc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_an_orphaned_block_is_taken_back_however_late_it_comes() {
+async fn a_row_of_an_orphaned_block_is_invalidated_however_late() {
     let (database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
     let auditing = audit(&database.pool, vec![chain]);
@@ -149,14 +149,14 @@ async fn a_row_of_an_orphaned_block_is_taken_back_however_late_it_comes() {
     node.script().headers = branch;
     until_audited(&database, &node).await;
     insert(&database, std::slice::from_ref(&orphaned)).await;
-    until_taken_back(&database, &orphaned).await;
+    until_invalidated(&database, &orphaned).await;
 
     node.script().finalize(70);
     database.until("it is final", async || database.finalized(31_337).await == Some(70)).await;
     let late = named(&node.script().branched(0, 0, 12), 9..=12);
     // Block 9 of the first branch was replaced, and 1 is on both.
     insert(&database, &late[..1]).await;
-    until_taken_back(&database, &late[0]).await;
+    until_invalidated(&database, &late[0]).await;
     let on_both = named(&node.script().headers, 1..=1).remove(0);
     insert(&database, std::slice::from_ref(&on_both)).await;
     database
@@ -187,7 +187,7 @@ async fn a_block_that_stands_aside_at_a_node_proves_itself_replaced() {
     until_audited(&database, &node).await;
     let replaced = named(&aside, 13..=13).remove(0);
     insert(&database, std::slice::from_ref(&replaced)).await;
-    until_taken_back(&database, &replaced).await;
+    until_invalidated(&database, &replaced).await;
     auditing.stop().await;
     let orphans = database.orphans().await;
     let of_branch = named(&aside, 11..=13);
@@ -230,7 +230,7 @@ async fn a_block_that_nobody_knows_is_told_once_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_above_the_head_waits_for_the_chain_and_is_then_compared() {
+async fn a_row_above_the_head_is_compared_once_the_chain_is_there() {
     let (database, node, chain) = audited_world(10).await;
     node.script().finalize(3);
     let auditing = audit(&database.pool, vec![chain]);
@@ -248,7 +248,7 @@ async fn a_row_above_the_head_waits_for_the_chain_and_is_then_compared() {
         })
         .await;
     node.script().headers = ours;
-    until_taken_back(&database, &early[1]).await;
+    until_invalidated(&database, &early[1]).await;
     until_audited(&database, &node).await;
     auditing.stop().await;
     assert_eq!(of(&database, &early[0]).await, (false, 0));
@@ -256,7 +256,7 @@ async fn a_row_above_the_head_waits_for_the_chain_and_is_then_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_nodes_one_alone_takes_nothing_back() {
+async fn of_two_nodes_one_alone_invalidates_nothing() {
     let (database, node, mut chain) = audited_world(20).await;
     let other = ScriptedNode::start(20).await;
     for node in [&node, &other] {
@@ -276,14 +276,14 @@ async fn of_two_nodes_one_alone_takes_nothing_back() {
         .await;
     assert!(database.events().await.iter().all(|event| !event.invalidated));
     other.script().headers.clone_from(&branch);
-    until_taken_back(&database, &written[14]).await;
+    until_invalidated(&database, &written[14]).await;
     until_audited(&database, &node).await;
     auditing.stop().await;
     assert_eq!(database.valid_blocks().await, named(&branch, 1..=14));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_falls_back_on_its_own_branch_takes_nothing_back() {
+async fn a_head_that_falls_back_on_its_branch_invalidates_nothing() {
     let (database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
     let headers = node.script().headers.clone();
@@ -300,7 +300,7 @@ async fn a_head_that_falls_back_on_its_own_branch_takes_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_replaces_a_finalized_block_stops_the_audit_and_takes_nothing_back() {
+async fn a_branch_below_the_finalized_block_stops_the_audit() {
     let (database, node, chain) = audited_world(20).await;
     node.script().finalize(12);
     let written = named(&node.script().headers, 1..=19);
@@ -316,7 +316,7 @@ async fn a_branch_that_replaces_a_finalized_block_stops_the_audit_and_takes_noth
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_jump_between_heads_end_with_the_events_of_the_branch_that_stays() {
+async fn jumping_heads_end_with_the_events_of_the_branch_that_stays() {
     let (database, node, chain) = audited_world(15).await;
     node.script().finalize(3);
     let views = {
@@ -346,7 +346,7 @@ async fn answers_that_jump_between_heads_end_with_the_events_of_the_branch_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_auditors_that_crash_again_and_again_take_back_each_event_once() {
+async fn two_auditors_that_crash_invalidate_each_event_once() {
     let (mut database, node, chain) = audited_world(20).await;
     node.script().finalize(3);
     let pool = database.pool.clone();
@@ -396,7 +396,7 @@ async fn two_auditors_that_crash_again_and_again_take_back_each_event_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_our_indexer_a_second_writers_late_row_is_taken_back_too() {
+async fn a_second_writers_late_row_is_invalidated_beside_our_indexer() {
     let (database, node, chain) = world(20).await;
     node.script().finalize(3);
     let indexing = Indexing::start(&database.pool, vec![chain.clone()]);

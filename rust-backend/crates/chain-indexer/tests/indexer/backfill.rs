@@ -29,7 +29,7 @@ async fn indexed_from(start: u64, blocks: u64) -> (Database, ScriptedNode, Chain
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_below_the_first_stored_block_is_filled_and_the_checkpoint_stays() {
+async fn history_below_is_filled_and_the_checkpoint_stays() {
     let (database, node, chain) = indexed_from(500, 700).await;
     let (checkpoints, entries) = (database.checkpoints().await, database.log_entries().await);
     let filled = fill(&database, &chain, (None, None)).await.expect("filled");
@@ -62,7 +62,7 @@ async fn a_range_of_its_own_is_filled_and_what_is_left_another_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_stored_it_begins_and_the_indexer_goes_on_above() {
+async fn on_an_empty_store_it_begins_and_the_indexer_goes_on_above() {
     let (database, node, chain) = world(400).await;
     let filled = fill(&database, &chain, (None, Some(200))).await.expect("filled");
     assert_eq!((filled.range, filled.blocks_done), (Some(1..=200), 200));
@@ -80,7 +80,7 @@ async fn where_nothing_is_stored_it_begins_and_the_indexer_goes_on_above() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_an_indexer_that_only_inserts_has_stored_a_block_all_that_is_final_is_filled() {
+async fn before_the_indexers_first_block_all_final_blocks_are_filled() {
     let (database, node, mut chain) = world(400).await;
     chain.writer = ChainWriter::Ponder;
     // A checkpoint is the writer's, and says nothing of our indexer.
@@ -147,7 +147,7 @@ async fn stopped_and_begun_again_it_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_a_running_indexer_the_head_is_stored_as_soon_as_it_is_there() {
+async fn beside_a_running_indexer_the_head_is_stored_at_once() {
     let (database, node, mut chain) = world(1_500).await;
     let history = chain.clone();
     chain.start_block = 1_400;
@@ -169,7 +169,7 @@ async fn beside_a_running_indexer_the_head_is_stored_as_soon_as_it_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_indexer_that_begins_meanwhile_takes_over_and_nothing_is_skipped() {
+async fn an_indexer_that_begins_meanwhile_takes_over_without_a_gap() {
     let (database, node, chain) = world(1_500).await;
     let (filled, indexing) = tokio::join!(fill(&database, &chain, (None, None)), async {
         let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
@@ -215,7 +215,7 @@ async fn history_of_another_branch_than_the_stored_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_node_gets_wrong_is_tried_again_and_told_while_it_lasts() {
+async fn a_nodes_mistake_is_tried_again_and_shown_while_it_lasts() {
     let (database, node, chain) = indexed_from(500, 700).await;
     let mut left = 4;
     node.script().instead = Some(Box::new(move |asked, _| {

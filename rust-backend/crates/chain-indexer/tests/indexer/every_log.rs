@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::world::{Database, Devnet, Indexing, StoredEvent, number, settings};
+use crate::world::{Database, Devnet, Indexing, StoredEvent, quantity, settings};
 
 /// The logs of the node as rows, made without the code under test.
 pub(crate) async fn expected_rows(devnet: &Devnet) -> Vec<StoredEvent> {
@@ -12,7 +12,7 @@ pub(crate) async fn expected_rows(devnet: &Devnet) -> Vec<StoredEvent> {
     let decoded = devnet.decode_with_viem(&logs).await;
     let mut rows = Vec::with_capacity(logs.len());
     for (log, decoded) in logs.iter().zip(decoded) {
-        let timestamp = devnet.timestamp_of(number(&log["blockNumber"])).await;
+        let timestamp = devnet.timestamp_of(quantity(&log["blockNumber"])).await;
         rows.push(expected_row(devnet.registry_of(log), log, &decoded, timestamp));
     }
     rows
@@ -25,14 +25,14 @@ fn expected_row(registry: &str, log: &Value, decoded: &Value, timestamp: u64) ->
     let arguments = &decoded["args"];
     let agent = ["agentId", "tokenId", "_tokenId"].into_iter().find_map(|key| arguments.get(key));
     let raw = decoded.is_null();
-    let integer = |quantity| i64::try_from(number(quantity)).expect("a small number");
+    let integer = |value| i64::try_from(quantity(value)).expect("a small number");
     StoredEvent {
-        id: format!("31337-{}-{}", hex("blockHash"), number(&log["logIndex"])),
+        id: format!("31337-{}-{}", hex("blockHash"), quantity(&log["logIndex"])),
         chain_id: 31_337,
         block_number: integer(&log["blockNumber"]),
         block_hash: hex("blockHash"),
         transaction_hash: hex("transactionHash"),
-        log_index: i32::try_from(number(&log["logIndex"])).expect("a small number"),
+        log_index: i32::try_from(quantity(&log["logIndex"])).expect("a small number"),
         event_type: text(&decoded["name"]).unwrap_or_else(|| "unknown".to_owned()),
         registry: registry.to_owned(),
         timestamp: i64::try_from(timestamp).expect("a time"),
@@ -47,7 +47,7 @@ fn expected_row(registry: &str, log: &Value, decoded: &Value, timestamp: u64) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_log_of_the_node_is_stored_once_and_each_column_is_what_the_node_says() {
+async fn every_log_is_stored_once_with_the_nodes_value_in_each_column() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(1, 500, 6).await;
     let head = devnet.node.head().await;

@@ -259,7 +259,7 @@ async fn whatever_strangers_store_first_the_rows_are_the_logs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_read_in_ranges_takes_over_and_back_just_as_well() {
+async fn history_read_in_ranges_corrects_and_invalidates_as_well() {
     let (database, devnet, mut chain) = chain_with_traffic(302).await;
     devnet.mine(64).await;
     chain.finality_depth = Some(32);
@@ -273,7 +273,7 @@ async fn history_read_in_ranges_takes_over_and_back_just_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_claims_to_be_a_log_is_taken_back_however_late_it_comes() {
+async fn a_row_that_claims_to_be_a_log_is_invalidated_however_late() {
     let (database, devnet, chain) = chain_with_traffic(303).await;
     devnet.mine(3).await;
     let logs = expected_rows(&devnet).await;
@@ -373,7 +373,7 @@ async fn overwrite(database: &Database, row: &StoredEvent) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn against_the_chain_each_column_and_each_forged_row_is_named_and_mended() {
+async fn each_wrong_column_and_each_forged_row_is_named_and_mended() {
     let (database, devnet, chain) = chain_with_traffic(305).await;
     let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
     indexing.until_stored(devnet.node.head().await).await;
@@ -473,7 +473,7 @@ async fn with_a_block_that_returns_its_forged_rows_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_block_that_is_filled_in_again_its_forged_rows_do_not_return() {
+async fn forged_rows_do_not_return_with_a_block_filled_in_again() {
     let (database, node, chain) = branches::world(80).await;
     let_strangers_insert(&database).await;
     let indexing = branches::indexed(&database, &node, &chain).await;

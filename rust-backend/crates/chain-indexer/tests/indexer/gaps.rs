@@ -50,7 +50,7 @@ async fn a_chain_that_was_indexed_whole_is_complete() {
     assert!(report.complete && report.gaps.is_empty(), "{report:?}");
     let (start, head) = (devnet.start_block(), devnet.node.head().await);
     assert_eq!((report.from.unsigned_abs(), report.to.unsigned_abs()), (start, head));
-    assert_eq!((report.taken_back, report.not_on_chain, report.events_mended), (0, 0, 0));
+    assert_eq!((report.invalidated, report.not_on_chain, report.events_mended), (0, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +110,7 @@ async fn a_block_on_another_branch_than_the_one_below_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_without_a_registration_are_named_and_mended_without_reading_all() {
+async fn agents_without_a_registration_are_mended_by_reading_little() {
     let (database, devnet, chain) = world(204).await;
     // Agents 0, 2 and 3, with the blocks around them.
     let missing = "DELETE FROM events WHERE event_type = 'Registered' AND agent_id IN (0, 2, 3)";
@@ -135,7 +135,7 @@ async fn agents_without_a_registration_are_named_and_mended_without_reading_all(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_told_apart() {
+async fn missing_foreign_and_invalidated_logs_are_told_apart() {
     let (database, devnet, chain) = world(205).await;
     let all = database.events().await;
     let lost = &all[all.len() / 2];
@@ -166,7 +166,7 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
         log_indexes: vec![lost.log_index],
     };
     assert_eq!(events, [&gap]);
-    assert_eq!((report.taken_back, report.not_on_chain), (1, 0));
+    assert_eq!((report.invalidated, report.not_on_chain), (1, 0));
     let differing: Vec<_> = report.differing.iter().map(|it| (it.block, &it.columns)).collect();
     assert_eq!(differing, [(all[5].block_number, &vec!["log_index".to_owned()])]);
     assert_eq!(report.forged, []);
@@ -185,7 +185,7 @@ async fn against_the_chain_a_missing_log_a_foreign_one_and_one_taken_back_are_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_learnt_of_a_node_holds_for_the_whole_run_and_not_for_some_blocks() {
+async fn a_nodes_learnt_limits_hold_for_the_whole_run() {
     let (database, node, chain) = branches::world(1_000).await;
     indexed(&database, &node, &chain).await.stop().await;
     let before = node.script().times_asked("eth_chainId");
@@ -215,7 +215,7 @@ async fn what_a_node_on_another_branch_says_is_missing_is_not_stored() {
 
 /// What is not final yet may be taken back this moment, and is its indexer's to store.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_above_the_finalized_block_is_left_to_the_indexer() {
+async fn a_gap_above_the_finalized_block_is_left_to_the_indexer() {
     let (database, node, chain) = branches::world(9).await;
     node.script().finalize(5);
     let indexing = indexed(&database, &node, &chain).await;

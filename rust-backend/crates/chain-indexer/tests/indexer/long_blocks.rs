@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::branch::branches::{indexed, registries};
-use crate::world::{Database, Indexing, Said, Script, ScriptedNode, StoredEvent, number, settings};
+use crate::world::{
+    Database, Indexing, Said, Script, ScriptedNode, StoredEvent, quantity, settings,
+};
 
 const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 const FOREIGN: &str = "0x1111111111111111111111111111111111111111";
@@ -107,8 +109,8 @@ fn passes(filter: &Value, log: &Value) -> bool {
     let is_there = if let Some(hash) = filter["blockHash"].as_str() {
         log["blockHash"] == hash
     } else {
-        let block = number(&log["blockNumber"]);
-        (number(&filter["fromBlock"])..=number(&filter["toBlock"])).contains(&block)
+        let block = quantity(&log["blockNumber"]);
+        (quantity(&filter["fromBlock"])..=quantity(&filter["toBlock"])).contains(&block)
     };
     is_of && is_about && is_there
 }
@@ -131,10 +133,10 @@ fn difference(logs: &Logs, rows: &[StoredEvent]) -> Option<String> {
     }
     ours.into_iter().zip(rows).find_map(|(log, row)| {
         let is_in_place = row.block_hash == text(log, "blockHash")
-            && row.log_index.unsigned_abs() == u32::try_from(number(&log["logIndex"])).ok()?
+            && row.log_index.unsigned_abs() == u32::try_from(quantity(&log["logIndex"])).ok()?
             && row.transaction_hash == text(log, "transactionHash")
             && row.event_type == "unknown";
-        let own = || logs[&number(&log["blockNumber"])].iter();
+        let own = || logs[&quantity(&log["blockNumber"])].iter();
         let fits = |those: &dyn Fn(&&Value) -> bool| {
             own().filter(|log| those(log)).map(|log| hex(log) + FRAME).sum::<usize>() < LIMIT
         };

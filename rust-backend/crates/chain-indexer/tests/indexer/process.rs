@@ -65,7 +65,7 @@ async fn where_the_only_chains_node_is_another_chains_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_whose_node_is_away_at_start_begins_when_it_is_back_and_no_other_waits() {
+async fn a_chain_without_a_node_begins_later_and_no_other_waits() {
     let (database, here, away) =
         tokio::join!(Database::start(), ScriptedNode::start(5), ScriptedNode::start(7));
     away.script().chain_id = 8_453;
@@ -97,7 +97,7 @@ async fn a_chain_whose_node_is_away_at_start_begins_when_it_is_back_and_no_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_chain_that_has_a_node_of_another_one_nothing_is_stored_and_no_other_stops() {
+async fn a_chain_with_a_foreign_node_stores_nothing_and_stops_alone() {
     let (database, here) = tokio::join!(Database::start(), ScriptedNode::start(5));
     let (ten, other) = (ScriptedNode::start(5).await, ScriptedNode::start(5).await);
     ten.script().chain_id = 10;

@@ -5,7 +5,7 @@ use chain_indexer::ChainState;
 use serde_json::{Value, json};
 
 use crate::branch::branches::{assert_follows, indexed, until_head, world};
-use crate::world::{Database, Indexing, Said, Script, ScriptedNode, number};
+use crate::world::{Database, Indexing, Said, Script, ScriptedNode, quantity};
 
 /// Blocks of a node, most of which are final.
 const BLOCKS: u64 = 300;
@@ -13,7 +13,7 @@ const BLOCKS: u64 = 300;
 fn range_of(asked: &str, params: &Value) -> Option<(u64, u64)> {
     let filter = &params[0];
     let is_range = asked == "eth_getLogs" && filter["fromBlock"].is_string();
-    is_range.then(|| (number(&filter["fromBlock"]), number(&filter["toBlock"])))
+    is_range.then(|| (quantity(&filter["fromBlock"]), quantity(&filter["toBlock"])))
 }
 
 /// Everything of the node is stored once, and covered.
@@ -28,7 +28,7 @@ async fn assert_complete(database: &Database, node: &ScriptedNode) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn blocks_without_a_log_are_covered_and_need_neither_a_header_nor_a_row() {
+async fn blocks_without_a_log_are_covered_without_header_and_row() {
     let (database, node, chain) = world(2_000).await;
     {
         let mut script = node.script();
@@ -139,7 +139,7 @@ fn lying(node: &ScriptedNode, lie: Lie) {
     node.script().instead = Some(Box::new(move |asked, params| {
         let (first, last) = range_of(asked, params)?;
         let all = logs.as_array().expect("a list").iter();
-        let within = |log: &&Value| (first..=last).contains(&number(&log["blockNumber"]));
+        let within = |log: &&Value| (first..=last).contains(&quantity(&log["blockNumber"]));
         let mut logs: Vec<_> = all.filter(within).cloned().collect();
         lie(&mut logs);
         Some(Said::Result(Value::Array(logs)))
@@ -186,17 +186,17 @@ async fn a_node_that_lies_is_left_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_lags_behind_another_of_the_same_url_leaves_nothing_out() {
+async fn a_lagging_node_behind_the_same_url_leaves_nothing_out() {
     let (database, node, chain) = world(BLOCKS).await;
     // It has blocks up to 150, and gives the logs up to there as if that were all.
     let logs = node.script().logs_from(1, 150);
     node.script().instead = Some(Box::new(move |asked, params| {
         if asked == "eth_getBlockByNumber" {
-            return (number(&params[0]) > 150).then_some(Said::Result(Value::Null));
+            return (quantity(&params[0]) > 150).then_some(Said::Result(Value::Null));
         }
         range_of(asked, params).map(|(first, last)| {
             let all = logs.as_array().expect("a list").iter();
-            let within = |log: &&Value| (first..=last).contains(&number(&log["blockNumber"]));
+            let within = |log: &&Value| (first..=last).contains(&quantity(&log["blockNumber"]));
             Said::Result(all.filter(within).cloned().collect())
         })
     }));
@@ -214,7 +214,7 @@ async fn a_node_that_lags_behind_another_of_the_same_url_leaves_nothing_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_block_that_does_not_stand_on_the_stored_one_is_not_stored() {
+async fn a_first_block_with_another_parent_is_not_stored() {
     let (database, node, chain) = world(100).await;
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
@@ -231,7 +231,7 @@ async fn a_first_block_that_does_not_stand_on_the_stored_one_is_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reorg_among_blocks_without_a_row_takes_back_what_it_has_to() {
+async fn a_reorg_among_blocks_without_a_row_invalidates_what_it_must() {
     let (database, node, chain) = world(BLOCKS).await;
     {
         let mut script = node.script();
@@ -257,7 +257,7 @@ async fn a_reorg_among_blocks_without_a_row_takes_back_what_it_has_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn crashed_again_and_again_among_ranges_it_loses_and_doubles_nothing() {
+async fn crashed_among_ranges_it_loses_and_doubles_nothing() {
     let (database, node, chain) = world(3_000).await;
     for stored in (200..2_800).step_by(400) {
         let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
@@ -270,7 +270,7 @@ async fn crashed_again_and_again_among_ranges_it_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn near_the_head_many_blocks_that_are_missing_are_stored_together() {
+async fn near_the_head_many_missing_blocks_are_stored_together() {
     let (database, node, chain) = world(60).await;
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;

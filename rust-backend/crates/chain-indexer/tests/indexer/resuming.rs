@@ -77,7 +77,7 @@ async fn begun_again_from_zero_it_stores_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_was_taken_back_is_valid_again_when_its_log_is_seen_again() {
+async fn an_invalidated_event_is_valid_again_with_its_log() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
     let head = devnet.node.head().await;

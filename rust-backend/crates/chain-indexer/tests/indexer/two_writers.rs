@@ -18,7 +18,7 @@ async fn until_head(indexing: &Indexing, devnet: &Devnet, reorgs: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_writer_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
+async fn a_writer_and_an_inserter_double_flap_and_skip_nothing() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let second = database.second_writer().await;
     devnet.traffic(101, 60, 2).await;
@@ -60,7 +60,7 @@ async fn with_a_writer_and_an_inserter_nothing_is_doubled_flapped_or_skipped() {
 
 /// Both insert only; the auditor says what is valid.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reorgs_and_crashes() {
+async fn an_inserter_and_the_auditor_end_with_the_chains_logs() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(121, 60, 2).await;
     let mut chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
@@ -106,7 +106,7 @@ async fn an_inserter_and_the_auditor_end_with_the_logs_of_the_chain_through_reor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inserter_alone_writes_events_and_neither_checkpoint_nor_invalidation() {
+async fn an_inserter_alone_sets_no_checkpoint_and_invalidates_nothing() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     devnet.traffic(111, 60, 2).await;
     let chain = settings(&[&devnet.url], devnet.registries(), devnet.start_block());

@@ -5,7 +5,6 @@ mod database;
 mod devnet;
 mod gate;
 mod indexing;
-mod node_client;
 mod running;
 mod scripted_node;
 
@@ -14,5 +13,5 @@ pub(crate) use database::{Database, StoredEvent};
 pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;
 pub(crate) use indexing::{Indexing, settings};
-pub(crate) use node_client::{NodeClient, number};
 pub(crate) use scripted_node::{Said, Script, ScriptedNode};
+pub(crate) use testbed::quantity;

@@ -1,13 +1,13 @@
 //! A private anvil, asked over HTTP. Needs `npm ci` in devnet/, as `scripts/setup.sh` does it.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::support::{eventually, is_alive};
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
+use serde_json::{Value, json};
+use testbed::{NodeClient, quantity};
 
 #[test]
 fn a_node_answers_for_the_chain_and_the_time_it_was_given() {
@@ -15,9 +15,9 @@ fn a_node_answers_for_the_chain_and_the_time_it_was_given() {
         options.chain_id = 84_532;
         options.timestamp = Some(1_700_000_000);
     });
-    assert!(ask(&anvil, "eth_chainId", "").contains("\"0x14a34\""));
-    let genesis = ask(&anvil, "eth_getBlockByNumber", "\"0x0\",false");
-    assert!(genesis.contains("\"timestamp\":\"0x6553f100\""), "{genesis}");
+    assert_eq!(ask(&anvil, "eth_chainId", json!([])), "0x14a34");
+    let genesis = ask(&anvil, "eth_getBlockByNumber", json!(["0x0", false]));
+    assert_eq!(genesis["timestamp"], "0x6553f100");
     let pid = anvil.pid().expect("running");
 
     anvil.stop();
@@ -27,11 +27,8 @@ fn a_node_answers_for_the_chain_and_the_time_it_was_given() {
 #[test]
 fn blocks_come_as_often_as_asked() {
     let anvil = start(|options| options.block_time = Some(Duration::from_millis(50)));
-    eventually("a tenth block", || {
-        let answer = ask(&anvil, "eth_blockNumber", "");
-        let number = answer.split("\"0x").nth(1).and_then(|rest| rest.split('"').next());
-        number.and_then(|hex| u64::from_str_radix(hex, 16).ok()).is_some_and(|number| number >= 10)
-    });
+    let number = || quantity(&ask(&anvil, "eth_blockNumber", json!([])));
+    eventually("a tenth block", || number() >= 10);
 }
 
 #[test]
@@ -41,11 +38,11 @@ fn two_nodes_run_side_by_side_and_one_comes_back_after_kill_9() {
     let (url, pid) = (one.rpc_url(), one.pid().expect("running"));
     one.kill9();
     assert!(!is_alive(pid));
-    assert!(ask(&other, "eth_chainId", "").contains("\"0x3ea\""));
+    assert_eq!(ask(&other, "eth_chainId", json!([])), "0x3ea");
 
     one.restart().expect("started again");
     assert_eq!(one.rpc_url(), url);
-    assert!(ask(&one, "eth_chainId", "").contains("\"0x3e9\""));
+    assert_eq!(ask(&one, "eth_chainId", json!([])), "0x3e9");
 }
 
 #[test]
@@ -67,7 +64,7 @@ fn a_node_whose_program_lies_in_a_closed_home_runs_all_the_same() {
     let running = format!("/proc/{}/exe", installed.pid().expect("running"));
     fs::copy(running, &program).expect("copied");
     let anvil = start(|options| options.program = Some(program));
-    assert!(ask(&anvil, "eth_chainId", "").contains("\"0x7a69\""));
+    assert_eq!(ask(&anvil, "eth_chainId", json!([])), "0x7a69");
 }
 
 fn start(change: impl FnOnce(&mut AnvilOptions)) -> Anvil {
@@ -76,21 +73,8 @@ fn start(change: impl FnOnce(&mut AnvilOptions)) -> Anvil {
     Anvil::start(options).expect("a node")
 }
 
-fn ask(anvil: &Anvil, method: &str, parameters: &str) -> String {
-    let body = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\",\"params\":[{parameters}]}}"
-    );
-    let url = anvil.rpc_url();
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).expect("connected");
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    answer
+fn ask(anvil: &Anvil, method: &str, params: Value) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let node = NodeClient::new(&anvil.rpc_url());
+    runtime.expect("a runtime").block_on(node.ask(method, params))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event_engine::event::ChainId;
 
-use super::document::{Node, Source, Table};
+use super::document::{Source, Table, TomlNode};
 use super::registries::{ContractAddress, NotAnAddress, Registries, Registry};
 use super::{ConfigError, Endpoint};
 
@@ -155,7 +155,7 @@ fn chain(table: &Table<'_>) -> Result<ChainSettings> {
     })
 }
 
-fn writer(node: &Node<'_>) -> Result<ChainWriter> {
+fn writer(node: &TomlNode<'_>) -> Result<ChainWriter> {
     let text = node.text()?;
     let named = ChainWriter::NAMES.into_iter().find(|(name, _)| *name == text);
     match named {
@@ -175,7 +175,7 @@ fn indexed(table: &Table<'_>, writer: ChainWriter) -> Result<bool> {
     Ok(indexed)
 }
 
-fn name(node: &Node<'_>) -> Result<String> {
+fn name(node: &TomlNode<'_>) -> Result<String> {
     let name = node.text()?;
     let right = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(right) {
@@ -187,7 +187,7 @@ fn name(node: &Node<'_>) -> Result<String> {
     Ok(name.to_owned())
 }
 
-fn rpc_urls(node: &Node<'_>) -> Result<Vec<Endpoint>> {
+fn rpc_urls(node: &TomlNode<'_>) -> Result<Vec<Endpoint>> {
     let list = node.list(RPC_URLS_MAX)?;
     if list.is_empty() {
         return node.refuse("is empty, and has to have a URL");
@@ -195,7 +195,7 @@ fn rpc_urls(node: &Node<'_>) -> Result<Vec<Endpoint>> {
     list.iter().map(rpc_url).collect()
 }
 
-fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
+fn rpc_url(node: &TomlNode<'_>) -> Result<Endpoint> {
     // The text may hold a key, so it is not quoted.
     let endpoint = match Endpoint::parse(node.text()?) {
         Ok(endpoint) => endpoint,
@@ -207,7 +207,7 @@ fn rpc_url(node: &Node<'_>) -> Result<Endpoint> {
     }
 }
 
-fn registries(node: &Node<'_>) -> Result<Registries> {
+fn registries(node: &TomlNode<'_>) -> Result<Registries> {
     let table = node.table()?;
     table.only(&Registry::ALL.map(Registry::as_str))?;
     let mut addresses: Vec<ContractAddress> = Vec::new();
@@ -231,7 +231,7 @@ fn registries(node: &Node<'_>) -> Result<Registries> {
     Ok(registries)
 }
 
-fn address(node: &Node<'_>) -> Result<ContractAddress> {
+fn address(node: &TomlNode<'_>) -> Result<ContractAddress> {
     node.text()?
         .parse()
         .or_else(|NotAnAddress| node.refuse("is not an address: 0x and 40 hexadecimal digits"))

@@ -41,7 +41,7 @@ impl<'a> Source<'a> {
 }
 
 /// A value with its key's whole name.
-pub(super) struct Node<'a> {
+pub(super) struct TomlNode<'a> {
     source: Source<'a>,
     key: String,
     at: usize,
@@ -80,14 +80,14 @@ impl<'a> Table<'a> {
     }
 
     /// The value of `name`, if there is one.
-    pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
+    pub(super) fn get(&self, name: &str) -> Option<TomlNode<'a>> {
         let value = self.entries.get(name)?;
         let (at, value) = (value.span().start, value.get_ref());
-        Some(Node { source: self.source, key: self.key_of(name), at, value })
+        Some(TomlNode { source: self.source, key: self.key_of(name), at, value })
     }
 
     /// The value of `name`, which has to be there.
-    pub(super) fn require(&self, name: &str) -> Result<Node<'a>> {
+    pub(super) fn require(&self, name: &str) -> Result<TomlNode<'a>> {
         self.get(name).ok_or_else(|| self.source.refused(self.at, &self.key_of(name), "is missing"))
     }
 
@@ -103,7 +103,7 @@ impl<'a> Table<'a> {
     }
 }
 
-impl<'a> Node<'a> {
+impl<'a> TomlNode<'a> {
     /// Refuses this value.
     pub(super) fn refuse<T>(&self, reason: impl Into<String>) -> Result<T> {
         Err(self.source.refused(self.at, &self.key, reason))
@@ -136,12 +136,12 @@ impl<'a> Node<'a> {
     }
 
     /// A list of at most `max` values.
-    pub(super) fn list(&self, max: usize) -> Result<Vec<Node<'a>>> {
+    pub(super) fn list(&self, max: usize) -> Result<Vec<TomlNode<'a>>> {
         let DeValue::Array(values) = self.value else { return self.wrong_type("a list") };
         if values.len() > max {
             return self.refuse(format!("has {} entries, and may have {max}", values.len()));
         }
-        let node = |(number, value): (usize, &'a Spanned<DeValue<'a>>)| Node {
+        let node = |(number, value): (usize, &'a Spanned<DeValue<'a>>)| TomlNode {
             source: self.source,
             key: format!("{}[{number}]", self.key),
             at: value.span().start,

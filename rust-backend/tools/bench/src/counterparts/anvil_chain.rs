@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use serde_json::{Value, json};
+use testbed::{NodeClient, quantity};
 
 use crate::counterparts::canned_node::REGISTRY;
 use crate::round::Round;
@@ -27,7 +28,7 @@ const BEHIND_SECONDS: u64 = 86_400;
 /// A running chain. Dropping it ends it.
 pub(crate) struct AnvilChain {
     url: String,
-    client: reqwest::Client,
+    node: NodeClient,
     sender: Value,
     _anvil: Anvil,
 }
@@ -44,10 +45,11 @@ impl AnvilChain {
         let anvil = started.await.context("starting anvil")?.context(
             "anvil, which `npm ci` in devnet/ installs; the bench looks for it from here upwards",
         )?;
-        let client = service::http::client_builder().build()?;
-        let mut chain = Self { url: anvil.rpc_url(), client, sender: Value::Null, _anvil: anvil };
-        chain.sender = chain.ask("eth_accounts", json!([])).await?[0].clone();
-        chain.ask("anvil_setCode", json!([REGISTRY, EMITTER])).await?;
+        let url = anvil.rpc_url();
+        let mut chain =
+            Self { node: NodeClient::new(&url), url, sender: Value::Null, _anvil: anvil };
+        chain.sender = chain.node.try_ask("eth_accounts", json!([])).await?[0].clone();
+        chain.node.try_ask("anvil_setCode", json!([REGISTRY, EMITTER])).await?;
         chain.mine().await?;
         Ok(chain)
     }
@@ -82,26 +84,14 @@ impl AnvilChain {
             let _ = write!(data, "{number:064x}");
         }
         let call = json!({"from": self.sender, "to": REGISTRY, "data": data, "gas": GAS});
-        self.ask("eth_sendTransaction", json!([call])).await.map(drop)
+        self.node.try_ask("eth_sendTransaction", json!([call])).await.map(drop)
     }
 
     pub(crate) async fn mine(&self) -> Result<()> {
-        self.ask("evm_mine", json!([])).await.map(drop)
+        self.node.try_ask("evm_mine", json!([])).await.map(drop)
     }
 
     pub(crate) async fn head(&self) -> Result<u64> {
-        let head = self.ask("eth_blockNumber", json!([])).await?;
-        let digits = head.as_str().and_then(|head| head.strip_prefix("0x"));
-        Ok(u64::from_str_radix(digits.context("a quantity")?, 16)?)
-    }
-
-    async fn ask(&self, method: &str, params: Value) -> Result<Value> {
-        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let answer = self.client.post(&self.url).json(&question).send().await?;
-        let mut answer: Value = answer.json().await?;
-        if !answer["error"].is_null() {
-            bail!("{method}: {}", answer["error"]);
-        }
-        Ok(answer["result"].take())
+        Ok(quantity(&self.node.try_ask("eth_blockNumber", json!([])).await?))
     }
 }

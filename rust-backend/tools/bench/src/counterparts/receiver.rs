@@ -1,20 +1,14 @@
 //! Receivers of webhooks, which answer at once and count.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::http::StatusCode;
 use event_engine::job::JobId;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use testbed::{HttpReceiver, Received};
 use uuid::Uuid;
 
 use crate::load::Ledger;
@@ -24,9 +18,8 @@ const RECEIVERS: usize = 8;
 
 /// Several receivers, in this process. Dropping it ends them.
 pub(crate) struct Receiver {
-    addresses: Vec<SocketAddr>,
+    servers: Vec<HttpReceiver>,
     counted: Arc<Mutex<Counted>>,
-    _serving: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -38,25 +31,20 @@ struct Counted {
 }
 
 impl Receiver {
-    pub(crate) async fn start() -> Result<Self> {
-        let counted = Arc::default();
-        let mut serving = JoinSet::new();
-        let mut addresses = Vec::new();
+    pub(crate) async fn start() -> Self {
+        let counted: Arc<Mutex<Counted>> = Arc::default();
+        let mut servers = Vec::new();
         for _ in 0..RECEIVERS {
-            let listener = TcpListener::bind("127.0.0.1:0").await.context("a port of loopback")?;
-            addresses.push(listener.local_addr()?);
-            let router = Router::new().route("/hook", post(hook)).with_state(Arc::clone(&counted));
-            serving.spawn(async move {
-                // It ends with the task.
-                let _ = axum::serve(listener, router).await;
-            });
+            let counted = Arc::clone(&counted);
+            let answer = move |request| ready(count(&counted, &request));
+            servers.push(HttpReceiver::start(answer).await);
         }
-        Ok(Self { addresses, counted, _serving: serving })
+        Self { servers, counted }
     }
 
     /// Their URLs.
     pub(crate) fn urls(&self) -> Vec<String> {
-        self.addresses.iter().map(|address| format!("http://{address}/hook")).collect()
+        self.servers.iter().map(HttpReceiver::url).collect()
     }
 
     /// Records arrivals in `ledger` from now on.
@@ -72,11 +60,9 @@ impl Receiver {
     }
 }
 
-async fn hook(
-    State(counted): State<Arc<Mutex<Counted>>>,
-    headers: HeaderMap,
-    _body: Bytes,
-) -> StatusCode {
+/// Cheap, because it runs beside the measured programs: a signature is expected, not verified.
+fn count(counted: &Mutex<Counted>, request: &Received) -> StatusCode {
+    let headers = &request.headers;
     let id = headers.get("webhook-id").and_then(|id| Uuid::try_parse_ascii(id.as_bytes()).ok());
     let signed = headers.contains_key("webhook-signature");
     let (Some(id), true) = (id, signed) else { return StatusCode::BAD_REQUEST };

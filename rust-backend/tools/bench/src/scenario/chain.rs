@@ -1,20 +1,17 @@
 //! Time from a mined block to its received webhook: all of `agentauri run`, or its processor and
 //! worker behind Ponder, on one anvil.
 
+use std::future::ready;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::post;
-use axum::{Json, Router};
 use event_engine::trigger::{Definition, Since, TriggerSpec};
 use event_store::triggers;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use testbed::{HttpReceiver, Received};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use crate::counterparts::anvil_chain::{self, AnvilChain};
 use crate::load::webhook;
@@ -97,12 +94,12 @@ async fn measure_case(
     round.progress.begin(&format!("{}: starting", round.title(case)), 1);
     let servers = Servers::start(round.plan, round.plan.database).await?;
     event_store::connection::migrations::migrate(&servers.pool).await?;
-    let mut receiver = Receiver::start().await?;
+    let mut receiver = Receiver::start().await;
     let all = TriggerSpec {
         name: "all".to_owned(),
         definition: Definition { match_all: true, ..Definition::default() },
         since: Since::Time(0),
-        actions: vec![webhook(&receiver.url)],
+        actions: vec![webhook(&receiver.server.url())],
     };
     triggers::apply(&servers.pool, "default", &[all], false).await?;
     let mut children = indexer.start(chain, chain.head().await?, &servers)?;
@@ -180,23 +177,15 @@ async fn measure(
 
 /// A receiver that records the arrival of each number.
 struct Receiver {
-    url: String,
+    server: HttpReceiver,
     arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
-    _serving: JoinSet<()>,
 }
 
 impl Receiver {
-    async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("a port of loopback")?;
-        let url = format!("http://{}/hook", listener.local_addr()?);
+    async fn start() -> Self {
         let (sender, arrivals) = mpsc::unbounded_channel();
-        let router = Router::new().route("/hook", post(hook)).with_state(sender);
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            // It ends with the task.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { url, arrivals, _serving: serving })
+        let server = HttpReceiver::start(move |request| ready(record(&sender, &request))).await;
+        Self { server, arrivals }
     }
 
     async fn wait_for(&mut self, number: u64) -> Result<Instant> {
@@ -216,11 +205,9 @@ impl Receiver {
     }
 }
 
-async fn hook(
-    State(arrivals): State<mpsc::UnboundedSender<(u64, Instant)>>,
-    Json(body): Json<Value>,
-) -> StatusCode {
+fn record(arrivals: &mpsc::UnboundedSender<(u64, Instant)>, request: &Received) -> StatusCode {
     let at = Instant::now();
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let number = body["data"]["event"]["args"]["_tokenId"].as_str();
     let Some(number) = number.and_then(|text| text.parse().ok()) else {
         return StatusCode::BAD_REQUEST;

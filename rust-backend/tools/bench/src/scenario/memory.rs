@@ -16,7 +16,7 @@ pub(super) async fn round(round: &mut Round<'_>) -> Result<()> {
     let plan = round.plan;
     let mode = plan.modes[0];
     let case = format!("{RATE}/s {mode}");
-    let receiver = Receiver::start().await?;
+    let receiver = Receiver::start().await;
     let load = Load::usual(TriggerSet::new(plan.triggers_under_load(), receiver.urls()));
     let mut stand = Stand::build(plan, plan.database, System::Ours(mode), load).await?;
     stand.book_deliveries(&receiver);

@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("operations", &["event-engine", "event-store", "action-queue", "actions", "service"]),
     ("api-gateway", &["event-engine", "operations", "service"]),
     ("cli", SHIPPED),
-    ("bench", &["event-engine", "event-store", "action-queue", "service", "private-servers"]),
+    ("bench", BENCH),
     ("fault-harness", &["event-engine", "event-store", "testbed"]),
     ("simulator", &["event-engine", "event-processor", "action-worker", "service"]),
     ("testbed", &["event-engine", "actions", "event-store", "action-queue", "private-servers"]),
@@ -44,6 +44,9 @@ const SHIPPED: &[&str] = &[
     "service",
     "private-servers",
 ];
+
+const BENCH: &[&str] =
+    &["event-engine", "event-store", "action-queue", "service", "private-servers", "testbed"];
 
 /// Crates that every crate's tests may use.
 const FOR_TESTS: [&str; 2] = ["private-servers", "testbed"];

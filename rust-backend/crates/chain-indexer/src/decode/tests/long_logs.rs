@@ -33,7 +33,7 @@ fn a_log_too_long_to_be_read_says_how_long_it_is() {
 }
 
 #[test]
-fn strings_that_are_read_several_times_are_left_raw_once_they_are_long() {
+fn long_strings_that_are_read_several_times_are_left_raw() {
     let read = |length| blocks_of(&[log(0, false, overlapping(0x01, length))]).events.remove(0);
     assert_eq!(read(200_000).event_type, "NewFeedback");
     let long = read(400_000);

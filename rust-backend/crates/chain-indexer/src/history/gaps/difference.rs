@@ -1,4 +1,4 @@
-//! What of some blocks is stored otherwise than a node has it.
+//! Differences between stored events and a node's logs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -6,45 +6,34 @@ use std::ops::RangeInclusive;
 use event_engine::event::EventName;
 use event_store::chain::gaps::{self, StoredLog};
 use event_store::events::new_events::NewEvent;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 
-use super::{BLOCKS_AHEAD_MAX, GapCheck};
+use super::Checking;
 use crate::Result;
-use crate::rpc::node::Nodes;
-use crate::settings::{ChainRole as _, RegistryAddresses as _};
+use crate::settings::ChainRole as _;
 
-/// A log by its block and its place there.
-type Place = (String, i32);
-
-/// A node's blocks by height: hash and the parent's.
+/// A node's blocks by height, each as its hash and its parent's.
 pub(super) type NodeBlocks = BTreeMap<i64, (String, String)>;
 
-/// What of some blocks is missing, and what is stored otherwise.
+/// Events of some blocks that are missing, or stored otherwise than the node has them.
 #[derive(Default)]
 pub(super) struct Difference {
     /// Logs without a row.
     pub(super) missing: Vec<NewEvent>,
-    /// Logs whose valid row says something else, with the columns.
+    /// Logs whose valid row differs, with its columns.
     pub(super) differing: Vec<(NewEvent, Vec<String>)>,
-    /// Valid rows that claim to be logs of the registries, and are none.
+    /// Valid rows that claim to be logs of the registries and are not.
     pub(super) forged: Vec<StoredLog>,
-    /// The node's blocks: hash and parent.
     pub(super) blocks: NodeBlocks,
-    /// Logs whose row was taken back.
-    pub(super) taken_back: u64,
+    /// Logs whose row is invalidated.
+    pub(super) invalidated: u64,
     /// Other valid rows that name no log of the chain.
     pub(super) not_on_chain: u64,
 }
 
-impl GapCheck {
-    pub(super) async fn difference(
-        &self,
-        nodes: &Nodes,
-        heights: RangeInclusive<i64>,
-    ) -> Result<Difference> {
-        let mut fetched = stream::iter(heights.clone())
-            .map(|number| self.block(nodes, number))
-            .buffered(BLOCKS_AHEAD_MAX);
+impl<P: Fn(u64, u64)> Checking<'_, P> {
+    pub(super) async fn difference(&self, heights: RangeInclusive<i64>) -> Result<Difference> {
+        let mut fetched = self.fetched(heights.clone());
         let mut found = Difference::default();
         let mut on_chain = Vec::new();
         while let Some(block) = fetched.next().await {
@@ -53,16 +42,16 @@ impl GapCheck {
             found.blocks.insert(row.block_number, (row.block_hash, row.parent_hash));
             on_chain.extend(block.events);
         }
-        let claims = self.settings.registries.claims();
-        let stored = gaps::stored(&self.pool, self.settings.id, heights, &claims).await;
-        let stored = self.stored(stored)?;
-        let differing = self.stored(gaps::differing(&self.pool, &on_chain).await)?;
+        let store = &self.store;
+        let stored = gaps::stored(&store.pool, store.id, heights, &store.claims).await;
+        let stored = store.named(stored)?;
+        let differing = store.named(gaps::differing(&store.pool, &on_chain).await)?;
         let mut columns: HashMap<EventName, Vec<String>> =
             differing.into_iter().map(|row| (row.name, row.columns)).collect();
-        let mut rows = Rows::of(&stored, !self.settings.is_followed_by_the_auditor());
+        let mut rows = Rows::of(&stored, !self.check.settings.is_followed_by_the_auditor());
         for log in on_chain {
             match rows.take(&log) {
-                Some(row) if row.invalidated => found.taken_back += 1,
+                Some(row) if row.invalidated => found.invalidated += 1,
                 Some(_) => {}
                 None if columns.contains_key(&log.name) => {}
                 None => {
@@ -89,12 +78,12 @@ impl GapCheck {
 struct Rows<'s> {
     stored: &'s [StoredLog],
     by_name: HashMap<&'s EventName, usize>,
-    /// Where the auditor is the chain's writer, inserters name events as they like, and the place
-    /// says which log it is.
+    /// Used if the auditor is the chain's writer: then inserters name events as they like, and only
+    /// the place says which log it is.
     by_place: HashMap<(&'s str, i32), Vec<usize>>,
     taken: HashSet<usize>,
-    /// The logs' places.
-    places: HashSet<Place>,
+    /// The logs' places: block hash and index.
+    places: HashSet<(String, i32)>,
 }
 
 impl<'s> Rows<'s> {
@@ -119,7 +108,7 @@ impl<'s> Rows<'s> {
         Some(&self.stored[at])
     }
 
-    /// The valid rows that are no log's.
+    /// The valid rows that belong to no log.
     fn others(&self) -> impl Iterator<Item = &'s StoredLog> {
         let stored = self.stored.iter().enumerate();
         let others = stored.filter(|(at, row)| !row.invalidated && !self.taken.contains(at));

@@ -4,25 +4,21 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use event_engine::event::EventName;
-use event_store::chain::chain_heights;
 use event_store::chain::gaps::{self, Step};
 use event_store::events::forgeries;
 use event_store::events::new_events::{self, IfStored, NewEvent};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 
 use super::difference::{Difference, NodeBlocks};
-use super::{
-    BLOCKS_AHEAD_MAX, DifferingEvent, ForgedEvent, GAPS_MAX, Gap, GapCheck, GapReport, Mended,
-};
+use super::{Checking, DifferingEvent, ForgedEvent, GAPS_MAX, Gap, GapReport, Mended};
 use crate::Result;
-use crate::rpc::node::Nodes;
 
 /// Blocks whose events are read at once.
 const BLOCKS_TOGETHER: i64 = 256;
-/// How far above a block the next one may be that is stored, so that the way down to it proves it.
+/// Blocks between a block and the next stored one above, for the way down to prove it.
 const PROOF_BLOCKS_MAX: i64 = 10_000;
 
-/// What is to be mended.
+/// The proved part of a difference, to be mended.
 #[derive(Default)]
 struct Mends {
     missing: Vec<NewEvent>,
@@ -30,19 +26,16 @@ struct Mends {
     forged: Vec<EventName>,
 }
 
-impl GapCheck {
+impl<P: Fn(u64, u64)> Checking<'_, P> {
     /// Compares these blocks with the node's, and adds to the report.
     pub(super) async fn compare(
         &self,
-        nodes: &Nodes,
         blocks: &RangeInclusive<i64>,
         found: &mut GapReport,
-        progress: &impl Fn(u64, u64),
     ) -> Result<()> {
-        let all = blocks.end().abs_diff(*blocks.start()) + 1;
         for heights in pages(blocks) {
-            let difference = self.difference(nodes, heights.clone()).await?;
-            found.taken_back += difference.taken_back;
+            let difference = self.difference(heights.clone()).await?;
+            found.invalidated += difference.invalidated;
             found.not_on_chain += difference.not_on_chain;
             found.differing.extend(difference.differing.into_iter().map(|(log, columns)| {
                 let NewEvent { block_number: block, block_hash: hash, log_index, .. } = log;
@@ -67,7 +60,7 @@ impl GapCheck {
                     }),
                 }
             }
-            progress(heights.end().abs_diff(*blocks.start()) + 1, all);
+            self.show_progress(blocks, *heights.end());
             if found.gaps.len() + found.differing.len() + found.forged.len() >= GAPS_MAX {
                 break;
             }
@@ -75,37 +68,38 @@ impl GapCheck {
         Ok(())
     }
 
-    /// Takes over what differs in this block, and nothing else yet: a row of it may lie about its
-    /// block, and would be taken back there.
-    pub(super) async fn correct_events(&self, nodes: &Nodes, block: i64) -> Result<Mended> {
-        let difference = self.difference(nodes, block..=block).await?;
-        let Mends { differing, .. } = self.proved(nodes, &difference).await?;
-        let done = self.mend(&Mends { differing, ..Mends::default() }).await;
-        self.stored(done)
+    /// Corrects the differing events of this block, before any is invalidated: a row may name a
+    /// wrong block, and would be invalidated there.
+    pub(super) async fn correct_events(&self, block: i64, mended: &mut Mended) -> Result<()> {
+        let difference = self.difference(block..=block).await?;
+        let Mends { differing, .. } = self.proved(&difference).await?;
+        let mends = Mends { differing, ..Mends::default() };
+        self.store.named(self.mend(&mends, mended).await)
     }
 
-    /// Makes what is stored of these blocks what the node has.
+    /// Stores, corrects and invalidates events of these blocks until they are the node's.
     pub(super) async fn mend_events(
         &self,
-        nodes: &Nodes,
         blocks: RangeInclusive<i64>,
-        progress: &impl Fn(u64, u64),
-    ) -> Result<Mended> {
-        let all = blocks.end().abs_diff(*blocks.start()) + 1;
-        let mut mended = Mended::default();
+        mended: &mut Mended,
+    ) -> Result<()> {
         for heights in pages(&blocks) {
-            let difference = self.difference(nodes, heights.clone()).await?;
-            let proved = self.proved(nodes, &difference).await?;
-            let done = self.mend(&proved).await;
-            mended += self.stored(done)?;
-            progress(heights.end().abs_diff(*blocks.start()) + 1, all);
+            let difference = self.difference(heights.clone()).await?;
+            let proved = self.proved(&difference).await?;
+            self.store.named(self.mend(&proved, mended).await)?;
+            self.show_progress(&blocks, *heights.end());
         }
-        Ok(mended)
+        Ok(())
     }
 
-    /// What of a difference may be mended: what is of a block of the stored branch, and final. What
-    /// is above is still its indexer's, and a node may be on another branch.
-    async fn proved(&self, nodes: &Nodes, found: &Difference) -> Result<Mends> {
+    fn show_progress(&self, blocks: &RangeInclusive<i64>, done: i64) {
+        let count = |last: i64| last.abs_diff(*blocks.start()) + 1;
+        (self.progress)(count(done), count(*blocks.end()));
+    }
+
+    /// The part of a difference that may be mended: events of final blocks of the stored branch.
+    /// Higher blocks are still the indexer's, and a node may be on another branch.
+    async fn proved(&self, found: &Difference) -> Result<Mends> {
         let (Some((lowest, _)), Some((highest, _))) =
             (found.blocks.first_key_value(), found.blocks.last_key_value())
         else {
@@ -114,34 +108,28 @@ impl GapCheck {
         if found.missing.is_empty() && found.differing.is_empty() && found.forged.is_empty() {
             return Ok(Mends::default());
         }
-        let (pool, id, reader) = (&self.pool, self.settings.id, self.known_to());
-        let final_to = self.stored(chain_heights::finalized_height(pool, id).await)?;
-        let anchors = self.stored(gaps::anchors(pool, id, *lowest..=*highest, reader).await)?;
-        let ours = self.branch(nodes, &found.blocks, &anchors, *lowest).await?;
+        let store = &self.store;
+        let final_to = store.finalized().await?.map(|block| block.number);
+        let anchors = gaps::anchors(&store.pool, store.id, *lowest..=*highest, store.reader).await;
+        let ours = self.branch(&found.blocks, &store.named(anchors)?, *lowest).await?;
         let is_proved = |number: i64| {
             let hash = found.blocks.get(&number).map(|(hash, _)| hash);
             final_to.is_none_or(|block| number <= block)
                 && hash.is_some_and(|hash| ours.contains(hash))
         };
         let of_log = |log: &&NewEvent| is_proved(log.block_number);
+        let forged = found.forged.iter().filter(|row| is_proved(row.block_number));
         let mends = Mends {
             missing: found.missing.iter().filter(of_log).cloned().collect(),
             differing: found.differing.iter().map(|(log, _)| log).filter(of_log).cloned().collect(),
-            forged: found
-                .forged
-                .iter()
-                .filter(|row| is_proved(row.block_number))
-                .map(|row| row.name.clone())
-                .collect(),
+            forged: forged.map(|row| row.name.clone()).collect(),
         };
-        let missing = found.missing.iter().filter(|log| !of_log(log));
-        let numbers = missing
-            .chain(found.differing.iter().map(|(log, _)| log).filter(|log| !of_log(log)))
-            .map(|log| log.block_number)
-            .chain(found.forged.iter().map(|row| row.block_number).filter(|at| !is_proved(*at)));
-        let left: Vec<i64> = numbers.collect();
+        let logs = found.missing.iter().chain(found.differing.iter().map(|(log, _)| log));
+        let rows = found.forged.iter().map(|row| row.block_number);
+        let heights = logs.map(|log| log.block_number).chain(rows);
+        let left: Vec<i64> = heights.filter(|height| !is_proved(*height)).collect();
         if let Some(block) = left.iter().min() {
-            let (chain, events) = (self.settings.name.as_str(), left.len());
+            let (chain, events) = (store.name.as_str(), left.len());
             tracing::warn!(
                 chain,
                 events,
@@ -157,7 +145,6 @@ impl GapCheck {
     /// stands on.
     async fn branch(
         &self,
-        nodes: &Nodes,
         known: &NodeBlocks,
         anchors: &[Step],
         lowest: i64,
@@ -168,9 +155,7 @@ impl GapCheck {
         let too_far = top.number - highest > PROOF_BLOCKS_MAX;
         // Down to the page, whose blocks are at hand.
         let mut expected = if too_far { None } else { Some(top.parent_hash.clone()) };
-        let mut above = stream::iter((highest + 1..top.number).rev().filter(|_| !too_far))
-            .map(|number| self.block(nodes, number))
-            .buffered(BLOCKS_AHEAD_MAX);
+        let mut above = self.fetched((highest + 1..top.number).rev().filter(|_| !too_far));
         while let Some(block) = above.next().await {
             let row = block?.row;
             expected = expected.filter(|hash| *hash == row.block_hash).map(|_| row.parent_hash);
@@ -191,16 +176,18 @@ impl GapCheck {
         Ok(ours)
     }
 
-    /// What was missing when it was looked at is inserted, what says something else is taken over,
-    /// and what is no log is taken back. Nothing else that is stored is changed.
-    async fn mend(&self, mends: &Mends) -> event_store::Result<Mended> {
-        let mut transaction = self.pool.begin().await?;
+    /// Inserts missing events, corrects differing ones and invalidates forged ones, and changes no
+    /// other row.
+    async fn mend(&self, mends: &Mends, mended: &mut Mended) -> event_store::Result<()> {
+        let mut transaction = self.store.pool.begin().await?;
         let corrected = forgeries::invalidate(&mut transaction, &mends.forged).await?
             + new_events::insert(&mut transaction, &mends.differing, IfStored::TakeOver).await?;
         let leave = IfStored::Leave;
         let stored = new_events::insert(&mut transaction, &mends.missing, leave).await?;
         transaction.commit().await?;
-        Ok(Mended { stored, corrected })
+        mended.stored += stored;
+        mended.corrected += corrected;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{BY_HASH, Node, answer, header};
 use crate::Result;
 use crate::rpc::answer::{NodeReceipt, NodeTransactions, RawReceipt};
-use crate::rpc::call::{Answer, Call};
+use crate::rpc::call::{Answer, RpcCall};
 
 impl Node<'_> {
     /// The transactions of the block with that hash.
@@ -47,6 +47,6 @@ impl Node<'_> {
     }
 }
 
-fn receipt_call(transaction: B256) -> Call {
-    Call { method: "eth_getTransactionReceipt", params: json!([transaction]) }
+fn receipt_call(transaction: B256) -> RpcCall {
+    RpcCall { method: "eth_getTransactionReceipt", params: json!([transaction]) }
 }

@@ -58,7 +58,7 @@ fn hash_of(header: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_was_replaced_is_noticed_though_the_new_one_is_no_higher() {
+async fn a_replaced_head_is_noticed_even_at_the_same_height() {
     for new_head in [7, 8, 9] {
         let (database, node, chain) = world(10).await;
         let indexing = indexed(&database, &node, &chain).await;
@@ -187,7 +187,7 @@ fn fails_with(state: &ChainState, problem: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_falls_back_on_its_own_branch_takes_nothing_back() {
+async fn a_head_that_falls_back_on_its_branch_invalidates_nothing() {
     let (database, node, chain) = world(10).await;
     let indexing = indexed(&database, &node, &chain).await;
     let entries = database.log_entries().await;
@@ -231,7 +231,7 @@ async fn changing_during_the_walk(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_is_gone_in_the_middle_of_the_walk_invalidates_nothing() {
+async fn a_branch_that_is_gone_during_the_walk_invalidates_nothing() {
     let (database, node, chain) = world(21).await;
     let indexing = indexed(&database, &node, &chain).await;
     changing_during_the_walk(&database, &node, &indexing, true).await;
@@ -241,7 +241,7 @@ async fn a_branch_that_is_gone_in_the_middle_of_the_walk_invalidates_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_was_left_in_the_middle_of_the_walk_is_put_right() {
+async fn a_branch_that_was_left_during_the_walk_is_put_right() {
     let (database, node, chain) = world(21).await;
     let indexing = indexed(&database, &node, &chain).await;
     changing_during_the_walk(&database, &node, &indexing, false).await;
@@ -251,7 +251,7 @@ async fn a_branch_that_was_left_in_the_middle_of_the_walk_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parent_that_the_node_does_not_have_or_mistakes_invalidates_nothing() {
+async fn a_missing_or_mistaken_parent_invalidates_nothing() {
     let (database, node, chain) = world(21).await;
     let indexing = indexed(&database, &node, &chain).await;
     let events = database.events().await;

@@ -48,7 +48,7 @@ async fn a_nodes_head_is_kept_as_each_reader_saw_it_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_replaces_a_finalized_block_stops_its_chain_alone_and_takes_nothing_back() {
+async fn a_branch_below_the_finalized_block_stops_its_chain_alone() {
     let (database, node, chain) = world(21).await;
     node.script().finalize(12);
     let other_node = ScriptedNode::start(5).await;
@@ -86,7 +86,7 @@ async fn a_branch_that_replaces_a_finalized_block_stops_its_chain_alone_and_take
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_who_forgets_the_finalized_block_lets_the_branch_be_followed() {
+async fn without_its_finalized_row_a_replacing_branch_is_followed() {
     let (database, node, chain) = world(21).await;
     node.script().finalize(12);
     assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(12));
@@ -117,7 +117,7 @@ async fn a_fork_at_the_finalized_block_itself_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reorg_that_was_finalized_while_the_process_was_down_is_followed() {
+async fn a_reorg_that_became_final_while_it_was_down_is_followed() {
     let (database, node, chain) = world(21).await;
     node.script().finalize(10);
     assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
@@ -142,7 +142,7 @@ async fn another_sees_final(database: &Database, (number, hash): (i64, String)) 
 
 /// Somebody else reads the chain, too, and saw the reorganisation become final meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_has_the_finalized_block_is_followed_from_below_it() {
+async fn a_branch_with_the_finalized_block_is_followed_from_below_it() {
     let (database, node, chain) = world(21).await;
     node.script().finalize(10);
     assert_eq!(finalized_after_a_start(&database, &node, &chain).await, Some(10));
@@ -218,7 +218,7 @@ async fn the_operators_depth_holds_and_no_node_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_says_what_is_final_64_blocks_below_the_highest_is() {
+async fn without_a_tag_the_64th_block_below_the_highest_is_final() {
     for refuses in [false, true] {
         let (database, node, chain) = world(100).await;
         node.script().refuses_finalized = refuses;

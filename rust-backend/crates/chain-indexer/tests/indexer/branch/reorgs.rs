@@ -63,7 +63,7 @@ async fn a_reorg_ends_with_the_events_of_the_new_branch_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reorg_of_80_blocks_is_followed_where_the_operator_allows_it() {
+async fn a_reorg_of_80_blocks_is_followed_if_the_operator_allows_it() {
     let (database, devnet, mut chain) = world(31).await;
     devnet.traffic(32, 500, 1).await;
     let head = devnet.node.head().await;
@@ -112,7 +112,7 @@ async fn a_reorg_while_the_process_is_down_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_shrinks_is_waited_for_and_followed_when_it_grows_otherwise() {
+async fn a_head_that_shrinks_is_waited_for_or_followed_elsewhere() {
     let (database, devnet, chain) = world(61).await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &devnet, 0).await;
@@ -128,7 +128,7 @@ async fn a_head_that_shrinks_is_waited_for_and_followed_when_it_grows_otherwise(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_an_unknown_block_survives_and_a_second_writers_of_an_orphaned_one_does_not() {
+async fn a_row_of_an_unknown_block_stays_and_of_an_orphaned_one_not() {
     let (database, devnet, chain) = world(71).await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &devnet, 0).await;
@@ -156,7 +156,7 @@ async fn a_row_of_an_unknown_block_survives_and_a_second_writers_of_an_orphaned_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn crashed_in_the_middle_of_a_reorgs_transaction_it_takes_back_nothing_and_then_all() {
+async fn crashed_within_a_reorg_it_invalidates_nothing_and_then_all() {
     let (database, devnet, chain) = world(81).await;
     let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
     until_head(&indexing, &devnet, 0).await;
@@ -182,7 +182,7 @@ async fn crashed_in_the_middle_of_a_reorgs_transaction_it_takes_back_nothing_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn crashed_between_reorgs_again_and_again_it_ends_with_the_last_branch() {
+async fn crashed_between_reorgs_it_ends_with_the_last_branch() {
     let (database, devnet, chain) = world(91).await;
     for round in 0..5 {
         let indexing = Indexing::start(&database.pool, vec![chain.clone()]);

@@ -11,7 +11,7 @@ use crate::world::{Database, Devnet, Gate, Indexing, settings};
 const DEAD_URL: &str = "http://127.0.0.1:9/a-key-in-the-path";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_of_another_chain_is_refused_and_the_other_chains_go_on() {
+async fn a_node_of_another_chain_is_refused_and_other_chains_go_on() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let right = settings(&[&devnet.url], devnet.registries(), devnet.start_block());
     let mut wrong = right.clone();
@@ -51,7 +51,7 @@ async fn a_node_that_is_down_for_a_while_costs_time_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_down_is_replaced_by_the_next_and_needed_by_nobody() {
+async fn a_node_that_is_down_is_replaced_by_the_next_one() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let urls = [DEAD_URL, &devnet.url];
     let chain = settings(&urls, devnet.registries(), devnet.start_block());
@@ -66,7 +66,7 @@ async fn a_node_that_is_down_is_replaced_by_the_next_and_needed_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_cannot_be_reached_is_named_without_what_may_be_its_key() {
+async fn an_unreachable_node_is_named_without_its_key() {
     let registries =
         Registries { identity: Some(ContractAddress([0; 20])), ..Registries::default() };
     let refused = check(&settings(&[DEAD_URL], registries, 0)).await.expect_err("a refusal");

@@ -121,7 +121,7 @@ async fn a_node_whose_head_goes_backwards_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_becomes_another_chain_while_it_is_down_stops_the_chain() {
+async fn a_node_that_comes_back_as_another_chain_stops_the_chain() {
     let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
     let chain = settings(&[&node.url], registries(), 1);
     let indexing = Indexing::start(&database.pool, vec![chain]);
@@ -136,7 +136,7 @@ async fn a_node_that_becomes_another_chain_while_it_is_down_stops_the_chain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_block_that_a_node_has_forgotten_is_no_reason_to_wait_in_silence() {
+async fn a_block_that_a_node_has_forgotten_is_reported() {
     let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(40));
     let block = std::mem::take(&mut node.script().headers[3]);
     let chain = settings(&[&node.url], registries(), 1);

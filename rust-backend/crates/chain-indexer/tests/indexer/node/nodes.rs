@@ -81,7 +81,7 @@ async fn the_operators_limit_of_requests_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_breaks_off_and_an_error_in_a_200_cost_time_and_nothing_else() {
+async fn a_cut_answer_and_an_error_in_a_200_only_cost_time() {
     for said in [
         Said::Half,
         Said::Error(-32_603, "internal error"),
@@ -153,7 +153,7 @@ fn leaving_out(node: &ScriptedNode) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_that_a_node_leaves_out_though_its_filter_has_them_are_asked_for_again() {
+async fn left_out_logs_that_the_filter_has_are_asked_for_again() {
     let (database, node, chain) = world(10).await;
     node.script().one_log_each = false;
     log_and_bloom(&node);
@@ -189,7 +189,7 @@ async fn logs_that_one_node_leaves_out_are_asked_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_of_one_registry_that_are_left_out_beside_anothers_are_noticed() {
+async fn left_out_logs_of_one_of_two_registries_are_noticed() {
     const REPUTATION: &str = "0x8004b663056a597dffe9eccc1965a193b7388713";
     // At the head, and in ranges.
     for blocks in [10, 300] {
@@ -217,7 +217,7 @@ async fn logs_of_one_registry_that_are_left_out_beside_anothers_are_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_that_claims_a_registry_by_chance_is_explained_by_the_blocks_other_logs() {
+async fn a_filters_chance_claim_is_explained_by_the_other_logs() {
     let (database, node, chain) = world(10).await;
     node.script().one_log_each = false;
     let ours = log_and_bloom(&node);

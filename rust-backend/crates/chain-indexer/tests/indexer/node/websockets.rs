@@ -21,7 +21,7 @@ async fn by_websocket(blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_announced_head_is_stored_without_a_poll_and_by_one_question() {
+async fn an_announced_head_is_stored_by_one_question_without_a_poll() {
     let (database, node, mut chain) = by_websocket(10).await;
     chain.poll_interval = NEVER;
     let indexing = Indexing::start(&database.pool, vec![chain]);
@@ -58,7 +58,7 @@ async fn heads_that_were_not_announced_are_found_by_the_next_that_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_that_goes_silent_loses_nothing_and_is_made_anew() {
+async fn a_silent_subscription_loses_nothing_and_is_made_anew() {
     let (database, node, chain) = by_websocket(10).await;
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &node, 0).await;
@@ -75,7 +75,7 @@ async fn a_subscription_that_goes_silent_loses_nothing_and_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_says_nothing_is_given_up_and_another_node_asked_meanwhile() {
+async fn a_silent_connection_is_given_up_and_another_node_asked() {
     let (database, node, mut chain) = by_websocket(10).await;
     let other = ScriptedNode::start(10).await;
     other.script().one_log_each = true;
@@ -98,7 +98,7 @@ async fn a_connection_that_says_nothing_is_given_up_and_another_node_asked_meanw
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_closed_in_the_middle_costs_time_and_nothing_else() {
+async fn a_connection_that_is_closed_in_the_middle_only_costs_time() {
     let (database, node, chain) = by_websocket(200).await;
     let mut left = 40;
     node.script().instead = Some(Box::new(move |asked, _| {
@@ -189,7 +189,7 @@ async fn a_node_of_another_chain_stops_the_chain_by_websocket_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_that_cannot_be_reached_is_named_without_what_may_be_its_key() {
+async fn an_unreachable_websocket_is_named_without_its_key() {
     let chain = settings(&["ws://127.0.0.1:9/a-key"], registries(), 0);
     let refused = chain_indexer::check(&chain).await.expect_err("a refusal").to_string();
     assert!(refused.contains("rpc_urls[0] (ws://127.0.0.1:9/…)"), "{refused}");
@@ -197,7 +197,7 @@ async fn a_websocket_that_cannot_be_reached_is_named_without_what_may_be_its_key
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_websocket_every_log_of_a_real_node_is_stored_through_reorgs() {
+async fn by_websocket_every_log_of_a_real_node_survives_reorgs() {
     let (database, devnet) = tokio::join!(Database::start(), Devnet::start());
     let url = devnet.url.replace("http", "ws");
     let mut chain = settings(&[&url], devnet.registries(), devnet.start_block());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::{NodeClient, number};
+use testbed::{NodeClient, quantity};
 
 const REGISTRIES: [&str; 3] = ["identity", "reputation", "validation"];
 /// An independent decoder.
@@ -114,7 +114,7 @@ impl Devnet {
     }
 
     pub(crate) async fn timestamp_of(&self, block: u64) -> u64 {
-        number(&self.node.block(block).await["timestamp"])
+        quantity(&self.node.block(block).await["timestamp"])
     }
 }
 

@@ -9,11 +9,10 @@ use axum::routing::post;
 use axum::{Json, Router, extract::State};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use testbed::quantity;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
-
-use super::number;
 
 /// `MetadataUpdate(uint256)` of the identity registry, whose data is one word.
 const METADATA_UPDATE: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
@@ -162,7 +161,7 @@ impl Script {
     pub(crate) fn blocks(&self, first: u64) -> Vec<(i64, String)> {
         let blocks = self.headers.iter().map(|header| {
             let hash = header["hash"].as_str().expect("a hash").to_owned();
-            (i64::try_from(number(&header["number"])).expect("a small number"), hash)
+            (i64::try_from(quantity(&header["number"])).expect("a small number"), hash)
         });
         blocks.skip(usize::try_from(first).expect("a small number")).collect()
     }
@@ -196,7 +195,7 @@ impl Script {
             }
             "finalized" => self.finalized.clone(),
             "safe" => self.safe.clone(),
-            "eth_getBlockByNumber" => self.at(number(parameter)).unwrap_or(Value::Null),
+            "eth_getBlockByNumber" => self.at(quantity(parameter)).unwrap_or(Value::Null),
             "eth_getBlockByHash" => {
                 let instead = self.by_hash.get(parameter.as_str().unwrap_or_default()).cloned();
                 instead.or_else(|| self.of_hash(parameter)).unwrap_or(Value::Null)
@@ -205,7 +204,7 @@ impl Script {
                 self.logs_of(&parameter["blockHash"])
             }
             "eth_getLogs" => {
-                self.logs_from(number(&parameter["fromBlock"]), number(&parameter["toBlock"]))
+                self.logs_from(quantity(&parameter["fromBlock"]), quantity(&parameter["toBlock"]))
             }
             _ => panic!("{asked} is not expected"),
         })
@@ -231,7 +230,7 @@ impl Script {
         let hash = block.as_str().expect("a filter by block hash");
         match self.of_hash(block) {
             Some(header) if self.one_log_each => {
-                let number = number(&header["number"]);
+                let number = quantity(&header["number"]);
                 let data = format!("0x{number:064x}");
                 json!([log(number, hash, 0, &json!([METADATA_UPDATE]), &data)])
             }

@@ -106,7 +106,7 @@ fn show(report: &GapReport) {
     }
     for (count, what) in [
         (
-            report.taken_back,
+            report.invalidated,
             "are on the chain and invalidated, by hand or by mistake: nobody is told of them until \
              they are made valid (UPDATE events SET invalidated = false)",
         ),

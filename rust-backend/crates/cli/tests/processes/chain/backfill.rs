@@ -23,7 +23,7 @@ async fn run(bed: &Bed, chain: &Chain, arguments: &[&str]) -> (Option<i32>, Stri
 async fn history_fires_only_triggers_whose_since_reaches_back_and_feeds_the_state_of_all() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
     chain.traffic(1).await;
-    chain.ask("anvil_mine", json!([FINAL, "0x1"])).await;
+    chain.node.ask("anvil_mine", json!([FINAL, "0x1"])).await;
     let old = trigger_file(&receiver.url(), &[("old", "match_all: true")]);
     let new = [
         ("new", "match_all: true"),
@@ -61,7 +61,7 @@ async fn history_fires_only_triggers_whose_since_reaches_back_and_feeds_the_stat
 async fn a_signal_keeps_what_is_committed_and_the_next_run_goes_on() {
     let (bed, chain) = tokio::join!(Bed::start(), Chain::start());
     chain.traffic(1).await;
-    chain.ask("anvil_mine", json!(["0x5dc", "0x1"])).await;
+    chain.node.ask("anvil_mine", json!(["0x5dc", "0x1"])).await;
     let mut rounds = 0;
     loop {
         rounds += 1;

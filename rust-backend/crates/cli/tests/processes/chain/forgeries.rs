@@ -22,7 +22,7 @@ async fn forge(bed: &Bed, chain: &Chain) -> usize {
         blocks.entry(hash.to_owned()).or_insert(name);
     }
     for (at, (hash, name)) in blocks.iter().enumerate() {
-        let block = chain.ask("eth_getBlockByHash", json!([hash, false])).await;
+        let block = chain.node.ask("eth_getBlockByHash", json!([hash, false])).await;
         let [number, time] = ["number", "timestamp"].map(|key| {
             let digits = block[key].as_str().expect("a quantity").trim_start_matches("0x");
             i64::from_str_radix(digits, 16).expect("a number")

@@ -8,7 +8,7 @@ use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
-use testbed::{Bed, Process, Receiver, eventually, trigger_file};
+use testbed::{Bed, NodeClient, Process, Receiver, eventually, quantity, trigger_file};
 use tokio::process::Command;
 
 use crate::nothing_committed_is_lost::replay;
@@ -89,6 +89,7 @@ async fn with_twelve_confirmations_a_reorg_of_eleven_blocks_is_never_told_of() {
     // The highest event is one block short of what its trigger wants.
     let (depth, highest) = (CONFIRMATIONS - 1, chain.highest_log().await);
     chain
+        .node
         .ask("anvil_mine", json!([format!("{:#x}", highest + depth - chain.height().await)]))
         .await;
     let before = chain.log_names().await;
@@ -96,8 +97,8 @@ async fn with_twelve_confirmations_a_reorg_of_eleven_blocks_is_never_told_of() {
     let count = "SELECT count(*) FROM events";
     eventually("all is stored", async || bed.count(count).await == stored).await;
     // Its block is the lowest of those that are replaced.
-    chain.ask("anvil_reorg", json!([depth + 1, []])).await;
-    chain.ask("anvil_mine", json!([format!("{:#x}", 2 * CONFIRMATIONS)])).await;
+    chain.node.ask("anvil_reorg", json!([depth + 1, []])).await;
+    chain.node.ask("anvil_mine", json!([format!("{:#x}", 2 * CONFIRMATIONS)])).await;
     let after = chain.log_names().await;
     assert!(after.len() < before.len(), "the reorg takes events away");
     let waits = "SELECT count(*) FROM waiting_events";
@@ -233,7 +234,7 @@ pub(crate) struct Chain {
     anvil: Anvil,
     /// The configuration of our processes.
     config: tempfile::NamedTempFile,
-    client: reqwest::Client,
+    pub(crate) node: NodeClient,
     deployment: Value,
 }
 
@@ -247,12 +248,12 @@ impl Chain {
         options.arguments = arguments.map(str::to_owned).to_vec();
         let anvil = Anvil::start(options).expect("a private anvil");
         let deployment = script(&["src/deploy.ts", "--rpc", &anvil.rpc_url()]).await;
-        let client = service::http::client_builder().build().expect("a client");
         let config = tempfile::NamedTempFile::new().expect("a file");
-        let chain = Self { anvil, config, client, deployment };
+        let node = NodeClient::new(&anvil.rpc_url());
+        let chain = Self { anvil, config, node, deployment };
         chain.configure("");
         // So that no reorg takes the registries away.
-        chain.ask("anvil_mine", json!([format!("{DEPTH_MAX:#x}"), "0x1"])).await;
+        chain.node.ask("anvil_mine", json!([format!("{DEPTH_MAX:#x}"), "0x1"])).await;
         chain
     }
 
@@ -267,7 +268,7 @@ impl Chain {
     }
 
     pub(crate) async fn head(&self) -> i64 {
-        hex(&self.ask("eth_blockNumber", json!([])).await)
+        self.node.head().await.cast_signed()
     }
 
     fn address(&self, registry: &str) -> &str {
@@ -303,9 +304,9 @@ impl Chain {
         let mut transactions = Vec::new();
         for (offset, number) in (head + 1 - depth..=head).enumerate() {
             let number = format!("{number:#x}");
-            let block = self.ask("eth_getBlockByNumber", json!([number, false])).await;
+            let block = self.node.ask("eth_getBlockByNumber", json!([number, false])).await;
             for hash in block["transactions"].as_array().expect("a list") {
-                let raw = self.ask("eth_getRawTransactionByHash", json!([hash])).await;
+                let raw = self.node.ask("eth_getRawTransactionByHash", json!([hash])).await;
                 transactions.push((raw, offset));
             }
         }
@@ -315,19 +316,20 @@ impl Chain {
             .iter()
             .map(|(raw, offset)| json!([raw, (offset + later).min(last)]))
             .collect();
-        self.ask("anvil_reorg", json!([depth, pairs])).await;
+        self.node.ask("anvil_reorg", json!([depth, pairs])).await;
     }
 
     async fn height(&self) -> u64 {
-        u64::try_from(hex(&self.ask("eth_blockNumber", json!([])).await)).expect("a height")
+        self.node.head().await
     }
 
     /// The highest block with a log of the registries.
     async fn highest_log(&self) -> u64 {
         let addresses = REGISTRIES.map(|registry| self.address(registry));
         let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
-        let logs = self.ask("eth_getLogs", filter).await;
-        let blocks = logs.as_array().expect("a list").iter().map(|log| hex(&log["blockNumber"]));
+        let logs = self.node.ask("eth_getLogs", filter).await;
+        let block = |log: &Value| quantity(&log["blockNumber"]).cast_signed();
+        let blocks = logs.as_array().expect("a list").iter().map(block);
         u64::try_from(blocks.max().expect("logs")).expect("a height")
     }
 
@@ -335,26 +337,13 @@ impl Chain {
     pub(crate) async fn log_names(&self) -> BTreeSet<String> {
         let addresses = REGISTRIES.map(|registry| self.address(registry));
         let filter = json!([{"address": addresses, "fromBlock": "earliest"}]);
-        let logs = self.ask("eth_getLogs", filter).await;
+        let logs = self.node.ask("eth_getLogs", filter).await;
         let name = |log: &Value| {
             let hash = log["blockHash"].as_str().expect("a hash");
-            format!("31337-{hash}-{}", hex(&log["logIndex"]))
+            format!("31337-{hash}-{}", quantity(&log["logIndex"]))
         };
         logs.as_array().expect("a list").iter().map(name).collect()
     }
-
-    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
-        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let asked = self.client.post(self.anvil.rpc_url()).json(&question).send().await;
-        let answer: Value = asked.expect("an answer").json().await.expect("JSON");
-        assert!(answer["error"].is_null(), "{method}: {answer}");
-        answer["result"].clone()
-    }
-}
-
-fn hex(quantity: &Value) -> i64 {
-    let digits = quantity.as_str().and_then(|text| text.strip_prefix("0x")).expect("a quantity");
-    i64::from_str_radix(digits, 16).expect("a number")
 }
 
 /// Runs one of the devnet's scripts and reads the line it prints.

@@ -2,36 +2,28 @@
 
 use std::path::Path;
 
-use axum::extract::Request;
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::any;
-use axum::{Json, Router};
 use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
-use testbed::{Bed, Process, SECRET, eventually};
-use tokio::net::TcpListener;
+use testbed::{Bed, HttpReceiver, Process, Received, SECRET, eventually};
 
 const KEY: &str = "0a1B2c3D4e5F6a7B8c9D";
 const QUERY: &str = "q9W8e7R6t5Y4u3I2o1P0";
 const PASSWORD: &str = "pa%2Fss/w0rd+of=mine";
 
 /// A node that repeats the URL and the user that it was asked with, as some do.
-async fn echoing_node() -> String {
-    let echo = async |request: Request| {
-        let uri = request.uri().to_string();
-        let user = request.headers().get("authorization").cloned();
-        let user = user.and_then(|user| Some(user.to_str().ok()?.to_owned())).unwrap_or_default();
-        let said = spelled(&format!("{uri} to {user}"));
+async fn echoing_node() -> HttpReceiver {
+    HttpReceiver::start(async |request: Received| {
+        let user = request.headers.get("authorization");
+        let user = user.and_then(|user| user.to_str().ok()).unwrap_or_default();
+        let said = spelled(&format!("{} to {user}", request.uri));
         let message = format!("{} cannot serve {said}", "-".repeat(150));
         (StatusCode::FORBIDDEN, Json(json!({"id": 1, "error": {"code": -1, "message": message}})))
-    };
-    let router = Router::new().fallback(any(echo));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address.to_string()
+    })
+    .await
 }
 
 /// In one of the spellings that may stand in an error, by its length.
@@ -59,7 +51,8 @@ fn configure(folder: &Path, rpc_url: &str) {
 async fn a_key_that_a_node_repeats_is_nowhere_to_be_read() {
     let bed = Bed::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let node = echoing_node().await;
+    let server = echoing_node().await;
+    let node = server.address;
     let user = PASSWORD.replace('%', "%25").replace('/', "%2F");
     configure(folder.path(), &format!("http://me:{user}@{node}/v3/{KEY}/rpc?apikey={QUERY}"));
     let mut command = Process::command("chain-indexer", &bed);
@@ -91,7 +84,8 @@ async fn a_key_that_a_node_repeats_is_nowhere_to_be_read() {
 async fn no_drawn_key_that_a_node_repeats_is_shown() {
     let bed = Bed::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let node = echoing_node().await;
+    let server = echoing_node().await;
+    let node = server.address;
     let mut random = StdRng::seed_from_u64(17);
     let (mut file, mut keys) = (String::new(), Vec::new());
     for id in 1..=40 {
@@ -127,7 +121,8 @@ async fn no_drawn_key_that_a_node_repeats_is_shown() {
 async fn a_webhooks_token_is_shown_to_nobody() {
     let bed = Bed::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let node = echoing_node().await;
+    let server = echoing_node().await;
+    let node = server.address;
     let url = format!("http://{node}/services/{KEY}?token={QUERY}");
     let document = format!(
         "version: 1\ntriggers:\n  - name: t\n    match_all: true\n    since: genesis\n    \
