@@ -49,7 +49,7 @@ pub trait ChainRole {
         self.rights(Reader::Auditor).set_checkpoint
     }
 
-    /// True if the auditor may take events back: it is the chain's writer, or our indexer is.
+    /// True if the auditor may invalidate events: it is the chain's writer, or our indexer is.
     fn is_audited(&self) -> bool {
         self.rights(Reader::Auditor).invalidate
     }
