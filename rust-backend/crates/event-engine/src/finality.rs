@@ -126,35 +126,25 @@ impl Heights {
     pub fn reached(&self, finality: Finality, chain: ChainId) -> Option<i64> {
         let deep = |depth: u32| self.head.map(|head| head.saturating_sub(i64::from(depth)));
         let reported = |height: Option<i64>| Some(height?.min(self.head?));
-        let depths = Depths::of(chain);
+        let (safe, finalized) = depths(chain);
         match finality {
             Finality::Instant => Some(i64::MAX),
             Finality::Confirmations(count) => deep(count),
-            Finality::Safe => reported(self.safe.max(self.finalized)).or_else(|| deep(depths.safe)),
-            Finality::Finalized => reported(self.finalized).or_else(|| deep(depths.finalized)),
+            Finality::Safe => reported(self.safe.max(self.finalized)).or_else(|| deep(safe)),
+            Finality::Finalized => reported(self.finalized).or_else(|| deep(finalized)),
         }
     }
 }
 
 /// Depths from which a block counts as safe and as finalized on a chain where no writer reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Depths {
-    /// For `safe`.
-    pub safe: u32,
-    /// For `finalized`.
-    pub finalized: u32,
-}
-
-impl Depths {
-    /// One and three epochs of 32 slots on Ethereum and its test networks. Elsewhere, with blocks
-    /// every two seconds or less, the time until a rollup's batch is on Ethereum and final there:
-    /// about ten minutes and an hour.
-    pub fn of(chain: ChainId) -> Self {
-        match chain.0 {
-            1 | 17_000 | 560_048 | 11_155_111 => Self { safe: 32, finalized: 96 },
-            // Arbitrum: four blocks a second.
-            42_161 | 421_614 => Self { safe: 2_400, finalized: 14_400 },
-            _ => Self { safe: 300, finalized: 1_800 },
-        }
+/// One and three epochs of 32 slots on Ethereum and its test networks. Elsewhere, with blocks every
+/// two seconds or less, the time until a rollup's batch is on Ethereum and final there: about ten
+/// minutes and an hour.
+fn depths(chain: ChainId) -> (u32, u32) {
+    match chain.0 {
+        1 | 17_000 | 560_048 | 11_155_111 => (32, 96),
+        // Arbitrum: four blocks a second.
+        42_161 | 421_614 => (2_400, 14_400),
+        _ => (300, 1_800),
     }
 }

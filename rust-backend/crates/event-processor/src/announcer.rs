@@ -24,20 +24,20 @@ pub(crate) struct Announcer {
 impl Announcer {
     /// Logs a notification that named this event.
     pub(crate) fn received(&self, event_id: &str) {
-        let announcement = self.received.lock().next(Instant::now());
-        if announcement.unnamed > 0 {
-            tracing::debug!("Received {} more notifications", announcement.unnamed);
+        let (is_named, unnamed) = self.received.lock().next(Instant::now());
+        if unnamed > 0 {
+            tracing::debug!("Received {unnamed} more notifications");
         }
-        if announcement.is_named {
+        if is_named {
             tracing::debug!("Received notification for event: {}", escape(event_id, ID_CHARS_MAX));
         }
     }
 
     /// Logs a judged event.
     pub(crate) fn processed(&self, event: &Event) {
-        let announcement = self.processed.lock().next(Instant::now());
-        summarise(announcement.unnamed);
-        if announcement.is_named {
+        let (is_named, unnamed) = self.processed.lock().next(Instant::now());
+        summarise(unnamed);
+        if is_named {
             tracing::info!(
                 "Processing event: {} (chain_id={}, registry={}, event_type={})",
                 escape(&event.name.id, ID_CHARS_MAX),
@@ -68,15 +68,6 @@ struct NamingLimit {
     unnamed: u32,
 }
 
-/// The log line of one event.
-#[derive(Debug, PartialEq, Eq)]
-struct Announcement {
-    /// True if it names the event.
-    is_named: bool,
-    /// Events of the second before that were not named.
-    unnamed: u32,
-}
-
 impl Default for NamingLimit {
     fn default() -> Self {
         Self::new(Instant::now())
@@ -88,11 +79,13 @@ impl NamingLimit {
         Self { began: now, named: 0, unnamed: 0 }
     }
 
-    fn next(&mut self, now: Instant) -> Announcement {
+    /// Counts an event. Returns true if it is to be named, and the number of events that the second
+    /// before did not name.
+    fn next(&mut self, now: Instant) -> (bool, u32) {
         let unnamed = self.close(now);
         let is_named = self.named < NAMED_MAX;
         *if is_named { &mut self.named } else { &mut self.unnamed } += 1;
-        Announcement { is_named, unnamed }
+        (is_named, unnamed)
     }
 
     /// Ends the second if it is over. Returns the number of events that it did not name.
@@ -112,10 +105,10 @@ mod tests {
     fn beyond_a_hundred_a_second_events_are_counted_not_named() {
         let start = Instant::now();
         let mut limit = NamingLimit::new(start);
-        let named = (0..250).filter(|_| limit.next(start).is_named).count();
+        let named = (0..250).filter(|_| limit.next(start).0).count();
         assert_eq!(named, 100);
         let next = limit.next(start + SECOND);
-        assert_eq!(next, Announcement { is_named: true, unnamed: 150 });
+        assert_eq!(next, (true, 150));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::judge::Judge;
 use crate::measures;
 use crate::shard_backoff::ShardBackoff;
-use crate::wake::{Notified, Wake, Woken};
+use crate::wake::{Notified, Wake};
 
 /// Entries in one transaction: enough to share its cost, few enough to keep every wait short.
 pub const BATCH_ENTRIES_MAX: u32 = 500;
@@ -138,8 +138,8 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
                 }
                 // Notifications of this time are looked at when the batch has ended.
                 () = tokio::time::sleep(pause), if is_judging => measures::woken("time"),
-                woken = self.wake.sleep(pause), if !is_judging => {
-                    self.is_notified = woken == Woken::Rung;
+                is_notified = self.wake.sleep(pause), if !is_judging => {
+                    self.is_notified = is_notified;
                     measures::woken(if self.is_notified { "bell" } else { "time" });
                 }
             }

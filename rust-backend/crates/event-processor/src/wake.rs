@@ -27,15 +27,6 @@ pub(crate) struct Notified {
     pub(crate) others: bool,
 }
 
-/// The end of a sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Woken {
-    /// By a notification.
-    Rung,
-    /// By the longest time to sleep.
-    Tick,
-}
-
 impl Wake {
     /// Ends the present sleep, or else the next one. Ringing twice is ringing once.
     pub fn ring(&self) {
@@ -63,9 +54,9 @@ impl Wake {
         std::mem::take(&mut *self.notified.lock())
     }
 
-    /// Sleeps until a notification, at most for `tick`. A notification that was
-    /// [taken](Self::take) already ends no sleep.
-    pub async fn sleep(&self, tick: Duration) -> Woken {
+    /// Sleeps until a notification, at most for `tick`. Returns true if a notification ended the
+    /// sleep, which an already [taken](Self::take) one does not.
+    pub async fn sleep(&self, tick: Duration) -> bool {
         let rung = async {
             loop {
                 self.bell.notified().await;
@@ -75,10 +66,7 @@ impl Wake {
                 }
             }
         };
-        match tokio::time::timeout(tick, rung).await {
-            Ok(()) => Woken::Rung,
-            Err(_) => Woken::Tick,
-        }
+        tokio::time::timeout(tick, rung).await.is_ok()
     }
 }
 
@@ -91,8 +79,8 @@ mod tests {
         let wake = Wake::default();
         wake.ring();
         wake.ring();
-        assert_eq!(wake.sleep(Duration::from_mins(1)).await, Woken::Rung);
-        assert_eq!(wake.sleep(Duration::ZERO).await, Woken::Tick);
+        assert!(wake.sleep(Duration::from_mins(1)).await);
+        assert!(!wake.sleep(Duration::ZERO).await);
     }
 
     #[tokio::test]
@@ -100,10 +88,10 @@ mod tests {
         let wake = Wake::default();
         wake.ring_for(ChainId(1));
         wake.take();
-        assert_eq!(wake.sleep(Duration::from_millis(1)).await, Woken::Tick);
+        assert!(!wake.sleep(Duration::from_millis(1)).await);
         wake.ring_for(ChainId(1));
         wake.take();
         wake.ring_for(ChainId(2));
-        assert_eq!(wake.sleep(Duration::from_mins(1)).await, Woken::Rung);
+        assert!(wake.sleep(Duration::from_mins(1)).await);
     }
 }
