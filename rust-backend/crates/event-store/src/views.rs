@@ -4,6 +4,7 @@ pub mod doors;
 pub mod events;
 pub mod jobs;
 pub mod lock_holders;
+pub mod node_heads;
 pub mod overview;
 pub mod server;
 pub mod slice;

@@ -99,8 +99,8 @@ impl Branch {
             let raising = Box::pin(chain_heights::raise_safe(pool, id, Reader::Auditor, &safe));
             self.asked(raising).await?;
         }
-        let heads = self.nodes.heads();
-        let seeing = chain_readers::see_heads(pool, id, Reader::Auditor, &heads);
+        let (nodes, heads) = (self.nodes.labels(), self.nodes.heads());
+        let seeing = chain_readers::see_heads(pool, id, Reader::Auditor, &nodes, &heads);
         self.asked(Box::pin(seeing)).await?;
         self.asked(observed_blocks::trim(pool, id)).await
     }

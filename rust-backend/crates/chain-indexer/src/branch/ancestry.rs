@@ -150,10 +150,15 @@ impl Ancestry {
         let mut transaction = self.pool.begin().await?;
         let orphans = self.highest_orphan.filter(|_| may.invalidate);
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
-        if matches!(self.tip, Tip::Nothing) {
-            if observed_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
+        let is_first = matches!(self.tip, Tip::Nothing);
+        if is_first || !self.has_begun {
+            // Until the indexer has begun, a backfill stores above the highest block, too.
+            let highest = observed_blocks::highest_for_the_first(&mut transaction, id).await?;
+            if highest != self.tip().map(|tip| tip.number) {
                 return Ok(None);
             }
+        }
+        if is_first {
             covered_ranges::forget(&mut transaction, id).await?;
         }
         if !self.has_begun {
@@ -222,9 +227,9 @@ impl Ancestry {
         raised.map_err(|source| self.store_error(source))
     }
 
-    /// Notes the heads of the chain's nodes.
-    pub(crate) async fn see_heads(&self, heads: &[NodeHead]) -> Result<()> {
-        let seeing = chain_readers::see_heads(&self.pool, self.id, Reader::Indexer, heads);
+    /// Notes the heads of the chain's nodes, of which these are all.
+    pub(crate) async fn see_heads(&self, nodes: &[&str], heads: &[NodeHead]) -> Result<()> {
+        let seeing = chain_readers::see_heads(&self.pool, self.id, Reader::Indexer, nodes, heads);
         answered(seeing).await.map_err(|source| self.store_error(source))
     }
 

@@ -233,7 +233,7 @@ impl Chain {
         if let Some(safe) = asked.transpose()?.flatten() {
             self.ancestry.raise_safe(&safe).await?;
         }
-        self.ancestry.see_heads(&self.nodes.heads()).await?;
+        self.ancestry.see_heads(&self.nodes.labels(), &self.nodes.heads()).await?;
         let finalized = self.ancestry.finalized().await?.map(|block| block.number.unsigned_abs());
         self.show(|status| status.finalized = finalized);
         Ok(())

@@ -15,13 +15,11 @@ pub(crate) async fn record_aside(
     let Some(lowest) = branch.last() else { return Ok(()) };
     let columns = Columns::of(branch);
     sqlx::query!(
-        r#"INSERT INTO orphaned_blocks (
-               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-               fork_block)
-           SELECT chain_id, hash, number, parent_hash, time, CASE WHEN place = 1 THEN $6 END, $7
+        r#"SELECT remember_orphaned(
+                      array_agg(ROW(chain, '', number, hash, parent, time, now())::observed_blocks),
+                      $7, array_fill($6::text, ARRAY[1], ARRAY[$8::integer]), false)
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
-                WITH ORDINALITY AS b (chain_id, number, hash, parent_hash, time, place)
-           ON CONFLICT (chain_id, block_hash) DO NOTHING"#,
+                AS aside (chain, number, hash, parent, time)"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],
@@ -29,6 +27,7 @@ pub(crate) async fn record_aside(
         &columns.timestamps,
         replaced_by,
         lowest.block_number - 1,
+        i32::try_from(branch.len()).unwrap_or(i32::MAX),
     )
     .execute(connection)
     .await?;

@@ -181,6 +181,7 @@ pub async fn failing_triggers(pool: &PgPool) -> Result<Vec<String>> {
                ('events', 'trigger_notify_sleepers', 'notify_sleepers', false),
                ('checkpoints', 'trigger_log_checkpoint', 'log_checkpoint', true),
                ('chain_heights', 'trigger_log_chain_height', 'log_chain_height', true),
+               ('chain_heights', 'trigger_forget_time_of_height', 'forget_time_of_height', true),
                ('notification_settings', 'trigger_put_notification_settings_in_force',
                 'put_notification_settings_in_force', false),
                ('notification_settings', 'trigger_keep_notification_filter',
