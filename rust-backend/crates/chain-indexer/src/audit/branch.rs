@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event_store::chain::chain_readers::{self, Reader};
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
-use event_store::chain::reorgs::{self, Outcome, Reorg};
+use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome};
 use event_store::chain::{audit_cursors, audited_branch, chain_heights};
 use event_store::{PgPool, StoreError, answered};
 use futures::{StreamExt, stream};
@@ -188,7 +188,7 @@ impl Branch {
         let rights = self.settings.rights(Reader::Auditor);
         let followed = reorgs::follow(&self.pool, &reorg, Reader::Auditor, rights).await;
         let outcome = followed.map_err(|source| self.store_error(source))?;
-        if let Outcome::Followed { events_invalidated } = outcome {
+        if let ReorgOutcome::Followed { events_invalidated } = outcome {
             let (chain, fork_block) = (self.settings.name.as_str(), reorg.fork.number);
             let depth = tip.number - fork_block;
             tracing::info!(
@@ -205,7 +205,7 @@ impl Branch {
     }
 
     /// Where there are several nodes, another one has to have the new branch, too.
-    async fn agree(&self, node: Node<'_>, reorg: &Reorg) -> Result<()> {
+    async fn agree(&self, node: Node<'_>, reorg: &NewBranch) -> Result<()> {
         let Some(lowest) = reorg.branch.first() else { return Ok(()) };
         let number = reorg.fork.number.unsigned_abs() + 1;
         let others: Vec<_> =

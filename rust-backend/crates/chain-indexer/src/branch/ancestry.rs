@@ -4,7 +4,7 @@
 use event_engine::event::ChainId;
 use event_store::chain::chain_readers::{self, NodeHead, Reader, Rights};
 use event_store::chain::observed_blocks::{self, BlockName};
-use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{chain_heights, checkpoints, covered_ranges, orphaned_blocks};
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events::{self, IfStored};
@@ -191,16 +191,16 @@ impl Ancestry {
 
     /// Takes back what lies above the fork, in one transaction. Returns how many events were
     /// invalidated; `None` where the store has changed meanwhile, and nothing was done.
-    pub(crate) async fn take_back(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
+    pub(crate) async fn take_back(&mut self, reorg: &NewBranch) -> Result<Option<u64>> {
         let outcome = reorgs::follow(&self.pool, reorg, Reader::Indexer, self.rights).await;
         self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
         self.tip = match outcome {
-            Ok(Outcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),
+            Ok(ReorgOutcome::Followed { .. }) => Tip::Block(reorg.fork.clone()),
             _ => Tip::Unread,
         };
         match outcome.map_err(|source| self.store_error(source))? {
-            Outcome::Followed { events_invalidated } => Ok(Some(events_invalidated)),
-            Outcome::TipMoved | Outcome::BelowFinalized => Ok(None),
+            ReorgOutcome::Followed { events_invalidated } => Ok(Some(events_invalidated)),
+            ReorgOutcome::TipMoved | ReorgOutcome::BelowFinalized => Ok(None),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use event_engine::event::ChainId;
 use event_store::chain::observed_blocks::BlockName;
-use event_store::chain::reorgs::Reorg;
+use event_store::chain::reorgs::NewBranch;
 
 use crate::rpc::answer::{Link, NodeHeader};
 use crate::rpc::node::Node;
@@ -43,7 +43,7 @@ impl<O: Observed> Walk<'_, O> {
     /// Nothing is changed; after a failure the caller reads `tip` again. It is given up where a
     /// finalized block would be replaced, and where the node does not have a parent, or not yet
     /// the finalized block: another node will, or the branch is gone.
-    pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<Reorg> {
+    pub(crate) async fn down(self, tip: &BlockName, link: Link) -> Result<NewBranch> {
         let mut finalized = self.observed.finalized().await?;
         let mut link = self.at_or_above(finalized.as_ref(), link).await?;
         let mut page = HeaderPage { observed: self.observed, blocks: Vec::new() };
@@ -81,7 +81,7 @@ impl<O: Observed> Walk<'_, O> {
             }
         };
         branch.reverse();
-        Ok(Reorg { chain_id: self.chain_id, tip: tip.clone(), fork, fork_time, branch })
+        Ok(NewBranch { chain_id: self.chain_id, tip: tip.clone(), fork, fork_time, branch })
     }
 
     /// The block that the walk begins with. Another reader may have followed the branch before, and

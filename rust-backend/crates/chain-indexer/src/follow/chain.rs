@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use event_store::chain::chain_readers::ChainProblem;
-use event_store::chain::reorgs::Reorg;
+use event_store::chain::reorgs::NewBranch;
 use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::Instant;
@@ -281,7 +281,7 @@ impl Chain {
         });
     }
 
-    fn took_back(&mut self, reorg: &Reorg, events_invalidated: u64) {
+    fn took_back(&mut self, reorg: &NewBranch, events_invalidated: u64) {
         let fork_block = reorg.fork.number;
         tracing::info!(
             chain = self.settings.name,

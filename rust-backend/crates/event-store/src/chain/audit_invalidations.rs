@@ -1,4 +1,4 @@
-//! The table `audit_invalidations`: what the auditor has taken back, so that it can come again.
+//! The table `audit_invalidations`: events that the auditor invalidated, and may give back.
 
 use event_engine::event::ChainId;
 use sqlx::PgConnection;
@@ -24,8 +24,8 @@ pub(crate) async fn invalidate(
     Ok(events.unsigned_abs())
 }
 
-/// Makes the events of these blocks valid again that were taken back here, if nobody has revised
-/// them since. Returns how many there were.
+/// Makes the events of these blocks valid again that the auditor invalidated, unless they were
+/// revised since. Returns their number.
 pub(crate) async fn restore(
     connection: &mut PgConnection,
     chain_id: ChainId,

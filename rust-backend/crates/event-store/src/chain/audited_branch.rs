@@ -8,8 +8,8 @@ use crate::chain::chain_readers::Reader;
 use crate::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use crate::chain::{audit_invalidations, audit_suspects, chain_locks};
 
-/// Puts blocks on top, each the child of the one before, and makes the events valid again that the
-/// auditor took back with them. Returns how many; `None` where the highest block is not `below` any
+/// Puts blocks on top, each the child of the one before, and gives the events back that the auditor
+/// invalidated with them. Returns their number; `None` where the highest block is not `below` any
 /// more, and nothing was done.
 pub async fn append(
     pool: &PgPool,
