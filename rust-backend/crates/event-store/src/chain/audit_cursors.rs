@@ -139,9 +139,9 @@ async fn move_on(
 }
 
 /// The blocks that the valid ones of these events name and that are not known to be on the chain.
-/// Of our indexer's blocks, also those that it stored at another time than an event that claims to
-/// be of them: its own come with their block. The bounds on the block time keep the other chunks of
-/// a hypertable out of it.
+/// Of our indexer's blocks, also those stored at another time than an event that claims to be of
+/// them: its own come with their block. The bounds on the block time keep the other chunks of a
+/// hypertable out of it.
 async fn suspects(
     pool: &PgPool,
     chain_id: ChainId,

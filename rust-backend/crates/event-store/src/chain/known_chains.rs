@@ -1,6 +1,5 @@
-//! The chains that are vouched for (view `known_chains`), the operator's list of those that events
-//! may name (`chain_list`), and the chains that our configuration or a trigger has named
-//! (`named_chains`).
+//! The vouched chains (view `known_chains`), the operator's list of the chains for events to name
+//! (`chain_list`), and the chains that our configuration or a trigger has named (`named_chains`).
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgExecutor, PgPool};
@@ -97,8 +96,8 @@ pub async fn listed(pool: &PgPool) -> Result<Vec<ChainId>> {
 }
 
 /// Chains of ours that a list of `chains`, and of those listed already, would leave out: chains of
-/// the file, and with an indexer, an auditor, a checkpoint or Ponder, but not those that only a
-/// trigger names.
+/// the file, and with an indexer, an auditor, a checkpoint or Ponder, but not the ones named by
+/// triggers alone.
 pub async fn left_out(pool: &PgPool, chains: &[i64]) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!(
         r#"SELECT chain_id AS "chain_id!" FROM known_chains

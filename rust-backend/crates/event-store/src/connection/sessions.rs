@@ -32,8 +32,8 @@ pub(crate) struct Sessions {
     free: Arc<Mutex<Vec<Session>>>,
 }
 
-/// A connection without an open transaction, or with the one that its taker began. Dropped, its
-/// socket is closed, and PostgreSQL rolls back.
+/// A connection without an open transaction, or with its taker's. Dropped, its socket is closed,
+/// and PostgreSQL rolls back.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: PgConnection,

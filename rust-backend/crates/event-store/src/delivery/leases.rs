@@ -189,7 +189,7 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
     Ok(())
 }
 
-/// Locks the jobs by id, and moves on those that are still ours.
+/// Locks the jobs by id, and moves on those still ours.
 ///
 /// The processor ([`jobs::cancel_superseded`](crate::delivery::jobs::cancel_superseded)) locks them
 /// too, after the event was invalidated. If it is first, we wait here, and `record`, a statement of

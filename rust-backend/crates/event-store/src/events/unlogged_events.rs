@@ -12,7 +12,7 @@ const CANCELED: &str = "57014";
 /// The rows found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unlogged {
-    /// So many rows, at most 1,000, and the id of one of them.
+    /// Their number, at most 1,000, and the id of a row.
     Rows(i64, Option<String>),
     /// The table could not be read to its end in the time that is allowed.
     Unknown,
