@@ -16,6 +16,25 @@ CREATE TABLE IF NOT EXISTS checkpoints (
         octet_length(block_hash) <= 256 AND octet_length(said_hash) <= 256)
 );
 
+-- Sets a chain's checkpoint, forwards or backwards, in the transaction that stores the block's
+-- events.
+CREATE OR REPLACE FUNCTION set_checkpoint(
+    of_chain BIGINT, number BIGINT, hash TEXT, time_of_block BIGINT)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.checkpoints (
+        chain_id, block_number, block_hash, updated_at, said_time, said_hash)
+    VALUES (of_chain, number, hash, now(), time_of_block, hash)
+    ON CONFLICT (chain_id) DO UPDATE SET
+        block_number = EXCLUDED.block_number,
+        block_hash = EXCLUDED.block_hash,
+        updated_at = EXCLUDED.updated_at,
+        said_time = EXCLUDED.said_time,
+        said_hash = EXCLUDED.said_hash;
+END
+$$;
+
 -- A checkpoint that moves is an entry of its shard's log: what waits for a depth is released there.
 CREATE OR REPLACE FUNCTION log_checkpoint() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,7 @@
 -- The blocks that each reader of a chain has seen on it, and sees there still: by them it resumes
--- and recognises a fork. A block that was here and is not any more is proved replaced, and stands
--- in `orphaned_blocks` from then on, whether a node still knows it or not.
+-- and recognises a fork. A block that a reorganisation takes out stands in `orphaned_blocks` from
+-- then on, whether a node still knows it or not; one that is dropped below the finalized block does
+-- not.
 CREATE TABLE IF NOT EXISTS observed_blocks (
     chain_id     BIGINT NOT NULL,
     -- `indexer`: the blocks that our indexer has stored. `auditor`: headers without a gap from the

@@ -17,6 +17,27 @@ CREATE TABLE IF NOT EXISTS chain_heights (
     CONSTRAINT chain_heights_guess CHECK (kind = 'finalized' OR NOT is_guess)
 );
 
+-- The time of a block that the row does not name any more is none. A change of number and hash
+-- together brings its own.
+CREATE OR REPLACE FUNCTION forget_time_of_height() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (NEW.block_number = OLD.block_number) <> (NEW.block_hash = OLD.block_hash)
+       AND NEW.block_time = OLD.block_time THEN
+        NEW.block_time := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+DROP TRIGGER IF EXISTS trigger_forget_time_of_height ON chain_heights;
+CREATE TRIGGER trigger_forget_time_of_height
+    BEFORE UPDATE ON chain_heights
+    FOR EACH ROW
+    EXECUTE FUNCTION forget_time_of_height();
+
+ALTER TABLE chain_heights ENABLE ALWAYS TRIGGER trigger_forget_time_of_height;
+
 -- What becomes safe or finalized is an entry of its shard's log, as a checkpoint is: what waits for
 -- it is released there. A row that is deleted takes back what it said: -1.
 CREATE OR REPLACE FUNCTION log_chain_height() RETURNS trigger
@@ -60,6 +81,11 @@ RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM public.lock_chain(of_chain);
+    -- Set back by Ponder's transaction, it would stand in the log in front of what is raised here:
+    -- it is raised the next time.
+    IF of_kind = 'safe' AND public.ponder_is_writing(of_chain) THEN
+        RETURN;
+    END IF;
     INSERT INTO public.chain_heights AS h (
         chain_id, kind, block_number, block_hash, block_time, is_guess)
     SELECT chain_id, of_kind, block_number, block_hash, "timestamp", guessed

@@ -1,3 +1,36 @@
+-- True if a branch above a fork leaves out the chain's finalized block: no reorganisation is
+-- followed there. A branch that goes on above its known blocks may still come to it, unless a
+-- reader that has observed the finalized block has another one than the branch above the fork.
+CREATE OR REPLACE FUNCTION leaves_finalized(
+    of_chain BIGINT, fork_number BIGINT, branch TEXT[], is_whole BOOLEAN)
+RETURNS BOOLEAN
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    final RECORD;
+BEGIN
+    SELECT block_number, block_hash INTO final FROM public.chain_heights
+    WHERE chain_id = of_chain AND kind = 'finalized' AND block_number > fork_number;
+    IF NOT FOUND
+       OR branch[(final.block_number - fork_number)::integer] IS NOT DISTINCT FROM final.block_hash
+    THEN
+        RETURN false;
+    END IF;
+    RETURN is_whole OR final.block_number - fork_number <= cardinality(branch) OR EXISTS (
+        SELECT FROM (
+            VALUES ('indexer'), ('auditor')
+            UNION ALL
+            SELECT schema_name FROM public.ponder_schemas WHERE chain_id = of_chain
+        ) AS r (reader)
+        -- Looked up by the key, whatever the planner believes of the table.
+        WHERE (SELECT b.block_hash FROM public.observed_blocks b
+               WHERE (b.chain_id, b.reader, b.block_number)
+                   = (of_chain, r.reader, final.block_number)) = final.block_hash
+            AND (SELECT b.block_hash FROM public.observed_blocks b
+                 WHERE (b.chain_id, b.reader, b.block_number)
+                     = (of_chain, r.reader, fork_number + 1)) <> branch[1]);
+END
+$$;
+
 -- Follows a reorganisation for one reader of a chain: takes its blocks above the fork out,
 -- remembers them as orphaned, and, as far as the reader may, invalidates the events that stand on
 -- them and sets checkpoint and safe block back to the fork. Our indexer, the auditor and Ponder's
@@ -35,7 +68,7 @@ DECLARE
         SELECT "timestamp" FROM public.observed_blocks
         WHERE (chain_id, reader, block_number, block_hash)
             = (of_chain, of_reader, fork_number, fork_hash)));
-    orphaned TEXT[];
+    orphaned public.observed_blocks[];
 BEGIN
     events_invalidated := 0;
     PERFORM public.lock_chain(of_chain);
@@ -47,59 +80,23 @@ BEGIN
         outcome := 'tip_moved';
         RETURN;
     END IF;
-    -- Of a branch that goes on, blocks above its known ones may be final: unless that one is the
-    -- reader's own, which goes.
-    IF EXISTS (
-        SELECT FROM public.chain_heights f
-        WHERE f.chain_id = of_chain AND f.kind = 'finalized' AND f.block_number > fork_number
-            AND branch[(f.block_number - fork_number)::integer] IS DISTINCT FROM f.block_hash
-            AND (is_whole OR f.block_number - fork_number <= cardinality(branch) OR EXISTS (
-                SELECT FROM public.observed_blocks b
-                WHERE (b.chain_id, b.reader, b.block_number, b.block_hash)
-                    = (of_chain, of_reader, f.block_number, f.block_hash)))) THEN
+    IF public.leaves_finalized(of_chain, fork_number, branch, is_whole) THEN
         outcome := 'below_finalized';
         RETURN;
     END IF;
     outcome := 'followed';
     UPDATE public.chain_locks SET reorgs = reorgs + 1 WHERE chain_id = of_chain;
     WITH gone AS (
-        DELETE FROM public.observed_blocks
+        DELETE FROM public.observed_blocks b
         WHERE chain_id = of_chain AND reader = of_reader AND block_number > fork_number
-        RETURNING block_number, block_hash, parent_hash, "timestamp"
-    ), kept AS (
-        INSERT INTO public.orphaned_blocks (
-            chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by, fork_block)
-        SELECT of_chain, gone.block_hash, gone.block_number, gone.parent_hash, gone."timestamp",
-            new.hash, fork_number
-        FROM gone
-        LEFT JOIN unnest(branch) WITH ORDINALITY AS new (hash, place)
-            ON gone.block_number = fork_number + new.place
-        ON CONFLICT (chain_id, block_hash) DO UPDATE SET
-            -- A reader that saw less of the new branch forgets nothing of it.
-            replaced_by = coalesce(EXCLUDED.replaced_by, CASE
-                WHEN orphaned_blocks.fork_block = EXCLUDED.fork_block
-                THEN orphaned_blocks.replaced_by END),
-            fork_block = EXCLUDED.fork_block,
-            orphaned_at = EXCLUDED.orphaned_at
+        RETURNING b AS block
     )
-    SELECT coalesce(array_agg(block_hash), '{}') INTO orphaned FROM gone;
+    SELECT coalesce(array_agg(block), '{}') INTO orphaned FROM gone;
+    PERFORM public.remember_orphaned(orphaned, fork_number, branch, true);
     IF may_invalidate THEN
-        -- Whoever wrote them: what carries another hash is proved by nothing to be replaced. The
-        -- auditor remembers which these were, so that they can come back.
-        WITH taken AS (
-            UPDATE public.events SET invalidated = true
-            WHERE chain_id = of_chain AND block_number > fork_number AND NOT invalidated
-                AND public.comparable_hash(block_hash) = ANY (orphaned)
-            RETURNING id, "timestamp", public.comparable_hash(block_hash) AS hash, revision
-        ), remembered AS (
-            INSERT INTO public.audit_invalidations (
-                event_id, event_timestamp, chain_id, block_hash, revision)
-            SELECT id, "timestamp", of_chain, hash, revision FROM taken
-            WHERE of_reader = 'auditor'
-            ON CONFLICT (event_id, event_timestamp) DO UPDATE SET
-                block_hash = EXCLUDED.block_hash, revision = EXCLUDED.revision
-        )
-        SELECT count(*) INTO events_invalidated FROM taken;
+        events_invalidated := public.invalidate_blocks(
+            of_chain, fork_number + 1, 9223372036854775807,
+            ARRAY(SELECT block_hash FROM unnest(orphaned)), of_reader = 'auditor');
     END IF;
     -- What has been read whole is our indexer's to say.
     IF of_reader = 'indexer' THEN
@@ -117,10 +114,8 @@ BEGIN
             AND branch[(block_number - fork_number)::integer] IS DISTINCT FROM block_hash;
     END IF;
     IF may_set_checkpoint THEN
-        UPDATE public.checkpoints
-        SET block_number = fork_number, block_hash = fork_hash, updated_at = now(),
-            said_time = time_of_fork, said_hash = fork_hash
-        WHERE chain_id = of_chain AND block_number > fork_number;
+        PERFORM public.set_checkpoint(of_chain, fork_number, fork_hash, time_of_fork)
+        FROM public.checkpoints WHERE chain_id = of_chain AND block_number > fork_number;
     END IF;
 END
 $$;

@@ -42,14 +42,15 @@ CREATE TABLE IF NOT EXISTS ponder_unconfirmed (
 -- What the schema may do with its chain: the table of docs/architecture/writers.md. Until the
 -- transaction ends nobody can change that.
 CREATE OR REPLACE FUNCTION ponder_rights(
-    of_schema TEXT,
+    of_schema TEXT, OUT of_chain BIGINT,
     OUT may_insert BOOLEAN, OUT may_set_checkpoint BOOLEAN, OUT may_invalidate BOOLEAN,
     OUT may_finalize BOOLEAN)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_writer BOOLEAN;
 BEGIN
-    SELECT status <> 'retired', status = 'current' AND owns INTO may_insert, is_writer
+    SELECT chain_id, status <> 'retired', status = 'current' AND owns
+    INTO of_chain, may_insert, is_writer
     FROM public.ponder_schemas WHERE schema_name = of_schema FOR SHARE;
     IF may_insert IS NULL THEN
         RAISE EXCEPTION 'ponder_schemas: % is not there', of_schema
@@ -68,6 +69,8 @@ DECLARE
     my RECORD;
 BEGIN
     SELECT * INTO my FROM public.ponder_rights(TG_TABLE_SCHEMA);
+    -- Before any event, as our indexer takes it.
+    PERFORM public.lock_chain(my.of_chain);
     DELETE FROM public.ponder_unconfirmed u USING changed
     WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
     IF my.may_invalidate THEN
@@ -102,8 +105,9 @@ BEGIN
                 WHERE (o.chain_id, o.block_hash) = (changed.chain_id, changed.block_hash))
             AND NOT EXISTS (
                 SELECT FROM public.observed_blocks b
-                WHERE (b.chain_id, b.reader, b.block_number, b.block_hash)
-                    = (changed.chain_id, 'indexer', changed.block_number, changed.block_hash))
+                WHERE b.reader IN ('indexer', 'auditor')
+                    AND (b.chain_id, b.block_number, b.block_hash)
+                        = (changed.chain_id, changed.block_number, changed.block_hash))
         FROM changed ORDER BY block_number, log_index
         ON CONFLICT (id, "timestamp") DO NOTHING;
     END IF;
@@ -185,6 +189,19 @@ BEGIN
 END
 $$;
 
+-- Refuses a block that would replace a finalized one: Ponder's transaction ends.
+CREATE OR REPLACE FUNCTION ponder_refuse_replacing(of_chain BIGINT, number BIGINT, hash TEXT)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF public.leaves_finalized(of_chain, number - 1, ARRAY[hash], false) THEN
+        RAISE EXCEPTION 'chain %: block % (%) would replace a finalized one', of_chain, number, hash
+            USING HINT = 'No reorganisation is followed below a finalized block. See '
+                'docs/operations/problems.md, "A chain stops below its finalized block".';
+    END IF;
+END
+$$;
+
 -- Ponder has passed a block. Runs at the commit, so after the rows of the block, whichever of its
 -- tables Ponder writes first.
 CREATE OR REPLACE FUNCTION ponder_pass_block() RETURNS trigger
@@ -201,29 +218,27 @@ DECLARE
     my RECORD;
     -- Another block was here: every block that was passed above it is gone, too.
     replaces BOOLEAN;
-    outcome TEXT;
 BEGIN
     -- Ponder set it back, in a reorg or at a restart. Which of them, the next block tells.
     IF NEW.block_number <= before THEN
         RETURN NULL;
     END IF;
     SELECT * INTO my FROM public.ponder_rights(me);
+    PERFORM public.lock_chain(NEW.chain_id);
     replaces := EXISTS (
         SELECT FROM public.observed_blocks
         WHERE chain_id = NEW.chain_id AND reader = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
+    -- The finalized block may be another reader's: the writer asks of each block.
+    IF replaces OR my.may_finalize THEN
+        PERFORM public.ponder_refuse_replacing(NEW.chain_id, NEW.block_number, NEW.block_hash);
+    END IF;
     -- What takes the place of the blocks above this one, Ponder does not know yet.
     IF replaces THEN
-        SELECT f.outcome INTO outcome FROM public.follow_reorg(
+        PERFORM public.follow_reorg(
             NEW.chain_id, me, NULL, NULL, NEW.block_number - 1, NEW.parent_hash,
             NULL, ARRAY[NEW.block_hash], false,
-            my.may_set_checkpoint, my.may_invalidate, my.may_finalize) f;
-        IF outcome = 'below_finalized' THEN
-            RAISE EXCEPTION 'chain %: block % (%) would replace a finalized one',
-                NEW.chain_id, NEW.block_number, NEW.block_hash
-                USING HINT = 'No reorganisation is followed below a finalized block. See '
-                    'docs/operations/problems.md, "A chain stops below its finalized block".';
-        END IF;
+            my.may_set_checkpoint, my.may_invalidate, my.may_finalize);
     END IF;
     -- What the schema's own rows say no more is taken back. Asked first: an empty table of which no
     -- statistics speak is planned for as if it were full.
@@ -257,22 +272,30 @@ BEGIN
             CASE WHEN before / blocks_compared = NEW.block_number / blocks_compared
                 THEN NEW."timestamp" - 86400 ELSE 0 END);
     END IF;
-    IF my.may_set_checkpoint THEN
-        INSERT INTO public.checkpoints AS c (
-            chain_id, block_number, block_hash, updated_at, said_time, said_hash)
-        VALUES (NEW.chain_id, NEW.block_number, NEW.block_hash, now(), NEW."timestamp",
-            NEW.block_hash)
-        ON CONFLICT (chain_id) DO UPDATE SET
-            block_number = EXCLUDED.block_number,
-            block_hash = EXCLUDED.block_hash,
-            updated_at = EXCLUDED.updated_at,
-            said_time = EXCLUDED.said_time,
-            said_hash = EXCLUDED.said_hash
-        WHERE EXCLUDED.block_number > c.block_number
-            OR EXCLUDED.block_number = c.block_number AND EXCLUDED.block_hash <> c.block_hash;
+    IF my.may_set_checkpoint AND NOT EXISTS (
+        SELECT FROM public.checkpoints
+        WHERE chain_id = NEW.chain_id AND (
+            block_number > NEW.block_number
+            OR (block_number, block_hash) = (NEW.block_number, NEW.block_hash))) THEN
+        PERFORM public.set_checkpoint(
+            NEW.chain_id, NEW.block_number, NEW.block_hash, NEW."timestamp");
     END IF;
     RETURN NULL;
 END
+$$;
+
+-- True while Ponder writes as the chain's writer. Its transaction may have begun before this one,
+-- then stands before it in the log, and may be a reorg that ends after it.
+CREATE OR REPLACE FUNCTION ponder_is_writing(of_chain BIGINT) RETURNS BOOLEAN
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_locks l
+        JOIN pg_class c ON c.oid = l.relation
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN public.ponder_schemas s ON s.schema_name = n.nspname
+        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.mode = 'RowExclusiveLock' AND l.granted
+            AND s.chain_id = of_chain AND s.status = 'current' AND s.owns);
 $$;
 
 -- Raises the safe and the finalized block of the chain whose writer the schema is, to blocks that
@@ -291,14 +314,7 @@ BEGIN
     IF of_chain IS NULL OR NOT (SELECT may_finalize FROM public.ponder_rights(of_schema)) THEN
         RETURN true;
     END IF;
-    -- A transaction that began to write before stands before this one in the log, and may be a
-    -- reorg that ends after it.
-    IF EXISTS (
-        SELECT FROM pg_locks l
-        JOIN pg_class c ON c.oid = l.relation
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND n.nspname = of_schema AND l.mode = 'RowExclusiveLock' AND l.granted) THEN
+    IF public.ponder_is_writing(of_chain) THEN
         RETURN false;
     END IF;
     PERFORM public.raise_chain_height(
@@ -379,6 +395,12 @@ BEGIN
         RETURN;
     END IF;
     PERFORM public.lock_chain(me.chain_id);
+    PERFORM public.ponder_refuse_replacing(me.chain_id, block_number, block_hash)
+    FROM (SELECT b.block_number, b.block_hash FROM public.observed_blocks b
+          JOIN public.chain_heights f ON f.chain_id = b.chain_id AND f.kind = 'finalized'
+          WHERE b.chain_id = me.chain_id AND b.reader = new_schema
+              AND b.block_number <= f.block_number
+          ORDER BY b.block_number DESC LIMIT 1) AS latest;
     PERFORM public.ponder_contradict(new_schema, me.chain_id, 0);
     PERFORM public.ponder_take_back_forged(new_schema, me.chain_id, lowest, highest, 0)
     FROM (SELECT min(block_number) AS lowest, max(block_number) AS highest
@@ -396,18 +418,10 @@ BEGIN
                      WHERE r.id = events.id AND r."timestamp" = events."timestamp") IS NOT NULL)',
         new_schema)
     USING new_schema, me.chain_id, me.registries, me.addresses;
-    INSERT INTO public.checkpoints AS c (
-        chain_id, block_number, block_hash, updated_at, said_time, said_hash)
-    SELECT chain_id, block_number, block_hash, now(), "timestamp", block_hash
-    FROM public.observed_blocks
-    WHERE chain_id = me.chain_id AND reader = new_schema ORDER BY block_number DESC LIMIT 1
-    ON CONFLICT (chain_id) DO UPDATE SET
-        block_number = EXCLUDED.block_number,
-        block_hash = EXCLUDED.block_hash,
-        updated_at = EXCLUDED.updated_at,
-        said_time = EXCLUDED.said_time,
-        said_hash = EXCLUDED.said_hash
-    WHERE (c.block_number, c.block_hash) <> (EXCLUDED.block_number, EXCLUDED.block_hash);
+    PERFORM public.set_checkpoint(chain_id, block_number, block_hash, "timestamp")
+    FROM (SELECT * FROM public.observed_blocks
+          WHERE chain_id = me.chain_id AND reader = new_schema
+          ORDER BY block_number DESC LIMIT 1) AS latest;
 END
 $$;
 

@@ -6,6 +6,7 @@ REVOKE EXECUTE ON FUNCTION
     -- Triggers.
     public.revise_event, public.log_inserted_events, public.log_revised_events,
     public.revise_replicated_events, public.log_checkpoint, public.log_chain_height,
+    public.forget_time_of_height,
     public.put_notification_settings_in_force,
     public.keep_notification_filter, public.notify_new_event, public.notify_sleepers,
     public.notify_replicated_events, public.put_chain_list_in_force,
@@ -17,11 +18,12 @@ REVOKE EXECUTE ON FUNCTION
     public.enable_trigger_always, public.give_to_owner, public.log_is_restored,
     public.renumber_restored_log,
     public.shut_notification_gate, public.open_notification_gate, public.claim_shards,
-    public.lock_chain, public.follow_reorg, public.raise_chain_height,
+    public.lock_chain, public.follow_reorg, public.leaves_finalized, public.raise_chain_height,
+    public.set_checkpoint, public.remember_orphaned, public.invalidate_blocks,
     public.ponder_rights, public.ponder_copy_events, public.ponder_doubt_events,
     public.ponder_contradict, public.ponder_take_back_forged, public.ponder_pass_block,
     public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
-    public.ponder_forget
+    public.ponder_forget, public.ponder_is_writing, public.ponder_refuse_replacing
 FROM PUBLIC;
 
 -- Independent of the owner's default privileges.

@@ -1,6 +1,6 @@
 -- A checkpoint that moves is an entry of its chain's log; one that stays is not.
 \ir tap.sql
-SELECT pg_temp.plan(14);
+SELECT pg_temp.plan(16);
 
 INSERT INTO checkpoints (chain_id, block_number, block_hash) VALUES (-1, 100, '0xaa');
 SELECT pg_temp.is(pg_temp.logged(), 'checkpoint 100',
@@ -85,5 +85,21 @@ DELETE FROM chain_heights WHERE chain_id = -2;
 SELECT pg_temp.is(pg_temp.reported(),
     'safe 10 at 100, finalized 5 at 50, safe 11 at 110, finalized 8, safe -1, finalized -1',
     'a row that an operator deletes takes back what it said');
+
+CREATE FUNCTION pg_temp.time_of_safe() RETURNS TEXT LANGUAGE sql AS $$
+    SELECT concat_ws(' ', block_number, block_hash, block_time) FROM chain_heights
+    WHERE chain_id = -2 AND kind = 'safe';
+$$;
+INSERT INTO chain_heights (chain_id, kind, block_number, block_hash, block_time)
+VALUES (-2, 'safe', 10, '0xa10', 100);
+UPDATE chain_heights SET block_number = 12 WHERE chain_id = -2 AND kind = 'safe';
+SELECT pg_temp.is(pg_temp.time_of_safe(), '12 0xa10',
+    'a number that is moved alone leaves no time of another block');
+UPDATE chain_heights SET block_number = 13, block_hash = '0xa13', block_time = 130
+WHERE chain_id = -2 AND kind = 'safe';
+UPDATE chain_heights SET block_number = 14, block_hash = '0xa14', block_time = 130
+WHERE chain_id = -2 AND kind = 'safe';
+SELECT pg_temp.is(pg_temp.time_of_safe(), '14 0xa14 130', 'two blocks may have one time');
+DELETE FROM chain_heights WHERE chain_id = -2;
 
 CALL pg_temp.finish();

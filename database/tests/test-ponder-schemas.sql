@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(40);
+SELECT pg_temp.plan(47);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,6 +60,25 @@ $$;
 
 CREATE FUNCTION pg_temp.checkpoint() RETURNS text LANGUAGE sql AS $$
     SELECT block_number || ' ' || block_hash FROM checkpoints WHERE chain_id = -1;
+$$;
+
+CREATE FUNCTION pg_temp.see_lock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('tap.lock_is_held', (xmax = pg_current_xact_id()::xid)::text, false)
+    FROM public.chain_locks WHERE chain_id = -1;
+    RETURN NULL;
+END
+$$;
+
+-- Whether a statement holds the chain's lock when it writes the first event.
+CREATE FUNCTION pg_temp.holds_first(statement TEXT) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TRIGGER tap_first BEFORE INSERT ON events FOR EACH STATEMENT
+        EXECUTE FUNCTION pg_temp.see_lock();
+    EXECUTE statement;
+    DROP TRIGGER tap_first ON events;
+    RETURN current_setting('tap.lock_is_held')::boolean;
+END
 $$;
 
 CALL pg_temp.tables_of('tap_one');
@@ -127,6 +146,12 @@ BEGIN;
 UPDATE tap_one.cursor SET block_number = 6, block_hash = '0xc6';
 SELECT pg_temp.is(ponder_report('tap_one', NULL, NULL, 5, '0xc5')::text || ' ' || pg_temp.final(),
     'false safe 5 finalized 1 0xa1', 'nothing is reported while Ponder writes');
+-- Nor by our indexer: what Ponder sets back would stand in the log in front of it.
+INSERT INTO observed_blocks (
+    chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+VALUES (-1, 'indexer', 6, '0xc6', '0xc5', 31536000);
+SELECT raise_chain_height(-1, 'indexer', 'safe', 6, '0xc6', false) \g /dev/null
+SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 1 0xa1', 'nor by our indexer');
 ROLLBACK;
 
 -- Our own indexer beside it, which only inserts, and follows other branches.
@@ -152,6 +177,28 @@ SELECT pg_temp.is(
           END $do$ $$), 'P0001', 'a reorg that replaces a finalized block is not followed');
 SELECT pg_temp.is(pg_temp.state(), 'a1 a2! b2! a3! c6! d6 h6 q6! c7! c7!',
     'and what it says of the blocks that a reorg replaced');
+
+-- What another reader finalized, Ponder does not replace, whether it knows the block or not.
+INSERT INTO observed_blocks (
+    chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+SELECT -1, 'indexer', n, '0xd' || n, '0xd' || n - 1, 31536000 FROM generate_series(6, 8) AS n;
+SELECT raise_chain_height(-1, 'indexer', 'finalized', 8, '0xd8', false) \g /dev/null
+SELECT pg_temp.is(pg_temp.outcome($$DO $do$ BEGIN
+        UPDATE tap_one.cursor SET block_number = 8, block_hash = '0xe8';
+        SET CONSTRAINTS ALL IMMEDIATE;
+    END $do$ $$), 'P0001', 'a block of the height of a finalized one is refused');
+SELECT pg_temp.is(pg_temp.outcome($$DO $do$ BEGIN
+        UPDATE tap_one.cursor SET block_number = 5;
+        UPDATE tap_one.cursor SET block_number = 6, block_hash = '0xe6';
+        SET CONSTRAINTS ALL IMMEDIATE;
+    END $do$ $$), 'P0001', 'so is one of another branch below it');
+SELECT pg_temp.is(pg_temp.outcome($$DO $do$ BEGIN
+        UPDATE tap_one.cursor SET block_number = 8, block_hash = '0xd8';
+        SET CONSTRAINTS ALL IMMEDIATE;
+    END $do$ $$), 'accepted', 'the finalized block is passed');
+DELETE FROM observed_blocks WHERE chain_id = -1 AND reader = 'indexer';
+UPDATE chain_heights SET block_number = 5, block_hash = '0xc5'
+WHERE chain_id = -1 AND kind = 'finalized';
 DELETE FROM events WHERE chain_id = -1 AND block_number > 5;
 UPDATE tap_one.cursor SET block_number = 5;
 
@@ -171,6 +218,12 @@ SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2! a3! c5 x5 c6! 6 0xd6', 'it takes nothing back, and sets no checkpoint');
 SELECT ponder_report('tap_two', 6, '0xc6', 6, '0xc6') \g /dev/null
 SELECT pg_temp.is(pg_temp.final(), 'safe 5 finalized 5 0xc5', 'and reports nothing');
+BEGIN;
+UPDATE chain_heights SET block_number = 6, block_hash = '0xd6'
+WHERE chain_id = -1 AND kind = 'finalized';
+SELECT pg_temp.is(pg_temp.outcome($$SELECT ponder_take_over('tap_two')$$), 'P0001',
+    'nor does it take over with another block than the finalized one');
+ROLLBACK;
 SELECT ponder_take_over('tap_two') \g /dev/null
 SELECT pg_temp.is(pg_temp.state() || ' ' || pg_temp.checkpoint(),
     'a1 a2! b2 a3! c5 x5! c6 6 0xc6', 'it takes over with its own idea of the last blocks');
@@ -190,6 +243,22 @@ VALUES (-1, '0xo8', 8, '0x', 0, 7);
 CALL pg_temp.block('tap_two', 8, 'o');
 SELECT pg_temp.is((SELECT invalidated FROM events WHERE block_hash = '0xo8'), true,
     'a late event of a block that its writer took back is taken back, too');
+
+-- As the auditor is, where it is the writer: it has seen the block go, and come back.
+INSERT INTO orphaned_blocks (
+    chain_id, block_hash, block_number, parent_hash, "timestamp", fork_block)
+VALUES (-1, '0xo9', 9, '0x', 0, 8);
+INSERT INTO observed_blocks (
+    chain_id, reader, block_number, block_hash, parent_hash, "timestamp")
+VALUES (-1, 'auditor', 9, '0xo9', '0xo8', 0);
+CALL pg_temp.block('tap_two', 9, 'o');
+SELECT pg_temp.is((SELECT invalidated FROM events WHERE block_hash = '0xo9'), false,
+    'one of a block that the auditor has on the chain again is valid');
+DELETE FROM observed_blocks WHERE reader = 'auditor';
+
+-- Two writers of one event, of whom our indexer holds the chain's lock from its first statement on.
+SELECT pg_temp.is(pg_temp.holds_first($$CALL pg_temp.block('tap_two', 10, 'o')$$), true,
+    'it holds the chain''s lock before it inserts');
 
 -- So many blocks later.
 UPDATE tap_two.cursor SET block_number = 64, block_hash = '0xo64';

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use event_engine::event::ChainId;
+use event_store::views::health_signals::{self, HealthSignals};
 use event_store::views::lock_holders::{LockHolder, lock_holders};
-use event_store::views::vitals::{self, Vitals};
 use event_store::{PgPool, PgShards, StoreError, answered};
 use metrics::{describe_gauge, gauge};
 use service::escape::escape;
@@ -58,7 +58,7 @@ impl Watch {
     async fn look(&self) -> Result<Vec<ChainId>, StoreError> {
         let in_sight = self.shards.in_sight();
         let chains: Vec<ChainId> = in_sight.iter().map(|(chain, _)| *chain).collect();
-        show(&vitals::vitals(&self.pool, &chains).await?, &in_sight);
+        show(&health_signals::read(&self.pool, &chains).await?, &in_sight);
         Ok(chains)
     }
 
@@ -108,10 +108,10 @@ fn describe() {
     }
 }
 
-fn show(vitals: &Vitals, in_sight: &[(ChainId, bool)]) {
+fn show(signals: &HealthSignals, in_sight: &[(ChainId, bool)]) {
     let is_known = |shard: &ChainId| in_sight.iter().any(|(it, is_known)| *is_known && it == shard);
     let mut other: f64 = 0.0;
-    for (shard, age) in &vitals.oldest_unjudged {
+    for (shard, age) in &signals.oldest_unjudged {
         if is_known(shard) {
             gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => shard.to_string()).set(*age);
         } else {
@@ -119,15 +119,15 @@ fn show(vitals: &Vitals, in_sight: &[(ChainId, bool)]) {
         }
     }
     gauge!("agentauri_oldest_unjudged_seconds", "chain_id" => OTHER).set(other);
-    gauge!("agentauri_log_restored").set(i32::from(vitals.restored));
-    gauge!("agentauri_clock_set_back_seconds").set(vitals.clock_set_back_seconds);
-    let (overdue, oldest) = vitals.jobs_overdue;
+    gauge!("agentauri_log_restored").set(i32::from(signals.restored));
+    gauge!("agentauri_clock_set_back_seconds").set(signals.clock_set_back_seconds);
+    let (overdue, oldest) = signals.jobs_overdue;
     gauge!("agentauri_jobs_overdue").set(float(overdue));
     gauge!("agentauri_oldest_overdue_job_seconds").set(oldest);
     gauge!("agentauri_oldest_writing_transaction_seconds")
-        .set(vitals.oldest_writing_transaction_seconds);
-    gauge!("agentauri_notification_queue_usage").set(vitals.notification_queue_usage);
-    let offset = (vitals.now - Utc::now()).num_milliseconds();
+        .set(signals.oldest_writing_transaction_seconds);
+    gauge!("agentauri_notification_queue_usage").set(signals.notification_queue_usage);
+    let offset = (signals.now - Utc::now()).num_milliseconds();
     gauge!("agentauri_clock_offset_seconds").set(float(offset) / 1_000.0);
 }
 

@@ -1,5 +1,5 @@
-//! What a chain's readers have seen of it: blocks, the heights that are safe and final, reorgs, the
-//! auditor's suspects, gaps.
+//! A chain as its readers have seen it: blocks, the heights that are safe and final, reorgs, the
+//! auditor's tables, and the chain's lock.
 
 pub mod audit_cursors;
 pub(crate) mod audit_invalidations;

@@ -1,4 +1,4 @@
-//! What can go wrong between us and PostgreSQL, and what the caller does about it.
+//! Errors between us and PostgreSQL, and the reaction that each asks of its caller.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub enum StoreError {
     /// PostgreSQL did not answer in time. Retry as after [`Self::Database`], on another connection.
     #[error("PostgreSQL did not answer for {limit:?}")]
     Silent {
-        /// How long it was waited for.
+        /// The limit.
         limit: Duration,
     },
     /// A migration failed. Stop.
@@ -32,8 +32,8 @@ pub enum StoreError {
         /// The first migration that this program does not know as it was applied.
         version: i64,
     },
-    /// The table of applied migrations is a stranger's, whose triggers or functions would run as
-    /// whoever migrates. Stop.
+    /// The table of applied migrations is a stranger's: its triggers or functions would run with
+    /// the migrating role's rights. Stop.
     #[error(
         "public._sqlx_migrations belongs to {owner}, who is not trusted with the schema: drop it, \
          or GRANT CREATE ON SCHEMA public TO that role"
@@ -42,32 +42,32 @@ pub enum StoreError {
         /// Its owner.
         owner: String,
     },
-    /// Somebody else has been migrating for longer than it takes. Try again once it has ended.
+    /// Another session has been migrating for longer than it takes. Try again once it has ended.
     #[error(
         "the schema is being migrated by {holder}, and has been for {waited:?}; if that session \
          hangs, end it: SELECT pg_terminate_backend(pid)"
     )]
     Migrating {
-        /// Who it is.
+        /// The session.
         holder: String,
-        /// How long we waited.
+        /// The time that we waited.
         waited: Duration,
     },
-    /// Somebody else judged the shard in the meantime. Drop the plan and claim again.
+    /// Another processor judged the shard in the meantime. Drop the plan and claim again.
     #[error("shard {chain_id} was judged by another processor in the meantime")]
     ShardLost {
         /// The shard.
         chain_id: i64,
     },
     /// The log's transaction ids are another cluster's: the database was restored from a dump, and
-    /// what is new might never be judged. The log has to be renumbered.
+    /// new entries might never be judged. The log has to be renumbered.
     #[error(
         "the database was restored from a dump, and its log still has the transaction ids of \
          another cluster; SELECT renumber_restored_log() lets judging go on (\"Moving the \
          database\" in docs/development/setup.md)"
     )]
     Restored,
-    /// A stored row says what our own code never writes. Stop and look at it.
+    /// A stored row holds a value that our own code never writes. Stop and look at it.
     #[error("{table}.{column} of {id}: {problem}")]
     BrokenRow {
         /// The table.
@@ -76,7 +76,7 @@ pub enum StoreError {
         column: &'static str,
         /// The row's key.
         id: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Rows of `events`: what our indexer inserts, what they said before, and what others forged.
+//! Rows of `events`: those of our indexer, their earlier contents, and forged ones.
 
 pub mod forgeries;
 pub(crate) mod history;

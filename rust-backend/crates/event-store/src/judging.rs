@@ -1,5 +1,5 @@
-//! What a processor reads and writes: shards with their cursors, the log, the state of triggers,
-//! events that wait, and the gate behind which it sleeps.
+//! The tables of a processor: shards with their cursors, the log, the state of triggers, waits, and
+//! the gate.
 
 pub(crate) mod event_log;
 pub mod gate;

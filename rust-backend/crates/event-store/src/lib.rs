@@ -4,19 +4,18 @@
 //! | room | is |
 //! |---|---|
 //! | [`connection`] | connections, and the schema that they find |
-//! | [`events`] | rows of `events`, and what others forged of them |
-//! | [`chain`] | what a chain's readers have seen of it: blocks, heights, reorgs, gaps |
+//! | [`events`] | rows of `events`, and forged ones |
+//! | [`chain`] | a chain as its readers have seen it: blocks, heights, reorgs, gaps |
 //! | [`judging`] | shards, their log, the state of triggers, the gate |
 //! | [`delivery`] | jobs, from their decision to their end |
 //! | [`triggers`] | the set of triggers, and its changes |
-//! | [`views`] | what operators are shown |
+//! | [`views`] | read models for operators |
 //!
 //! [`PgShards`] surveys, claims and commits: the shard's lock, its cursor, the next entries of its
-//! log, and the one transaction in which a plan is committed. [`PgLeases`] is what the workers
-//! ask: a job is leased here, and what came of it is told here. Others insert into `events` and
-//! need nothing of ours.
+//! log, and the one transaction in which a plan is committed. [`PgLeases`] serves the workers: it
+//! leases jobs and records their attempts. Others insert into `events` and need nothing of ours.
 //!
-//! Nothing is decided here: what a match is, and what follows from it, is the engine's.
+//! Nothing is decided here: matches and their consequences are the engine's.
 
 pub mod chain;
 pub mod connection;

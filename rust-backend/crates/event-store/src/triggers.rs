@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use self::definitions::{Compiled, Definitions};
 
-pub use self::apply::{Applied, Change, Removed, apply, disable};
+pub use self::apply::{Applied, Removed, TriggerChange, apply, disable};
 use crate::Result;
 
 /// The revision of the set of triggers.

@@ -1,11 +1,12 @@
-//! What operators are shown. Read only.
+//! Read models for operators.
 
 pub mod doors;
 pub mod events;
+pub mod health_signals;
 pub mod jobs;
 pub mod lock_holders;
-pub mod overview;
+pub mod node_heads;
 pub mod server;
 pub mod slice;
+pub mod status;
 pub mod triggers;
-pub mod vitals;

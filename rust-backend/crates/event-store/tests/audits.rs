@@ -8,7 +8,7 @@ use event_store::PgPool;
 use event_store::chain::audit_suspects::{self, Proof, Settled};
 use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
-use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{audit_cursors, audited_branch, chain_heights, checkpoints};
 use event_store::events::forgeries::Claims;
 use private_servers::Postgres;
@@ -26,7 +26,7 @@ async fn what_was_read_before_a_reorganisation_ended_is_read_again() {
     let read = next(&pool).await.expect("an arrival");
     let outcome =
         reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("an outcome");
-    assert_eq!(outcome, Outcome::Followed { events_invalidated: 1 });
+    assert_eq!(outcome, ReorgOutcome::Followed { events_invalidated: 1 });
     // Compared with blocks that are gone: a row that came while they went would be missed.
     assert!(!audit_cursors::advance(&pool, CHAIN, &read).await.expect("an answer"));
     let read = next(&pool).await.expect("the same arrival");
@@ -83,7 +83,7 @@ async fn a_slower_auditor_logs_no_head_behind_the_reorganisation_that_took_it_ba
     });
     until_waiting_or_ended(&pool, 2, &slower).await;
     orphans.rollback().await.expect("let go");
-    assert_eq!(faster.await.expect("no panic"), Outcome::Followed { events_invalidated: 0 });
+    assert_eq!(faster.await.expect("no panic"), ReorgOutcome::Followed { events_invalidated: 0 });
     slower.await.expect("no panic");
     let heights: Vec<(Option<i64>, Option<i64>)> =
         sqlx::query_as("SELECT checkpoint_block, safe_block FROM event_log ORDER BY xid, seq")
@@ -102,7 +102,7 @@ async fn below_a_finalized_block_nothing_is_taken_back() {
     raised.expect("finalized");
     let outcome =
         reorgs::follow(&pool, &reorg(5, 3), Reader::Auditor, WRITER).await.expect("an outcome");
-    assert_eq!(outcome, Outcome::BelowFinalized);
+    assert_eq!(outcome, ReorgOutcome::BelowFinalized);
     assert_eq!(
         observed_blocks::latest(&pool, CHAIN, Reader::Auditor).await.expect("a block"),
         Some(name(5))
@@ -274,9 +274,9 @@ async fn run(pool: &PgPool, sql: &'static str) {
     sqlx::query(sql).execute(pool).await.expect(sql);
 }
 
-fn reorg(tip: i64, fork: i64) -> Reorg {
+fn reorg(tip: i64, fork: i64) -> NewBranch {
     let branch = vec![format!("0xb{}", fork + 1)];
-    Reorg { chain_id: CHAIN, tip: name(tip), fork: name(fork), fork_time: None, branch }
+    NewBranch { chain_id: CHAIN, tip: name(tip), fork: name(fork), fork_time: None, branch }
 }
 
 fn name(number: i64) -> BlockName {

@@ -58,7 +58,7 @@ async fn each_trigger_that_is_missing_or_does_not_fire_is_found() {
                 WHERE tgname LIKE 'trigger\\_%' AND tgname <> 'trigger_notify_replicated_events'
                 ORDER BY tgrelid DESC";
     let ours = lines(&pool, ours).await;
-    assert_eq!(ours.len(), if postgres.has_timescaledb() { 14 } else { 12 }, "{ours:?}");
+    assert_eq!(ours.len(), if postgres.has_timescaledb() { 15 } else { 13 }, "{ours:?}");
     for trigger in &ours {
         let (name, table) = trigger.split_once(" ON ").expect("a name and a table");
         let on_chunk = table.contains('.');

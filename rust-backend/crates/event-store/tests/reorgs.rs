@@ -4,7 +4,7 @@ use event_engine::event::ChainId;
 use event_store::PgPool;
 use event_store::chain::chain_readers::{Reader, Rights};
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
-use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{chain_heights, checkpoints};
 use event_store::events::forgeries::Claims;
 use private_servers::Postgres;
@@ -30,7 +30,7 @@ async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
     let outcome = reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Reader::Indexer, WRITER)
         .await
         .expect("an outcome");
-    assert_eq!(outcome, Outcome::Followed { events_invalidated: 3 });
+    assert_eq!(outcome, ReorgOutcome::Followed { events_invalidated: 3 });
     assert_eq!(invalidated(&pool).await, "a4 a5 second");
     assert_eq!(
         lines(&pool, "SELECT format('%s %s', block_number, block_hash) FROM checkpoints").await,
@@ -70,9 +70,12 @@ async fn every_step(reader: Reader) {
     let follow = async |tip, fork, branch: &[&str]| {
         reorgs::follow(&pool, &reorg(tip, fork, branch), reader, WRITER).await.expect("an outcome")
     };
-    assert_eq!(follow("0xa4", 3, &["0xb4"]).await, Outcome::TipMoved);
-    assert_eq!(follow("0xa5", 1, &["0xb2"]).await, Outcome::BelowFinalized);
-    assert_eq!(follow("0xa5", 3, &["0xb4"]).await, Outcome::Followed { events_invalidated: 1 });
+    assert_eq!(follow("0xa4", 3, &["0xb4"]).await, ReorgOutcome::TipMoved);
+    assert_eq!(follow("0xa5", 1, &["0xb2"]).await, ReorgOutcome::BelowFinalized);
+    assert_eq!(
+        follow("0xa5", 3, &["0xb4"]).await,
+        ReorgOutcome::Followed { events_invalidated: 1 }
+    );
     assert_eq!(
         lines(&pool, "SELECT block_hash FROM observed_blocks ORDER BY block_number").await,
         "0xa1 0xa2 0xa3"
@@ -98,7 +101,7 @@ async fn a_writers_hash_is_the_blocks_in_whatever_case_it_is_written() {
     event(&pool, "second", CHAIN.0, 5, "0xA5").await;
     let reorg = reorg("0xa5", 4, &["0xb5"]);
     let outcome = reorgs::follow(&pool, &reorg, Reader::Indexer, WRITER).await.expect("an outcome");
-    assert_eq!(outcome, Outcome::Followed { events_invalidated: 2 });
+    assert_eq!(outcome, ReorgOutcome::Followed { events_invalidated: 2 });
     let mut transaction = pool.begin().await.expect("a transaction");
     let back = [block(5, "a")];
     let returning = Returning::of(&mut transaction, CHAIN, &back, Some(5)).await.expect("held");
@@ -121,7 +124,7 @@ async fn a_tip_that_has_moved_meanwhile_is_left_as_it_is() {
     for tip in ["0xa4", "0xb5"] {
         let outcome =
             reorgs::follow(&pool, &reorg(tip, 3, &["0xb4"]), Reader::Indexer, WRITER).await;
-        assert_eq!(outcome.expect("an outcome"), Outcome::TipMoved);
+        assert_eq!(outcome.expect("an outcome"), ReorgOutcome::TipMoved);
     }
     assert_eq!(everything(&pool).await, before);
 }
@@ -136,8 +139,8 @@ async fn of_two_who_follow_one_reorg_one_does() {
         reorgs::follow(&pool, &reorg, Reader::Indexer, WRITER)
     );
     let both = [both.0.expect("an outcome"), both.1.expect("an outcome")];
-    assert!(both.contains(&Outcome::Followed { events_invalidated: 197 }), "{both:?}");
-    assert!(both.contains(&Outcome::TipMoved), "{both:?}");
+    assert!(both.contains(&ReorgOutcome::Followed { events_invalidated: 197 }), "{both:?}");
+    assert!(both.contains(&ReorgOutcome::TipMoved), "{both:?}");
 }
 
 #[tokio::test]
@@ -148,11 +151,11 @@ async fn nothing_below_a_finalized_block_is_taken_back() {
     let before = everything(&pool).await;
     let outcome =
         reorgs::follow(&pool, &reorg("0xa5", 3, &["0xb4"]), Reader::Indexer, WRITER).await;
-    assert_eq!(outcome.expect("an outcome"), Outcome::BelowFinalized);
+    assert_eq!(outcome.expect("an outcome"), ReorgOutcome::BelowFinalized);
     assert_eq!(everything(&pool).await, before);
     let outcome =
         reorgs::follow(&pool, &reorg("0xa5", 4, &["0xb5"]), Reader::Indexer, WRITER).await;
-    assert_eq!(outcome.expect("an outcome"), Outcome::Followed { events_invalidated: 1 });
+    assert_eq!(outcome.expect("an outcome"), ReorgOutcome::Followed { events_invalidated: 1 });
 }
 
 #[tokio::test]
@@ -237,8 +240,8 @@ async fn event(pool: &PgPool, id: &str, chain_id: i64, block_number: i64, block_
 }
 
 /// From the highest block, with the number at the end of its hash, to block `fork` of branch a.
-fn reorg(tip: &str, fork: i64, branch: &[&str]) -> Reorg {
-    Reorg {
+fn reorg(tip: &str, fork: i64, branch: &[&str]) -> NewBranch {
+    NewBranch {
         chain_id: CHAIN,
         tip: name(tip[3..].parse().expect("a number"), tip),
         fork: name(fork, &format!("0xa{fork}")),

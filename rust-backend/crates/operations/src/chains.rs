@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use event_engine::event::ChainId;
 use event_store::PgPool;
 use event_store::chain::known_chains;
+use event_store::views::node_heads::{self, SeenHead};
 use serde::Serialize;
 
 pub use event_store::chain::known_chains::KNOWN_MAX;
@@ -21,6 +22,8 @@ pub struct Chains {
     pub list: Vec<i64>,
     /// The chains that a writer or an operator vouches for, at most [`KNOWN_MAX`].
     pub known: Vec<i64>,
+    /// The heads of the chains' nodes, as their readers saw them last.
+    pub heads: Vec<SeenHead>,
 }
 
 /// The id of a chain that is named by its id or by its name in the configuration.
@@ -41,6 +44,7 @@ pub async fn list(pool: &PgPool) -> Result<Chains> {
     Ok(Chains {
         list: ids(known_chains::listed(pool).await?),
         known: ids(known_chains::known(pool).await?),
+        heads: node_heads::all(pool).await?,
     })
 }
 

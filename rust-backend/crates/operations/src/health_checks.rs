@@ -11,10 +11,10 @@ use event_store::chain::audit_suspects::{self, Unproved};
 use event_store::chain::chain_readers::{self, ChainProblem, UnreadChain};
 use event_store::chain::known_chains;
 use event_store::judging::times_ahead;
+use event_store::views::health_signals::{self, HealthSignals, OVERDUE_MAX};
 use event_store::views::lock_holders::lock_holders;
-use event_store::views::overview;
-pub use event_store::views::overview::{BEHIND_MAX, Status};
-use event_store::views::vitals::{self, OVERDUE_MAX, Vitals};
+use event_store::views::status;
+pub use event_store::views::status::{BEHIND_MAX, Status};
 use event_store::{PgPool, answered};
 use serde::Serialize;
 
@@ -70,27 +70,27 @@ pub struct HealthChecks {
 
 /// Checks the health of a database.
 pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
-    let status = overview::status(pool).await?;
+    let status = status::read(pool).await?;
     let chains = known_chains::everywhere(pool).await?;
-    let vitals = vitals::vitals(pool, &chains).await?;
+    let signals = health_signals::read(pool, &chains).await?;
     let holders = answered(lock_holders(pool, &chains)).await;
     let (seen_ahead, chains_ahead) =
         times_ahead::within(pool, ahead::HOURS, ahead::NAMED_MAX).await?;
     let clock_offset_seconds = clock_offset(pool).await?;
     let unproved = audit_suspects::unproved(pool).await?;
     let problems = vec![
-        unjudged(&vitals),
+        unjudged(&signals),
         writing(&status),
-        restored(&vitals),
+        restored(&signals),
         queue(&status),
-        overdue(&vitals),
-        clock(clock_offset_seconds, vitals.clock_set_back_seconds),
-        unread_chains(&chain_readers::unread(pool).await?, vitals.now),
+        overdue(&signals),
+        clock(clock_offset_seconds, signals.clock_set_back_seconds),
+        unread_chains(&chain_readers::unread(pool).await?, signals.now),
         unknown_blocks(&unproved),
         locks::held(holders),
         ahead::ahead(&seen_ahead, chains_ahead),
     ];
-    let (jobs_overdue, oldest_overdue_job_seconds) = vitals.jobs_overdue;
+    let (jobs_overdue, oldest_overdue_job_seconds) = signals.jobs_overdue;
     Ok(HealthChecks {
         status,
         jobs_overdue,
@@ -105,13 +105,13 @@ pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
 async fn clock_offset(pool: &PgPool) -> Result<f64> {
     // The connection exists already, so this takes one round trip.
     let asked = Utc::now();
-    let theirs = vitals::clock(pool).await?;
+    let theirs = health_signals::clock(pool).await?;
     let ours = asked + (Utc::now() - asked) / 2;
     Ok((theirs - ours).num_milliseconds() as f64 / 1_000.0)
 }
 
-fn unjudged(vitals: &Vitals) -> Problem {
-    let oldest = vitals.oldest_unjudged.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+fn unjudged(signals: &HealthSignals) -> Problem {
+    let oldest = signals.oldest_unjudged.iter().max_by(|one, other| one.1.total_cmp(&other.1));
     let (ok, says) = match oldest {
         Some((shard, age)) if *age > UNJUDGED_SECONDS_MAX => {
             (false, format!("an event of chain {shard} has waited to be judged for {age:.0} s"))
@@ -138,9 +138,9 @@ fn writing(status: &Status) -> Problem {
     problem("writing_transaction_open", "Open transactions", (ok, says), remedy, section)
 }
 
-fn restored(vitals: &Vitals) -> Problem {
-    let says = if vitals.restored { "are from before a dump and restore" } else { "are its own" };
-    let (ok, says) = (!vitals.restored, says.to_owned());
+fn restored(signals: &HealthSignals) -> Problem {
+    let says = if signals.restored { "are from before a dump and restore" } else { "are its own" };
+    let (ok, says) = (!signals.restored, says.to_owned());
     let remedy = "nothing is judged until SELECT renumber_restored_log() has been run";
     let section = "a-cursor-from-before-a-dump-and-restore";
     problem("cursor_restored", "Cursors", (ok, says), remedy, section)
@@ -156,8 +156,8 @@ fn queue(status: &Status) -> Problem {
     problem("notification_queue_filling", "Notification queue", (ok, says), remedy, section)
 }
 
-fn overdue(vitals: &Vitals) -> Problem {
-    let (jobs, oldest) = vitals.jobs_overdue;
+fn overdue(signals: &HealthSignals) -> Problem {
+    let (jobs, oldest) = signals.jobs_overdue;
     let ok = oldest <= OVERDUE_SECONDS_MAX;
     let many = if jobs >= OVERDUE_MAX { " or more" } else { "" };
     let says = match jobs {

@@ -4,7 +4,7 @@ use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerId;
 use event_store::PgPool;
 use event_store::views::jobs::{self, JobFilter};
-pub use event_store::views::jobs::{Attempt, Job};
+pub use event_store::views::jobs::{Job, RecordedAttempt};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub struct JobView {
     #[serde(flatten)]
     pub job: Job,
     /// Its attempts that have ended, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<RecordedAttempt>,
 }
 
 /// Lists the latest jobs, newest first.

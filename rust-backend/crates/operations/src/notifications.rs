@@ -3,7 +3,7 @@
 use event_store::PgPool;
 use event_store::judging::notification_settings;
 pub use event_store::judging::notification_settings::{
-    Change as NotificationChange, Mode, NotificationSettings,
+    Mode, NotificationChange, NotificationSettings,
 };
 
 use crate::Result;

@@ -7,7 +7,7 @@ use actions::policy::DestinationPolicy;
 use actions::{registry, trigger_file};
 use event_engine::trigger::TriggerSpec;
 use event_store::triggers;
-pub use event_store::triggers::{Applied, Change, Removed};
+pub use event_store::triggers::{Applied, Removed, TriggerChange};
 pub use event_store::views::triggers::JOBS_COUNTED_MAX;
 use event_store::views::triggers::{self as views, StoredAction};
 use event_store::{PgPool, StoreError};

@@ -56,6 +56,19 @@ async fn pages_give_each_event_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_node_is_listed_with_its_lag_behind_its_chain() {
+    let heads = "INSERT INTO node_heads (
+                     chain_id, reader, node, block_number, block_hash, block_time)
+                 VALUES (1, 'indexer', 'a', 10, '0xa', 1), (1, 'indexer', 'b', 7, '0xb', 1),
+                        (2, 'auditor', 'a', 3, '0xc', 1)";
+    let (_postgres, pool) = database(heads).await;
+    let chains = operations::chains::list(&pool).await.expect("chains");
+    let lags: Vec<_> =
+        chains.heads.iter().map(|head| (head.chain_id, &*head.node, head.blocks_behind)).collect();
+    assert_eq!(lags, [(1, "a", 0), (1, "b", 3), (2, "a", 0)]);
+}
+
+#[tokio::test]
 async fn a_rare_row_is_found_in_steps_of_bounded_work() {
     let (_postgres, pool) = database(EVENTS).await;
     let filter = EventFilter { agent_id: Some("42".to_owned()), ..EventFilter::default() };

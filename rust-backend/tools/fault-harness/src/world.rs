@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
-use event_store::views::overview;
+use event_store::views::status;
 use sqlx::postgres::PgPoolOptions;
 use testbed::{Bed, Receiver};
 
@@ -150,7 +150,7 @@ impl World {
         if !chains.is_ok_and(|chains: i64| usize::try_from(chains) == Ok(CHAINS.len())) {
             return false;
         }
-        overview::status(&self.direct).await.is_ok_and(|status| {
+        status::read(&self.direct).await.is_ok_and(|status| {
             let mut ages = status.shards.iter().filter_map(|shard| shard.oldest_unjudged_seconds);
             ages.all(|age| age < AGE_SECONDS_MAX)
         })
@@ -181,7 +181,7 @@ impl World {
 
     /// True if no entry is left to judge and no job to do.
     async fn rests(&self) -> bool {
-        overview::status(&self.direct).await.is_ok_and(|status| {
+        status::read(&self.direct).await.is_ok_and(|status| {
             let judged = status.shards.iter().all(|shard| shard.entries_behind == 0);
             let open = [JobState::Pending, JobState::Leased]
                 .iter()

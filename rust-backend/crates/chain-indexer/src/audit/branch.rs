@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event_store::chain::audited_branch;
 use event_store::chain::observed_blocks::{self, BlockName, ObservedBlock};
-use event_store::chain::reorgs::Reorg;
+use event_store::chain::reorgs::NewBranch;
 use futures::{StreamExt, stream};
 
 use super::context::AuditContext;
@@ -87,7 +87,7 @@ impl Branch {
         if let Some(safe) = self.finality.safe(nodes.current()).await? {
             store.raise_safe(&safe).await?;
         }
-        store.see_heads(&nodes.heads()).await?;
+        store.see_heads(&nodes.labels(), &nodes.heads()).await?;
         store.asked(observed_blocks::trim(&store.pool, store.id)).await
     }
 
@@ -180,7 +180,7 @@ impl Branch {
     }
 
     /// Fails if there are other nodes and no other one has the new branch.
-    async fn agree(&self, node: Node<'_>, reorg: &Reorg) -> Result<()> {
+    async fn agree(&self, node: Node<'_>, reorg: &NewBranch) -> Result<()> {
         let Some(lowest) = reorg.branch.first() else { return Ok(()) };
         let number = reorg.fork.number.unsigned_abs() + 1;
         let mut others = node.others().peekable();

@@ -2,7 +2,7 @@
 
 use event_store::chain::chain_readers::{self, Reader};
 use event_store::chain::observed_blocks::{self, BlockName};
-use event_store::chain::reorgs::{Reorg, Returning};
+use event_store::chain::reorgs::{NewBranch, Returning};
 use event_store::chain::{checkpoints, covered_ranges, orphaned_blocks};
 use event_store::{PgPool, StoreError, answered_at_length};
 
@@ -103,10 +103,15 @@ impl Ancestry {
         let mut transaction = store.pool.begin().await?;
         let orphans = self.highest_orphan.filter(|_| rights.invalidate);
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
-        if matches!(self.tip, Tip::Nothing) {
-            if observed_blocks::highest_for_the_first(&mut transaction, id).await?.is_some() {
+        let is_first = matches!(self.tip, Tip::Nothing);
+        if is_first || !self.has_begun {
+            // Until the indexer has begun, a backfill stores above the highest block, too.
+            let highest = observed_blocks::highest_for_the_first(&mut transaction, id).await?;
+            if highest != self.tip().map(|tip| tip.number) {
                 return Ok(None);
             }
+        }
+        if is_first {
             covered_ranges::forget(&mut transaction, id).await?;
         }
         if !self.has_begun {
@@ -130,7 +135,7 @@ impl Ancestry {
 
     /// Invalidates the events above the fork and moves the tip there. Returns how many events were
     /// invalidated; `None` if the store has changed meanwhile and nothing was done.
-    pub(crate) async fn follow(&mut self, reorg: &Reorg) -> Result<Option<u64>> {
+    pub(crate) async fn follow(&mut self, reorg: &NewBranch) -> Result<Option<u64>> {
         self.tip = Tip::Unread;
         self.highest_orphan = self.highest_orphan.max(Some(reorg.tip.number));
         let invalidated = self.store.follow(reorg).await?;

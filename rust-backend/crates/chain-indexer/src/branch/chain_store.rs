@@ -3,7 +3,7 @@
 use event_engine::event::ChainId;
 use event_store::chain::chain_readers::{self, NodeHead, Reader, Rights};
 use event_store::chain::observed_blocks::{self, BlockName};
-use event_store::chain::reorgs::{self, Outcome, Reorg, Returning};
+use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{audit_cursors, chain_heights, covered_ranges};
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events::{self, IfStored};
@@ -95,8 +95,8 @@ impl ChainStore {
     }
 
     /// Remembers the heads that the chain's nodes showed last.
-    pub(crate) async fn see_heads(&self, heads: &[NodeHead]) -> Result<()> {
-        self.asked(chain_readers::see_heads(&self.pool, self.id, self.reader, heads)).await
+    pub(crate) async fn see_heads(&self, nodes: &[&str], heads: &[NodeHead]) -> Result<()> {
+        self.asked(chain_readers::see_heads(&self.pool, self.id, self.reader, nodes, heads)).await
     }
 
     /// Begins to audit arrivals above `height`.
@@ -127,11 +127,11 @@ impl ChainStore {
     /// Invalidates the events above the fork and moves the tip there, in one transaction. Returns
     /// how many events were invalidated; `None` if the store has changed meanwhile and nothing was
     /// done.
-    pub(crate) async fn follow(&self, reorg: &Reorg) -> Result<Option<u64>> {
+    pub(crate) async fn follow(&self, reorg: &NewBranch) -> Result<Option<u64>> {
         let followed = reorgs::follow(&self.pool, reorg, self.reader, self.rights).await;
         Ok(match self.named(followed)? {
-            Outcome::Followed { events_invalidated } => Some(events_invalidated),
-            Outcome::TipMoved | Outcome::BelowFinalized => None,
+            ReorgOutcome::Followed { events_invalidated } => Some(events_invalidated),
+            ReorgOutcome::TipMoved | ReorgOutcome::BelowFinalized => None,
         })
     }
 }

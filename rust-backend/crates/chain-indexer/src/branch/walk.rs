@@ -6,7 +6,7 @@
 
 use event_store::chain::chain_readers::Reader;
 use event_store::chain::observed_blocks::BlockName;
-use event_store::chain::reorgs::Reorg;
+use event_store::chain::reorgs::NewBranch;
 
 use crate::branch::chain_store::ChainStore;
 use crate::rpc::answer::{HeaderRef, NodeHeader};
@@ -28,7 +28,7 @@ impl<F: Fn()> Walk<'_, F> {
     /// Changes nothing; after a failure the caller reads `tip` again. Fails if the branch replaces
     /// a finalized block, and if the node lacks a parent or the finalized block: another node has
     /// it, or the branch is gone.
-    pub(crate) async fn down(self, tip: &BlockName, header: HeaderRef) -> Result<Reorg> {
+    pub(crate) async fn down(self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
         let mut finalized = self.store.finalized().await?;
         let mut header = self.at_or_above(finalized.as_ref(), header).await?;
         let mut page = HeaderPage { store: self.store, blocks: Vec::new() };
@@ -68,7 +68,7 @@ impl<F: Fn()> Walk<'_, F> {
             }
         };
         branch.reverse();
-        Ok(Reorg { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
+        Ok(NewBranch { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
     }
 
     /// The block at which the walk begins. Another reader may have followed the branch before, and

@@ -237,7 +237,7 @@ impl Chain {
         if let Some(safe) = asked.transpose()?.flatten() {
             self.ancestry.store.raise_safe(&safe).await?;
         }
-        self.ancestry.store.see_heads(&self.nodes.heads()).await?;
+        self.ancestry.store.see_heads(&self.nodes.labels(), &self.nodes.heads()).await?;
         let finalized = self.ancestry.store.finalized().await?;
         let height = finalized.map(|block| block.number.unsigned_abs());
         self.show(|status| status.finalized = height);

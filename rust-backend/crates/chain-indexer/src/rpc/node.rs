@@ -140,6 +140,11 @@ impl Nodes {
         self.endpoints.iter().filter_map(head).collect()
     }
 
+    /// The nodes' keys in the settings, with their URLs without secrets.
+    pub(crate) fn labels(&self) -> Vec<&str> {
+        self.endpoints.iter().map(|node| node.label.as_str()).collect()
+    }
+
     fn wrong_chain(&self, index: usize, found: u64) -> IndexerError {
         IndexerError::WrongChain {
             chain: self.chain.clone(),

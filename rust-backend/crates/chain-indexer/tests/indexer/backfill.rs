@@ -80,6 +80,30 @@ async fn on_an_empty_store_it_begins_and_the_indexer_goes_on_above() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_indexer_that_begins_waits_for_a_backfill() {
+    let (database, node, chain) = world(400).await;
+    fill(&database, &chain, (None, Some(200))).await.expect("filled");
+    // A backfill is about to commit a block above.
+    let mut backfill = database.pool.begin().await.expect("a transaction");
+    let held = sqlx::query("SELECT lock_chain(31337)").execute(&mut *backfill).await;
+    held.expect("the chain's lock");
+    let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
+    database.until_somebody_waits_for_a_lock().await;
+    let blocks = node.script().blocks(200);
+    let stored = sqlx::query(
+        "INSERT INTO observed_blocks VALUES (31337, 'indexer', $1, $2, $3, 1700000000)",
+    );
+    let stored = stored.bind(blocks[1].0).bind(&blocks[1].1).bind(&blocks[0].1);
+    stored.execute(&mut *backfill).await.expect("a block");
+    backfill.commit().await.expect("committed");
+    until_head(&indexing, &node, 0).await;
+    indexing.stop().await;
+    assert_eq!(database.blocks(31_337).await, node.script().blocks(1));
+    // The backfill's block was its own to read.
+    assert_eq!(database.covered(31_337).await, [(1, 200), (202, 399)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn before_the_indexers_first_block_all_final_blocks_are_filled() {
     let (database, node, mut chain) = world(400).await;
     chain.writer = ChainWriter::Ponder;

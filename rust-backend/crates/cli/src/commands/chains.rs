@@ -11,7 +11,7 @@ use crate::refusal::ended;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ChainsCommand {
-    /// List the chains that are known, and those that events may name.
+    /// List the chains that are known, those that events may name, and the heads of their nodes.
     List,
     /// Let events name these chains and, from then on, no others: an INSERT of one is refused.
     #[command(after_help = "Examples:\n  agentauri chains allow 1 8453 sepolia\n  \
@@ -60,5 +60,17 @@ fn show(chains: &Chains, json: bool) -> Result<()> {
     });
     let more = if i64::try_from(chains.known.len()) == Ok(KNOWN_MAX) { ", and more" } else { "" };
     output::line(format!("Known chains: {}{more}", words(&chains.known)));
+    let rows = chains.heads.iter().map(|head| {
+        [
+            head.chain_id.to_string(),
+            head.reader.clone(),
+            head.node.clone(),
+            head.block_number.to_string(),
+            head.blocks_behind.to_string(),
+            head.seen_at.format("%F %T").to_string(),
+        ]
+    });
+    let headings = ["CHAIN", "READER", "NODE", "HEAD", "BEHIND", "SEEN AT (UTC)"];
+    output::table(headings, rows.collect(), "No node's head has been seen yet.");
     Ok(())
 }

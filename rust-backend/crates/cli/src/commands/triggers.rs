@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerSpec;
-use operations::triggers::{self, Applied, Change, DescribedTrigger, TriggerDocument};
+use operations::triggers::{self, Applied, DescribedTrigger, TriggerChange, TriggerDocument};
 use serde_json::json;
 use service::config::{ConfigError, Settings};
 use service::output;
@@ -124,9 +124,9 @@ fn report(applied: &Applied, json: bool) -> Result<()> {
     }
     for (name, change) in &applied.triggers {
         let change = match change {
-            Change::Created => "created",
-            Change::Updated => "updated",
-            Change::Unchanged => "unchanged",
+            TriggerChange::Created => "created",
+            TriggerChange::Updated => "updated",
+            TriggerChange::Unchanged => "unchanged",
         };
         output::line(format!("{name}: {change}"));
     }

@@ -17,7 +17,7 @@ pub(crate) struct Quoted {
 impl Quoted {
     /// Reads the text whose opening quote stands at `start`; returns where it ends.
     pub(super) fn read(source: &str, start: usize) -> Result<(Self, usize), ConditionError> {
-        let mut reader = Reader { source, at: start };
+        let mut reader = QuotedReader { source, at: start };
         let quote = reader.take().expect("the caller saw a quote");
         let mut text = String::new();
         loop {
@@ -60,12 +60,12 @@ impl fmt::Display for Quoted {
     }
 }
 
-struct Reader<'s> {
+struct QuotedReader<'s> {
     source: &'s str,
     at: usize,
 }
 
-impl Reader<'_> {
+impl QuotedReader<'_> {
     fn take(&mut self) -> Option<char> {
         let next = self.source[self.at..].chars().next()?;
         self.at += next.len_utf8();

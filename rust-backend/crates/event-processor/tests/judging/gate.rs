@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_store::judging::notification_settings::{self, Change, Mode};
+use event_store::judging::notification_settings::{self, Mode, NotificationChange};
 use testbed::{Bed, Row, eventually, trigger_file};
 use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;
@@ -150,7 +150,7 @@ async fn gated(bed: &Bed, processors: usize) -> Vec<DropGuard> {
 }
 
 async fn set(bed: &Bed, mode: Mode) {
-    let change = Change { mode: Some(mode), ..Change::default() };
+    let change = NotificationChange { mode: Some(mode), ..NotificationChange::default() };
     let settings = notification_settings::change(&bed.pool, &change).await.expect("changed");
     assert_eq!(settings.mode, mode);
 }

@@ -159,11 +159,11 @@ async fn assert_vitals_are_sane(bed: &Bed) {
         .await
         .expect("chains");
     let chains: Vec<ChainId> = chains.into_iter().map(ChainId).collect();
-    let vitals = event_store::views::vitals::vitals(&bed.pool, &chains).await.expect("read");
-    for (chain, age) in vitals.oldest_unjudged {
+    let signals = event_store::views::health_signals::read(&bed.pool, &chains).await.expect("read");
+    for (chain, age) in signals.oldest_unjudged {
         assert!((0.0..600.0).contains(&age), "{chain} is {age} s late");
     }
-    let status = event_store::views::overview::status(&bed.pool).await.expect("read");
+    let status = event_store::views::status::read(&bed.pool).await.expect("read");
     assert!(status.shards.iter().all(|shard| shard.entries_behind == 0));
 }
 

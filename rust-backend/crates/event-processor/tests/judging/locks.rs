@@ -1,7 +1,7 @@
 //! Strangers that hold the locks that judging goes by.
 
 use event_engine::event::ChainId;
-use event_store::judging::notification_settings::{self, Change, Mode};
+use event_store::judging::notification_settings::{self, Mode, NotificationChange};
 use event_store::views::lock_holders::{LockHolder, lock_holders};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -49,7 +49,7 @@ async fn a_stranger_with_a_shards_lock_is_named_and_delays_no_other() {
 async fn a_stranger_with_the_gates_locks_is_named_and_delays_nothing() {
     let bed = Bed::start().await;
     bed.apply(&trigger_file(NOWHERE, &[ALL])).await;
-    let gated = Change { mode: Some(Mode::Gated), ..Change::default() };
+    let gated = NotificationChange { mode: Some(Mode::Gated), ..NotificationChange::default() };
     notification_settings::change(&bed.pool, &gated).await.expect("set");
     let _processor = crate::start_with_tick(&bed, std::time::Duration::from_mins(1)).await;
     let mut events = 0;

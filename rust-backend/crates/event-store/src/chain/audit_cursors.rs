@@ -13,13 +13,13 @@ use crate::events::forgeries::Claims;
 /// Entries of the log that are read at once.
 const ENTRIES_TOGETHER: i64 = 1_000;
 
-/// What has arrived next.
+/// The next arrivals.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
     /// The cursor, and where it stands after these: transaction and place.
     from: (String, i64),
     to: (String, i64),
-    /// How many reorganisations of the chain had been followed.
+    /// The number of reorganisations of the chain that had been followed.
     reorgs: i64,
     /// The blocks that valid events among them name and that are not known to be on the chain, or
     /// were read whole before an event came that claims to be a log of theirs.
@@ -28,14 +28,14 @@ pub struct Arrivals {
 
 /// Events of the log that arrived together.
 #[derive(Default)]
-struct Arrived<'a> {
+struct ArrivedEvents<'a> {
     ids: Vec<&'a str>,
     times: Vec<i64>,
     logged_at: Vec<DateTime<Utc>>,
     of_old: Vec<bool>,
 }
 
-/// Begins with a chain; once. What has arrived by now is compared from `from_block` up.
+/// Begins with a chain; once. Earlier arrivals are compared from `from_block` up.
 pub async fn begin(pool: &PgPool, chain_id: ChainId, from_block: i64) -> Result<()> {
     sqlx::query!(
         "INSERT INTO audit_cursors (chain_id, origin, from_block)
@@ -50,8 +50,8 @@ pub async fn begin(pool: &PgPool, chain_id: ChainId, from_block: i64) -> Result<
 }
 
 /// The next entries of the chain's log, below the horizon: nothing can appear in front of them any
-/// more. `None` where there is none. Where our indexer is the chain's writer, `claims` says
-/// which rows claim to be its logs.
+/// more. `None` without one. Where our indexer is the chain's writer, `claims` are the marks of its
+/// logs.
 pub async fn next(
     pool: &PgPool,
     chain_id: ChainId,
@@ -84,7 +84,7 @@ pub async fn next(
     .fetch_all(pool)
     .await?;
     let Some(last) = rows.last() else { return Ok(None) };
-    let mut arrived = Arrived::default();
+    let mut arrived = ArrivedEvents::default();
     for row in &rows {
         if let (Some(id), Some(time)) = (row.event_id.as_deref(), row.event_timestamp) {
             arrived.ids.push(id);
@@ -102,7 +102,7 @@ pub async fn next(
 }
 
 /// Moves the cursor behind these arrivals and remembers their suspects, in one transaction. False
-/// where the cursor has moved or blocks were taken back meanwhile, and nothing was done.
+/// where the cursor has moved or a reorganisation was followed meanwhile, and nothing was done.
 pub async fn advance(pool: &PgPool, chain_id: ChainId, arrivals: &Arrivals) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     chain_locks::hold(&mut transaction, chain_id).await?;
@@ -139,15 +139,15 @@ async fn move_on(
 }
 
 /// The blocks that the valid ones of these events name and that are not known to be on the chain.
-/// Of our indexer's, also those that it stored at another time than an event that claims to be of
-/// them: its own come with their block.
-/// The bounds on the block time keep the other chunks of a hypertable out of it.
+/// Of our indexer's blocks, also those stored at another time than an event that claims to be of
+/// them: its own come with their block. The bounds on the block time keep the other chunks of a
+/// hypertable out of it.
 async fn suspects(
     pool: &PgPool,
     chain_id: ChainId,
     reader: Reader,
     claims: &Claims,
-    arrived: &Arrived<'_>,
+    arrived: &ArrivedEvents<'_>,
     from_block: i64,
 ) -> Result<Vec<BlockName>> {
     let times = &arrived.times;

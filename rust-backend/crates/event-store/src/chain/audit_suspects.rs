@@ -8,17 +8,17 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
 use crate::chain::chain_readers::Reader;
-use crate::chain::observed_blocks::{self, BlockName, Columns, ObservedBlock};
+use crate::chain::observed_blocks::{self, BlockColumns, BlockName, ObservedBlock};
 use crate::chain::{audit_invalidations, chain_locks, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 
-/// What proves that a suspect was replaced.
+/// The proof that a suspect was replaced.
 #[derive(Clone, Debug)]
 pub enum Proof {
-    /// It stands in `orphaned_blocks`: it was seen on the chain, and then not any more.
+    /// It stands in `orphaned_blocks`: a reader saw it on the chain, and saw it go.
     Remembered,
     /// A node has its header, aside from the chain. The branch down to the fork, which is below the
-    /// last of these, and what stands in the first one's place.
+    /// last of these, and the chain's block in the first one's place.
     Aside {
         /// The suspect, and the blocks below it that are not on the chain either.
         branch: Vec<ObservedBlock>,
@@ -27,23 +27,23 @@ pub enum Proof {
     },
 }
 
-/// What came of it.
+/// The end of a suspicion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Its events are taken back, so many.
+    /// The number of its events that were invalidated.
     TakenBack(u64),
     /// It is on the chain by now; nothing was done.
     OnTheChain,
 }
 
-/// What an operator should know of a chain's suspects.
+/// A chain's suspects, for an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unproved {
     /// The chain.
     pub chain_id: i64,
-    /// How many blocks no node knows, at heights where the chain has others.
+    /// The number of blocks that no node knows, at heights where the chain has others.
     pub unknown: i64,
-    /// How many are above the chain's end and have been for more than ten minutes.
+    /// The number of blocks that have been above the chain's end for more than ten minutes.
     pub above: i64,
     /// The lowest of them, as height and hash.
     pub first: String,
@@ -70,7 +70,7 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// Those of a chain that are due, the longest due first, `count` at most.
+/// The suspects of a chain that are due, the longest due first, `count` at most.
 pub async fn due(pool: &PgPool, chain_id: ChainId, count: u32) -> Result<Vec<BlockName>> {
     let blocks = sqlx::query_as!(
         BlockName,
@@ -85,7 +85,7 @@ pub async fn due(pool: &PgPool, chain_id: ChainId, count: u32) -> Result<Vec<Blo
     Ok(blocks)
 }
 
-/// The chain has these heights by now: what is not on it there is looked at.
+/// Has suspects looked at: the chain has these heights by now.
 pub async fn wake(
     connection: impl PgExecutor<'_>,
     chain_id: ChainId,
@@ -103,7 +103,7 @@ pub async fn wake(
     Ok(())
 }
 
-/// Takes back the events of a suspect that is proved replaced, in one transaction.
+/// Invalidates the events of a suspect that is proved replaced, in one transaction.
 pub async fn take_back(
     pool: &PgPool,
     chain_id: ChainId,
@@ -113,8 +113,8 @@ pub async fn take_back(
 ) -> Result<Settled> {
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
-        // Whoever puts the block back on the chain has done so and is seen here, or comes later
-        // and sees what is taken back.
+        // A transaction that puts the block back on the chain has done so and is seen here, or
+        // comes later and sees the invalidated events.
         chain_locks::hold(&mut transaction, chain_id).await?;
         let known =
             observed_blocks::hash_at(&mut *transaction, chain_id, reader, suspect.number).await?;
@@ -165,7 +165,7 @@ pub async fn put_off(
     Ok(unknown && was_new.unwrap_or(false))
 }
 
-/// Whether one at or below `height` is due and has not been looked at yet.
+/// True if a suspect at or below `height` is due and has not been looked at yet.
 pub async fn any_new(pool: &PgPool, chain_id: ChainId, height: i64) -> Result<bool> {
     let any = sqlx::query_scalar!(
         r#"SELECT EXISTS (
@@ -199,7 +199,7 @@ pub async fn unproved(pool: &PgPool) -> Result<Vec<Unproved>> {
 
 /// Blocks that came to the chain are suspects no more.
 pub(crate) async fn clear(connection: &mut PgConnection, blocks: &[ObservedBlock]) -> Result<()> {
-    let columns = Columns::of(blocks);
+    let columns = BlockColumns::of(blocks);
     sqlx::query!(
         "DELETE FROM audit_suspects s
          USING unnest($1::bigint[], $2::bigint[], $3::text[]) AS came (chain, number, hash)

@@ -8,8 +8,8 @@ use crate::chain::chain_readers::Reader;
 use crate::chain::observed_blocks::{self, BlockName, ObservedBlock};
 use crate::chain::{audit_invalidations, audit_suspects, chain_locks};
 
-/// Puts blocks on top, each the child of the one before, and makes the events valid again that the
-/// auditor took back with them. Returns how many; `None` where the highest block is not `below` any
+/// Puts blocks on top, each the child of the one before, and gives the events back that the auditor
+/// invalidated with them. Returns their number; `None` where the highest block is not `below` any
 /// more, and nothing was done.
 pub async fn append(
     pool: &PgPool,
@@ -42,22 +42,13 @@ pub async fn set_checkpoint(pool: &PgPool, chain_id: ChainId, block: &BlockName)
     let mut transaction = pool.begin().await?;
     chain_locks::hold(&mut transaction, chain_id).await?;
     sqlx::query!(
-        r#"INSERT INTO checkpoints (
-             chain_id, block_number, block_hash, updated_at, said_time, said_hash)
-         SELECT chain_id, block_number, block_hash, now(), "timestamp", block_hash
-         FROM observed_blocks
-         WHERE chain_id = $1 AND reader = 'auditor' AND block_number = $2 AND block_hash = $3
-         ON CONFLICT (chain_id) DO UPDATE SET
-             block_number = EXCLUDED.block_number,
-             block_hash = EXCLUDED.block_hash,
-             updated_at = EXCLUDED.updated_at,
-             said_time = EXCLUDED.said_time,
-             said_hash = EXCLUDED.said_hash
-         WHERE checkpoints.block_number < EXCLUDED.block_number OR NOT EXISTS (
-             SELECT FROM observed_blocks b
-             WHERE b.chain_id = $1 AND b.reader = 'auditor'
-               AND b.block_number = checkpoints.block_number
-               AND b.block_hash = checkpoints.block_hash)"#,
+        r#"SELECT set_checkpoint(chain_id, block_number, block_hash, "timestamp")
+           FROM observed_blocks
+           WHERE chain_id = $1 AND reader = 'auditor' AND block_number = $2 AND block_hash = $3
+             AND NOT EXISTS (
+                 SELECT FROM checkpoints c JOIN observed_blocks b
+                      USING (chain_id, block_number, block_hash)
+                 WHERE c.chain_id = $1 AND b.reader = 'auditor' AND c.block_number >= $2)"#,
         chain_id.0,
         block.number,
         block.hash,

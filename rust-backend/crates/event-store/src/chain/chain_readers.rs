@@ -131,11 +131,13 @@ pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<
     Ok(())
 }
 
-/// Notes the heads of a chain's nodes, as far as they have moved.
+/// Notes the heads of a chain's nodes, as far as they have moved. Heads of nodes that are not among
+/// `configured` any more go.
 pub async fn see_heads(
     pool: &PgPool,
     chain_id: ChainId,
     reader: Reader,
+    configured: &[&str],
     heads: &[NodeHead],
 ) -> Result<()> {
     let nodes: Vec<&str> = heads.iter().map(|head| head.node.as_str()).collect();
@@ -143,7 +145,10 @@ pub async fn see_heads(
     let hashes: Vec<&str> = heads.iter().map(|head| head.block_hash.as_str()).collect();
     let times: Vec<i64> = heads.iter().map(|head| head.block_time).collect();
     sqlx::query!(
-        "INSERT INTO node_heads AS h (
+        "WITH removed AS (
+             DELETE FROM node_heads WHERE chain_id = $1 AND reader = $2 AND node <> ALL ($7)
+         )
+         INSERT INTO node_heads AS h (
              chain_id, reader, node, block_number, block_hash, block_time)
          SELECT $1, $2, node, number, hash, time
          FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[])
@@ -160,6 +165,7 @@ pub async fn see_heads(
         &numbers,
         &hashes as &[&str],
         &times,
+        configured as &[&str],
     )
     .execute(pool)
     .await?;

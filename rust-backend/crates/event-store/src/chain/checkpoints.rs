@@ -31,15 +31,7 @@ pub async fn set(
     block_time: i64,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO checkpoints (
-             chain_id, block_number, block_hash, updated_at, said_time, said_hash)
-         VALUES ($1, $2, $3, now(), $4, $3)
-         ON CONFLICT (chain_id) DO UPDATE SET
-             block_number = EXCLUDED.block_number,
-             block_hash = EXCLUDED.block_hash,
-             updated_at = EXCLUDED.updated_at,
-             said_time = EXCLUDED.said_time,
-             said_hash = EXCLUDED.said_hash",
+        "SELECT set_checkpoint($1, $2, $3, $4)",
         chain_id.0,
         block.number,
         block.hash,

@@ -1,13 +1,13 @@
 //! The table `covered_ranges`: which blocks have been read whole, and of which contracts.
 //!
 //! Proof that nothing is missing needs this table and no node. [`all`] gives the ranges; [`gaps`]
-//! gives what lies between those that cover the wanted addresses. Two ranges join where one ends
-//! right below the other and its `last_hash` is the other's `parent_hash`: [`CoveredRange::joins`].
-//! Ranges of the same blocks may overlap, as where a registry was configured later and its history
-//! read afterwards.
+//! gives the blocks between those of them that cover the wanted addresses. Two ranges join where
+//! one ends right below the other and its `last_hash` is the other's `parent_hash`:
+//! [`CoveredRange::joins`]. Ranges of the same blocks may overlap, as where a registry was
+//! configured later and its history read afterwards.
 //!
-//! A range says nothing of what is written later at its heights: a reorganisation cuts it off at
-//! the fork, in the transaction that takes the events back.
+//! A range does not cover rows that are written later at its heights: a reorganisation cuts it off
+//! at the fork, in the transaction that invalidates the events.
 
 use std::ops::RangeInclusive;
 
@@ -19,7 +19,7 @@ use crate::Result;
 /// One row of `covered_ranges`: every log that `addresses` emitted in these blocks is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoveredRange {
-    /// Whose logs, lower-case 0x hex, sorted.
+    /// The registries, lower-case 0x hex, sorted.
     pub addresses: Vec<String>,
     /// The lowest block.
     pub first_block: i64,
@@ -32,7 +32,7 @@ pub struct CoveredRange {
 }
 
 impl CoveredRange {
-    /// Whether `above` goes on where this one ends, on the same branch.
+    /// True if `above` goes on where this one ends, on the same branch.
     pub fn joins(&self, above: &Self) -> bool {
         self.last_block + 1 == above.first_block && self.last_hash == above.parent_hash
     }
@@ -78,8 +78,8 @@ pub fn gaps(
     gaps
 }
 
-/// Adds what `range` covers: to the range that it joins from above, or as one of its own. Belongs
-/// into the transaction that stores the range's blocks and events.
+/// Adds `range`: to the range that it joins from above, or by itself. Belongs into the transaction
+/// that stores the range's blocks and events.
 pub async fn cover(
     connection: &mut PgConnection,
     chain_id: ChainId,

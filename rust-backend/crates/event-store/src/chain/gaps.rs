@@ -1,5 +1,5 @@
-//! What a check for gaps reads: the ancestry upwards, what of `events` has been stored at some
-//! heights, and the numbers of the agents.
+//! Reads of a check for gaps: the ancestry upwards, the rows of `events` at some heights, and the
+//! numbers of the agents.
 
 use std::ops::RangeInclusive;
 
@@ -11,14 +11,14 @@ use sqlx::PgPool;
 use crate::Result;
 use crate::chain::chain_readers::Reader;
 use crate::events::forgeries::Claims;
-use crate::events::new_events::{Columns, NewEvent};
+use crate::events::new_events::{EventColumns, NewEvent};
 
 /// Gaps between agents that are named together.
 const AGENT_GAPS_MAX: i64 = 1_000;
 
 /// A block of the ancestry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct AncestryBlock {
     /// Its height.
     pub number: i64,
     /// Its hash, lower-case 0x hex.
@@ -38,13 +38,13 @@ pub struct StoredLog {
     pub block_hash: String,
     /// Its place in the block.
     pub log_index: i32,
-    /// Whether it was taken back.
+    /// True if it is invalidated.
     pub invalidated: bool,
-    /// Whether it claims to be a log of the chain's registries.
+    /// True if it claims to be a log of the chain's registries.
     pub claims: bool,
 }
 
-/// A valid row under the name of a log, of which it says something else.
+/// A valid row under the name of a log, with other contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Differing {
     /// Its id and block time.
@@ -60,7 +60,7 @@ pub struct AgentGap {
     pub first_agent: String,
     /// The last one.
     pub last_agent: String,
-    /// The block that registered the agent before; null where none is stored.
+    /// The block that registered the agent before; null without one.
     pub from_block: Option<i64>,
     /// The block that registered the next one.
     pub to_block: i64,
@@ -72,9 +72,9 @@ pub async fn ancestry(
     chain_id: ChainId,
     heights: RangeInclusive<i64>,
     count: u32,
-) -> Result<Vec<Step>> {
+) -> Result<Vec<AncestryBlock>> {
     let steps = sqlx::query_as!(
-        Step,
+        AncestryBlock,
         "SELECT block_number AS number, block_hash AS hash, parent_hash FROM observed_blocks
          WHERE chain_id = $1 AND reader = 'indexer' AND block_number BETWEEN $2 AND $3
          ORDER BY block_number LIMIT $4",
@@ -94,9 +94,9 @@ pub async fn anchors(
     chain_id: ChainId,
     heights: RangeInclusive<i64>,
     reader: Reader,
-) -> Result<Vec<Step>> {
+) -> Result<Vec<AncestryBlock>> {
     let steps = sqlx::query_as!(
-        Step,
+        AncestryBlock,
         r#"SELECT block_number AS "number!", block_hash AS "hash!", parent_hash AS "parent_hash!"
            FROM (SELECT block_number, block_hash, parent_hash FROM observed_blocks
                  WHERE chain_id = $1 AND reader = $4 AND block_number BETWEEN $2 AND $3
@@ -115,7 +115,7 @@ pub async fn anchors(
     Ok(steps)
 }
 
-/// What is stored at these heights, whoever wrote it.
+/// The rows at these heights, of every writer.
 pub async fn stored(
     pool: &PgPool,
     chain_id: ChainId,
@@ -157,7 +157,7 @@ pub async fn differing(pool: &PgPool, logs: &[NewEvent]) -> Result<Vec<Differing
     let (Some(earliest), Some(latest)) = (times.clone().min(), times.max()) else {
         return Ok(Vec::new());
     };
-    let new = Columns::of(logs);
+    let new = EventColumns::of(logs);
     let rows = sqlx::query!(
         r#"SELECT id AS "id!", "timestamp" AS "timestamp!", columns AS "columns!"
            FROM (

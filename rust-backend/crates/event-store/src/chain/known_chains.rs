@@ -1,15 +1,15 @@
-//! Chains that somebody vouches for (view `known_chains`), the operator's list of those that may be
-//! named (`chain_list`), and those that our configuration or a trigger has named (`named_chains`).
+//! The vouched chains (view `known_chains`), the operator's list of the chains for events to name
+//! (`chain_list`), and the chains that our configuration or a trigger has named (`named_chains`).
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
 
-/// Known chains that are looked after; who configures more has a limit to raise.
+/// Known chains that are looked after; a configuration of more has a limit to raise.
 pub const KNOWN_MAX: i64 = 10_000;
 
-/// Who names a chain.
+/// The source of a chain's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `agentauri.toml`.
@@ -18,8 +18,8 @@ pub enum NamedBy {
     Trigger,
 }
 
-/// The known chains, at most [`KNOWN_MAX`]: those that only a trigger names come last, as whoever
-/// may apply triggers could name any number of them.
+/// The known chains, at most [`KNOWN_MAX`]. Chains that only a trigger names come last, as a user
+/// who may apply triggers could name any number of them.
 pub async fn known(executor: impl PgExecutor<'_>) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!(
         r#"SELECT chain_id AS "chain_id!" FROM known_chains
@@ -31,8 +31,8 @@ pub async fn known(executor: impl PgExecutor<'_>) -> Result<Vec<ChainId>> {
     Ok(ids.into_iter().map(ChainId).collect())
 }
 
-/// Every chain that the log or a cursor names, and those that are known: reads as much as there are
-/// of them.
+/// Every chain that the log or a cursor names, and the known ones: reads as much as there are of
+/// them.
 pub async fn everywhere(pool: &PgPool) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!(
         r#"WITH RECURSIVE logged (chain_id) AS (
@@ -72,7 +72,7 @@ pub async fn name(connection: &mut PgConnection, chains: &[i64], by: NamedBy) ->
     Ok(())
 }
 
-/// Forgets what triggers have named and no active one names any more.
+/// Forgets chains that only triggers had named and no active one names any more.
 pub(crate) async fn forget_unnamed(connection: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "DELETE FROM named_chains n
@@ -95,9 +95,9 @@ pub async fn listed(pool: &PgPool) -> Result<Vec<ChainId>> {
     Ok(ids.into_iter().map(ChainId).collect())
 }
 
-/// Chains of ours that a list of `chains`, and of what is listed already, would leave out: those of
-/// the file, and with an indexer, an auditor, a checkpoint or Ponder. What only a trigger names is
-/// none of them.
+/// Chains of ours that a list of `chains`, and of those listed already, would leave out: chains of
+/// the file, and with an indexer, an auditor, a checkpoint or Ponder, but not the ones named by
+/// triggers alone.
 pub async fn left_out(pool: &PgPool, chains: &[i64]) -> Result<Vec<ChainId>> {
     let ids = sqlx::query_scalar!(
         r#"SELECT chain_id AS "chain_id!" FROM known_chains

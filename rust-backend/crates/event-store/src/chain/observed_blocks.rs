@@ -128,7 +128,7 @@ pub async fn hash_at(
     Ok(hash)
 }
 
-/// Whether the observed chain ends with `tip`. The caller holds the chain's lock.
+/// True if the observed chain ends with `tip`. The caller holds the chain's lock.
 pub(crate) async fn is_tip(
     connection: &mut PgConnection,
     chain_id: ChainId,
@@ -172,7 +172,7 @@ pub async fn insert(
     reader: Reader,
     blocks: &[ObservedBlock],
 ) -> Result<()> {
-    let columns = Columns::of(blocks);
+    let columns = BlockColumns::of(blocks);
     sqlx::query!(
         r#"WITH new AS (
                SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
@@ -209,13 +209,13 @@ pub async fn insert(
     Ok(())
 }
 
-/// Adds blocks of our indexer's, of which some may be stored. Returns the height of one that is
+/// Adds blocks of our indexer's, some of which may be stored. Returns the height of a block that is
 /// stored with another hash: the caller rolls back.
 pub async fn insert_missing(
     connection: &mut PgConnection,
     blocks: &[ObservedBlock],
 ) -> Result<Option<i64>> {
-    let columns = Columns::of(blocks);
+    let columns = BlockColumns::of(blocks);
     sqlx::query!(
         r#"WITH given AS (
                SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
@@ -287,7 +287,7 @@ pub async fn trim(pool: &PgPool, chain_id: ChainId) -> Result<()> {
 }
 
 /// Blocks as a statement takes them.
-pub(crate) struct Columns<'b> {
+pub(crate) struct BlockColumns<'b> {
     pub(crate) chain_ids: Vec<i64>,
     pub(crate) numbers: Vec<i64>,
     pub(crate) hashes: Vec<&'b str>,
@@ -295,7 +295,7 @@ pub(crate) struct Columns<'b> {
     pub(crate) timestamps: Vec<i64>,
 }
 
-impl<'b> Columns<'b> {
+impl<'b> BlockColumns<'b> {
     pub(crate) fn of(blocks: &'b [ObservedBlock]) -> Self {
         Self {
             chain_ids: blocks.iter().map(|block| block.chain_id.0).collect(),

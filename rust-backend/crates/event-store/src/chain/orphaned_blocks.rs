@@ -1,10 +1,10 @@
-//! The table `orphaned_blocks`: blocks that were on a chain, or stand aside, and are replaced.
+//! The table `orphaned_blocks`: blocks that a reorganisation took out, or that stand aside.
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
-use crate::chain::observed_blocks::{BlockName, Columns, ObservedBlock};
+use crate::chain::observed_blocks::{BlockColumns, BlockName, ObservedBlock};
 
 /// Remembers a branch aside from the chain, its highest block first, where it is not remembered.
 pub(crate) async fn record_aside(
@@ -13,15 +13,13 @@ pub(crate) async fn record_aside(
     replaced_by: &str,
 ) -> Result<()> {
     let Some(lowest) = branch.last() else { return Ok(()) };
-    let columns = Columns::of(branch);
+    let columns = BlockColumns::of(branch);
     sqlx::query!(
-        r#"INSERT INTO orphaned_blocks (
-               chain_id, block_hash, block_number, parent_hash, "timestamp", replaced_by,
-               fork_block)
-           SELECT chain_id, hash, number, parent_hash, time, CASE WHEN place = 1 THEN $6 END, $7
+        r#"SELECT remember_orphaned(
+                      array_agg(ROW(chain, '', number, hash, parent, time, now())::observed_blocks),
+                      $7, array_fill($6::text, ARRAY[1], ARRAY[$8::integer]), false)
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
-                WITH ORDINALITY AS b (chain_id, number, hash, parent_hash, time, place)
-           ON CONFLICT (chain_id, block_hash) DO NOTHING"#,
+                AS aside (chain, number, hash, parent, time)"#,
         &columns.chain_ids,
         &columns.numbers,
         &columns.hashes as &[&str],
@@ -29,13 +27,14 @@ pub(crate) async fn record_aside(
         &columns.timestamps,
         replaced_by,
         lowest.block_number - 1,
+        i32::try_from(branch.len()).unwrap_or(i32::MAX),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Whether it is remembered that the block was on the chain once and was replaced.
+/// True if it is remembered that the block was on the chain once and was replaced.
 pub async fn has(
     connection: impl PgExecutor<'_>,
     chain_id: ChainId,
@@ -55,7 +54,7 @@ pub async fn has(
     Ok(was)
 }
 
-/// The height above which no block of the chain was ever orphaned; `None` where none was.
+/// The height above which no block of the chain was ever orphaned; `None` without an orphan.
 pub async fn highest(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
     let height = sqlx::query_scalar!(
         "SELECT max(block_number) FROM orphaned_blocks WHERE chain_id = $1",

@@ -1,5 +1,5 @@
 //! A reorganisation in the store, as `follow_reorg()` follows it: `observed_blocks` cut off above
-//! the fork, `orphaned_blocks`, and the events that were taken back with their blocks.
+//! the fork, `orphaned_blocks`, and the events that were invalidated with their blocks.
 
 use event_engine::event::ChainId;
 use sqlx::{PgConnection, PgPool};
@@ -13,7 +13,7 @@ use crate::{Result, StoreError};
 
 /// A branch that takes the place of the stored one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reorg {
+pub struct NewBranch {
     /// The chain.
     pub chain_id: ChainId,
     /// The highest stored block when the branches were compared.
@@ -26,9 +26,9 @@ pub struct Reorg {
     pub branch: Vec<String>,
 }
 
-/// What came of it.
+/// The outcome of following a reorganisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReorgOutcome {
     /// The stored chain ends with the fork.
     Followed {
         /// Events that were valid and are not any more.
@@ -40,17 +40,17 @@ pub enum Outcome {
     BelowFinalized,
 }
 
-/// Takes back every block of the reader's above the fork, in one transaction: all of it or nothing.
+/// Takes out every block of the reader's above the fork, in one transaction: all of it or nothing.
 ///
-/// Of the events above the fork those are invalidated that carry the hash of such a block, whoever
-/// wrote them. Others are proven by nothing to be replaced. A reader without the right to leaves
-/// events and checkpoint to the chain's writer.
+/// Of the events above the fork those are invalidated that carry the hash of such a block. Nothing
+/// proves that others are replaced. A reader without the right to leaves events and checkpoint to
+/// the chain's writer.
 pub async fn follow(
     pool: &PgPool,
-    reorg: &Reorg,
+    reorg: &NewBranch,
     reader: Reader,
     rights: Rights,
-) -> Result<Outcome> {
+) -> Result<ReorgOutcome> {
     // As long as a deep one takes.
     let row = answered_at_length(async {
         let mut transaction = pool.begin().await?;
@@ -78,10 +78,10 @@ pub async fn follow(
     .await?;
     match row.outcome.as_str() {
         "followed" => {
-            Ok(Outcome::Followed { events_invalidated: row.events_invalidated.unsigned_abs() })
+            Ok(ReorgOutcome::Followed { events_invalidated: row.events_invalidated.unsigned_abs() })
         }
-        "tip_moved" => Ok(Outcome::TipMoved),
-        "below_finalized" => Ok(Outcome::BelowFinalized),
+        "tip_moved" => Ok(ReorgOutcome::TipMoved),
+        "below_finalized" => Ok(ReorgOutcome::BelowFinalized),
         other => Err(StoreError::BrokenRow {
             table: "follow_reorg()",
             column: "outcome",
@@ -99,9 +99,9 @@ pub struct Returning {
 }
 
 impl Returning {
-    /// Of these blocks, those that may be back. Begins the transaction that stores them: where
-    /// there are any, the auditor, which may be about to take back a late row of one, has either
-    /// done so, or waits until the blocks are there for it to see.
+    /// The blocks among these that may be back. Begins the transaction that stores them: where
+    /// there are any, the auditor, which may be about to invalidate a late row of one, has either
+    /// done so, or waits until it sees the blocks.
     pub async fn of(
         connection: &mut PgConnection,
         chain_id: ChainId,
@@ -116,9 +116,9 @@ impl Returning {
         Ok(Self { chain_id, blocks })
     }
 
-    /// Makes the events of those that are back valid again, whoever wrote them. Their logs are,
-    /// once they are stored: what else claims to be one is forged, and stays as it is. Returns how
-    /// many there were.
+    /// Makes the events of the returned blocks valid again, of every writer. Their logs become so
+    /// when they are stored: other rows that claim to be logs of theirs are forged, and stay as
+    /// they are. Returns the number of events.
     pub async fn restore(&self, connection: &mut PgConnection, claims: &Claims) -> Result<u64> {
         let mut events = 0;
         for block in &self.blocks {

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
-use self::turn::Turn;
+use self::turn::MigrationLock;
 use crate::{Result, StoreError};
 
-/// Without sqlx's lock, which is anybody's: [`Turn`] is ours.
+/// Without sqlx's advisory lock, which any role may take: [`MigrationLock`] is ours.
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!("../../../database/migrations");
     migrator.set_locking(false);
@@ -22,13 +22,13 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
 /// # Errors
 /// [`StoreError::OtherSchema`], and then nothing was changed; or a migration failed.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    // Asked first, as what is missing below another version's migration would be applied.
+    // Asked first: a migration that is missing below another version's would be applied.
     if missing(pool).await? == 0 {
-        // Only compares what is applied.
+        // Compares the applied ones only.
         MIGRATOR.run(pool).await?;
         return Ok(());
     }
-    let turn = Turn::take(pool).await?;
+    let turn = MigrationLock::take(pool).await?;
     let migrated = MIGRATOR.run(pool).await;
     turn.end().await?;
     migrated?;
@@ -37,9 +37,10 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a table or a view of a stranger that would be taken for the migrator's own, before the
-/// first migration can look: of one who is not trusted with the schema but could create in it, as
-/// everybody could up to PostgreSQL 14. Its triggers or functions would run as whoever migrates.
+/// Refuses a stranger's table or view that would be taken for the migrator's own, before the first
+/// migration can look. The stranger is not trusted with the schema but could create in it, as every
+/// role could up to PostgreSQL 14: its triggers or functions would run with the migrating role's
+/// rights.
 async fn refuse_planted(pool: &PgPool) -> Result<()> {
     let owner = sqlx::query_scalar!(
         r#"SELECT r.rolname::text AS "owner!" FROM pg_class c
@@ -58,10 +59,10 @@ async fn refuse_planted(pool: &PgPool) -> Result<()> {
     owner.map_or(Ok(()), |owner| Err(StoreError::Planted { owner }))
 }
 
-/// How many migrations the database lacks.
+/// The number of migrations that the database lacks.
 ///
 /// # Errors
-/// [`StoreError::OtherSchema`] where those that it has are not ours.
+/// [`StoreError::OtherSchema`] where its migrations are not ours.
 pub async fn missing(pool: &PgPool) -> Result<usize> {
     refuse_planted(pool).await?;
     let known: bool =

@@ -13,17 +13,17 @@ use tokio::time::timeout;
 
 use crate::{Result, StoreError};
 
-/// A stalled holder of a shard loses its transaction, and with it the shard, after this time: while
-/// it says nothing, or takes nothing of what it is sent.
+/// A stalled holder of a shard loses its transaction, and with it the shard, after this time
+/// without a word or without reading its answer.
 const STALLED_MS_MAX: u32 = 1_500;
-/// How long a caller waits for a free connection before it is an error.
+/// The time that a caller waits for a free connection before it is an error.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that one call may take, several statements long. What takes longer on a server that
-/// works is tried again, a batch of a shard in halves.
+/// The limit of one call, several statements long. A slower one on a server that works is tried
+/// again, a batch of a shard in halves.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// The same for what reads without an end, such as a million triggers.
+/// The same for reads without an end, such as a million triggers.
 const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
-/// How long a connection may take to say that it works.
+/// The time in which a connection has to show that it works.
 const PING_MAX: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is taken without a question.
 const FRESH: Duration = Duration::from_millis(100);
@@ -39,21 +39,22 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
         .application_name(application)
         .options([
             ("idle_in_transaction_session_timeout", STALLED_MS_MAX.to_string()),
-            // A call that we have given up on ends there, too, and lets go of what it holds.
+            // An abandoned call ends there, too, and releases its locks.
             ("client_connection_check_interval", "1s".to_owned()),
             ("tcp_keepalives_idle", "1".to_owned()),
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
             ("tcp_user_timeout", STALLED_MS_MAX.to_string()),
-            // Whatever the role's own settings say: a schema that is named like the role, or a
-            // temporary table, would stand in front of our tables.
+            // Over the role's own settings: a schema that is named like the role, or a temporary
+            // table, would stand in front of our tables.
             ("search_path", "public,pg_temp".to_owned()),
             // Our statements ask by key, and each has its index. The statistics of a table that
             // has just been filled say otherwise, and then a plan is kept that reads all of it.
             ("enable_seqscan", "off".to_owned()),
             ("enable_bitmapscan", "off".to_owned()),
-            // What is read together is counted as it is written, and ends where there is no room
-            // left (see claim_shards()): a window that spills to disk would first read all of it.
+            // Rows that are read together are counted as they are written, and end where there is
+            // no room left (see claim_shards()): a window that spills to disk would first read all
+            // of it.
             ("work_mem", "256MB".to_owned()),
             // Nothing of ours is worth compiling; a wrong estimate costs a second of it.
             ("jit", "off".to_owned()),
@@ -81,8 +82,8 @@ pub(crate) async fn works(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_MAX, connection.ping()).await, Ok(Ok(())))
 }
 
-/// Gives up on a call that PostgreSQL does not answer: whoever works in a loop asks through here.
-/// What the call did is then not known; a commit may have been one.
+/// Gives up on a call that PostgreSQL does not answer, so that a loop goes on. The call's effect is
+/// then not known; a commit may have succeeded.
 ///
 /// # Errors
 /// [`StoreError::Silent`], or the call's own.

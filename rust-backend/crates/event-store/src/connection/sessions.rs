@@ -14,14 +14,13 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr as _
 use crate::Result;
 use crate::connection::pool::works;
 
-/// Our statements look up by key whatever they are asked, so each has one plan; to make it anew
-/// each time costs as much as to run it.
+/// Our statements look up by key, so each has one plan; to make it anew each time costs as much as
+/// to run it.
 const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan; ";
 /// A connection that was used this recently is taken without a question, which would cost each bell
 /// a round trip: a look every half second keeps one fresh.
 const FRESH: Duration = Duration::from_millis(750);
-/// After this time a connection is closed: PostgreSQL keeps what it learns of tables and plans as
-/// long as one lives.
+/// After this time a connection is closed: PostgreSQL caches tables and plans as long as it lives.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// The connections of one loop.
@@ -29,13 +28,13 @@ const KEPT_FOR: Duration = Duration::from_mins(10);
 pub(crate) struct Sessions {
     /// Knows where to.
     pool: PgPool,
-    /// What each connection begins with.
+    /// The first statements of each connection.
     preamble: SqlStr,
     free: Arc<Mutex<Vec<Session>>>,
 }
 
-/// A connection on which no transaction is open, or else the one that its taker began. Dropped, its
-/// socket is closed, and PostgreSQL undoes what was not committed.
+/// A connection without an open transaction, or with its taker's. Dropped, its socket is closed,
+/// and PostgreSQL rolls back.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: PgConnection,
@@ -57,7 +56,7 @@ impl Sessions {
         Self { pool, preamble, free: Arc::default() }
     }
 
-    /// One that works.
+    /// A connection that works.
     pub(crate) async fn take(&self) -> Result<Session> {
         while let Some(mut session) = self.pop() {
             if session.used_at.elapsed() < FRESH || works(&mut session).await {
@@ -78,7 +77,7 @@ impl Sessions {
         }
     }
 
-    /// The one that was used last, which most probably needs no question.
+    /// The connection that was used last, which most probably needs no check.
     fn pop(&self) -> Option<Session> {
         self.free.lock().pop()
     }

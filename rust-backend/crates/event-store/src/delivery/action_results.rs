@@ -1,11 +1,11 @@
-//! Table `action_results`: what came of each attempt.
+//! Table `action_results`: one row an attempt.
 
 use event_engine::decide::Supersession;
 use sqlx::PgConnection;
 
 use crate::Result;
 
-/// Marks the results of revisions below the number given: the chain has taken them back. Those of
+/// Marks the results of revisions below the number given: the chain has invalidated them. Those of
 /// retractions stay true.
 pub(crate) async fn invalidate(
     connection: &mut PgConnection,

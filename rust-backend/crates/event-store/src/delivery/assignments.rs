@@ -16,8 +16,8 @@ use crate::{Result, StoreError};
 /// given back, and comes again. A single one may have 24 MiB.
 const BYTES_MAX: i64 = 8 * 1024 * 1024;
 
-/// Loads what the leases are about. Anybody may write an event, so a row may hold what we cannot
-/// read: then each lease is loaded by itself, and the row takes nobody else with it.
+/// Loads the events and actions of the leases. Any writer may store an event, so a row may hold a
+/// value that we cannot read: then each lease is loaded by itself, and the row fails no other one.
 pub(crate) async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
     match load_together(pool, leases).await {
         Ok(jobs) => return Ok(Loaded { jobs, unreadable: Vec::new() }),
@@ -35,7 +35,7 @@ pub(crate) async fn load(pool: &PgPool, leases: &[Lease]) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// Whether the rows are to blame, and not the database or the way to it.
+/// True if a row is at fault, and not the database or the way to it.
 fn is_of_a_row(error: &StoreError) -> bool {
     match error {
         StoreError::Database(sqlx::Error::Database(error)) => {
@@ -57,8 +57,8 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
     let latest = leases.iter().map(|lease| lease.event.timestamp).max().unwrap_or_default();
     // Each is looked up by its key: joined, the planner would rather read all triggers. A
     // hypertable looks into the chunks between two times, which it is told of.
-    // A NULL or a second dimension in `topics`, and a time that is infinite or beyond what we can
-    // write, would break the query for all of its leases.
+    // A NULL or a second dimension in `topics`, and a time that is infinite or too large to be
+    // written, would break the query for all of its leases.
     let rows = sqlx::query!(
         r#"SELECT * FROM (
            SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
@@ -163,7 +163,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
         .collect())
 }
 
-/// A retraction says the same in all of its attempts, whatever becomes of the row meanwhile.
+/// A retraction says the same in all of its attempts, however the row changes meanwhile.
 fn as_leased(lease: &Lease, event: Event) -> Event {
     match lease.retracts {
         Some(_) => Event { invalidated: true, revision: lease.revision, ..event },

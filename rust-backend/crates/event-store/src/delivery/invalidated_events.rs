@@ -1,4 +1,5 @@
-//! Table `invalidated_events`: what is true no more, until its transaction comes back.
+//! Table `invalidated_events`: events that were judged and then invalidated, until their
+//! transaction comes back.
 
 use event_engine::decide::Supersession;
 use sqlx::PgConnection;
@@ -6,8 +7,8 @@ use sqlx::PgConnection;
 use crate::Result;
 use crate::delivery::jobs::columns_of;
 
-/// Notes what a batch takes back, in order, where it was true until then; and forgets what is a
-/// week old, a little of each of the batch's shards.
+/// Notes the events that a batch invalidates, in order, if they were valid until then; and forgets
+/// rows that are a week old, a little of each of the batch's shards.
 pub(crate) async fn add(
     connection: &mut PgConnection,
     shards: &[i64],

@@ -1,4 +1,4 @@
-//! Table `jobs`: the outbox of a batch, and what becomes of each job.
+//! Table `jobs`: the outbox of a batch, and each job's end.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ pub mod reason {
     pub const TRIGGER_REMOVED: &str = "trigger removed";
 }
 
-/// The jobs of a batch as arrays for `unnest`. One that is there already stays as it is.
+/// The jobs of a batch as arrays for `unnest`. A job that is stored already stays as it is.
 ///
 /// They count as pushed, because their ids go to Redis as soon as the transaction is committed;
 /// where that fails, the sweep finds them a second later.
 #[derive(Debug, Default)]
-pub(crate) struct Columns<'a> {
+pub(crate) struct JobColumns<'a> {
     pub(crate) ids: Vec<Uuid>,
     pub(crate) triggers: Vec<Uuid>,
     pub(crate) trigger_versions: Vec<i32>,
@@ -40,7 +40,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) chains: Vec<i64>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> JobColumns<'a> {
     /// Adds the jobs of a plan for `shard`.
     pub(crate) fn extend(&mut self, shard: ChainId, jobs: &'a [NewJob]) {
         for job in jobs {
@@ -59,11 +59,11 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Cancels what is still pending for revisions below the number given, and retracts what has been
-/// attempted. What is just under way is retracted when it has ended.
+/// Cancels the pending jobs of revisions below the number given, and retracts the attempted ones.
+/// An attempt under way is retracted when it has ended.
 ///
-/// Locks the others too, so that whoever records an attempt of theirs has either committed before
-/// the results are marked, or sees the event as it is now: [`crate::PgLeases`]'s `finish`.
+/// Locks the others too: an attempt of theirs is recorded either before the results are marked, or
+/// after, and then sees the event as it is now: [`crate::PgLeases`]'s `finish`.
 pub(crate) async fn cancel_superseded(
     connection: &mut PgConnection,
     supersessions: &[&Supersession],
@@ -109,9 +109,9 @@ pub(crate) fn columns_of<'a>(
     (ids, times, below)
 }
 
-/// Cancels what the removed triggers still have pending, and says how many jobs that were. What
-/// they have to retract stays: its message was sent. What is under way ends by itself; what is
-/// decided meanwhile is cancelled when a worker asks for it.
+/// Cancels the pending jobs of removed triggers, and returns their number. Pending retractions
+/// stay: their message was sent. An attempt under way ends by itself; a job decided meanwhile is
+/// cancelled when a worker asks for it.
 pub(crate) async fn cancel_of_triggers(
     connection: &mut PgConnection,
     triggers: &[Uuid],

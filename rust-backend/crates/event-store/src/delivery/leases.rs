@@ -84,12 +84,12 @@ macro_rules! lease {
     };
 }
 
-/// An order of locks that is everybody's (by id), and nobody waits: what is locked is passed over.
+/// Leases due jobs. Locks go by id, as everywhere, and do not wait: a locked job is passed over.
 ///
-/// The planner takes an array that it cannot look into for ten ids, so that it finds each job by
-/// its key, whatever it believes of a table that was empty a minute ago. For the same reason the
-/// query does not say `state = 'pending'`, but what the CHECK says of it: by the index of what is
-/// due, each lease would go through the whole backlog.
+/// The planner takes an array that it cannot look into for ten ids, and finds each job by its key,
+/// whether the table was empty a minute ago or not. For the same reason the query repeats the
+/// CHECK's condition instead of `state = 'pending'`: by the index of due jobs, each lease would go
+/// through the whole backlog.
 async fn take(
     pool: &PgPool,
     holder: &str,
@@ -182,20 +182,19 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
     )
     .fetch_all(&mut *transaction)
     .await?;
-    // Of an event that was taken back meanwhile, an earlier attempt may have arrived.
+    // An earlier attempt for an event that was invalidated meanwhile may have arrived.
     let attempted = given.iter().filter(|job| job.attempts > 0).map(|job| job.id);
     retractions::add(&mut transaction, &attempted.collect::<Vec<_>>()).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Locks the jobs, in the order in which everybody does, and moves on those that are still ours.
+/// Locks the jobs by id, and moves on those still ours.
 ///
 /// The processor ([`jobs::cancel_superseded`](crate::delivery::jobs::cancel_superseded)) locks them
-/// too, after the event was taken back. If it is first, we wait here, and `record`, a statement of
+/// too, after the event was invalidated. If it is first, we wait here, and `record`, a statement of
 /// its own, sees the event as it is now. If we are, it waits for our commit, and then finds our
-/// results. So none is left that the chain took back and that does not say so, once the processor
-/// has judged the event.
+/// results. Once the processor has judged the event, every invalidated result is marked.
 async fn move_on(
     transaction: &mut PgTransaction<'static>,
     holder: &str,
@@ -236,7 +235,7 @@ async fn move_on(
     Ok(())
 }
 
-/// Gives the jobs whose event was taken back.
+/// Records the attempts. Returns the jobs whose event was invalidated.
 async fn record(
     transaction: &mut PgTransaction<'static>,
     attempts: &[AttemptRecord],
@@ -257,7 +256,7 @@ async fn record(
     // Named, so that a hypertable looks into the chunks that it is about and no others.
     let times = || attempts.iter().map(|a| a.lease.event.timestamp);
     let (earliest, latest) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
-    // What was lost may turn out delivered: the worker was only slower than its lease.
+    // A lost attempt may turn out delivered: the worker was only slower than its lease.
     let recorded = sqlx::query!(
         "INSERT INTO action_results (job_id, trigger_id, trigger_version, action_id, action_type,
                 chain_id, event_id, event_timestamp, event_revision, attempt, status, duration_ms,

@@ -1,11 +1,10 @@
-//! A transaction that comes back in another block: whoever was told of its event in the first is
-//! told that the event in the second is the same.
+//! A transaction that comes back in another block: receivers of its event in the first are told
+//! that the event in the second is the same.
 //!
-//! The match that is decided later says what the event was; where its writer stored the new block
-//! first, the retraction of the earlier one says what stands. The same event is the one of its
-//! kind with the same place in the transaction. All of it is asked only where a reorg was: the
-//! events of a batch together, and then the jobs, whose ids are functions of trigger, action and
-//! event.
+//! The later match names the event in the first block; where its writer stored the new block first,
+//! the retraction of the earlier match names the one in the new block. The same event is the one of
+//! its kind with the same place in the transaction. Nothing is asked without a reorg: then the
+//! events of a batch together, and the jobs, whose ids are functions of trigger, action and event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +23,7 @@ use crate::Result;
 const CANDIDATES_MAX: usize = 16;
 
 /// The other reinclusions of events, the most fitting first.
-type Others = BTreeMap<EventName, Vec<Reinclusion>>;
+type InclusionsByEvent = BTreeMap<EventName, Vec<Reinclusion>>;
 
 /// An event that was asked for, and another inclusion of it.
 struct Found {
@@ -45,7 +44,7 @@ struct Linked<'a> {
     event: &'a EventName,
 }
 
-/// Links jobs that were just decided to what their events were in blocks that were taken back.
+/// Links new jobs to their events in orphaned blocks.
 pub(crate) async fn link_matches(connection: &mut PgConnection, jobs: &[&NewJob]) -> Result<()> {
     let events: BTreeSet<&EventName> = jobs.iter().map(|job| &job.event).collect();
     let others = taken_back(connection, &events).await?;
@@ -58,7 +57,7 @@ pub(crate) async fn link_matches(connection: &mut PgConnection, jobs: &[&NewJob]
     link(connection, &jobs.collect::<Vec<_>>(), &others).await
 }
 
-/// Links these retractions to what the transactions of their events include now.
+/// Links these retractions to the events that their transactions include now.
 pub(crate) async fn link_retractions(
     connection: &mut PgConnection,
     retractions: &[Uuid],
@@ -89,9 +88,13 @@ pub(crate) async fn link_retractions(
     link(connection, &jobs.collect::<Vec<_>>(), &others).await
 }
 
-/// Writes the links: to the first inclusion that the same action told of, or else to the first. A
-/// job of which an attempt has begun says what it said.
-async fn link(connection: &mut PgConnection, jobs: &[Linked<'_>], others: &Others) -> Result<()> {
+/// Writes the links: to the first inclusion that the same action was told of, or else to the first.
+/// A job with an attempt keeps its message.
+async fn link(
+    connection: &mut PgConnection,
+    jobs: &[Linked<'_>],
+    others: &InclusionsByEvent,
+) -> Result<()> {
     let candidates = |job: &Linked<'_>| {
         let others = others.get(job.event).into_iter().flatten();
         others.map(|other| (message(job, other), other)).collect::<Vec<_>>()
@@ -133,12 +136,12 @@ fn message(job: &Linked<'_>, other: &Reinclusion) -> Uuid {
     JobId::of(job.trigger, job.action, &event, other.revision).0
 }
 
-/// What these events were in blocks that were taken back, the latest first.
+/// These events in orphaned blocks, the latest first.
 #[expect(clippy::too_many_lines, reason = "one query")]
 async fn taken_back(
     connection: &mut PgConnection,
     events: &BTreeSet<&EventName>,
-) -> Result<Others> {
+) -> Result<InclusionsByEvent> {
     let ids: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
     let times: Vec<i64> = events.iter().map(|event| event.timestamp).collect();
     let (earliest, latest) = (times.iter().min().copied(), times.iter().max().copied());
@@ -219,13 +222,13 @@ async fn taken_back(
     Ok(others)
 }
 
-/// What the transactions of these events, each in the block of that hash, include now: looked for
-/// in the blocks about them. What comes back later is linked by its own match.
+/// The events that these transactions, each in the block of that hash, include now, looked for in
+/// the blocks around it. A later inclusion is linked by its own match.
 #[expect(clippy::too_many_lines, reason = "one query")]
 async fn standing(
     connection: &mut PgConnection,
     gone: &BTreeSet<(&EventName, &str)>,
-) -> Result<Others> {
+) -> Result<InclusionsByEvent> {
     let ids: Vec<&str> = gone.iter().map(|(event, _)| event.id.as_str()).collect();
     let times: Vec<i64> = gone.iter().map(|(event, _)| event.timestamp).collect();
     let blocks: Vec<&str> = gone.iter().map(|(_, block)| *block).collect();
@@ -299,8 +302,8 @@ async fn standing(
     Ok(by_event(rows))
 }
 
-fn by_event(rows: Vec<Found>) -> Others {
-    let mut others = Others::new();
+fn by_event(rows: Vec<Found>) -> InclusionsByEvent {
+    let mut others = InclusionsByEvent::new();
     for row in rows {
         let name = EventName { id: row.named, timestamp: row.named_at };
         others.entry(name).or_default().push(Reinclusion {

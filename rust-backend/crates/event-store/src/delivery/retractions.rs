@@ -1,4 +1,4 @@
-//! Retractions: jobs that tell whoever may have been told of an event that it is no longer true.
+//! Retractions: jobs that tell the receivers of an event that it is no longer true.
 
 use event_engine::job::JobId;
 use sqlx::PgConnection;
@@ -8,12 +8,11 @@ use crate::Result;
 use crate::delivery::jobs::reason;
 use crate::delivery::reinclusions;
 
-/// Retracts those of these jobs of which an attempt has begun, none is under way, and whose event
-/// the chain has taken back. What is still pending of them is cancelled: no further attempt begins.
-/// One that is retracted already stays so.
+/// Adds a retraction for each of these jobs that was attempted, has no attempt running, and whose
+/// event is invalidated. Its pending attempts are cancelled. Idempotent.
 ///
-/// The caller holds the jobs' rows locked, since before this statement. Whoever ends a lease and
-/// whoever judges that an event was taken back both ask here, so whichever is last writes it.
+/// The caller holds the jobs' rows locked, since before this statement. The end of a lease and the
+/// judging of an invalidation both ask here: the later one writes it.
 pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());

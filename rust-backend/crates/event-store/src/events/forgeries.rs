@@ -1,6 +1,6 @@
-//! Rows of `events` that claim to be logs of a chain's registries and are none: whoever may INSERT
-//! can store one. Of a block that was read whole, every log is known, by its name: what claims to
-//! be another is taken back, whoever wrote it and when.
+//! Rows of `events` that claim to be logs of a chain's registries and are not: any role with INSERT
+//! can store one. Of a block that was read whole, every log is known by its name: a row that claims
+//! to be another is invalidated.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -15,8 +15,8 @@ use crate::chain::{chain_locks, orphaned_blocks};
 use crate::connection::pool::answered_at_length;
 use crate::events::new_events::NewEvent;
 
-/// By what a row claims to be a log of ours: the registry's name, or the contract. A registry of
-/// another writer's own is nobody else's to judge.
+/// The marks of a log of ours: the registry's name, or the contract. Registries of other writers
+/// are not judged here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Names of the registries whose logs are read.
@@ -39,13 +39,13 @@ pub struct ReadBlocks<'b> {
     pub hashes: &'b [&'b str],
     /// All logs in them that the claims are about.
     pub logs: &'b [NewEvent],
-    /// What claims to be one.
+    /// The marks of such a log.
     pub claims: &'b Claims,
 }
 
-/// Takes back the valid rows that claim to be logs of these blocks, by the block's hash in the row
-/// or in its id, and are none of them: under another id, another block time, or a place that the
-/// block does not have. Returns how many there were.
+/// Invalidates the valid rows that claim to be logs of these blocks, by the block's hash in the row
+/// or in its id, and are not: under another id, another block time, or a place that the block does
+/// not have. Returns their number.
 ///
 /// Before the logs are stored there is usually no row at these heights, and this is one look into
 /// an index.
@@ -83,7 +83,7 @@ pub async fn take_back(connection: &mut PgConnection, read: &ReadBlocks<'_>) -> 
 }
 
 /// The same of a block of which rows came after it was stored. Nothing is done where it is not on
-/// the chain any more: its rows are taken back with it.
+/// the chain any more: its rows are invalidated with it.
 pub async fn take_back_late(
     pool: &PgPool,
     block: &BlockName,
@@ -112,7 +112,7 @@ pub async fn take_back_late(
     .await
 }
 
-/// Makes rows invalid. Returns how many were valid.
+/// Invalidates rows. Returns the number of valid ones.
 pub async fn invalidate(connection: &mut PgConnection, names: &[EventName]) -> Result<u64> {
     let ids: Vec<&str> = names.iter().map(|name| name.id.as_str()).collect();
     let times: Vec<i64> = names.iter().map(|name| name.timestamp).collect();

@@ -1,5 +1,5 @@
-//! Earlier contents and later revisions of events whose rows were revised after an entry or a wait
-//! that is read: few, and mostly none.
+//! Earlier contents and later revisions of events whose rows were revised after the entry or wait
+//! that is read: few, and mostly empty.
 
 use std::collections::HashMap;
 
@@ -14,15 +14,15 @@ use crate::judging::event_log;
 /// Of such events.
 #[derive(Default)]
 pub(crate) struct EventHistory {
-    /// Where the later revisions stand.
+    /// The positions of the later revisions.
     revisions: HashMap<EventName, Vec<(i32, Position)>>,
-    /// What a row said at a revision, before it came to say something else; `None` where that is
-    /// too long to be read with the others.
+    /// The contents of a row at a revision, before it was revised; `None` where they are too long
+    /// to be read with the others.
     superseded: HashMap<EventName, Vec<(i32, Option<Event>)>>,
 }
 
 impl EventHistory {
-    /// Reads what is known of these, each at a revision that is not its row's any more.
+    /// Reads the history of these events, each at a revision that is not its row's any more.
     pub(crate) async fn of(connection: &mut PgConnection, superseded: &[Revision]) -> Result<Self> {
         if superseded.is_empty() {
             return Ok(Self::default());
@@ -34,13 +34,13 @@ impl EventHistory {
         })
     }
 
-    /// Whether what an event said at a revision was read, if anything else is to be.
+    /// True if the event's contents at a revision were read, or are those of its row.
     pub(crate) fn is_read(&self, name: &EventName, revision: i32) -> bool {
         !matches!(self.then(name, revision), Some(None))
     }
 
-    /// Sets an event, as its row says it now, back to what it said at a revision. Whether it was
-    /// valid then, and when that was logged, is not the row's to say and stays.
+    /// Sets an event, as its row is now, back to a revision. Its validity then, and the time of its
+    /// entry, are not in the row and stay.
     pub(crate) fn restore(&self, event: &mut Event, revision: i32) {
         if let Some(Some(then)) = self.then(&event.name, revision) {
             let (invalidated, inserted_at_ms) = (event.invalidated, event.inserted_at_ms);
@@ -54,7 +54,7 @@ impl EventHistory {
         contents.find(|(at, _)| *at == revision).map(|(_, content)| content)
     }
 
-    /// Whether a higher revision stands in front of the entry at `position`.
+    /// True if a higher revision stands in front of the entry at `position`.
     pub(crate) fn supersedes(&self, name: &EventName, revision: i32, position: Position) -> bool {
         let mut later = self.revisions.get(name).into_iter().flatten();
         later.any(|(other, at)| *other > revision && *at < position)

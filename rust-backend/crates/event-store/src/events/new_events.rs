@@ -1,4 +1,4 @@
-//! Writing the table `events`: what our own indexer stores.
+//! Writing the table `events`, as our own indexer does.
 
 use event_engine::event::{ChainId, EventName};
 use serde_json::Value;
@@ -10,7 +10,8 @@ use crate::chain::chain_readers::Rights;
 /// Rows a statement, so that no statement grows with the size of a block.
 const ROWS_PER_STATEMENT_MAX: usize = 1_000;
 
-/// A row to be stored. What it does not name has its default: valid, revision 0, created now.
+/// A row to be stored. Columns that it does not name have their defaults: valid, revision 0,
+/// created now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
     /// Id and block time. Our writers' id is `{chain_id}-{block_hash}-{log_index}`.
@@ -35,16 +36,16 @@ pub struct NewEvent {
     pub data: Option<Value>,
     /// The contract that emitted it, lower-case 0x hex.
     pub address: Option<String>,
-    /// The raw log's topics, 0x hex each. `Some` and empty where the log has none.
+    /// The raw log's topics, 0x hex each; empty where the log has no topic.
     pub topics: Option<Vec<String>>,
     /// The raw log's data, 0x hex.
     pub log_data: Option<String>,
 }
 
-/// What becomes of a row that is stored already under an event's name.
+/// The treatment of a row that is stored already under an event's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfStored {
-    /// It becomes what the event says, and valid: by the right to invalidate.
+    /// It takes the event's contents and becomes valid: by the right to invalidate.
     TakeOver,
     /// It stays as it is.
     Leave,
@@ -59,11 +60,10 @@ impl IfStored {
 
 /// Stores `events` in the order given, which is the order they are judged in.
 ///
-/// A reader that takes over settles what is stored already under an event's name: a row that says
-/// something else of the chain ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md))
-/// becomes what the event says, one that had been taken back is valid again, and one that says the
-/// same is not written. The slice holds no name twice. Returns how
-/// many rows were written.
+/// A reader that takes over settles rows that are stored already under an event's name: a row with
+/// other contents ([0018](../../../../docs/decisions/0018-the-writer-takes-over.md)) takes the
+/// event's, an invalidated one becomes valid again, and an equal one is not written. The slice
+/// holds no name twice. Returns the number of rows written.
 pub async fn insert(
     connection: &mut PgConnection,
     events: &[NewEvent],
@@ -71,14 +71,14 @@ pub async fn insert(
 ) -> Result<u64> {
     let mut rows_written = 0;
     for rows in events.chunks(ROWS_PER_STATEMENT_MAX) {
-        rows_written += insert_rows(connection, &Columns::of(rows), if_stored).await?;
+        rows_written += insert_rows(connection, &EventColumns::of(rows), if_stored).await?;
     }
     Ok(rows_written)
 }
 
 async fn insert_rows(
     connection: &mut PgConnection,
-    columns: &Columns<'_>,
+    columns: &EventColumns<'_>,
     if_stored: IfStored,
 ) -> Result<u64> {
     let takes_over = if_stored == IfStored::TakeOver;
@@ -133,7 +133,7 @@ async fn insert_rows(
 }
 
 /// Events as arrays for `unnest`.
-pub(crate) struct Columns<'r> {
+pub(crate) struct EventColumns<'r> {
     pub(crate) ids: Vec<&'r str>,
     pub(crate) chain_ids: Vec<i64>,
     pub(crate) block_numbers: Vec<i64>,
@@ -151,7 +151,7 @@ pub(crate) struct Columns<'r> {
     pub(crate) log_data: Vec<Option<&'r str>>,
 }
 
-impl<'r> Columns<'r> {
+impl<'r> EventColumns<'r> {
     pub(crate) fn of(rows: &'r [NewEvent]) -> Self {
         Self {
             ids: column(rows, |row| row.name.id.as_str()),

@@ -23,8 +23,8 @@ pub(crate) fn arguments(
 }
 
 /// The one map from a row of `events`, or of a table with its columns, to an event. Each query has
-/// a row type of its own, hence a macro. Behind an outer join it is written `event!(TABLE, row?)`:
-/// then it returns early with `None` where a column that is never null in the table is null.
+/// a row type of its own, hence a macro. Behind an outer join it is written `event!(TABLE, row?)`,
+/// and returns early with `None` where a NOT NULL column of the table is null.
 macro_rules! event {
     ($table:literal, $row:ident $($outer:tt)?) => {
         ::event_engine::event::Event {

@@ -1,4 +1,4 @@
-//! Table `superseded_events`: what rows said before they came to say something else.
+//! Table `superseded_events`: the contents of rows before each revision.
 
 use std::collections::HashMap;
 
@@ -14,14 +14,14 @@ const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 /// An event at one of its revisions.
 pub(crate) type Revision = (EventName, i32);
 
-/// What these events said at these revisions, where their rows say something else by now. Where
-/// the arguments are too long together, only the first are read, at least one; of the others it is
-/// `None`. When they were inserted is left to the log's entries: a row says what its writer likes.
+/// The contents of these events at these revisions, if their rows have others by now. Where the
+/// arguments are too long together, only the first are read, at least one; the others are `None`.
+/// The time of insertion is left to the log's entries: in a row its writer may have set it.
 pub(crate) async fn in_force(
     connection: &mut PgConnection,
     asked: &[Revision],
 ) -> Result<HashMap<EventName, Vec<(i32, Option<Event>)>>> {
-    // Few, and mostly none.
+    // Few, and mostly empty.
     let superseded = superseded(connection, asked).await?;
     let mut contents = contents(connection, &superseded).await?;
     let mut in_force: HashMap<_, Vec<_>> = HashMap::new();
@@ -32,7 +32,7 @@ pub(crate) async fn in_force(
 }
 
 async fn superseded(connection: &mut PgConnection, asked: &[Revision]) -> Result<Vec<Revision>> {
-    let columns = Columns::of(asked);
+    let columns = RevisionColumns::of(asked);
     let places = sqlx::query_scalar!(
         r#"SELECT place AS "place!"
            FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY
@@ -51,7 +51,7 @@ async fn superseded(connection: &mut PgConnection, asked: &[Revision]) -> Result
     Ok(places.filter_map(|place| asked.get(place)).cloned().collect())
 }
 
-/// By their place among those that are asked for.
+/// By their place in the request.
 async fn contents(
     connection: &mut PgConnection,
     asked: &[Revision],
@@ -59,7 +59,7 @@ async fn contents(
     if asked.is_empty() {
         return Ok(HashMap::new());
     }
-    let columns = Columns::of(asked);
+    let columns = RevisionColumns::of(asked);
     let rows = sqlx::query!(
         r#"SELECT place AS "place!", id AS "id!", chain_id AS "chain_id!",
                   block_number AS "block_number!", block_hash AS "block_hash!",
@@ -104,13 +104,13 @@ async fn contents(
     Ok(rows.into_iter().map(|row| (row.place, event!("superseded_events", row))).collect())
 }
 
-struct Columns<'a> {
+struct RevisionColumns<'a> {
     ids: Vec<&'a str>,
     times: Vec<i64>,
     revisions: Vec<i32>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> RevisionColumns<'a> {
     fn of(asked: &'a [Revision]) -> Self {
         Self {
             ids: asked.iter().map(|(name, _)| name.id.as_str()).collect(),

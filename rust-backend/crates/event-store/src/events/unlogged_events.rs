@@ -1,18 +1,18 @@
-//! Rows of `events` that the log does not know: nobody will ever judge them.
+//! Rows of `events` that the log does not know: they are never judged.
 
 use sqlx::PgPool;
 
 use crate::Result;
 
-/// Counting further helps nobody.
+/// Limit of counting.
 const COUNTED_MAX: i64 = 1_000;
 /// SQLSTATE of a statement that ran into its time limit.
 const CANCELED: &str = "57014";
 
-/// What was found.
+/// The rows found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unlogged {
-    /// So many rows, at most 1,000, and the id of one of them.
+    /// Their number, at most 1,000, and the id of a row.
     Rows(i64, Option<String>),
     /// The table could not be read to its end in the time that is allowed.
     Unknown,

@@ -16,12 +16,13 @@ use crate::{Result, StoreError};
 /// transaction counts as stalled, and has to fit in memory. A single row may have 16 MiB.
 const ARGUMENTS_BYTES_MAX: i64 = 8 * 1024 * 1024;
 
-/// What [`claim`] needs on its connection: with it, to begin and to claim are one round trip.
+/// The statement that [`claim`] needs on its connection: with it, to begin and to claim are one
+/// round trip.
 pub(crate) const PREPARED: &str = "PREPARE claim_shards (bigint[], integer, bigint) AS \
     SELECT * FROM claim_shards($1, $2, $3)";
 
 /// An event's columns among those of a claim, as [`event!`] reads them. Validity and time are the
-/// entry's: the row says what it is by now, and what its writer likes.
+/// entry's: in the row they are of now, and its writer may have set them.
 #[derive(sqlx::FromRow)]
 struct ClaimedRow {
     #[sqlx(rename = "event_id")]
@@ -47,10 +48,10 @@ struct ClaimedRow {
     inserted_at_ms: i64,
 }
 
-/// Begins a transaction, and takes shards, and the set of triggers against changes, until it ends:
-/// those that no other processor has, with the next entries behind their cursors, at most
-/// `entries_max` of all together, and with the revision of the set. An entry's event is as its row
-/// says it now, and so is the event's revision. `None` where others have them all.
+/// Begins a transaction that locks those shards which no other processor holds, and the set of
+/// triggers against changes. Returns their next entries, at most `entries_max` together, each with
+/// its event and revision as the row has them now, and the revision of the set; `None` where others
+/// hold all the shards.
 pub(crate) async fn claim(
     connection: &mut PgConnection,
     shards: &[ChainId],
@@ -79,8 +80,7 @@ pub(crate) async fn claim(
     Ok(Some((triggers_revision, batches)))
 }
 
-/// The shard as its cursor says, and none of its entries. A shard that was never judged has no
-/// cursor.
+/// The shard by its cursor, without entries. A shard that was never judged has no cursor.
 fn batch(shard: ChainId, row: &PgRow, holder: &str) -> Result<ShardBatch> {
     let holder_then: Option<&str> = row.try_get("cursor_holder")?;
     let block_time: Option<i64> = row.try_get("cursor_block_time")?;
@@ -135,7 +135,7 @@ fn position(row: &PgRow, xid: &str, seq: &str) -> Result<Option<Position>> {
     Ok(Some(Position { xid: parse_xid(xid)?, seq: row.try_get(seq)? }))
 }
 
-/// Where the later revisions of these events stand in their shard's log.
+/// The positions of the later revisions of these events in their shard's log.
 pub(crate) async fn revisions(
     connection: &mut PgConnection,
     names: &[&EventName],

@@ -5,9 +5,9 @@ use sqlx::PgExecutor;
 
 use crate::Result;
 
-/// Shuts the gate for this session, which has to be the one that listens: then whoever hears no
-/// bell holds no gate. True: every commit rings from now on. False: somebody is just writing, and
-/// the gate stays open.
+/// Shuts the gate for this session, which has to be the listening one: without its notifications no
+/// gate stays shut. True: every commit notifies from now on. False: a commit is under way, and the
+/// gate stays open.
 pub async fn shut(session: impl PgExecutor<'_>) -> Result<bool> {
     let shut = sqlx::query_scalar!(r#"SELECT shut_notification_gate() AS "shut!""#)
         .fetch_one(session)

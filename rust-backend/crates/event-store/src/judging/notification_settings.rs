@@ -1,4 +1,4 @@
-//! Table `notification_settings`: how the bell rings, for everybody.
+//! Table `notification_settings`: when and where an event notifies.
 
 use serde::Serialize;
 use sqlx::{PgExecutor, PgPool};
@@ -14,7 +14,7 @@ pub const CHANNEL: &str = "notification_settings";
 pub enum Mode {
     /// For every row.
     Row,
-    /// Once a statement, and only while somebody sleeps.
+    /// Once a statement, and only while a processor sleeps.
     Gated,
     /// Never.
     Off,
@@ -50,24 +50,24 @@ impl Mode {
 pub struct NotificationSettings {
     /// When an insertion rings.
     pub mode: Mode,
-    /// Whether it also rings on its registry's channel.
+    /// True if it notifies on its registry's channel, too.
     pub registry_channels: bool,
-    /// Whether it also rings on its chain's channel.
+    /// True if it notifies on its chain's channel, too.
     pub chain_channels: bool,
-    /// Whether only that rings which an active trigger could match.
+    /// True if only events notify that an active trigger could match.
     pub only_matching: bool,
 }
 
-/// A change of the settings; what is `None` stays.
+/// A change of the settings; a field that is `None` stays.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Change {
+pub struct NotificationChange {
     /// When an insertion rings.
     pub mode: Option<Mode>,
-    /// Whether it also rings on its registry's channel.
+    /// True if it notifies on its registry's channel, too.
     pub registry_channels: Option<bool>,
-    /// Whether it also rings on its chain's channel.
+    /// True if it notifies on its chain's channel, too.
     pub chain_channels: Option<bool>,
-    /// Whether only that rings which an active trigger could match.
+    /// True if only events notify that an active trigger could match.
     pub only_matching: Option<bool>,
 }
 
@@ -89,8 +89,8 @@ pub async fn in_force(executor: impl PgExecutor<'_>) -> Result<NotificationSetti
     })
 }
 
-/// Changes the settings, and tells whoever listens. Statements that begin later go by them.
-pub async fn change(pool: &PgPool, change: &Change) -> Result<NotificationSettings> {
+/// Changes the settings, and notifies their listeners. Statements that begin later follow them.
+pub async fn change(pool: &PgPool, change: &NotificationChange) -> Result<NotificationSettings> {
     sqlx::query!(
         "INSERT INTO notification_settings AS s (mode, registry_channels, chain_channels,
                                                  only_matching)

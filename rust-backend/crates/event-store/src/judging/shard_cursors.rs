@@ -8,17 +8,17 @@ use sqlx::PgConnection;
 
 use crate::delivery::jobs;
 use crate::judging::event_log::parse_xid;
-use crate::judging::walk::{Seen, Step};
+use crate::judging::walk::{Seen, WalkStep};
 use crate::{Result, StoreError};
 
-/// One look at the shards that are asked for and those of a step of the walk: the last entry of
-/// each against its cursor, and what may be judged of it. Nothing is asked for while no transaction
-/// has been begun since `rested_at`.
+/// One survey of the shards that are asked for and of a step of the walk: the last entry of each
+/// against its cursor, and the number of entries that may be judged. Nothing is read while no
+/// transaction has begun since `rested_at`.
 pub(crate) async fn survey(
     connection: &mut PgConnection,
     entries_max: u32,
     asked: &[i64],
-    step: Step,
+    step: WalkStep,
     rested_at: Option<u64>,
 ) -> Result<(Vec<Ready>, bool, Seen)> {
     let rows = sqlx::query!(
@@ -88,7 +88,7 @@ pub(crate) async fn survey(
     Ok((ready.collect(), held, seen))
 }
 
-/// Where a batch moves the cursor of a shard, and by which plan.
+/// The move of a shard's cursor by a batch, and the plan behind it.
 #[derive(Debug)]
 pub(crate) struct Move<'a> {
     pub(crate) batch: &'a ShardBatch,
@@ -98,7 +98,7 @@ pub(crate) struct Move<'a> {
 
 /// Moves as arrays for `unnest`.
 #[derive(Default)]
-struct Columns {
+struct MoveColumns {
     chains: Vec<i64>,
     from_xids: Vec<String>,
     from_seqs: Vec<i64>,
@@ -113,7 +113,7 @@ struct Columns {
     finalizeds: Vec<Option<i64>>,
 }
 
-impl Columns {
+impl MoveColumns {
     fn of(moves: &[Move<'_>]) -> Self {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let mut columns = Self::default();
@@ -136,10 +136,10 @@ impl Columns {
 }
 
 /// Adds the jobs of a batch and moves its cursors from where they were read, or fails with
-/// [`StoreError::ShardLost`]. A job is wanted again that was cancelled because its event had been
-/// deleted, which is there again, and one that nobody was told of before that.
+/// [`StoreError::ShardLost`]. A cancelled job is wanted again where its event had been deleted and
+/// is there again, and where no attempt of it had begun.
 ///
-/// Gives whether some of the jobs are of transactions that were in a block that was taken back.
+/// Returns true if some of the jobs are of transactions that were in an orphaned block.
 ///
 /// The commit will not wait for the disk. A crash undoes the batch as a whole, and it is judged
 /// again; a worker's lease waits, and makes all that stands before it in the same log last.
@@ -149,9 +149,9 @@ pub(crate) async fn advance(
     holder: &str,
     triggers_revision: i64,
     moves: &[Move<'_>],
-    jobs: &jobs::Columns<'_>,
+    jobs: &jobs::JobColumns<'_>,
 ) -> Result<bool> {
-    let columns = Columns::of(moves);
+    let columns = MoveColumns::of(moves);
     if moves.iter().any(|it| it.batch.cursor == Position::default()) {
         introduce(connection, &columns.chains).await?;
     }

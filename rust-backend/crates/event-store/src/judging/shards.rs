@@ -21,13 +21,13 @@ use crate::delivery::{action_results, invalidated_events, jobs, reinclusions};
 use crate::events::history::EventHistory;
 use crate::events::superseded_events::Revision;
 use crate::judging::shard_cursors::{self, Move, advance};
-use crate::judging::walk::Walk;
+use crate::judging::walk::ChainWalk;
 use crate::judging::{event_log, times_ahead, trigger_observations, waiting_events};
 use crate::{Result, StoreError, triggers};
 
 /// Chains that are not known whose entries the watch looks at.
 const RECENT_MAX: usize = 100;
-/// How long it is believed which chains are known.
+/// Time for which the list of known chains is used.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
 
 /// The shards in PostgreSQL, for one processor.
@@ -39,12 +39,12 @@ pub struct PgShards {
     looked: Arc<Mutex<Looked>>,
 }
 
-/// What the looks so far have learnt.
+/// The result of the surveys so far.
 #[derive(Debug, Default)]
 struct Looked {
     known: Arc<BTreeSet<ChainId>>,
     known_at: Option<Instant>,
-    walk: Walk,
+    walk: ChainWalk,
     /// Chains that are not known and had entries lately, the latest last.
     recent: VecDeque<ChainId>,
     /// The connection that looked last.
@@ -158,7 +158,7 @@ impl Looked {
 pub struct PgClaim {
     /// In a transaction.
     session: Session,
-    /// Where it goes behind the commit.
+    /// The pool to which it returns after the commit.
     sessions: Sessions,
     holder: Arc<str>,
     triggers_revision: i64,
@@ -193,8 +193,8 @@ impl Claim for PgClaim {
         answered(waiting_events::recall(&mut self.session, shard, needs)).await
     }
 
-    /// The first write of the transaction, and with it its transaction id, comes here: a claim
-    /// that only reads holds nobody's horizon back.
+    /// The first write of the transaction, and with it its transaction id, comes here: a claim that
+    /// only reads holds no horizon back.
     async fn commit(self, plans: &[Plan]) -> Result<Vec<ShardBatch>> {
         answered(self.committed(plans)).await
     }
@@ -204,7 +204,7 @@ impl PgClaim {
     async fn committed(mut self, plans: &[Plan]) -> Result<Vec<ShardBatch>> {
         let connection = &mut *self.session;
         let mut moves = Vec::with_capacity(plans.len());
-        let mut decided = jobs::Columns::default();
+        let mut decided = jobs::JobColumns::default();
         let mut supersessions = Vec::new();
         for (batch, plan) in self.batches.iter().zip(plans) {
             let Some(to) = plan.cursor else { continue };
@@ -234,7 +234,7 @@ impl PgClaim {
         }
         let ahead = moves.iter().filter_map(|it| Some((it.batch.shard, it.plan.ahead.as_ref()?)));
         times_ahead::note(connection, &ahead.collect::<Vec<_>>()).await?;
-        // Behind the new jobs: a batch may take back what it has decided.
+        // Behind the new jobs: a batch may invalidate an event for which it has decided one.
         if !supersessions.is_empty() {
             jobs::cancel_superseded(connection, &supersessions).await?;
             action_results::invalidate(connection, &supersessions).await?;
@@ -245,8 +245,8 @@ impl PgClaim {
     }
 }
 
-/// Sets the entries' events back to what they were at their revisions. Where that is too long
-/// to be read with the others, the shard's entries end; the rest comes with the next claim.
+/// Sets the entries' events back to their revisions. Where the contents are too long to be read
+/// together, the shard's entries end; the rest comes with the next claim.
 async fn restore(connection: &mut PgConnection, batches: &mut [ShardBatch]) -> Result<()> {
     let entries = batches.iter().flat_map(|batch| &batch.entries);
     let history =

@@ -1,4 +1,4 @@
-//! Table `times_ahead`: block times that nobody can have read off a clock yet.
+//! Table `times_ahead`: block times that are ahead of every clock.
 
 use chrono::{DateTime, Utc};
 use event_engine::decide::Ahead;
@@ -17,15 +17,15 @@ pub struct TimeAhead {
     pub subject: String,
     /// The id of the event, or the hash of the block, that was the last.
     pub latest: String,
-    /// What it says, unix seconds.
+    /// Its time, unix seconds.
     pub block_time: i64,
     /// When it was seen.
     pub seen_at: DateTime<Utc>,
-    /// How many there were since the beginning.
+    /// Their number since the beginning.
     pub number: i64,
 }
 
-/// Notes what batches saw, in their transaction. Chains are named once each.
+/// Notes the times that batches saw, in their transaction. Chains are named once each.
 pub(crate) async fn note(connection: &mut PgConnection, seen: &[(ChainId, &Ahead)]) -> Result<()> {
     if seen.is_empty() {
         return Ok(());
@@ -57,8 +57,8 @@ pub(crate) async fn note(connection: &mut PgConnection, seen: &[(ChainId, &Ahead
     Ok(())
 }
 
-/// Those that were seen within so many hours, the latest first, at most `rows_max`; and of how many
-/// chains there are any.
+/// The rows of the last so many hours, the latest first, at most `rows_max`; and the number of
+/// chains that have any.
 pub async fn within(pool: &PgPool, hours: i32, rows_max: i64) -> Result<(Vec<TimeAhead>, i64)> {
     let rows = sqlx::query_as!(
         TimeAhead,

@@ -1,4 +1,4 @@
-//! Table `trigger_observations`: what triggers with state remember.
+//! Table `trigger_observations`: the state of triggers.
 
 use event_engine::event::ChainId;
 use event_engine::state::{
@@ -14,8 +14,8 @@ use crate::{Result, StoreError};
 /// is not felt.
 const EXPIRED_ROWS_MORE: usize = 500;
 
-/// The groups that are asked for, and those that hold one of the revised events, each with all of
-/// its observations.
+/// The groups that are asked for, and the groups that hold one of the revised events, each with all
+/// of its observations.
 pub(crate) async fn recall(
     connection: &mut PgConnection,
     shard: ChainId,
@@ -89,7 +89,7 @@ pub(crate) async fn recall(
         .collect()
 }
 
-/// Stores what a batch changed, and deletes some of what nobody asks for any more at `block_time`.
+/// Stores the changes of a batch, and deletes some of the rows that have expired at `block_time`.
 pub(crate) async fn change(
     connection: &mut PgConnection,
     shard: ChainId,
@@ -99,8 +99,8 @@ pub(crate) async fn change(
     if changes.is_empty() {
         return Ok(());
     }
-    let mut put = Columns::default();
-    let mut dropped = Columns::default();
+    let mut put = ObservationColumns::default();
+    let mut dropped = ObservationColumns::default();
     for (name, change) in changes {
         match change {
             StateChange::Put { key, observation, expires_at } => {
@@ -123,7 +123,7 @@ pub(crate) async fn change(
 async fn drop_rows(
     connection: &mut PgConnection,
     shard: ChainId,
-    dropped: &Columns<'_>,
+    dropped: &ObservationColumns<'_>,
     (block_time, expired_max): (i64, i64),
 ) -> Result<()> {
     sqlx::query!(
@@ -156,7 +156,7 @@ async fn drop_rows(
 
 /// Rows as columns for `unnest`.
 #[derive(Default)]
-struct Columns<'a> {
+struct ObservationColumns<'a> {
     triggers: Vec<Uuid>,
     lineages: Vec<i32>,
     ids: Vec<&'a str>,
@@ -172,7 +172,7 @@ struct Columns<'a> {
     expire_at: Vec<i64>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> ObservationColumns<'a> {
     fn name(&mut self, trigger: TriggerId, lineage: i32, place: &'a EventPosition) {
         self.triggers.push(trigger.0);
         self.lineages.push(lineage);

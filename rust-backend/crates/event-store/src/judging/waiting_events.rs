@@ -1,4 +1,4 @@
-//! Table `waiting_events`: what does not lie deep enough yet.
+//! Table `waiting_events`: events that do not lie deep enough yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,13 +19,13 @@ use crate::{Result, StoreError};
 const ARGUMENTS_BYTES_MAX: i64 = 4 * 1024 * 1024;
 
 /// A wait, and whether it is asked for because it is reached.
-struct Stored {
+struct FoundWait {
     name: WaitName,
     wait: Wait,
     is_reached: bool,
 }
 
-/// The waits that are reached, each with what its event was; those of the events that are named;
+/// The waits that are reached, each with its event at its revision; the waits of the named events;
 /// and the other waits of the events that are reached.
 pub(crate) async fn recall(
     connection: &mut PgConnection,
@@ -35,7 +35,7 @@ pub(crate) async fn recall(
     let stored = read(connection, shard, needs).await?;
     let mut found = WaitingFound::default();
     let (mut reached, mut counts) = (Vec::new(), BTreeMap::<Finality, u32>::new());
-    for Stored { name, wait, is_reached } in stored {
+    for FoundWait { name, wait, is_reached } in stored {
         if !is_reached {
             found.named.push(Waiting { name, wait, event: None });
             continue;
@@ -57,7 +57,7 @@ pub(crate) async fn recall(
     let history = EventHistory::of(connection, &superseded.collect::<Vec<_>>()).await?;
     let mut unread = BTreeSet::new();
     for (name, wait) in reached {
-        // Too large to be read with the others; nor may what comes behind it go first.
+        // Too large to be read with the others; nor may a later one go first.
         let row = rows.get(&name.event).filter(|_| history.is_read(&name.event, wait.revision));
         let Some(row) = row.filter(|_| !unread.contains(&name.finality)) else {
             unread.insert(name.finality);
@@ -80,7 +80,7 @@ async fn read(
     connection: &mut PgConnection,
     shard: ChainId,
     needs: &WaitingNeeds,
-) -> Result<Vec<Stored>> {
+) -> Result<Vec<FoundWait>> {
     let finalities = match needs.reached {
         Some(_) => finalities(connection, shard).await?,
         None => BTreeSet::new(),
@@ -137,7 +137,7 @@ async fn read(
             logged_at_ms: row.logged_at_ms,
             triggers: row.trigger_ids.into_iter().map(TriggerId).collect(),
         };
-        Ok(Stored { name: WaitName { event, finality }, wait, is_reached: row.is_reached })
+        Ok(FoundWait { name: WaitName { event, finality }, wait, is_reached: row.is_reached })
     });
     stored.collect()
 }
@@ -205,7 +205,7 @@ async fn rows(
     Ok(named.collect())
 }
 
-/// What something of the shard waits for.
+/// The finalities for which events of the shard wait.
 async fn finalities(connection: &mut PgConnection, shard: ChainId) -> Result<BTreeSet<Finality>> {
     let texts = sqlx::query_scalar!(
         r#"WITH RECURSIVE found (finality) AS (
@@ -233,7 +233,7 @@ fn finality(text: &str, event: &EventName) -> Result<Finality> {
     })
 }
 
-/// Stores what a batch changed.
+/// Stores the changes of a batch.
 pub(crate) async fn change(
     connection: &mut PgConnection,
     shard: ChainId,

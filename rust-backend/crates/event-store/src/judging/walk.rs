@@ -1,16 +1,16 @@
-//! Which chains a look at the log asks for: known ones each time, all others in turn.
+//! The chains of a survey: known ones each time, all others in turn.
 //!
-//! Whoever may write events may name any number of chains, and to find what stands behind a cursor
-//! costs a few probes of an index for each. So a look asks for the known chains, those that a bell
-//! has named, those that had entries the last time, and some more of the log's, on and on. Where
-//! the log has few chains, those are all.
+//! A writer may name any number of chains, and to find the entries behind a cursor costs a few
+//! probes of an index for each. A survey asks for the known chains, the notified ones, the chains
+//! with entries the last time, and a step of the rest of the log's. Where the log has few chains,
+//! it asks for all.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use event_engine::event::ChainId;
 
-/// So many chains are walked over at each look.
+/// Chains that each survey walks over.
 const FEW: u32 = 100;
 /// Of more, so many at once,
 const STEP_MAX: u32 = 500;
@@ -19,14 +19,14 @@ const STEP_EVERY: Duration = Duration::from_millis(450);
 /// Chains that had entries and are asked for again; beyond it the walk comes back to them.
 const PENDING_MAX: usize = 1_000;
 
-/// What the next look walks over: chains from `from` on, `steps_max` at most.
+/// The step of the next survey: chains from `from` on, `steps_max` at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct WalkStep {
     pub(crate) from: i64,
     pub(crate) steps_max: u32,
 }
 
-/// What a look saw of the log.
+/// The result of a survey.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// The horizon, and the next transaction id, of its snapshot.
@@ -39,12 +39,12 @@ pub(crate) struct Seen {
     pub(crate) pending: BTreeSet<ChainId>,
 }
 
-/// Where the walk is.
+/// The position of the walk.
 #[derive(Debug, Default)]
-pub(crate) struct Walk {
+pub(crate) struct ChainWalk {
     /// The log has more chains than a look walks over.
     is_long: bool,
-    /// Of a long walk, where it goes on; `None` at its beginning.
+    /// The next chain of a long walk; `None` at its beginning.
     next: Option<i64>,
     stepped_at: Option<Instant>,
     /// The last step found something.
@@ -59,16 +59,16 @@ pub(crate) struct Walk {
     pending: BTreeSet<ChainId>,
 }
 
-impl Walk {
-    /// What the next look walks over.
-    pub(crate) fn step(&self, now: Instant) -> Step {
+impl ChainWalk {
+    /// The step of the next survey.
+    pub(crate) fn step(&self, now: Instant) -> WalkStep {
         if !self.is_long {
-            return Step { from: i64::MIN, steps_max: FEW + 1 };
+            return WalkStep { from: i64::MIN, steps_max: FEW + 1 };
         }
         let is_due = |at: Instant| now.saturating_duration_since(at) >= STEP_EVERY;
         let steps_max =
             if self.has_found || self.stepped_at.is_none_or(is_due) { STEP_MAX } else { 0 };
-        Step { from: self.next.unwrap_or(i64::MIN), steps_max }
+        WalkStep { from: self.next.unwrap_or(i64::MIN), steps_max }
     }
 
     /// The next transaction id while which there is nothing to look for.
@@ -81,13 +81,13 @@ impl Walk {
         self.pending.iter().copied()
     }
 
-    /// A connection is new: what was seen before may have been undone by a crash of the server.
+    /// A connection is new: a crash of the server may have undone earlier results.
     pub(crate) fn doubt(&mut self) {
         (self.nothing_since, self.rested_at) = (None, None);
     }
 
-    /// Takes in what a look saw. One that was told to rest walked over nothing.
-    pub(crate) fn saw(&mut self, step: Step, seen: Seen, now: Instant) {
+    /// Takes in the result of a survey. A resting one walked over nothing.
+    pub(crate) fn saw(&mut self, step: WalkStep, seen: Seen, now: Instant) {
         if Some(seen.xmax) == self.rested_at {
             return;
         }
@@ -132,7 +132,7 @@ mod tests {
             Self { chains, pending: BTreeSet::new(), xmax: 1_000, probes: 0 }
         }
 
-        fn look(&mut self, walk: &mut Walk, now: Instant) -> BTreeSet<ChainId> {
+        fn look(&mut self, walk: &mut ChainWalk, now: Instant) -> BTreeSet<ChainId> {
             let step = walk.step(now);
             let rests = walk.rested_at() == Some(self.xmax);
             let from = self.chains.iter().copied().filter(|chain| *chain >= step.from);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn few_chains_are_all_asked_for_at_each_look_until_nothing_is_written() {
-        let (mut world, mut walk, now) = (World::of(100), Walk::default(), Instant::now());
+        let (mut world, mut walk, now) = (World::of(100), ChainWalk::default(), Instant::now());
         world.pending.insert(ChainId(297));
         assert_eq!(world.look(&mut walk, now).len(), 1);
         assert_eq!(world.look(&mut walk, now).len(), 1);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn of_many_chains_each_is_found_in_its_turn_and_at_rest_none_is_asked_for() {
-        let (mut world, mut walk) = (World::of(20_000), Walk::default());
+        let (mut world, mut walk) = (World::of(20_000), ChainWalk::default());
         let mut now = Instant::now();
         for number in [0, 1, 777, 19_999] {
             world.xmax += 1;
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn however_often_it_looks_no_more_than_a_step_of_many_chains_is_asked_for() {
-        let (mut world, mut walk, now) = (World::of(20_000), Walk::default(), Instant::now());
+        let (mut world, mut walk, now) = (World::of(20_000), ChainWalk::default(), Instant::now());
         for _ in 0..1_000 {
             world.xmax += 1;
             world.look(&mut walk, now);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_written_during_a_round_keeps_it_from_resting() {
-        let (mut world, mut walk) = (World::of(20_000), Walk::default());
+        let (mut world, mut walk) = (World::of(20_000), ChainWalk::default());
         let mut now = Instant::now();
         let mut found = false;
         for look in 0..200 {
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn on_a_new_connection_nothing_is_taken_for_judged() {
-        let (mut world, mut walk, now) = (World::of(5), Walk::default(), Instant::now());
+        let (mut world, mut walk, now) = (World::of(5), ChainWalk::default(), Instant::now());
         world.look(&mut walk, now);
         world.pending.insert(ChainId(3));
         assert_eq!(world.look(&mut walk, now).len(), 0, "the id is the same as before the crash");

@@ -12,26 +12,26 @@ use uuid::Uuid;
 use crate::Result;
 use crate::chain::known_chains::{self, NamedBy};
 
-/// What applying a document did.
+/// The result of applying a document.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Applied {
     /// The revision of the set now in force.
     pub revision: i64,
     /// Each trigger of the document.
-    pub triggers: Vec<(String, Change)>,
-    /// Those of the account that were removed because the document does not name them.
+    pub triggers: Vec<(String, TriggerChange)>,
+    /// Triggers of the account that were removed because the document does not name them.
     pub removed: Vec<Removed>,
 }
 
-/// What became of a trigger.
+/// The effect on a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum TriggerChange {
     /// It is new, or had been removed.
     Created,
     /// It has a new version, or is active again.
     Updated,
-    /// It says what it said before.
+    /// It is as before.
     Unchanged,
 }
 
@@ -40,12 +40,12 @@ pub enum Change {
 pub struct Removed {
     /// Its name.
     pub name: String,
-    /// How many pending jobs of its were cancelled.
+    /// The number of its pending jobs that were cancelled.
     pub jobs_cancelled: u64,
 }
 
-/// What is stored of a trigger.
-struct Stored {
+/// The stored trigger.
+struct KnownTrigger {
     state: String,
     version: i32,
     latest_version: i32,
@@ -57,9 +57,9 @@ struct Stored {
     actions: Vec<(String, i32)>,
 }
 
-impl Stored {
-    /// Whether its state goes on under the new definition. What was not judged for a while, or
-    /// observed something else, begins afresh.
+impl KnownTrigger {
+    /// True if its state goes on under the new definition. A trigger that was not judged for a
+    /// while, or observed something else, begins afresh.
     fn carries_on(&self, definition: &Definition) -> bool {
         let stored = serde_json::from_value::<Definition>(self.definition.clone());
         self.state == "active" && stored.is_ok_and(|stored| definition.carries_on(&stored))
@@ -75,8 +75,8 @@ struct LatestAction {
     config: Value,
 }
 
-/// Puts the triggers of `account` in force. With `prune`, those that the document does not name are
-/// removed and their pending jobs cancelled. Once this returns nothing is judged by the earlier
+/// Puts the triggers of `account` in force. With `prune`, triggers that the document does not name
+/// are removed and their pending jobs cancelled. Once this returns nothing is judged by the earlier
 /// set.
 pub async fn apply(
     pool: &PgPool,
@@ -104,14 +104,14 @@ pub async fn apply(
     let gone =
         if prune { remove_others(&mut transaction, account, &ids).await? } else { Vec::new() };
     known_chains::forget_unnamed(&mut transaction).await?;
-    let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != Change::Unchanged);
+    let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != TriggerChange::Unchanged);
     let revision = put_in_force(&mut transaction, changed).await?;
     let removed = cancel_jobs(&mut transaction, gone).await?;
     transaction.commit().await?;
     Ok(Applied { revision, triggers, removed })
 }
 
-/// Takes a trigger out of force without removing it. False where there is none of that name.
+/// Takes a trigger out of force without removing it. False without a trigger of that name.
 pub async fn disable(pool: &PgPool, account: &str, name: &str) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     one_at_a_time(&mut transaction).await?;
@@ -152,7 +152,10 @@ async fn put_in_force(transaction: &mut PgTransaction<'static>, changed: bool) -
     Ok(revision)
 }
 
-async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Stored>> {
+async fn stored(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, KnownTrigger>> {
     let rows = sqlx::query!(
         r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since, v.action_ids,
                   v.action_versions, extract(epoch FROM t.created_at)::bigint AS "created_at!",
@@ -168,7 +171,7 @@ async fn stored(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<
     Ok(rows
         .into_iter()
         .map(|row| {
-            let stored = Stored {
+            let stored = KnownTrigger {
                 state: row.state,
                 version: row.version,
                 lineage: row.lineage,
@@ -223,10 +226,10 @@ impl Changes {
         &mut self,
         id: Uuid,
         spec: &TriggerSpec,
-        stored: Option<&Stored>,
+        stored: Option<&KnownTrigger>,
         stored_actions: &StoredActions,
         now: i64,
-    ) -> Change {
+    ) -> TriggerChange {
         let alive = stored.filter(|stored| stored.state != "removed");
         let definition = serde_json::to_value(&spec.definition).expect("a definition is JSON");
         let since = match (spec.since, alive) {
@@ -257,7 +260,7 @@ impl Changes {
                 && stored.since == since
                 && stored.actions == actions;
             if same {
-                return Change::Unchanged;
+                return TriggerChange::Unchanged;
             }
         }
         self.actions.append(&mut new_actions);
@@ -272,7 +275,7 @@ impl Changes {
         let (action_ids, action_versions) = actions.into_iter().unzip();
         self.action_ids.push(Json(action_ids));
         self.action_versions.push(Json(action_versions));
-        if alive.is_some() { Change::Updated } else { Change::Created }
+        if alive.is_some() { TriggerChange::Updated } else { TriggerChange::Created }
     }
 
     async fn write(&self, connection: &mut PgConnection, account: &str) -> Result<()> {

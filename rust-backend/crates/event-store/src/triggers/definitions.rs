@@ -7,7 +7,7 @@ use event_engine::finality::Finality;
 use event_engine::trigger::group_by::GroupBy;
 use event_engine::trigger::{Definition, Selectors};
 
-/// What of a definition judges.
+/// The parts of a definition that judge.
 pub(super) struct Compiled {
     pub(super) selectors: Selectors,
     pub(super) condition: Option<Condition>,
@@ -25,7 +25,7 @@ pub(super) struct Definitions {
 }
 
 impl Definitions {
-    /// The error says what does not read.
+    /// The error names the unreadable part.
     pub(super) fn read(&mut self, definition: &str) -> Result<Compiled, String> {
         let definition: Definition =
             serde_json::from_str(definition).map_err(|error| error.to_string())?;

@@ -1,12 +1,12 @@
-//! Who could run code as the owner of the schema, or write past its log. Asked of PostgreSQL's own
-//! catalogs alone, so that a database of an earlier schema is told, too.
+//! Roles that could run code as the owner of the schema, or write past its log. Asked of
+//! PostgreSQL's own catalogs alone, so that a database of an earlier schema is told, too.
 
 use sqlx::PgPool;
 
 use crate::Result;
 
-/// Functions that run as the owner and that somebody else may call, with those who may. One answers
-/// everybody, who inserts, with yes or no.
+/// Functions that run as the owner and that another role may call, with those roles. The one
+/// function that answers every inserting role with yes or no is left out.
 pub async fn owners_functions_of_others(pool: &PgPool) -> Result<Vec<String>> {
     let found = sqlx::query_scalar!(
         r#"SELECT format('%s by %s', p.proname, string_agg(
@@ -44,7 +44,7 @@ pub async fn superusers_functions(pool: &PgPool) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Functions that run as the owner and find what they name by the path of whoever calls.
+/// Functions that run as the owner and look names up along the caller's path.
 pub async fn owners_functions_without_path(pool: &PgPool) -> Result<Vec<String>> {
     let found = sqlx::query_scalar!(
         r#"SELECT p.proname::text AS "found!" FROM pg_proc p
@@ -126,7 +126,7 @@ pub async fn attachers(pool: &PgPool) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Chunks of `events` that lie in a schema which others may use, by schema: whoever has a grant on
+/// Chunks of `events` that lie in a schema which others may use, by schema: a role with a grant on
 /// `events` reaches them there, past its triggers.
 pub async fn reachable_chunks(pool: &PgPool) -> Result<Vec<String>> {
     let found = sqlx::query_scalar!(
@@ -149,8 +149,8 @@ pub async fn reachable_chunks(pool: &PgPool) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Chunks of `events` whose constraints call what is not PostgreSQL's own, which runs as each who
-/// inserts there. PostgreSQL's own has no entry in `pg_depend`.
+/// Chunks of `events` whose constraints call functions that are not PostgreSQL's own, which run
+/// with the rights of each inserting role. PostgreSQL's own have no entry in `pg_depend`.
 pub async fn chunks_with_foreign_bounds(pool: &PgPool) -> Result<Vec<String>> {
     let found = sqlx::query_scalar!(
         r#"SELECT DISTINCT format('%s calls %s', c.conrelid::regclass,
@@ -181,6 +181,7 @@ pub async fn failing_triggers(pool: &PgPool) -> Result<Vec<String>> {
                ('events', 'trigger_notify_sleepers', 'notify_sleepers', false),
                ('checkpoints', 'trigger_log_checkpoint', 'log_checkpoint', true),
                ('chain_heights', 'trigger_log_chain_height', 'log_chain_height', true),
+               ('chain_heights', 'trigger_forget_time_of_height', 'forget_time_of_height', true),
                ('notification_settings', 'trigger_put_notification_settings_in_force',
                 'put_notification_settings_in_force', false),
                ('notification_settings', 'trigger_keep_notification_filter',

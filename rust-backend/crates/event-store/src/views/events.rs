@@ -11,7 +11,7 @@ use crate::events::rows::event;
 /// Rows of one id that are shown: it has a row for each of its block times.
 const ROWS_OF_AN_ID_MAX: i64 = 100;
 
-/// Which events a list asks for. `None` means all.
+/// The filter of a list of events. `None` means all.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EventFilter {
     /// The chain.

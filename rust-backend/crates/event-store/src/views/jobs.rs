@@ -55,7 +55,7 @@ pub struct Job {
 
 /// An attempt.
 #[derive(Clone, Debug, Serialize)]
-pub struct Attempt {
+pub struct RecordedAttempt {
     /// From 1.
     pub attempt: i32,
     /// `delivered`, `failed` or `lost`.
@@ -74,7 +74,7 @@ pub struct Attempt {
     pub invalidated: bool,
 }
 
-/// Which jobs a list asks for. `None` means all.
+/// The filter of a list of jobs. `None` means all.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct JobFilter {
     /// Its trigger's account. Where the trigger's row was deleted by hand: `default`.
@@ -211,9 +211,9 @@ pub async fn by_id(pool: &PgPool, account: &str, id: Uuid) -> Result<Option<Job>
 }
 
 /// The attempts of a job, in order.
-pub async fn attempts(pool: &PgPool, job: Uuid) -> Result<Vec<Attempt>> {
+pub async fn attempts(pool: &PgPool, job: Uuid) -> Result<Vec<RecordedAttempt>> {
     let attempts = sqlx::query_as!(
-        Attempt,
+        RecordedAttempt,
         "SELECT attempt, status, duration_ms, http_status, error, response, created_at, invalidated
          FROM action_results WHERE job_id = $1 ORDER BY attempt",
         job,

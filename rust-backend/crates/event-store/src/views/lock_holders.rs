@@ -1,4 +1,4 @@
-//! Who holds the locks that judging goes by, and should not.
+//! Holders of the locks that judging goes by that should not hold them.
 //!
 //! Any role may take an advisory lock of any number, and those of shards and gate are known. The
 //! set of triggers and the schema's migrations are guarded by locks on tables instead, which ask
@@ -10,7 +10,7 @@ use sqlx::PgPool;
 
 use crate::Result;
 
-/// Holders that are named; more are counted by nobody.
+/// Holders that are named; more are not counted.
 const NAMED_MAX: i64 = 20;
 /// A batch of ours holds its shards for less than this, triggers being loaded included.
 const OURS_HELD_S_MAX: f64 = 40.0;
@@ -18,17 +18,17 @@ const OURS_HELD_S_MAX: f64 = 40.0;
 /// A session, or a prepared transaction, that holds one of our locks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LockHolder {
-    /// Which lock, in words.
+    /// The lock, in words.
     pub lock: String,
-    /// Whether something is not judged while it is held. Otherwise writers ring in vain.
+    /// True if judging stops while it is held. Otherwise writers notify in vain.
     pub stops_judging: bool,
     /// The role.
     pub role: String,
     /// The server process; `None` for a prepared transaction.
     pub pid: Option<i32>,
-    /// What the session calls itself, or the name of the prepared transaction.
+    /// The application name of the session, or the name of the prepared transaction.
     pub application: String,
-    /// Where it comes from. `None` where this role may not see that (`pg_read_all_stats`).
+    /// Its address. `None` where this role may not see that (`pg_read_all_stats`).
     pub address: Option<String>,
 }
 
@@ -47,15 +47,15 @@ impl LockHolder {
     }
 }
 
-/// Those that hold a lock of a shard, of the gate or of the set of triggers, and either cannot be
-/// ours by their rights, or have held it for longer than a batch takes. Of `chains` the shards'
-/// locks are known, and of all that have been judged.
+/// Holders of the lock of a shard, of the gate or of the set of triggers that cannot be ours by
+/// their rights, or have held it for longer than a batch takes. The shards are `chains` and all
+/// that have been judged.
 ///
-/// The gate's locks are also the writers', who probe them for an instant: whoever may write events
-/// or move a cursor is none of these.
+/// The gate's locks are also the writers', who probe them for an instant: a role that may write
+/// events or move a cursor is not returned for them.
 ///
-/// A stranger may hold thousands of other locks: each chain's key is made once, and what is none of
-/// ours is left out before anything is asked about its holder.
+/// A stranger may hold thousands of other locks: each chain's key is made once, and locks of other
+/// keys are left out before their holders are looked up.
 pub async fn lock_holders(pool: &PgPool, chains: &[ChainId]) -> Result<Vec<LockHolder>> {
     let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
     let mut holders = sqlx::query_as!(

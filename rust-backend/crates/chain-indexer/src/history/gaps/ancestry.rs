@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use event_store::StoreError;
 use event_store::chain::covered_ranges::{self, CoveredRange};
-use event_store::chain::gaps::{self, Step};
+use event_store::chain::gaps::{self, AncestryBlock};
 use event_store::chain::observed_blocks;
 use event_store::events::forgeries::{self, ReadBlocks};
 use event_store::events::new_events::{self, IfStored};
@@ -43,7 +43,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
     /// The stored blocks whose parent is another than the stored one right below.
     async fn apart(&self, blocks: &RangeInclusive<i64>) -> Result<Vec<i64>> {
         let mut apart = Vec::new();
-        let mut below: Option<Step> = None;
+        let mut below: Option<AncestryBlock> = None;
         let mut next = *blocks.start();
         while next <= *blocks.end() && apart.len() < GAPS_MAX {
             let heights = next..=*blocks.end();

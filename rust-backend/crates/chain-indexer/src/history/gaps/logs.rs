@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use event_engine::event::EventName;
-use event_store::chain::gaps::{self, Step};
+use event_store::chain::gaps::{self, AncestryBlock};
 use event_store::events::forgeries;
 use event_store::events::new_events::{self, IfStored, NewEvent};
 use futures::StreamExt;
@@ -146,7 +146,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
     async fn branch(
         &self,
         known: &NodeBlocks,
-        anchors: &[Step],
+        anchors: &[AncestryBlock],
         lowest: i64,
     ) -> Result<BTreeSet<String>> {
         let mut ours = BTreeSet::new();
@@ -160,7 +160,8 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
             let row = block?.row;
             expected = expected.filter(|hash| *hash == row.block_hash).map(|_| row.parent_hash);
         }
-        let stored: HashMap<i64, &Step> = anchors.iter().map(|step| (step.number, step)).collect();
+        let stored: HashMap<i64, &AncestryBlock> =
+            anchors.iter().map(|step| (step.number, step)).collect();
         for (number, (hash, parent)) in known.range(lowest..).rev() {
             if let Some(step) = stored.get(number) {
                 expected = Some(step.hash.clone());

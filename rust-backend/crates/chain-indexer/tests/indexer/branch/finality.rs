@@ -30,7 +30,7 @@ async fn a_nodes_head_is_kept_as_each_reader_saw_it_last() {
         let heads: Vec<(i64, String)> = sqlx::query_as(
             "SELECT block_number, block_hash FROM node_heads
              WHERE chain_id = 31337 AND reader = $1 AND block_time > 0
-               AND node LIKE 'rpc_urls[0]%'",
+               AND (node LIKE 'rpc_urls[0]%' OR node LIKE '%removed%')",
         )
         .bind(reader)
         .fetch_all(&database.pool)
@@ -38,6 +38,11 @@ async fn a_nodes_head_is_kept_as_each_reader_saw_it_last() {
         .expect("heads");
         heads == [(number, hash.clone())]
     };
+    let of_before = "INSERT INTO node_heads (
+                         chain_id, reader, node, block_number, block_hash, block_time)
+                     SELECT 31337, reader, 'rpc_urls[1] (removed)', 1, '0x', 1
+                     FROM (VALUES ('indexer'), ('auditor')) AS r (reader)";
+    database.execute(of_before).await;
     let indexing = indexed(&database, &node, &chain).await;
     database.until("our indexer's is kept", async || seen("indexer").await).await;
     indexing.stop().await;

@@ -67,10 +67,15 @@ impl Database {
             "DO $$ BEGIN
                  EXECUTE string_agg(
                      regexp_replace(
-                         pg_get_functiondef(oid),
-                         'public.(' || proname || '|observed_blocks|orphaned_blocks|chain_heights)',
+                         replace(pg_get_functiondef(oid), 'blocks observed_blocks[]',
+                                 'blocks public.observed_blocks[]'),
+                         'public.(' || concat_ws('|', names, 'observed_blocks', 'orphaned_blocks',
+                                                 'chain_heights') || ')',
                          'second.\\1', 'g'), ';')
-                 FROM pg_proc WHERE proname IN ('follow_reorg', 'raise_chain_height');
+                 FROM pg_proc,
+                      concat('follow_reorg|leaves_finalized|raise_chain_height|',
+                             'remember_orphaned') AS names
+                 WHERE proname ~ ('^(' || names || ')$');
              END $$",
         ] {
             self.execute(sql).await;

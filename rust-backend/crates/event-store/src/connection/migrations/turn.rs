@@ -1,4 +1,4 @@
-//! Whose turn it is to migrate: a lock on the table that records what was applied.
+//! The turn to migrate: a lock on the table that records the applied migrations.
 //!
 //! sqlx would take an advisory lock, which any role may take: every process that starts would wait
 //! for a stranger. This one asks for a right on the table. It takes no transaction id.
@@ -12,18 +12,18 @@ use crate::{Result, StoreError};
 
 /// sqlx's, in which each applied migration has a row.
 const TABLE: &str = "_sqlx_migrations";
-/// How long somebody else may migrate before it is said who that is.
+/// The time that another session may migrate before it is named.
 const WAIT_MAX: Duration = Duration::from_mins(1);
-/// How often the table is made anew where others make it at the same time.
+/// Tries to make the table anew where others make it at the same time.
 const TRIES_MAX: u32 = 10;
 
 /// A turn lasts as long as its connection.
-pub(super) struct Turn {
+pub(super) struct MigrationLock {
     connection: PgConnection,
 }
 
-impl Turn {
-    /// Waits for whoever migrates just now.
+impl MigrationLock {
+    /// Waits for the session that migrates now.
     ///
     /// # Errors
     /// [`StoreError::Migrating`] where that takes too long.

@@ -1,4 +1,4 @@
-//! What may hold judging back, at one moment: cheap enough to be asked every few seconds.
+//! Signs of a stuck system, at one moment: cheap enough to be read every few seconds.
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
@@ -8,14 +8,14 @@ use crate::Result;
 
 /// The signs by which a supervisor tells that something is wrong.
 #[derive(Clone, Debug)]
-pub struct Vitals {
-    /// Age in seconds of the oldest event of each shard that waits to be judged; 0 where none does.
+pub struct HealthSignals {
+    /// Age in seconds of the oldest unjudged event of each shard; 0 where all are judged.
     pub oldest_unjudged: Vec<(ChainId, f64)>,
-    /// Whether the log is of another cluster: the database has been dumped and restored.
+    /// True if the log is of another cluster: the database has been dumped and restored.
     pub restored: bool,
-    /// Age in seconds of the oldest open transaction that has written; 0 where none is seen.
+    /// Age in seconds of the oldest open transaction that has written; 0 without one.
     pub oldest_writing_transaction_seconds: f64,
-    /// How full the notification queue is, 0 to 1.
+    /// Share of the notification queue in use, 0 to 1.
     pub notification_queue_usage: f64,
     /// Jobs that have been due for more than a second, and age in seconds of the oldest.
     pub jobs_overdue: (i64, f64),
@@ -26,7 +26,7 @@ pub struct Vitals {
     pub now: DateTime<Utc>,
 }
 
-/// Counting further would read a long backlog for a number that nobody needs exactly.
+/// Limit of counting: an exact number of a long backlog is not worth reading it.
 pub const OVERDUE_MAX: i64 = 10_000;
 
 /// The database's clock, at this moment.
@@ -35,7 +35,7 @@ pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>> {
 }
 
 /// Reads them, of these chains.
-pub async fn vitals(pool: &PgPool, chains: &[ChainId]) -> Result<Vitals> {
+pub async fn read(pool: &PgPool, chains: &[ChainId]) -> Result<HealthSignals> {
     let chains: Vec<i64> = chains.iter().map(|chain| chain.0).collect();
     let shards = sqlx::query!(
         r#"SELECT s.chain_id AS "chain_id!",
@@ -73,7 +73,7 @@ pub async fn vitals(pool: &PgPool, chains: &[ChainId]) -> Result<Vitals> {
     )
     .fetch_one(pool)
     .await?;
-    Ok(Vitals {
+    Ok(HealthSignals {
         oldest_unjudged: shards.iter().map(|row| (ChainId(row.chain_id), row.oldest)).collect(),
         restored: rest.restored,
         clock_set_back_seconds: rest.set_back,

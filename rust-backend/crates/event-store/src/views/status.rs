@@ -1,4 +1,4 @@
-//! What an operator asks: how far each shard is, what the jobs do, what holds things back.
+//! Status for an operator: the progress of each shard, the states of jobs, and the brakes on both.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::connection::stored_text::StoredText;
 pub struct Status {
     /// Shard by shard: all that are known, and some others.
     pub shards: Vec<Shard>,
-    /// What is not shown of others.
+    /// The shards that are not shown.
     pub shards_not_shown: NotShown,
     /// Jobs of each state.
     pub jobs: BTreeMap<JobState, i64>,
@@ -23,27 +23,27 @@ pub struct Status {
     pub triggers_active: i64,
     /// The revision of their set.
     pub triggers_revision: i64,
-    /// Age in seconds of the oldest transaction in the cluster that has written: what it began
-    /// before cannot be judged until it ends.
+    /// Age in seconds of the oldest transaction in the cluster that has written: entries of later
+    /// ones cannot be judged until it ends.
     pub oldest_writing_transaction_seconds: Option<f64>,
-    /// Whose that transaction is.
+    /// Its session, or the prepared transaction.
     pub oldest_writer: Option<String>,
     /// False where this role may not see the transactions of others (`pg_read_all_stats`).
     pub sees_all_transactions: bool,
-    /// How full the notification queue is, 0 to 1. Beyond 0.5 no bell rings.
+    /// Share of the notification queue in use, 0 to 1. Beyond 0.5 events do not notify.
     pub notification_queue_usage: f64,
 }
 
-/// Shards of chains that nobody vouches for, beyond [`OTHERS_MAX`].
+/// Shards of unknown chains, beyond [`OTHERS_MAX`].
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct NotShown {
-    /// How many they are.
+    /// Their number.
     pub number: i64,
     /// Entries that wait to be judged in them.
     pub entries_behind: i64,
 }
 
-/// Shards that are shown of chains that nobody vouches for: those with the most behind.
+/// Shards of unknown chains that are shown: those with the most entries behind.
 pub const OTHERS_MAX: usize = 50;
 
 /// One shard.
@@ -51,11 +51,11 @@ pub const OTHERS_MAX: usize = 50;
 pub struct Shard {
     /// The chain.
     pub chain_id: i64,
-    /// Whether somebody vouches for it: it is configured, listed, indexed or named by a trigger.
+    /// True if it is known: configured, listed, indexed or named by a trigger.
     pub is_known: bool,
     /// The processor that judged it last.
     pub holder: Option<String>,
-    /// How often it changed hands.
+    /// The number of changes of hands.
     pub generation: i64,
     /// Entries judged since the beginning.
     pub entries_judged: i64,
@@ -71,12 +71,12 @@ pub struct Shard {
     pub judged_at: Option<DateTime<Utc>>,
 }
 
-/// Counting further would read a long log for a number that nobody needs exactly.
+/// Limit of counting: an exact number of a long log is not worth reading it.
 pub const BEHIND_MAX: i64 = 100_000;
 
 /// Reads the status.
 #[expect(clippy::too_many_lines, reason = "three queries")]
-pub async fn status(pool: &PgPool) -> Result<Status> {
+pub async fn read(pool: &PgPool) -> Result<Status> {
     let shards = sqlx::query_as!(
         Shard,
         r#"WITH RECURSIVE logged (chain_id) AS (
@@ -154,7 +154,7 @@ pub async fn status(pool: &PgPool) -> Result<Status> {
     })
 }
 
-/// Those that are shown, by their chains, and what is not.
+/// The shown shards, by their chains, and a summary of the rest.
 fn shown(mut shards: Vec<Shard>) -> (Vec<Shard>, NotShown) {
     shards.sort_by_key(|shard| (!shard.is_known, -shard.entries_behind, shard.chain_id));
     let known = shards.iter().filter(|shard| shard.is_known).count();
