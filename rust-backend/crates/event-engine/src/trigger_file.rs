@@ -11,6 +11,7 @@ mod form;
 mod plain;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 
 use serde_saphyr::Spanned;
 
@@ -23,27 +24,27 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A refusal of a document of triggers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", LinePrefix(*line, *column))]
+#[error("{}{}{problem}", LinePrefix(*line, *column), KeyPrefix(key.as_deref()))]
 pub struct TriggerFileError {
     /// 1-based; 0 where the place is unknown.
     pub line: u64,
     /// 1-based, in characters; 0 where the place is unknown.
     pub column: u64,
-    /// The key and what is wrong with it.
+    /// The key at fault; `None` where the document could not be read so far.
+    pub key: Option<String>,
+    /// The fault of its value.
     pub problem: String,
 }
 
 impl TriggerFileError {
-    /// A refusal of the value at a place.
-    pub fn at(place: TextPlace, problem: impl Into<String>) -> Self {
-        Self { line: place.line, column: place.column, problem: problem.into() }
+    /// A refusal of the value of a key at a place.
+    pub fn at(place: TextPlace, key: &str, problem: impl Display) -> Self {
+        Self { key: Some(key.to_owned()), ..Self::of_document(place, problem) }
     }
 
-    /// The key at fault, with which the problem begins; `None` where it is about no key, or about
-    /// one that could not be read.
-    pub fn key(&self) -> Option<&str> {
-        let (key, _) = self.problem.split_once(": ")?;
-        key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+    /// A refusal of the document, for which no single key is to blame.
+    fn of_document(place: TextPlace, problem: impl Display) -> Self {
+        Self { line: place.line, column: place.column, key: None, problem: problem.to_string() }
     }
 }
 
@@ -62,11 +63,8 @@ pub fn parse(
     chains: &BTreeMap<String, i64>,
 ) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     if document.len() > DOCUMENT_BYTES_MAX {
-        return Err(TriggerFileError {
-            line: 0,
-            column: 0,
-            problem: format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes"),
-        });
+        let problem = format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes");
+        return Err(TriggerFileError::of_document(TextPlace::default(), problem));
     }
     plain::require(document)?;
     read(document, chains)
@@ -98,9 +96,9 @@ fn read(
     check::file(form, &check::Context { document, chains })
 }
 
-/// A refusal of the value that stands at `at`.
-fn refuse<T>(at: &Spanned<T>, problem: impl Into<String>) -> TriggerFileError {
-    TriggerFileError::at(place(at), problem)
+/// A refusal of the value of `key` that stands at `at`.
+fn refuse<T>(at: &Spanned<T>, key: &str, problem: impl Display) -> TriggerFileError {
+    TriggerFileError::at(place(at), key, problem)
 }
 
 fn place<T>(at: &Spanned<T>) -> TextPlace {
@@ -108,21 +106,28 @@ fn place<T>(at: &Spanned<T>) -> TextPlace {
 }
 
 fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {
-    let place = error.location();
-    TriggerFileError {
-        line: place.map_or(0, |place| place.line()),
-        column: place.map_or(0, |place| place.column()),
-        problem: error.without_snippet().to_string(),
-    }
+    let place = error.location().map_or_else(TextPlace::default, |place| TextPlace {
+        line: place.line(),
+        column: place.column(),
+    });
+    TriggerFileError::of_document(place, error.without_snippet().to_string())
 }
 
 struct LinePrefix(u64, u64);
 
-impl std::fmt::Display for LinePrefix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for LinePrefix {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match (self.0, self.1) {
             (0, _) => Ok(()),
             (line, column) => write!(f, "{line}:{column}: "),
         }
+    }
+}
+
+struct KeyPrefix<'k>(Option<&'k str>);
+
+impl Display for KeyPrefix<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |key| write!(f, "{key}: "))
     }
 }
