@@ -20,7 +20,7 @@ test *ARGS:
     ./scripts/run-tests.sh "$@"
 
 # A chain's reorgs for many minutes, with kills (a test of crates/cli/tests/processes: reorgs or ponder)
-soak TEST="chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks" ROUNDS="150":
+soak TEST="chain::reorgs::a_reorg_is_retracted_at_its_receiver_with_both_blocks" ROUNDS="150":
     ./scripts/soak.sh "$@"
 
 # What takes too long for every commit: soaks, worlds, faults, bench (--list, --only CHECK…)

@@ -6,15 +6,15 @@ CHECKS=(soak-indexer soak-auditor soak-ponder worlds mutants faults bench)
 SOAK_ROUNDS=45
 
 check_soak_indexer() {
-    soak chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks
+    soak chain::reorgs::a_reorg_is_retracted_at_its_receiver_with_both_blocks
 }
 
 check_soak_auditor() {
-    soak chain::reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
+    soak chain::reorgs::the_auditor_of_an_inserting_writer_has_a_reorg_retracted
 }
 
 check_soak_ponder() {
-    soak chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well
+    soak chain::ponder::ponder_as_the_indexer_has_a_reorg_retracted
 }
 
 soak() { bash scripts/soak.sh "$1" "$SOAK_ROUNDS"; }

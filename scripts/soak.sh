@@ -11,20 +11,20 @@ minutes with our indexer). Each round is traffic, a reorg of 1 to 20 blocks and 
 end valid events are the chain's logs, every message of an orphaned one is retracted under one id,
 and state is a replay. scripts/run-tests.sh runs three rounds of each.
 
-  chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks
+  chain::reorgs::a_reorg_is_retracted_at_its_receiver_with_both_blocks
                   our indexer
-  chain::reorgs::with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well
-  chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well
+  chain::reorgs::the_auditor_of_an_inserting_writer_has_a_reorg_retracted
+  chain::ponder::ponder_as_the_indexer_has_a_reorg_retracted
                   about 15 s a round
 
 Example:
   scripts/soak.sh \
-      chain::ponder::with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well 45
+      chain::ponder::ponder_as_the_indexer_has_a_reorg_retracted 45
 HELP
 }
 
 main() {
-    local test=${1:-chain::reorgs::a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks}
+    local test=${1:-chain::reorgs::a_reorg_is_retracted_at_its_receiver_with_both_blocks}
     local rounds=${2:-150}
     if [[ $test == -h || $test == --help ]]; then
         usage

@@ -21,27 +21,39 @@ pub struct NotBegun {
     pub problem: String,
 }
 
-/// What an attempt told of its destination.
+/// The result of an attempt, or the reason why there was none.
+pub type Performed = Result<(Attempt, Told), NotBegun>;
+
+/// Signal of an attempt about its destination and about the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// The message was delivered.
     Success,
+    /// The message was delivered without the network.
+    Local,
     /// No answer came.
     Silence,
-    /// The message was refused, or never sent.
+    /// The message was refused.
     Nothing,
+    /// The message was never sent.
+    Unsent,
+}
+
+impl Told {
+    /// True if the attempt needed files, ports and a route, and had them.
+    pub(crate) fn used_network(self) -> bool {
+        !matches!(self, Self::Local | Self::Unsent)
+    }
 }
 
 /// An attempt of which nothing was sent.
 pub(crate) fn unsent(outcome: Outcome, error: String) -> (Attempt, Told) {
-    let attempt = Attempt {
-        outcome,
-        http_status: None,
-        duration: Some(Duration::ZERO),
-        error: Some(error),
-        response: None,
-    };
-    (attempt, Told::Nothing)
+    (of(outcome, Some(Duration::ZERO), Some(error)), Told::Unsent)
+}
+
+/// An attempt without an answer.
+pub(crate) fn of(outcome: Outcome, duration: Option<Duration>, error: Option<String>) -> Attempt {
+    Attempt { outcome, http_status: None, duration, error, response: None }
 }
 
 /// One line for an error, its control characters escaped: certificates and addresses are hostile.

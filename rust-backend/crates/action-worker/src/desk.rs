@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
-use crate::recorder::Ended;
+use crate::recorder::LeaseEnd;
 
 /// Jobs leased together at least: as many as one destination has places.
 const LEASED_TOGETHER_MIN: usize = 64;
@@ -32,16 +32,16 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Between two tries while Redis or PostgreSQL is away.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Takes ids from the queue, leases their jobs and starts their attempts. Clones share it.
+/// Takes ids from the queue, leases their jobs and starts their attempts.
 pub(crate) struct Desk<L, P> {
     leases: L,
     holder: String,
-    acting: Arc<Acting<P>>,
+    acting: Acting<P>,
     destinations: Destinations,
     places: Arc<Semaphore>,
     /// Attempts that have begun and are not with the recorder yet.
     pub(crate) under_way: TaskTracker,
-    ended: mpsc::Sender<Ended>,
+    ended: mpsc::Sender<LeaseEnd>,
 }
 
 impl<L: Leases, P: Performer> Desk<L, P> {
@@ -50,12 +50,12 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         leases: L,
         holder: String,
         acting: Acting<P>,
-        ended: mpsc::Sender<Ended>,
+        ended: mpsc::Sender<LeaseEnd>,
     ) -> Self {
         Self {
             leases,
             holder,
-            acting: Arc::new(acting),
+            acting,
             destinations: Destinations::default(),
             places: Arc::new(Semaphore::new(PLACES)),
             under_way: TaskTracker::new(),
@@ -65,7 +65,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
 
     /// Works until `shutdown`.
     pub(crate) async fn work(
-        &self,
+        self: &Arc<Self>,
         inbox: &mut impl Inbox,
         heartbeat: &Heartbeat,
         shutdown: &CancellationToken,
@@ -104,8 +104,13 @@ impl<L: Leases, P: Performer> Desk<L, P> {
 
     /// Reads ids for the places that are free, leases them and starts their attempts. Says how many
     /// to lease together next.
-    async fn turn(&self, inbox: &mut impl Inbox, together: usize) -> anyhow::Result<usize> {
-        let mut places = vec![self.place().await];
+    async fn turn(
+        self: &Arc<Self>,
+        inbox: &mut impl Inbox,
+        together: usize,
+    ) -> anyhow::Result<usize> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let mut places = vec![place.expect("the semaphore is never closed")];
         while places.len() < together
             && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
         {
@@ -116,18 +121,14 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             return Ok(together);
         }
         // From the lease on nothing may be dropped half-way: a shutdown would lose the attempt.
-        let (desk, read) = (self.clone(), ids.len());
+        let (desk, read) = (Arc::clone(self), ids.len());
         let begun = self.under_way.spawn(async move { desk.begin(&ids, places).await });
         Ok(next_together(together, read, begun.await??))
     }
 
-    async fn place(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed")
-    }
-
     /// Says how many were given back.
     async fn begin(
-        &self,
+        self: &Arc<Self>,
         ids: &[JobId],
         mut places: Vec<OwnedSemaphorePermit>,
     ) -> Result<usize, L::Error> {
@@ -146,14 +147,14 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         let mut back: Vec<_> =
             changed_since(leases, &loaded).into_iter().map(|lease| (lease, AGAIN)).collect();
         for (lease, problem) in loaded.unreadable {
-            tracing::warn!(job = %lease.id, problem, "A job is about something that does not read");
-            self.end(Ended::Made(self.acting.unreadable(lease, &problem))).await;
+            tracing::warn!(job = %lease.id, problem, "A job's event or trigger cannot be read");
+            self.end(LeaseEnd::Made(self.acting.unreadable(lease, &problem))).await;
         }
         for assignment in loaded.jobs {
             let entered = self.destinations.enter(&origin(&assignment), Instant::now());
             match (entered, places.pop()) {
                 (Ok(at), Some(place)) => {
-                    let desk = self.clone();
+                    let desk = Arc::clone(self);
                     self.under_way.spawn(async move {
                         measures::under_way(1);
                         let (ended, told) = desk.acting.act(assignment).await;
@@ -182,27 +183,13 @@ impl<L: Leases, P: Performer> Desk<L, P> {
     /// they ran out, attempts would count that nobody made.
     async fn leave(&self, back: impl Iterator<Item = (Lease, Duration)>) {
         for (lease, wait) in back {
-            self.end(Ended::NotBegun(lease, wait)).await;
+            self.end(LeaseEnd::NotBegun(lease, wait)).await;
         }
     }
 
-    async fn end(&self, ended: Ended) {
+    async fn end(&self, ended: LeaseEnd) {
         // The recorder outlives every attempt.
         let _ = self.ended.send(ended).await;
-    }
-}
-
-impl<L: Clone, P> Clone for Desk<L, P> {
-    fn clone(&self) -> Self {
-        Self {
-            leases: self.leases.clone(),
-            holder: self.holder.clone(),
-            acting: Arc::clone(&self.acting),
-            destinations: self.destinations.clone(),
-            places: Arc::clone(&self.places),
-            under_way: self.under_way.clone(),
-            ended: self.ended.clone(),
-        }
     }
 }
 
@@ -227,8 +214,8 @@ fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
 /// The machine or account whose limits apply: none where the configuration cannot be read.
 fn origin(assignment: &LeasedJob) -> String {
     let Ok(config) = &assignment.config else { return String::new() };
-    registry::destination(&assignment.action_type, config)
-        .map_or_else(|_| String::new(), |destination| destination.origin)
+    registry::describe(&assignment.action_type, config)
+        .map_or_else(|_| String::new(), |described| described.destination.origin)
 }
 
 #[cfg(test)]

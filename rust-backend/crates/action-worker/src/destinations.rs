@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use service::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::attempt::Told;
+use crate::shared_backoff::SharedBackoff;
 
 /// Attempts under way at once, to all destinations.
 pub(crate) const PLACES: usize = 1_024;
@@ -27,10 +27,10 @@ const TROUBLED_MAX: usize = 2;
 const TROUBLED_TOGETHER_MAX: usize = PLACES / 2;
 /// To all that are not proven together.
 const NOT_PROVEN_TOGETHER_MAX: usize = PLACES / 4 * 3;
-/// How long the first job waits whose destination is busy.
+/// Waits of jobs whose destination is busy: the first, and the longest.
 const BUSY_DELAY_MIN: Duration = Duration::from_millis(250);
-/// How long a job waits whose destination has been busy for long.
 const BUSY_DELAY_MAX: Duration = Duration::from_secs(10);
+const BUSY: SharedBackoff = SharedBackoff::new(BUSY_DELAY_MIN, BUSY_DELAY_MAX);
 /// Destinations that are remembered with nothing under way there. Beyond, all of those are
 /// forgotten, and are unproven again.
 const IDLE_MAX: usize = 10_000;
@@ -41,37 +41,24 @@ pub(crate) struct Destinations {
     known: Arc<Mutex<HashMap<String, Occupancy>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Occupancy {
     under_way: usize,
     standing: Standing,
-    busy: Busy,
+    /// The waits of jobs that are turned away.
+    busy: SharedBackoff,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    #[default]
     Unproven,
     Proven,
     Troubled,
 }
 
-/// For how long jobs are turned away, and until when they all get the same answer.
-#[derive(Debug)]
-struct Busy {
-    delays: Backoff,
-    latest: Option<(Duration, Instant)>,
-}
-
-impl Default for Busy {
-    fn default() -> Self {
-        Self { delays: Backoff::new(BUSY_DELAY_MIN, BUSY_DELAY_MAX), latest: None }
-    }
-}
-
 /// A place at a destination, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     destinations: Destinations,
     key: String,
     told: Told,
@@ -80,28 +67,31 @@ pub(crate) struct Place {
 impl Destinations {
     /// A place at the destination, or how long to stay away: longer each time that this was waited
     /// for in vain.
-    pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Place, Duration> {
+    pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Slot, Duration> {
         let mut known = self.known();
         let standing = known.get(key).map_or(Standing::Unproven, |it| it.standing);
         let together = |counts: fn(Standing) -> bool| -> usize {
             known.values().filter(|it| counts(it.standing)).map(|it| it.under_way).sum()
         };
+        let of_troubled =
+            || together(|standing| standing == Standing::Troubled) < TROUBLED_TOGETHER_MAX;
+        let of_others =
+            || together(|standing| standing != Standing::Proven) < NOT_PROVEN_TOGETHER_MAX;
         let room = match standing {
             Standing::Proven => true,
-            Standing::Unproven => {
-                together(|standing| standing != Standing::Proven) < NOT_PROVEN_TOGETHER_MAX
-            }
-            Standing::Troubled => {
-                together(|standing| standing == Standing::Troubled) < TROUBLED_TOGETHER_MAX
-                    && together(|standing| standing != Standing::Proven) < NOT_PROVEN_TOGETHER_MAX
-            }
+            Standing::Unproven => of_others(),
+            Standing::Troubled => of_troubled() && of_others(),
         };
-        let destination = known.entry(key.to_owned()).or_default();
+        let destination = known.entry(key.to_owned()).or_insert(Occupancy {
+            under_way: 0,
+            standing: Standing::Unproven,
+            busy: BUSY,
+        });
         if !room || destination.under_way >= standing.places() {
-            return Err(destination.turn_away(now));
+            return Err(destination.busy.wait(now));
         }
         destination.under_way += 1;
-        Ok(Place { destinations: self.clone(), key: key.to_owned(), told: Told::Nothing })
+        Ok(Slot { destinations: self.clone(), key: key.to_owned(), told: Told::Unsent })
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Occupancy>> {
@@ -119,39 +109,25 @@ impl Standing {
     }
 }
 
-impl Occupancy {
-    /// All that come within one delay get the same: a burst is no reason for a long one.
-    fn turn_away(&mut self, now: Instant) -> Duration {
-        match self.busy.latest {
-            Some((delay, until)) if now < until => delay,
-            _ => {
-                let delay = self.busy.delays.next_wait();
-                self.busy.latest = Some((delay, now + delay));
-                delay
-            }
-        }
-    }
-}
-
-impl Place {
+impl Slot {
     /// Leaves it, and says what the attempt told.
     pub(crate) fn leave(mut self, told: Told) {
         self.told = told;
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut known = self.destinations.known();
         if let Some(destination) = known.get_mut(&self.key) {
             destination.under_way -= 1;
             match self.told {
-                Told::Success => {
+                Told::Success | Told::Local => {
                     destination.standing = Standing::Proven;
-                    destination.busy = Busy::default();
+                    destination.busy = BUSY;
                 }
                 Told::Silence => destination.standing = Standing::Troubled,
-                Told::Nothing => {}
+                Told::Nothing | Told::Unsent => {}
             }
         }
         if known.len() > IDLE_MAX {
@@ -165,7 +141,7 @@ mod tests {
     use super::*;
 
     /// Enters until it is turned away.
-    fn fill(destinations: &Destinations, key: &str, now: Instant) -> Vec<Place> {
+    fn fill(destinations: &Destinations, key: &str, now: Instant) -> Vec<Slot> {
         std::iter::from_fn(|| destinations.enter(key, now).ok()).collect()
     }
 
@@ -185,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_proves_itself_by_a_delivery_and_is_troubled_without_an_answer() {
+    fn a_delivery_proves_a_destination_and_silence_troubles_it() {
         let (destinations, now) = (Destinations::default(), Instant::now());
         for (told, places) in [
             (Told::Nothing, UNPROVEN_MAX),

@@ -6,15 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// `errno` of Linux, where our processes run.
-mod errno {
-    pub(super) const ENOMEM: i32 = 12;
-    pub(super) const ENFILE: i32 = 23;
-    pub(super) const EMFILE: i32 = 24;
-    pub(super) const EADDRNOTAVAIL: i32 = 99;
-    pub(super) const ENETDOWN: i32 = 100;
-    pub(super) const ENOBUFS: i32 = 105;
-}
+use rustix::io::Errno;
 
 /// Where the system keeps its resolvers. Without it glibc asks a resolver on this machine that is
 /// hardly there.
@@ -55,11 +47,11 @@ impl Lack {
     /// What an error of the system says was lacking. A refusal, a reset or a route that a router
     /// denies is none.
     pub(crate) fn of_io(error: &io::Error) -> Option<Self> {
-        match error.raw_os_error()? {
-            errno::EMFILE | errno::ENFILE => Some(Self::Files),
-            errno::ENOMEM | errno::ENOBUFS => Some(Self::Memory),
-            errno::EADDRNOTAVAIL => Some(Self::Ports),
-            errno::ENETDOWN => Some(Self::Network),
+        match Errno::from_io_error(error)? {
+            Errno::MFILE | Errno::NFILE => Some(Self::Files),
+            Errno::NOMEM | Errno::NOBUFS => Some(Self::Memory),
+            Errno::ADDRNOTAVAIL => Some(Self::Ports),
+            Errno::NETDOWN => Some(Self::Network),
             _ => None,
         }
     }
@@ -155,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_lacks_what_the_system_owes_it_and_not_what_a_certificate_does() {
+    fn tls_lacks_only_the_systems_part_not_a_certificate() {
         let of = |error: rustls::Error| Lack::of(&io::Error::other(error));
         assert_eq!(of(rustls::Error::FailedToGetRandomBytes), Some(Lack::Tls));
         assert_eq!(of(rustls::Error::HandshakeNotComplete), None);

@@ -9,7 +9,6 @@ use metrics::{
 
 use crate::lack::Lack;
 
-/// Says what the series are.
 pub(crate) fn describe() {
     let counters = [
         ("agentauri_leases_taken_total", "Jobs leased"),
@@ -30,13 +29,11 @@ pub(crate) fn describe() {
     describe_histogram!("agentauri_delivered_after_seconds", seconds, text);
 }
 
-/// So many jobs were leased, and so many of these leases given back.
 pub(crate) fn leased(taken: usize, given_back: usize) {
     counter!("agentauri_leases_taken_total").increment(taken as u64);
     counter!("agentauri_leases_given_back_total").increment(given_back as u64);
 }
 
-/// An attempt did not begin, and does not count.
 pub(crate) fn not_begun(lack: Lack) {
     counter!("agentauri_attempts_not_begun_total", "lack" => lack.as_str()).increment(1);
 }
@@ -46,14 +43,12 @@ pub(crate) fn under_way(change: i32) {
     gauge!("agentauri_attempts_under_way").increment(change);
 }
 
-/// The sweep saw so many ids in the queue, and added so many.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 pub(crate) fn swept(waiting: u64, pushed: usize) {
     gauge!("agentauri_queue_length").set(waiting as f64);
     counter!("agentauri_jobs_pushed_again_total").increment(pushed as u64);
 }
 
-/// Attempts were recorded.
 pub(crate) fn recorded(attempts: &[AttemptRecord]) {
     for record in attempts {
         let kind = record.action_type.clone();

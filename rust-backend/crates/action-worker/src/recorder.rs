@@ -17,7 +17,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// What became of a lease.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum LeaseEnd {
     /// An attempt was made.
     Made(AttemptRecord),
     /// None was; the lease is given back until this time has passed, and nothing is counted.
@@ -26,14 +26,18 @@ pub(crate) enum Ended {
 
 /// Records what comes in until the last sender is gone. Does not give an attempt up: its lease may
 /// run out meanwhile, and then the receiver sees the same id twice.
-pub(crate) async fn record<L: Leases>(leases: L, holder: String, mut ended: mpsc::Receiver<Ended>) {
+pub(crate) async fn record<L: Leases>(
+    leases: L,
+    holder: String,
+    mut ended: mpsc::Receiver<LeaseEnd>,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while ended.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (mut made, mut back) = (Vec::new(), Vec::new());
         for ended in batch.drain(..) {
             match ended {
-                Ended::Made(attempt) => made.push(attempt),
-                Ended::NotBegun(lease, wait) => back.push((lease, wait)),
+                LeaseEnd::Made(attempt) => made.push(attempt),
+                LeaseEnd::NotBegun(lease, wait) => back.push((lease, wait)),
             }
         }
         if !made.is_empty() {

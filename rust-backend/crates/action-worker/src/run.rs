@@ -8,11 +8,11 @@ use event_engine::delivery::retry::RetrySchedule;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
-use service::logs::{self, Destination};
+use service::logs::{self, LogStream};
 use service::name::unique_name;
 use service::signals;
 
-use crate::jitter::Jitter;
+use crate::act::Jitter;
 use crate::senders::Senders;
 use crate::senders::secrets::SecretContext;
 use crate::worker::Worker;
@@ -28,7 +28,7 @@ pub type RealWorker = Worker<PgLeases, Sender, QueueConsumer, Senders>;
 /// The whole life of the process.
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
-    logs::init(Destination::Stdout, &settings)?;
+    logs::init(LogStream::Stdout, &settings)?;
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting Action Worker...");
     let name = unique_name("action-worker");
@@ -54,18 +54,11 @@ impl RealWorker {
         name: String,
         heartbeat: Heartbeat,
     ) -> Result<Self, ConfigError> {
-        let policy =
-            DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
-                .map_err(|error| {
-                    let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
-                    ConfigError::variable(variable, error.to_string())
-                })?;
-        let schedule = match &settings.retry_schedule {
-            None => RetrySchedule::default(),
-            Some(delays) => RetrySchedule::new(delays.clone()).map_err(|error| {
-                ConfigError::variable("AGENTAURI_RETRY_SCHEDULE", error.to_string())
-            })?,
-        };
+        let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
+        let schedule = settings.retry_schedule.clone().map(RetrySchedule::new).transpose();
+        let schedule = schedule.map_err(|error| {
+            ConfigError::variable("AGENTAURI_RETRY_SCHEDULE", error.to_string())
+        })?;
         let redis_url = settings.redis_url()?;
         let no_queue = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
         let inbox = || QueueConsumer::new(redis_url, &name).map_err(no_queue);
@@ -79,7 +72,7 @@ impl RealWorker {
             inbox_of_sweep: inbox()?,
             performer,
             name,
-            schedule,
+            schedule: schedule.unwrap_or_default(),
             jitter: Jitter::default(),
             heartbeat,
             grace: settings.shutdown_max,

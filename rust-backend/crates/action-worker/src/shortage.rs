@@ -1,58 +1,53 @@
-//! How long attempts wait that lack something of ours, and when that is said.
+//! Waits of attempts for want of something of this machine, and the log's lines about it.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use service::outage::Outage;
 use tokio::time::Instant;
 
 use crate::attempt::NotBegun;
+use crate::shared_backoff::SharedBackoff;
 
-/// The first wait: what lacks is often back within a moment.
+/// The first wait: mostly the resource is back within a moment.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 /// The longest. Each round costs a lease and its return.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+const WAITS: SharedBackoff = SharedBackoff::new(WAIT_MIN, WAIT_MAX);
 
 /// A shortage, while there is one.
-#[derive(Debug, Default)]
-pub(crate) struct Shortage(Mutex<Option<Lasting>>);
+pub(crate) struct Shortage(Mutex<(Outage, SharedBackoff)>);
 
-#[derive(Clone, Copy, Debug)]
-struct Lasting {
-    wait: Duration,
-    /// When the wait was drawn up; all that lack something within it wait alike.
-    since: Instant,
+impl Default for Shortage {
+    fn default() -> Self {
+        Self(Mutex::new((Outage::default(), WAITS)))
+    }
 }
 
 impl Shortage {
-    /// An attempt lacked something. Says so if that is new, and how long to wait: twice as long
-    /// each time that this was waited for in vain.
+    /// Returns the wait of an attempt that lacked something, and logs the first of them.
     pub(crate) fn felt(&self, not_begun: &NotBegun, now: Instant) -> Duration {
-        let mut lasting = self.0.lock();
-        let next = match *lasting {
-            None => {
-                let (lack, problem) = (not_begun.lack.as_str(), not_begun.problem.as_str());
-                tracing::warn!(
-                    lack,
-                    problem,
-                    "Attempts cannot begin for want of something of this machine; they are not \
-                     counted, and are tried again until they can"
-                );
-                Lasting { wait: WAIT_MIN, since: now }
-            }
-            Some(lasting) if now.saturating_duration_since(lasting.since) < lasting.wait => lasting,
-            Some(lasting) => Lasting { wait: (lasting.wait * 2).min(WAIT_MAX), since: now },
-        };
-        *lasting = Some(next);
-        next.wait
+        let mut shortage = self.0.lock();
+        let (outage, backoff) = &mut *shortage;
+        if outage.begins() {
+            *backoff = WAITS;
+            let (lack, problem) = (not_begun.lack.as_str(), not_begun.problem.as_str());
+            tracing::warn!(
+                lack,
+                problem,
+                "Attempts cannot begin for want of something of this machine; they are not \
+                 counted, and are tried again until they can"
+            );
+        }
+        backoff.wait(now)
     }
 
-    /// An attempt began. The shortage is over if nobody has felt it for a while: what needs nothing
-    /// new, such as a connection that is open already, also begins meanwhile.
+    /// An attempt used the network. The shortage is over once it was not felt for a while:
+    /// meanwhile an attempt may succeed on a connection that was open before.
     pub(crate) fn passed(&self, now: Instant) {
-        let mut lasting = self.0.lock();
-        let is_over = |it: &Lasting| now.saturating_duration_since(it.since) >= it.wait * 2;
-        if lasting.as_ref().is_some_and(is_over) {
-            *lasting = None;
+        let mut shortage = self.0.lock();
+        let (outage, backoff) = &mut *shortage;
+        if backoff.is_long_over(now) && outage.ends() {
             tracing::info!("Attempts begin again");
         }
     }
@@ -64,7 +59,7 @@ mod tests {
     use crate::lack::Lack;
 
     #[test]
-    fn a_shortage_is_waited_out_longer_each_time_and_forgotten_once_it_is_over() {
+    fn a_shortage_waits_longer_each_time_and_is_then_forgotten() {
         let (shortage, mut now) = (Shortage::default(), Instant::now());
         let lack = NotBegun { lack: Lack::Files, problem: String::new() };
         let mut waits_ms = Vec::new();

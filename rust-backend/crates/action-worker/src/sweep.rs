@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Attempt, AttemptRecord, Disposition, Outcome};
+use event_engine::delivery::lease::Outcome;
 use event_engine::port::{Inbox, JobQueue, Leases};
 use service::outage::Outage;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Retries;
+use crate::attempt;
 use crate::measures;
 
 /// Between two sweeps: how late a retry can be.
@@ -73,26 +74,16 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
 
     async fn take_back_expired(&mut self) -> anyhow::Result<()> {
         for expired in self.leases.expired(EXPIRED_MAX).await? {
-            let attempt = u32::try_from(expired.lease.attempt).unwrap_or(u32::MAX);
-            let started = expired.lease.attempts_of_schedule();
-            let disposition = match self.retries.after_failure(started, None) {
-                Some(delay) => Disposition::Retry(delay),
-                None => Disposition::Dead("the last attempt was lost".to_owned()),
-            };
+            let (lease, holder) = (expired.lease, expired.holder);
             tracing::warn!(
-                job = %expired.lease.id, attempt, holder = expired.holder,
+                job = %lease.id, attempt = lease.attempt, holder,
                 "A lease ran out; its attempt counts as lost"
             );
-            let attempt = Attempt {
-                outcome: Outcome::Lost,
-                duration: None,
-                http_status: None,
-                error: Some("the worker ended before it could say what came of it".to_owned()),
-                response: None,
-            };
+            let error = "the worker ended before it could record the result".to_owned();
+            let attempt = attempt::of(Outcome::Lost, None, Some(error));
             let action_type = expired.action_type.unwrap_or_else(|| "unknown".to_owned());
-            let lost = [AttemptRecord { lease: expired.lease, action_type, attempt, disposition }];
-            self.leases.finish(&expired.holder, &lost).await?;
+            let lost = [self.retries.record(lease, action_type, attempt)];
+            self.leases.finish(&holder, &lost).await?;
             measures::recorded(&lost);
         }
         Ok(())

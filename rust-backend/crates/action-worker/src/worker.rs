@@ -1,5 +1,6 @@
 //! A worker: the desk, the recorder and the sweep, together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_engine::delivery::retry::RetrySchedule;
@@ -8,10 +9,9 @@ use service::health::Heartbeat;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::act::{Acting, Performer, Retries};
+use crate::act::{Acting, Jitter, Performer, Retries};
 use crate::desk::Desk;
 use crate::destinations::PLACES;
-use crate::jitter::Jitter;
 use crate::measures;
 use crate::recorder;
 use crate::shortage::Shortage;
@@ -61,7 +61,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
         let recorder =
             tokio::spawn(recorder::record(self.leases.clone(), self.name.clone(), to_record));
         let acting = Acting { performer: self.performer, retries, shortage: Shortage::default() };
-        let desk = Desk::new(self.leases, self.name, acting, ended);
+        let desk = Arc::new(Desk::new(self.leases, self.name, acting, ended));
         desk.work(&mut self.inbox, &self.heartbeat, &shutdown).await;
         // The sweep uses the same name; it ends with the shutdown.
         let left = tokio::spawn(async move {

@@ -29,10 +29,7 @@ impl<'c> ConfigKeys<'c> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
-    /// The value of a key that must be there; `remedy` says why.
-    ///
-    /// # Errors
-    /// It is missing.
+    /// The value of a key that must be there; if it is missing, `remedy` says why.
     pub fn required(
         &mut self,
         key: &'static str,
@@ -56,10 +53,7 @@ impl<'c> ConfigKeys<'c> {
     }
 }
 
-/// The text of a value of `key`.
-///
-/// # Errors
-/// It is a list, a table, empty or too long.
+/// The text of a value of `key`. Fails if it is a list, a table, empty or too long.
 pub fn text<'c>(
     key: &str,
     node: &'c ConfigNode,

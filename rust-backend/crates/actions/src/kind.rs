@@ -1,6 +1,7 @@
 //! A kind of action: the meaning of its configuration, its destination, and its messages.
 
 use event_engine::trigger::config::{ConfigNode, TextPlace};
+use event_engine::trigger_file::TriggerFileError;
 
 use crate::keys::ConfigKeys;
 use crate::message::Message;
@@ -70,17 +71,17 @@ pub enum AddressForm {
 
 /// The reason why a kind refuses a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
+#[error("{key}: {problem}")]
 pub struct ConfigRefusal {
-    key: String,
-    at: Option<TextPlace>,
-    problem: String,
+    pub(crate) key: String,
+    pub(crate) at: Option<TextPlace>,
+    pub(crate) problem: String,
 }
 
 impl ConfigRefusal {
     /// A refusal of the value of `key`, or of its absence.
     pub fn of(key: &str, problem: impl std::fmt::Display) -> Self {
-        Self { key: key.to_owned(), at: None, problem: format!("{key}: {problem}") }
+        Self { key: key.to_owned(), at: None, problem: problem.to_string() }
     }
 
     /// A refusal of a key.
@@ -88,9 +89,11 @@ impl ConfigRefusal {
         Self { at: Some(at), ..Self::of(key, problem) }
     }
 
-    /// The place of the refused key or value: where it is missing, the action's.
-    pub fn place(&self, config: &ConfigNode) -> TextPlace {
+    /// The refusal of a document in which `config` stands: at the refused key or value, and where
+    /// that is missing, at the action.
+    pub(crate) fn in_document(self, config: &ConfigNode) -> TriggerFileError {
         let value = config.get(&self.key).map(|node| node.at);
-        self.at.or(value).unwrap_or(config.at)
+        let place = self.at.or(value).unwrap_or(config.at);
+        TriggerFileError::at(place, &self.key, self.problem)
     }
 }

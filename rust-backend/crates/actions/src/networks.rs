@@ -4,99 +4,71 @@
 //! for IPv6 the rule that global unicast is `2000::/3` alone (RFC 4291, section 2.4).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
-/// A network, its purpose, and the standard that defines it.
-struct Special {
-    address: IpAddr,
-    prefix: u8,
-    is: &'static str,
-}
+use ipnet::IpNet;
 
-const fn v4(address: [u8; 4], prefix: u8, is: &'static str) -> Special {
-    let [a, b, c, d] = address;
-    Special { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix, is }
-}
-
-const fn v6(high: [u16; 4], prefix: u8, is: &'static str) -> Special {
-    let [a, b, c, d] = high;
-    Special { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)), prefix, is }
-}
-
-const fn v6_low(low: [u16; 4], prefix: u8, is: &'static str) -> Special {
-    let [e, f, g, h] = low;
-    Special { address: IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, e, f, g, h)), prefix, is }
-}
-
-/// The first that contains an address describes it.
-#[rustfmt::skip]
-const SPECIAL: [Special; 45] = [
-    v4([0, 0, 0, 0], 8, "this host or network, RFC 1122"),
-    v4([10, 0, 0, 0], 8, "private, RFC 1918"),
-    v4([100, 64, 0, 0], 10, "shared by a provider's customers, RFC 6598"),
-    v4([127, 0, 0, 0], 8, "loopback, RFC 1122"),
+/// Networks, their purposes and the standards that define them. The first that contains an address
+/// describes it.
+const SPECIAL: [(&str, &str); 45] = [
+    ("0.0.0.0/8", "this host or network, RFC 1122"),
+    ("10.0.0.0/8", "private, RFC 1918"),
+    ("100.64.0.0/10", "shared by a provider's customers, RFC 6598"),
+    ("127.0.0.0/8", "loopback, RFC 1122"),
     // Holds 169.254.169.254, where clouds hand out credentials.
-    v4([169, 254, 0, 0], 16, "link-local, RFC 3927"),
-    v4([172, 16, 0, 0], 12, "private, RFC 1918"),
-    v4([192, 0, 0, 0], 24, "protocol assignments, RFC 6890"),
-    v4([192, 0, 2, 0], 24, "documentation, RFC 5737"),
-    v4([192, 88, 99, 0], 24, "6to4 relays, RFC 7526"),
-    v4([192, 168, 0, 0], 16, "private, RFC 1918"),
-    v4([198, 18, 0, 0], 15, "benchmarks, RFC 2544"),
-    v4([198, 51, 100, 0], 24, "documentation, RFC 5737"),
-    v4([203, 0, 113, 0], 24, "documentation, RFC 5737"),
-    v4([224, 0, 0, 0], 4, "multicast, RFC 1112"),
-    v4([255, 255, 255, 255], 32, "broadcast, RFC 919"),
-    v4([240, 0, 0, 0], 4, "class E, RFC 1112"),
+    ("169.254.0.0/16", "link-local, RFC 3927"),
+    ("172.16.0.0/12", "private, RFC 1918"),
+    ("192.0.0.0/24", "protocol assignments, RFC 6890"),
+    ("192.0.2.0/24", "documentation, RFC 5737"),
+    ("192.88.99.0/24", "6to4 relays, RFC 7526"),
+    ("192.168.0.0/16", "private, RFC 1918"),
+    ("198.18.0.0/15", "benchmarks, RFC 2544"),
+    ("198.51.100.0/24", "documentation, RFC 5737"),
+    ("203.0.113.0/24", "documentation, RFC 5737"),
+    ("224.0.0.0/4", "multicast, RFC 1112"),
+    ("255.255.255.255/32", "broadcast, RFC 919"),
+    ("240.0.0.0/4", "class E, RFC 1112"),
     // Public by its number; inside Azure it answers from the machine's own host.
-    v4([168, 63, 129, 16], 32, "the host of an Azure machine, Microsoft"),
-    v6_low([0, 0, 0, 0], 128, "unspecified, RFC 4291"),
-    v6_low([0, 0, 0, 1], 128, "loopback, RFC 4291"),
-    v6_low([0, 0xffff, 0, 0], 96, "IPv4-mapped, RFC 4291"),
-    v6_low([0xffff, 0, 0, 0], 96, "IPv4-translated, RFC 2765"),
-    v6_low([0, 0, 0, 0], 96, "IPv4-compatible, RFC 4291"),
-    v6([0x64, 0xff9b, 0, 0], 96, "NAT64, RFC 6052"),
-    v6([0x64, 0xff9b, 1, 0], 48, "local NAT64, RFC 8215"),
-    v6([0x100, 0, 0, 0], 64, "discarded, RFC 6666"),
-    v6([0x100, 0, 0, 1], 64, "a dummy prefix, RFC 9780"),
-    v6([0x2001, 0, 0, 0], 32, "Teredo, RFC 4380"),
-    v6([0x2001, 2, 0, 0], 48, "benchmarks, RFC 5180"),
-    v6([0x2001, 0x10, 0, 0], 28, "ORCHID, RFC 4843"),
-    v6([0x2001, 0x20, 0, 0], 28, "ORCHID, RFC 7343"),
-    v6([0x2001, 0, 0, 0], 23, "protocol assignments, RFC 2928"),
-    v6([0x2001, 0xdb8, 0, 0], 32, "documentation, RFC 3849"),
-    v6([0x2002, 0, 0, 0], 16, "6to4, RFC 3056"),
-    v6([0x3ffe, 0, 0, 0], 16, "the former 6bone, RFC 3701"),
-    v6([0x3fff, 0, 0, 0], 20, "documentation, RFC 9637"),
-    v6([0x5f00, 0, 0, 0], 16, "segment routing, RFC 9602"),
-    v6([0xfc00, 0, 0, 0], 7, "unique local, RFC 4193"),
-    v6([0xfe80, 0, 0, 0], 10, "link-local, RFC 4291"),
-    v6([0xfec0, 0, 0, 0], 10, "site-local, RFC 3879"),
-    v6([0xff00, 0, 0, 0], 8, "multicast, RFC 4291"),
+    ("168.63.129.16/32", "the host of an Azure machine, Microsoft"),
+    ("::/128", "unspecified, RFC 4291"),
+    ("::1/128", "loopback, RFC 4291"),
+    ("::ffff:0:0/96", "IPv4-mapped, RFC 4291"),
+    ("::ffff:0:0:0/96", "IPv4-translated, RFC 2765"),
+    ("::/96", "IPv4-compatible, RFC 4291"),
+    ("64:ff9b::/96", "NAT64, RFC 6052"),
+    ("64:ff9b:1::/48", "local NAT64, RFC 8215"),
+    ("100::/64", "discarded, RFC 6666"),
+    ("100:0:0:1::/64", "a dummy prefix, RFC 9780"),
+    ("2001::/32", "Teredo, RFC 4380"),
+    ("2001:2::/48", "benchmarks, RFC 5180"),
+    ("2001:10::/28", "ORCHID, RFC 4843"),
+    ("2001:20::/28", "ORCHID, RFC 7343"),
+    ("2001::/23", "protocol assignments, RFC 2928"),
+    ("2001:db8::/32", "documentation, RFC 3849"),
+    ("2002::/16", "6to4, RFC 3056"),
+    ("3ffe::/16", "the former 6bone, RFC 3701"),
+    ("3fff::/20", "documentation, RFC 9637"),
+    ("5f00::/16", "segment routing, RFC 9602"),
+    ("fc00::/7", "unique local, RFC 4193"),
+    ("fe80::/10", "link-local, RFC 4291"),
+    ("fec0::/10", "site-local, RFC 3879"),
+    ("ff00::/8", "multicast, RFC 4291"),
     // The rest outside of 2000::/3.
-    v6([0, 0, 0, 0], 3, "not global unicast, RFC 4291"),
-    v6([0x4000, 0, 0, 0], 2, "not global unicast, RFC 4291"),
-    v6([0x8000, 0, 0, 0], 2, "not global unicast, RFC 4291"),
-    v6([0xc000, 0, 0, 0], 3, "not global unicast, RFC 4291"),
-    v6([0xe000, 0, 0, 0], 3, "not global unicast, RFC 4291"),
+    ("::/3", "not global unicast, RFC 4291"),
+    ("4000::/2", "not global unicast, RFC 4291"),
+    ("8000::/2", "not global unicast, RFC 4291"),
+    ("c000::/3", "not global unicast, RFC 4291"),
+    ("e000::/3", "not global unicast, RFC 4291"),
 ];
 
-/// The purpose of an address that is not public. Compared bit by bit: an IPv4 address in an IPv6
-/// form is an IPv6 address here.
-pub(crate) fn special(address: IpAddr) -> Option<&'static str> {
-    SPECIAL.iter().find(|network| network.contains(address)).map(|network| network.is)
-}
+static NETWORKS: LazyLock<Vec<(IpNet, &str)>> = LazyLock::new(|| {
+    SPECIAL.iter().map(|(network, is)| (network.parse().expect("a network"), *is)).collect()
+});
 
-impl Special {
-    fn contains(&self, address: IpAddr) -> bool {
-        let differing_bits = match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                u128::from(network.to_bits() ^ address.to_bits()) << 96
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => network.to_bits() ^ address.to_bits(),
-            _ => return false,
-        };
-        differing_bits.leading_zeros() >= u32::from(self.prefix)
-    }
+/// The purpose of an address that is not public. An IPv4 address in an IPv6 form is an IPv6 address
+/// here.
+pub(crate) fn special(address: IpAddr) -> Option<&'static str> {
+    NETWORKS.iter().find(|(network, _)| network.contains(&address)).map(|(_, is)| *is)
 }
 
 /// The IPv4 addresses that an IPv6 address stands for, where a translator, a tunnel or the kernel
@@ -152,19 +124,10 @@ mod tests {
 
     #[test]
     fn the_first_and_the_last_address_of_each_network_are_special() {
-        for network in &SPECIAL {
-            let (first, last) = match network.address {
-                IpAddr::V4(first) => {
-                    let hosts = u32::MAX.checked_shr(network.prefix.into()).unwrap_or(0);
-                    (network.address, Ipv4Addr::from_bits(first.to_bits() | hosts).into())
-                }
-                IpAddr::V6(first) => {
-                    let hosts = u128::MAX.checked_shr(network.prefix.into()).unwrap_or(0);
-                    (network.address, Ipv6Addr::from_bits(first.to_bits() | hosts).into())
-                }
-            };
-            for address in [first, last] {
-                assert!(network.contains(address), "{address} is in {first}/{}", network.prefix);
+        for (network, is) in NETWORKS.iter() {
+            assert_eq!(network.trunc(), *network, "{is}");
+            for address in [network.network(), network.broadcast()] {
+                assert!(network.contains(&address), "{address} is in {network}");
                 assert!(special(address).is_some(), "{address}");
             }
         }

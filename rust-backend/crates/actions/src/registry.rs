@@ -17,7 +17,6 @@ pub(crate) trait Registered {
     fn name(&self) -> &'static str;
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal>;
-    fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal>;
 }
 
 impl<K: Kind> Registered for K {
@@ -34,10 +33,6 @@ impl<K: Kind> Registered for K {
         let secrets = K::secrets(&config).iter().map(ToString::to_string).collect();
         Ok(Description { destination: K::destination(&config), secrets })
     }
-
-    fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal> {
-        Ok(K::destination(&read::<K>(config)?))
-    }
 }
 
 /// An action as it is shown to its account: no secret is in it.
@@ -49,10 +44,7 @@ pub struct Description {
     pub secrets: Vec<String>,
 }
 
-/// Reads a configuration as its kind does.
-///
-/// # Errors
-/// A key is missing, unknown or cannot have this value.
+/// Reads a configuration as its kind does. Fails if a key is missing, unknown or has a wrong value.
 pub fn read<K: Kind>(config: &ConfigNode) -> Result<K::Config, ConfigRefusal> {
     let mut keys = ConfigKeys::of(K::NAME, config)?;
     let typed = K::read(&mut keys)?;
@@ -69,30 +61,18 @@ pub fn check(
     policy: &DestinationPolicy,
 ) -> Result<ActionSpec, TriggerFileError> {
     let WrittenAction { id, kind, kind_at, config, .. } = action;
+    let placed = |refusal: ConfigRefusal| refusal.in_document(&config);
     let of_kind =
-        named(&kind).map_err(|refusal| TriggerFileError::at(kind_at, refusal.to_string()))?;
-    let placed =
-        |refusal: ConfigRefusal| TriggerFileError::at(refusal.place(&config), refusal.to_string());
+        named(&kind).map_err(|refusal| placed(ConfigRefusal { at: Some(kind_at), ..refusal }))?;
     of_kind.check(&config, policy).map_err(placed)?;
-    let destination = of_kind.destination(&config).map_err(placed)?;
-    let id = id.unwrap_or_else(|| default_id(&kind, &destination.address));
+    let described = of_kind.describe(&config).map_err(placed)?;
+    let id = id.unwrap_or_else(|| default_id(&kind, &described.destination.address));
     Ok(ActionSpec { id, kind, config })
 }
 
-/// Describes a stored action.
-///
-/// # Errors
-/// Its kind is unknown or refuses it.
+/// Describes a stored action. Fails if its kind is unknown or refuses it.
 pub fn describe(kind: &str, config: &ConfigNode) -> Result<Description, ConfigRefusal> {
     named(kind)?.describe(config)
-}
-
-/// The destination of a stored action.
-///
-/// # Errors
-/// Its kind is unknown or refuses it.
-pub fn destination(kind: &str, config: &ConfigNode) -> Result<Destination, ConfigRefusal> {
-    named(kind)?.destination(config)
 }
 
 /// The names of all kinds.

@@ -8,6 +8,8 @@ use crate::kind::ConfigRefusal;
 
 /// The only variables that a trigger may name: `DATABASE_URL` is no secret of an action.
 pub const VARIABLE_PREFIX: &str = "AGENTAURI_SECRET_";
+/// Linux's own limit.
+const FILE_NAME_BYTES_MAX: usize = 255;
 
 /// The place where a secret is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +20,21 @@ pub enum SecretPlace {
     File(String),
     /// The document itself, for trials.
     Inline(String),
+}
+
+/// A name under which no secret can be kept. It is not repeated: it may be the secret itself,
+/// pasted there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretNameError {
+    /// Not the name of a variable for secrets.
+    #[error("the variable of a secret must be named {VARIABLE_PREFIX} and letters, digits or _")]
+    Variable,
+    /// Not the name of a file in the directory of secrets.
+    #[error(
+        "the file of a secret must have a plain name of 1 to {FILE_NAME_BYTES_MAX} bytes, without \
+         a folder or a leading dot"
+    )]
+    File,
 }
 
 /// A secret that an action needs.
@@ -40,18 +57,13 @@ pub struct Secret {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct SecretFormatError {
-    /// The name of its place.
-    pub place: String,
-    /// The rule that it breaks.
-    pub problem: String,
+    place: String,
+    problem: String,
 }
 
 impl SecretPlace {
-    /// Reads the value of `key`: `{env: …}`, `{file: …}` or a text that begins with `prefix`.
-    ///
-    /// # Errors
-    /// The value has another form. A wrong name is not repeated: it may be the secret itself,
-    /// pasted there.
+    /// Reads the value of `key`: `{env: …}`, `{file: …}` or a text that begins with `prefix`. Fails
+    /// if it has another form, or if [`Self::check_name`] fails.
     pub fn read(key: &str, node: &ConfigNode, prefix: &str) -> Result<Self, ConfigRefusal> {
         let refuse = |problem: &str| Err(ConfigRefusal::of(key, problem));
         let entries = match &node.value {
@@ -67,18 +79,32 @@ impl SecretPlace {
         let [entry] = entries else {
             return refuse("must have exactly one of `env` and `file`");
         };
-        match (entry.key.as_str(), entry.node.as_text()) {
-            ("env", Some(env)) if env.starts_with(VARIABLE_PREFIX) => {
-                Ok(Self::Variable(env.to_owned()))
-            }
-            ("env", Some(_)) => {
-                Err(ConfigRefusal::of(key, format!("env does not begin with {VARIABLE_PREFIX}")))
-            }
-            ("file", Some(file)) if !file.contains('/') && !file.starts_with('.') => {
-                Ok(Self::File(file.to_owned()))
-            }
-            ("file", Some(_)) => refuse("file is not a plain file name"),
-            _ => refuse("must have exactly one of `env` and `file`"),
+        let place = match (entry.key.as_str(), entry.node.as_text()) {
+            ("env", Some(env)) => Self::Variable(env.to_owned()),
+            ("file", Some(file)) => Self::File(file.to_owned()),
+            _ => return refuse("must have exactly one of `env` and `file`"),
+        };
+        place.check_name().map_err(|error| ConfigRefusal::of(key, error))?;
+        Ok(place)
+    }
+
+    /// Fails if no secret can ever be kept under the name of the place.
+    pub fn check_name(&self) -> Result<(), SecretNameError> {
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let plain = |c: char| !c.is_control() && c != '/' && c != '\\';
+        let is_variable = |name: &str| {
+            let rest = name.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
+            !rest.is_empty() && rest.chars().all(letter)
+        };
+        let is_file = |name: &str| {
+            (1..=FILE_NAME_BYTES_MAX).contains(&name.len())
+                && !name.starts_with('.')
+                && name.chars().all(plain)
+        };
+        match self {
+            Self::Variable(name) if !is_variable(name) => Err(SecretNameError::Variable),
+            Self::File(name) if !is_file(name) => Err(SecretNameError::File),
+            _ => Ok(()),
         }
     }
 }

@@ -33,9 +33,8 @@ fn checked(
         let action: ActionSpec = registry::check(written, policy)?;
         if !ids.insert(action.id.clone()) {
             let id = &action.id;
-            let problem =
-                format!("actions: {id:?} stands here twice; give each an `id` of its own");
-            return Err(TriggerFileError::at(at, problem));
+            let problem = format!("{id:?} stands here twice; give each an `id` of its own");
+            return Err(TriggerFileError::at(at, "actions", problem));
         }
         Ok(action)
     });

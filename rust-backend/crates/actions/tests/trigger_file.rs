@@ -62,11 +62,11 @@ fn an_action_is_refused_with_its_place_its_key_and_the_remedy() {
         ),
         (
             format!("{{type: webhook, {url}, secret: {{env: HOME}}}}"),
-            "5:65: secret: env does not begin with AGENTAURI_SECRET_",
+            "5:65: secret: the variable of a secret must be named AGENTAURI_SECRET_ and letters",
         ),
         (
             format!("{{type: webhook, {url}, secret: {{file: ../x}}}}"),
-            "5:65: secret: file is not a plain file name",
+            "5:65: secret: the file of a secret must have a plain name of 1 to 255 bytes",
         ),
         (
             format!("{{type: webhook, {url}, secret: {{file: x, env: y}}}}"),
@@ -114,4 +114,36 @@ fn an_action_is_refused_with_its_place_its_key_and_the_remedy() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_secret_that_can_never_be_read_is_refused() {
+    let too_long = format!("{{file: {}}}", "x".repeat(256));
+    for secret in [
+        "{file: ''}",
+        r"{file: 'a\b'}",
+        r#"{file: "a\u0000b"}"#,
+        "{file: /etc/passwd}",
+        "{file: .hidden}",
+        &too_long,
+        "{env: AGENTAURI_SECRET_}",
+        "{env: AGENTAURI_SECRET_a-b}",
+        "{env: 'AGENTAURI_SECRET_a b'}",
+    ] {
+        let action = format!("{{type: webhook, url: 'https://a.example', secret: {secret}}}");
+        let error = parse(&trigger(&action)).expect_err(secret);
+        assert_eq!(error.key.as_deref(), Some("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_has_its_key_beside_its_sentence() {
+    for (actions, key) in [
+        ("{type: webhook, url: 'https://a.example', secret: {env: }}", Some("secret.env")),
+        ("{type: webhook, sha256: x, url: 'https://a.example', secret: {file: s}}", Some("sha256")),
+        ("{type: webhook, type: log}", None),
+    ] {
+        let error = parse(&trigger(actions)).expect_err(actions);
+        assert_eq!(error.key.as_deref(), key, "{error}");
+    }
 }

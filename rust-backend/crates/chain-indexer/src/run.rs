@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::OptionFuture;
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health};
-use service::logs::{self, Destination};
+use service::logs::{self, LogStream};
 use service::process::Refused;
 use service::signals;
 
@@ -26,7 +26,7 @@ pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 /// The whole life of the process.
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
-    logs::init(Destination::Stdout, &settings)?;
+    logs::init(LogStream::Stdout, &settings)?;
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting Chain Indexer...");
     let chains = configured(&settings)?;

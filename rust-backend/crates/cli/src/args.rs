@@ -14,17 +14,17 @@ use crate::demo::DemoArgs;
 
 const EXAMPLES: &str = "\
 Examples:
-  agentauri demo                         everything at once, on a private chain, to look at
-  agentauri triggers apply triggers.yaml put triggers in force
-  agentauri run                          index, judge and act, all in one process
-  agentauri status                       how far each chain is, what the jobs do
+  agentauri demo                         all of it on a private chain, to look at
+  agentauri triggers apply triggers.yaml put the triggers of a file in force
+  agentauri run                          index chains, judge events and send messages
+  agentauri status                       progress of each chain, counts of jobs, problems
 
-Exit codes: 0 done, 1 failed, 2 refused (usage, configuration, input).
+Exit codes: 0 done, 1 failed, 2 refused (usage, configuration or input has to change).
 Environment: DATABASE_URL, REDIS_URL, AGENTAURI_CONFIG, RUST_LOG; see docs/development/setup.md.";
 
-/// Turns what happens on the ERC-8004 registries into actions.
+/// Turns events of the ERC-8004 registries into actions.
 #[derive(Debug, Parser)]
-#[command(name = "agentauri", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "agentauri", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// Answer in JSON.
     #[arg(long, global = true)]
@@ -35,38 +35,38 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the whole of it at work: a private chain, traffic, triggers and a verifying receiver.
+    /// Show all of it at work: a private chain, traffic, triggers and a receiver that verifies.
     Demo(DemoArgs),
-    /// Index, judge and act until told to stop, all in one process.
+    /// Index chains, judge events and send messages, all in one process, until SIGTERM or Ctrl-C.
     ///
-    /// Without `DATABASE_URL` and `REDIS_URL` it starts private servers of its own, with their data
-    /// in .agentauri/, and stops them at its end.
+    /// Without `DATABASE_URL` and `REDIS_URL` it starts private servers, which keep their data in
+    /// .agentauri/, and stops them at its end.
     Run,
-    /// Bring the schema of the database up to date.
+    /// Create the schema of the database, or bring it up to date.
     Migrate,
-    /// Check that everything it needs can be reached and used; of a chain, that nothing is missing.
+    /// Check servers, nodes and configuration; with --chain, that a chain is stored completely.
     Doctor(DoctorArgs),
-    /// The triggers: what to look for, and what to do then.
+    /// Apply, list, show and disable triggers: conditions on events, and their actions.
     Triggers(TriggersArgs),
-    /// The events that were stored.
+    /// List and show stored events.
     #[command(subcommand)]
     Events(EventsCommand),
-    /// Which chains are known, and which events may name.
+    /// List the known chains, and restrict the chains of events.
     #[command(subcommand)]
     Chains(ChainsCommand),
-    /// The jobs: what was decided, and what came of it.
+    /// List and show jobs: one action for one match, with its attempts.
     Jobs(JobsArgs),
-    /// How the database rings for new events: for every row, only for sleepers, or never.
+    /// Show and set the notifications of new events: on every row, only if needed, or never.
     #[command(subcommand)]
     Notifications(NotificationsCommand),
-    /// Fill in a chain's history, below what is stored.
+    /// Store a chain's history, below the stored blocks.
     Backfill(BackfillArgs),
-    /// How far each chain is, what the jobs do, what holds things back.
+    /// Show the progress of each chain, the counts of jobs, and problems with their remedies.
     Status,
     /// Measure throughput, latency, CPU and memory on this machine, beside the goals and a
     /// yardstick.
     ///
-    /// A program of its own, `agentauri-bench`, which has to stand beside this one.
+    /// It starts `agentauri-bench`, which has to stand beside this program.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
 }

@@ -1,8 +1,8 @@
 //! `agentauri demo`: the whole of it at work, on a private chain.
 //!
 //! Everything is real: PostgreSQL, Redis, an Ethereum node, the contracts, the signatures. The
-//! receiver verifies each message; at the end the node's own list of logs is the measure of what
-//! must have arrived.
+//! receiver verifies each message; at the end its events are compared with the node's own list of
+//! logs.
 
 mod blocks;
 mod devnet;
@@ -24,18 +24,18 @@ use service::signals;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::blocks::Blocks;
+use self::blocks::BlockTimes;
 use self::devnet::Devnet;
 use self::receiver::Receiver;
-use self::screen::Screen;
-use self::summary::Summary;
+use self::summary::DemoSummary;
 use crate::parts::Parts;
+use crate::progress::Progress;
 use crate::servers;
 use service::output;
 
 /// After the last event was mined, everything has to arrive within this time.
 const ARRIVAL_MAX: Duration = Duration::from_mins(1);
-/// Between two looks at what has arrived.
+/// Between two looks at the receiver.
 const LOOK: Duration = Duration::from_millis(200);
 /// A destination that only the demo's worker may reach.
 const LOOPBACK: &str = "127.0.0.1/32";
@@ -45,10 +45,10 @@ const LOOPBACK: &str = "127.0.0.1/32";
     after_help = "Examples:\n  agentauri demo\n  agentauri demo --once --events 1000 --seed 7"
 )]
 pub(crate) struct DemoArgs {
-    /// End once every event was delivered and verified, with a summary.
+    /// End with a summary once every event is delivered and verified.
     #[arg(long)]
     pub(crate) once: bool,
-    /// How many events the traffic makes at least (10 to 100000); without --once it goes on.
+    /// Events that the traffic makes at least (10 to 100000); without --once it goes on.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub(crate) events: u32,
     /// Events a second (1 to 1000).
@@ -65,36 +65,36 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
     let began = Instant::now();
-    let screen = Screen::new(json);
+    let progress = Progress::new("{spinner} {bar:30} {msg}", json);
     let directory = PrivateDirectory::temporary()?;
-    screen.say("Starting PostgreSQL and Redis");
+    progress.say("Starting PostgreSQL and Redis");
     let (mut settings, servers) = servers::start(settings, &directory, false)?;
-    screen.say("Starting an Ethereum node and deploying the registries");
+    progress.say("Starting an Ethereum node and deploying the registries");
     let devnet = Devnet::start(&directory, options.devnet.as_deref()).await?;
     let chain = devnet.chain()?;
 
-    let blocks = Blocks::default();
+    let blocks = BlockTimes::default();
     let background = TaskTracker::new();
     let watching = CancellationToken::new();
     background.spawn(blocks.clone().watch(devnet.url(), watching.clone()));
     let receiver = Receiver::start(blocks, watching.clone()).await?;
 
-    settings.allow_private_destinations = vec![LOOPBACK.to_owned()];
+    settings.allow_private_destinations = vec![LOOPBACK.parse()?];
     settings.retry_schedule = None;
     settings.chains = vec![chain];
     let parts = Parts::new(&settings, settings.chains.clone(), &Health::default()).await?;
-    let policy = DestinationPolicy::from_allow_list(LOOPBACK)?;
+    let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
     let triggers = actions::trigger_file::parse(&receiver.triggers(), &BTreeMap::new(), &policy)?;
     operations::triggers::apply(&parts.pool(), &Account::default(), &triggers, true).await?;
     let stop = CancellationToken::new();
     let running = tokio::spawn(parts.run(stop.clone()));
-    screen.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));
+    progress.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));
 
-    let shown = show(&options, &devnet, &receiver, &screen, &shutdown).await;
+    let shown = show(&options, &devnet, &receiver, &progress, &shutdown).await;
     stop.cancel();
     running.await.context("the parts")??;
     let summary = match shown {
-        Ok(()) => Summary::of(&devnet, &receiver, began.elapsed()).await,
+        Ok(()) => DemoSummary::of(&devnet, &receiver, began.elapsed()).await,
         Err(error) => Err(error),
     };
     watching.cancel();
@@ -104,12 +104,12 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     conclude(&summary?, options.once, json)
 }
 
-/// Traffic until the script is done, or else until somebody ends it.
+/// Makes traffic until the script is done, or else until `shutdown`.
 async fn show(
     options: &DemoArgs,
     devnet: &Devnet,
     receiver: &Receiver,
-    screen: &Screen,
+    progress: &Progress,
     shutdown: &CancellationToken,
 ) -> Result<()> {
     for round in 0.. {
@@ -118,7 +118,7 @@ async fn show(
         let mined = loop {
             tokio::select! {
                 mined = &mut traffic => break mined?,
-                () = tokio::time::sleep(LOOK) => screen.update(receiver, None),
+                () = tokio::time::sleep(LOOK) => screen::update(progress, receiver, None),
                 () = shutdown.cancelled() => return interrupted(options.once),
             }
         };
@@ -127,16 +127,16 @@ async fn show(
         let deadline = Instant::now() + ARRIVAL_MAX;
         while receiver.arrived() < expected && Instant::now() < deadline {
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => screen.update(receiver, Some(expected)),
+                () = tokio::time::sleep(LOOK) => screen::update(progress, receiver, Some(expected)),
                 () = shutdown.cancelled() => return interrupted(options.once),
             }
         }
-        screen.update(receiver, Some(expected));
+        screen::update(progress, receiver, Some(expected));
         if options.once {
             break;
         }
     }
-    screen.end();
+    progress.end();
     Ok(())
 }
 
@@ -147,12 +147,12 @@ fn interrupted(once: bool) -> Result<()> {
     Ok(())
 }
 
-fn conclude(summary: &Summary, once: bool, json: bool) -> Result<()> {
+fn conclude(summary: &DemoSummary, once: bool, json: bool) -> Result<()> {
     if json {
         output::json(summary)?;
     } else {
         output::line(summary);
     }
-    // Who interrupts the endless demo does not ask for completeness.
+    // The endless demo is interrupted before everything has arrived.
     if once { summary.verdict() } else { Ok(()) }
 }

@@ -1,8 +1,8 @@
-//! From a command to what does it.
+//! Runs the function of a command.
 
 use anyhow::Result;
 use service::config::Settings;
-use service::logs::{self, Destination};
+use service::logs::{self, LogStream};
 
 use crate::args::{Args, Command};
 use crate::commands::{
@@ -15,8 +15,8 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
     let settings = Settings::load()?;
     // `run` is a process whose output is its log; the others' output is their answer.
     match args.command {
-        Command::Run => logs::init(Destination::Stdout, &settings)?,
-        _ => logs::init_quiet(Destination::Stderr, &settings)?,
+        Command::Run => logs::init(LogStream::Stdout, &settings)?,
+        _ => logs::init_quiet(LogStream::Stderr, &settings)?,
     }
     let settings = match args.command {
         Command::Demo(_) | Command::Run | Command::Bench(_) => settings,

@@ -10,11 +10,11 @@ use crate::refusal::ended;
 /// The part of a list to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// How many rows (1 to 10000).
+    /// Rows to show (1 to 10000).
     #[arg(long, default_value_t = 20,
         value_parser = clap::value_parser!(i64).range(1..=PAGE_ROWS_MAX))]
     limit: i64,
-    /// Go on behind this cursor, which the list before has printed, with the same filter.
+    /// Go on behind the cursor that the same list with the same filter printed.
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
 /// The account of a command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountArgs {
-    /// The account.
+    /// The account of the triggers and jobs.
     #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_ACCOUNT)]
     pub(crate) account: Account,
 }

@@ -1,15 +1,17 @@
 //! `agentauri`: the operator's hand.
 //!
-//! Each command is a file; [`args`] says what there is, [`dispatch`] does it. Nothing is decided
-//! here: a command asks `operations`, or puts the other crates' parts together, and prints.
+//! Each command is a file; [`args`] lists them, [`dispatch`] runs them. Nothing is decided here: a
+//! command asks `operations`, or puts the other crates' parts together, and prints.
 
 mod args;
+mod chain;
 mod commands;
 mod database;
 mod demo;
 mod dispatch;
 mod lists;
 mod parts;
+mod progress;
 mod refusal;
 mod servers;
 

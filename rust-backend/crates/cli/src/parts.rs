@@ -1,4 +1,4 @@
-//! The indexer, the processor and the worker in one process: what `run` and `demo` start.
+//! The indexer, the processor and the worker in one process, for `run` and `demo`.
 
 use anyhow::Result;
 use chain_indexer::{ChainReaders, ChainSettings};
@@ -24,23 +24,22 @@ impl Parts {
     ) -> Result<Self> {
         let name = unique_name("agentauri");
         let database_url = settings.database_url()?;
-        let unusable = |error: event_store::StoreError| {
-            ConfigError::variable("DATABASE_URL", error.to_string())
-        };
         let open = async |part: &str, connections| {
-            event_store::open(database_url, &format!("{name}-{part}"), connections).await
+            let pool =
+                event_store::open(database_url, &format!("{name}-{part}"), connections).await;
+            pool.map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))
         };
-        let pool = open("indexer", chain_indexer::connections(&chains)).await.map_err(unusable)?;
+        let pool = open("indexer", chain_indexer::connections(&chains)).await?;
         event_processor::name_chains(&pool, settings).await?;
         let processor = event_processor::Processor {
-            pool: open("processor", event_processor::CONNECTIONS).await.map_err(unusable)?,
+            pool: open("processor", event_processor::CONNECTIONS).await?,
             queue: event_processor::connect(settings.redis_url()?).await?,
             name: name.clone(),
             heartbeat: health.register("event-processor", event_processor::HEARTBEAT_LIMIT),
         };
         let worker = action_worker::RealWorker::configured(
             settings,
-            open("worker", action_worker::CONNECTIONS).await.map_err(unusable)?,
+            open("worker", action_worker::CONNECTIONS).await?,
             name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
         )?;
@@ -48,12 +47,12 @@ impl Parts {
         Ok(Self { pool, reading, processor, worker })
     }
 
-    /// Connections for whoever looks on.
+    /// Connections for queries beside the parts.
     pub(crate) fn pool(&self) -> PgPool {
         self.pool.clone()
     }
 
-    /// Runs until `shutdown`, then until each part has finished what is under way.
+    /// Runs until `shutdown`, then until each part has finished its work under way.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let Self { pool: _, reading, processor, worker } = self;
         // A chain that cannot go on is told in the log; it does not stop judging and acting.

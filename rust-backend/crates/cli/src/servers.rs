@@ -1,4 +1,4 @@
-//! The private servers of `run` and `demo`, where nobody names others.
+//! The private servers of `run` and `demo`, unless the environment names others.
 
 use anyhow::{Context as _, Result};
 use private_servers::{Postgres, PostgresOptions, PrivateDirectory, Redis, RedisOptions, Running};
@@ -10,7 +10,7 @@ pub(crate) struct Servers {
     _redis: Redis,
 }
 
-/// The settings with servers in them: those that are named, or else private ones.
+/// The settings with servers in them: the named ones, or else private ones.
 pub(crate) fn provided(settings: Settings) -> Result<(Settings, Option<Servers>)> {
     if !settings.names_no_servers() {
         return Ok((settings, None));
@@ -22,8 +22,8 @@ pub(crate) fn provided(settings: Settings) -> Result<(Settings, Option<Servers>)
     Ok((settings, Some(servers)))
 }
 
-/// The settings with the private servers of an `agentauri run` that was started here, where nobody
-/// names others.
+/// The settings with the private servers of an `agentauri run` that was started here, unless they
+/// name others.
 pub(crate) fn beside(settings: Settings) -> Result<Settings> {
     if !settings.names_no_servers() {
         return Ok(settings);

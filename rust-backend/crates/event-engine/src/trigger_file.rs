@@ -11,6 +11,7 @@ mod form;
 mod plain;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_saphyr::Spanned;
 
@@ -23,27 +24,27 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A refusal of a document of triggers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", prefix(*line, *column))]
+#[error("{}{}{problem}", line_prefix(*line, *column), key_prefix(key.as_deref()))]
 pub struct TriggerFileError {
     /// 1-based; 0 where the place is unknown.
     pub line: u64,
     /// 1-based, in characters; 0 where the place is unknown.
     pub column: u64,
-    /// The key and what is wrong with it.
+    /// The key at fault; `None` where the document could not be read so far.
+    pub key: Option<String>,
+    /// The fault of its value.
     pub problem: String,
 }
 
 impl TriggerFileError {
-    /// A refusal of the value at a place.
-    pub fn at(place: TextPlace, problem: impl Into<String>) -> Self {
-        Self { line: place.line, column: place.column, problem: problem.into() }
+    /// A refusal of the value of a key at a place.
+    pub fn at(place: TextPlace, key: &str, problem: impl Display) -> Self {
+        Self { key: Some(key.to_owned()), ..Self::of_document(place, problem) }
     }
 
-    /// The key at fault, with which the problem begins; `None` where it is about no key, or about
-    /// one that could not be read.
-    pub fn key(&self) -> Option<&str> {
-        let (key, _) = self.problem.split_once(": ")?;
-        key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then_some(key)
+    /// A refusal of the document, for which no single key is to blame.
+    fn of_document(place: TextPlace, problem: impl Display) -> Self {
+        Self { line: place.line, column: place.column, key: None, problem: problem.to_string() }
     }
 }
 
@@ -63,7 +64,7 @@ pub fn parse(
 ) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     if document.len() > DOCUMENT_BYTES_MAX {
         let problem = format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes");
-        return Err(TriggerFileError::at(TextPlace::default(), problem));
+        return Err(TriggerFileError::of_document(TextPlace::default(), problem));
     }
     plain::require(document)?;
     read(document, chains)
@@ -95,9 +96,9 @@ fn read(
     check::file(form, &check::Context { document, chains })
 }
 
-/// A refusal of the value that stands at `at`.
-fn refuse<T>(at: &Spanned<T>, problem: impl Into<String>) -> TriggerFileError {
-    TriggerFileError::at(place(at), problem)
+/// A refusal of the value of `key` that stands at `at`.
+fn refuse<T>(at: &Spanned<T>, key: &str, problem: impl Display) -> TriggerFileError {
+    TriggerFileError::at(place(at), key, problem)
 }
 
 fn place<T>(at: &Spanned<T>) -> TextPlace {
@@ -105,13 +106,18 @@ fn place<T>(at: &Spanned<T>) -> TextPlace {
 }
 
 fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {
-    let place = error
-        .location()
-        .map_or_else(TextPlace::default, |at| TextPlace { line: at.line(), column: at.column() });
-    TriggerFileError::at(place, error.without_snippet().to_string())
+    let place = error.location().map_or_else(TextPlace::default, |place| TextPlace {
+        line: place.line(),
+        column: place.column(),
+    });
+    TriggerFileError::of_document(place, error.without_snippet().to_string())
 }
 
-/// The beginning of a refusal: its place, if it is known.
-fn prefix(line: u64, column: u64) -> String {
+/// The place at the beginning of a refusal; empty where it is unknown.
+fn line_prefix(line: u64, column: u64) -> String {
     if line == 0 { String::new() } else { format!("{line}:{column}: ") }
+}
+
+fn key_prefix(key: Option<&str>) -> String {
+    key.map_or_else(String::new, |key| format!("{key}: "))
 }

@@ -9,7 +9,7 @@ use event_store::chain::known_chains::{self, NamedBy};
 use event_store::{PgPool, PgShards};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
-use service::logs::{self, Destination};
+use service::logs::{self, LogStream};
 use service::name::unique_name;
 use service::signals;
 use tokio_util::sync::CancellationToken;
@@ -117,7 +117,7 @@ pub const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 /// Runs the process: reads the settings, connects, judges until a signal.
 pub async fn main() -> anyhow::Result<()> {
     let settings = Settings::load()?;
-    logs::init(Destination::Stdout, &settings)?;
+    logs::init(LogStream::Stdout, &settings)?;
     let shutdown = signals::shutdown_token()?;
     tracing::info!("Starting Event Processor...");
     let name = unique_name("event-processor");

@@ -35,9 +35,8 @@ impl FromStr for Account {
         if (1..=NAME_CHARS_MAX).contains(&name.len()) && name.chars().all(allowed) {
             return Ok(Self(name.to_owned()));
         }
-        let problem = format!(
-            "account: {name:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`"
-        );
+        let problem =
+            format!("{name:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`");
         Err(InputProblem::of_key("account", problem).into())
     }
 }

@@ -33,7 +33,7 @@ pub fn id(configured: &BTreeMap<String, i64>, text: &str) -> Result<i64> {
     }
     let id = configured.get(text).copied();
     id.ok_or_else(|| {
-        let problem = format!("chain: no chain named {text:?} is configured");
+        let problem = format!("no chain named {text:?} is configured");
         InputProblem::of_key("chain", problem).into()
     })
 }
@@ -48,9 +48,8 @@ pub async fn list(pool: &PgPool) -> Result<Chains> {
     })
 }
 
-/// Adds chains to the list of those events may name. From then on an INSERT of another one is
-/// refused. A list that would leave out chains of ours is refused: their events would be, without a
-/// word to its author.
+/// Adds chains to the list of chains that events may name: an INSERT of another one is refused. A
+/// list without one of our own chains is refused, because its events would be refused silently.
 pub async fn allow(
     pool: &PgPool,
     configured: &BTreeMap<String, i64>,

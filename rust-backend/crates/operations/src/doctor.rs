@@ -83,11 +83,13 @@ enum CheckError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Queue(#[from] action_queue::QueueError),
-    #[error("version {0}; 15 is the oldest that works")]
+    #[error("version {0} is too old: 15 or later is needed")]
     Version(String),
-    #[error("{0} migrations are missing: agentauri migrate")]
+    #[error("{0} migrations are missing: run agentauri migrate")]
     Migrations(usize),
-    #[error("none arrived within {NOTIFICATION_MAX:?}; a pooler in transaction mode?")]
+    #[error(
+        "none arrived within {NOTIFICATION_MAX:?}: is a pooler in transaction mode in between?"
+    )]
     NoNotification,
 }
 
@@ -143,7 +145,7 @@ async fn notification(pool: &PgPool) -> Result<String, CheckError> {
         return Err(CheckError::NoNotification);
     }
     let mode = notification_settings::in_force(pool).await?.mode.name();
-    Ok(format!("arrive; mode {mode}"))
+    Ok(format!("arrive (mode {mode})"))
 }
 
 /// Problems as findings.

@@ -40,9 +40,9 @@ pub struct InputProblem {
     pub line: Option<u64>,
     /// From 1, in characters.
     pub column: Option<u64>,
-    /// The key or the option at fault; null where it is something else.
+    /// The key or the argument at fault; null where it is something else.
     pub key: Option<String>,
-    /// The key and its fault, a sentence.
+    /// The fault.
     pub problem: String,
     /// The remedy, where the sentence does not give it.
     pub remedy: Option<String>,
@@ -54,7 +54,7 @@ impl InputProblem {
         Self { problem: problem.into(), ..Self::default() }
     }
 
-    /// A problem of a key, with which the sentence begins.
+    /// A problem of the value of a key.
     pub fn of_key(key: &str, problem: impl Into<String>) -> Self {
         Self { key: Some(key.to_owned()), problem: problem.into(), ..Self::default() }
     }
@@ -73,7 +73,7 @@ impl InputProblem {
             file: file.map(str::to_owned),
             line: place(error.line),
             column: place(error.column),
-            key: error.key().map(str::to_owned),
+            key: error.key.clone(),
             problem: error.problem.clone(),
             remedy: None,
         }
@@ -81,13 +81,16 @@ impl InputProblem {
 }
 
 impl fmt::Display for InputProblem {
-    /// Writes `file:line:column: problem; remedy`, as far as each is there.
+    /// Writes `file:line:column: key: problem; remedy`, as far as each is there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{file}:")?;
+        match (&self.file, self.line.zip(self.column)) {
+            (Some(file), Some((line, column))) => write!(f, "{file}:{line}:{column}: ")?,
+            (Some(file), None) => write!(f, "{file}: ")?,
+            (None, Some((line, column))) => write!(f, "{line}:{column}: ")?,
+            (None, None) => {}
         }
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(f, "{line}:{column}: ")?;
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
         }
         f.write_str(&self.problem)?;
         match &self.remedy {
@@ -124,17 +127,19 @@ mod tests {
         let error = TriggerFileError {
             line: 3,
             column: 5,
-            problem: "chains: no chain named \"x\" is configured".to_owned(),
+            key: Some("chains".to_owned()),
+            problem: "no chain named \"x\" is configured".to_owned(),
         };
         let problem = InputProblem::of_document(Some("t.yaml"), &error);
         assert_eq!(problem.key.as_deref(), Some("chains"));
         let refused = OperationError::from(problem);
         assert_eq!(refused.to_string(), "t.yaml:3:5: chains: no chain named \"x\" is configured");
-        let nowhere = TriggerFileError { line: 0, column: 0, problem: "it is long".to_owned() };
+        let problem = "it is long: a key".to_owned();
+        let nowhere = TriggerFileError { line: 0, column: 0, key: None, problem };
         let problem = InputProblem::of_document(Some("-"), &nowhere);
         assert_eq!((problem.line, problem.key.clone()), (None, None));
-        assert_eq!(problem.to_string(), "-:it is long");
-        let option = InputProblem::of_key("limit", "limit: 0 is too few").remedy("ask for 1");
+        assert_eq!(problem.to_string(), "-: it is long: a key");
+        let option = InputProblem::of_key("limit", "0 is too few").remedy("ask for 1");
         assert_eq!(option.to_string(), "limit: 0 is too few; ask for 1");
     }
 }

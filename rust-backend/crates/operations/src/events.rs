@@ -79,7 +79,7 @@ pub async fn list(
             || agent.len() > AGENT_DIGITS_MAX
             || !agent.bytes().all(|b| b.is_ascii_digit()))
     {
-        let problem = format!("agent: {agent:?} is not a decimal number");
+        let problem = format!("{agent:?} is not a decimal number");
         return Err(InputProblem::of_key("agent", problem).into());
     }
     let (limit, after) = request.read(LIST, filter)?;
@@ -94,7 +94,7 @@ pub async fn show(pool: &PgPool, id: &str, timestamp: Option<i64>) -> Result<Eve
     events.retain(|event| timestamp.is_none_or(|time| event.name.timestamp == time));
     if let [first, second, ..] = &events[..] {
         return Err(OperationError::Conflict(format!(
-            "there are {} events {id:?}, of block times {}, {} …; name the timestamp, too",
+            "{} events have the id {id:?}, with the block times {}, {} …; add the timestamp of one",
             events.len(),
             first.name.timestamp,
             second.name.timestamp

@@ -24,7 +24,7 @@ use crate::Result;
 const PAGE: &str = "docs/operations/problems.md";
 /// A writing transaction that is open for longer delays judging noticeably.
 const WRITING_SECONDS_MAX: f64 = 5.0;
-/// A queue that is read is all but empty; beyond half of it no bell rings.
+/// A queue that is read is all but empty; beyond half of it notifications stop.
 const QUEUE_USAGE_MAX: f64 = 0.01;
 /// The alert of the first design: latency of processing above five seconds.
 const UNJUDGED_SECONDS_MAX: f64 = 5.0;
@@ -119,7 +119,7 @@ fn unjudged(signals: &HealthSignals) -> Problem {
         Some((_, age)) if *age > 0.0 => (true, format!("the oldest has waited for {age:.1} s")),
         _ => (true, "none waits".to_owned()),
     };
-    let remedy = "start an event-processor, or see what else is said here";
+    let remedy = "start an event-processor, or follow the other problems of this list";
     problem("events_unjudged", "Events not judged", (ok, says), remedy, "events-wait")
 }
 
@@ -132,7 +132,7 @@ fn writing(status: &Status) -> Problem {
         (None, _) if status.sees_all_transactions => (true, "none writes".to_owned()),
         (None, _) => (true, "unknown: this role lacks pg_read_all_stats".to_owned()),
     };
-    let remedy = "what was written after it began is judged when it ends: end it, and set \
+    let remedy = "events written since it began are judged when it ends: end it, and set \
                   idle_in_transaction_session_timeout for its role";
     let section = "an-open-writing-transaction";
     problem("writing_transaction_open", "Open transactions", (ok, says), remedy, section)
@@ -141,7 +141,7 @@ fn writing(status: &Status) -> Problem {
 fn restored(signals: &HealthSignals) -> Problem {
     let says = if signals.restored { "are from before a dump and restore" } else { "are its own" };
     let (ok, says) = (!signals.restored, says.to_owned());
-    let remedy = "nothing is judged until SELECT renumber_restored_log() has been run";
+    let remedy = "run SELECT renumber_restored_log(): until then nothing is judged";
     let section = "a-cursor-from-before-a-dump-and-restore";
     problem("cursor_restored", "Cursors", (ok, says), remedy, section)
 }
@@ -151,7 +151,7 @@ fn queue(status: &Status) -> Problem {
     let ok = usage <= QUEUE_USAGE_MAX;
     let says = format!("the queue is {:.1} % full", usage * 100.0);
     let says = if ok { says } else { says + ": some session listens and does not read" };
-    let remedy = "end that session; beyond 50 % no bell rings and events wait for the tick";
+    let remedy = "end that session; beyond 50 % notifications stop, and events wait half a second";
     let section = "the-notification-queue-fills-up";
     problem("notification_queue_filling", "Notification queue", (ok, says), remedy, section)
 }
@@ -164,7 +164,7 @@ fn overdue(signals: &HealthSignals) -> Problem {
         0 => "none is overdue".to_owned(),
         _ => format!("{jobs}{many} overdue, the oldest by {oldest:.0} s"),
     };
-    let remedy = "start an action-worker, or more of them; see what Redis and the receivers do";
+    let remedy = "start an action-worker, or more of them; check Redis and the receivers";
     problem("jobs_overdue", "Jobs overdue", (ok, says), remedy, "jobs-are-overdue")
 }
 
@@ -197,8 +197,8 @@ fn unread_chains(unread: &[UnreadChain], now: DateTime<Utc>) -> Problem {
         .collect();
     let ok = says.is_empty();
     let says = if ok { "none is known to fail".to_owned() } else { says.join("; ") };
-    let remedy = "a failing chain is tried again by itself; one that has stopped wants its file or \
-                  its nodes mended, and a restart";
+    let remedy = "a failing chain is tried again by itself; for a stopped one correct its file or \
+                  its nodes, then restart the indexer";
     problem("chains_unread", "Chains not read", (ok, says), remedy, "a-chain-is-not-read")
 }
 
@@ -214,8 +214,8 @@ fn unknown_blocks(unproved: &[Unproved]) -> Problem {
         .collect();
     let ok = says.is_empty();
     let says = if ok { "none".to_owned() } else { says.join("; ") };
-    let remedy = "nothing proves that they were replaced, so they stay valid: see who wrote them, \
-                  and mark by hand what is wrong";
+    let remedy = "nothing proves that they were replaced, so they stay valid: find their writer, \
+                  and invalidate wrong events by hand";
     let section = "events-of-blocks-that-nobody-knows";
     problem("blocks_unknown", "Unknown blocks", (ok, says), remedy, section)
 }

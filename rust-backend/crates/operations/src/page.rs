@@ -69,7 +69,7 @@ impl ListRequest {
         filter: &impl Serialize,
     ) -> Result<(i64, Option<P>)> {
         if !(1..=PAGE_ROWS_MAX).contains(&self.limit) {
-            let problem = format!("limit: {} is not from 1 to {PAGE_ROWS_MAX}", self.limit);
+            let problem = format!("{} is not from 1 to {PAGE_ROWS_MAX}", self.limit);
             return Err(InputProblem::of_key("limit", problem).into());
         }
         let after = self.after.as_ref().map(|cursor| opened(cursor, list, filter)).transpose()?;
@@ -120,7 +120,6 @@ fn closed(position: &impl Serialize, list: &str, filter: &impl Serialize) -> Cur
 
 fn opened<P: DeserializeOwned>(cursor: &Cursor, list: &str, filter: &impl Serialize) -> Result<P> {
     let refused = |problem: &str| {
-        let problem = format!("after: {problem}");
         InputProblem::of_key("after", problem).remedy("leave it out to begin with the first page")
     };
     let broken = || refused("is no cursor, or not all of one");

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use actions::kind::{AddressForm, Destination};
 use actions::policy::DestinationPolicy;
-use actions::{registry, trigger_file};
+use actions::registry::{self, Description};
+use actions::trigger_file;
 use event_engine::trigger::TriggerSpec;
+use event_store::PgPool;
 use event_store::triggers;
 pub use event_store::triggers::{Applied, Removed, TriggerChange};
 pub use event_store::views::triggers::JOBS_COUNTED_MAX;
 use event_store::views::triggers::{self as views, StoredAction};
-use event_store::{PgPool, StoreError};
 use serde::Serialize;
 use service::mask::shortened;
 
@@ -33,27 +34,30 @@ pub struct ActionOverview {
     #[serde(rename = "type")]
     pub kind: String,
     /// Its destination; a URL is shortened, because the whole of it may be enough to post there.
+    /// Empty where the stored action cannot be read.
     pub destination: String,
     /// The places of its secrets; never a secret.
     pub secret: String,
+    /// The reason why the stored action cannot be read and its jobs fail; null where it can.
+    pub problem: Option<String>,
 }
 
-impl ActionOverview {
-    fn of(trigger: &str, action: StoredAction) -> Result<Self> {
-        let StoredAction { id, version, kind, config } = action;
-        let described =
-            registry::describe(&kind, &config).map_err(|refusal| StoreError::BrokenRow {
-                table: "trigger_actions",
-                column: "config",
-                id: format!("{id:?} of trigger {trigger:?}"),
-                problem: refusal.to_string(),
-            })?;
-        let Destination { address, form, .. } = described.destination;
-        let destination = match form {
-            AddressForm::Url => shortened(&address),
-            AddressForm::Name => address,
+impl From<StoredAction> for ActionOverview {
+    fn from(StoredAction { id, version, kind, config }: StoredAction) -> Self {
+        let described = config.and_then(|config| {
+            registry::describe(&kind, &config).map_err(|refusal| refusal.to_string())
+        });
+        let (destination, secret, problem) = match described {
+            Ok(Description { destination: Destination { address, form, .. }, secrets }) => {
+                let shown = match form {
+                    AddressForm::Url => shortened(&address),
+                    AddressForm::Name => address,
+                };
+                (shown, secrets.join(" "), None)
+            }
+            Err(problem) => (String::new(), String::new(), Some(problem)),
         };
-        Ok(Self { id, version, kind, destination, secret: described.secrets.join(" ") })
+        Self { id, version, kind, destination, secret, problem }
     }
 }
 
@@ -96,13 +100,13 @@ pub async fn list(
     let (limit, after) = request.read::<String>(LIST, &account.as_str())?;
     let slice = views::list(pool, account.as_str(), after.as_deref(), limit).await?;
     let Page { items, next } = page(slice, LIST, &account.as_str());
-    Ok(Page { items: items.into_iter().map(described).collect::<Result<_>>()?, next })
+    Ok(Page { items: items.into_iter().map(described).collect(), next })
 }
 
 /// Shows a trigger.
 pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<DescribedTrigger> {
     let found = views::by_name(pool, account.as_str(), name).await?;
-    described(found.ok_or_else(|| not_found(name))?)
+    found.map(described).ok_or_else(|| not_found(name))
 }
 
 /// Takes a trigger out of force without removing it.
@@ -111,9 +115,8 @@ pub async fn disable(pool: &PgPool, account: &Account, name: &str) -> Result<()>
     if found { Ok(()) } else { Err(not_found(name)) }
 }
 
-fn described(trigger: views::TriggerOverview) -> Result<DescribedTrigger> {
-    let name = trigger.name.clone();
-    trigger.describe(|action| ActionOverview::of(&name, action))
+fn described(trigger: views::TriggerOverview) -> DescribedTrigger {
+    trigger.describe(ActionOverview::from)
 }
 
 fn not_found(name: &str) -> OperationError {
@@ -130,8 +133,8 @@ mod tests {
     fn a_name_is_shown_whole_and_a_url_shortened() {
         let shown = |kind: &str, config| {
             let (id, kind) = ("a".to_owned(), kind.to_owned());
-            let action = StoredAction { id, version: 1, kind, config };
-            ActionOverview::of("t", action).expect("described").destination
+            ActionOverview::from(StoredAction { id, version: 1, kind, config: Ok(config) })
+                .destination
         };
         assert_eq!(shown("log", ConfigNode::table([])), "log");
         let url = ConfigNode::text("https://example.org/hook?token=hunter2");

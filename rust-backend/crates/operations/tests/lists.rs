@@ -107,6 +107,27 @@ async fn an_account_sees_its_own_triggers_and_jobs_alone() {
 }
 
 #[tokio::test]
+async fn an_unreadable_action_hides_no_trigger() {
+    let (_postgres, pool) = database(TRIGGERS).await;
+    let broken = r#"UPDATE trigger_actions SET action_type = 'fax' WHERE trigger_id IN
+                        (SELECT id FROM triggers WHERE account = 'other' AND name = 't1');
+                    UPDATE trigger_actions SET config = '{"url": null}' WHERE trigger_id IN
+                        (SELECT id FROM triggers WHERE account = 'other' AND name = 't2')"#;
+    sqlx::raw_sql(broken).execute(&pool).await.expect("broken");
+    let other: Account = "other".parse().expect("an account");
+    let request = ListRequest { limit: 20, after: None };
+    let page = triggers::list(&pool, &other, &request).await.expect("a page");
+    for (trigger, said) in page.items.iter().zip(["type: \"fax\" is unknown", "invalid type: null"])
+    {
+        let action = &trigger.actions[0];
+        let problem = action.problem.as_deref().expect("a problem");
+        assert!(problem.contains(said), "{problem}");
+        assert_eq!((action.id.as_str(), action.destination.as_str()), ("hook", ""));
+    }
+    assert_eq!(page.items.len(), 2);
+}
+
+#[tokio::test]
 async fn a_cursor_is_good_for_its_list_filter_and_account() {
     let (_postgres, pool) = database(TRIGGERS).await;
     let account = Account::default();

@@ -1,21 +1,9 @@
 //! The configuration: the environment and one TOML file, read once at start.
-//!
-//! | Variable | Meaning |
-//! |---|---|
-//! | `DATABASE_URL` | PostgreSQL: `postgres://…`; elsewhere verified, unless `sslmode` is said |
-//! | `REDIS_URL` | Redis: `redis://…`, `rediss://…` or `redis+unix:///…` |
-//! | `RUST_LOG` | what is logged, see [`crate::logs`] |
-//! | `NO_COLOR` | no colours in logs |
-//! | `AGENTAURI_CONFIG` | the TOML file; else `agentauri.toml` here, if it exists |
-//! | `AGENTAURI_ALLOW_PRIVATE_DESTINATIONS` | networks (CIDR, by commas) that webhooks may reach |
-//! | `AGENTAURI_SECRETS_DIR` | the directory of `secret: {file: …}` |
-//! | `AGENTAURI_RETRY_SCHEDULE` | pauses before each attempt: `0s,5s,5m,30m,2h` |
-//! | `AGENTAURI_LISTEN` | address of `/health` and `/ready`; `off`: none |
-//! | `AGENTAURI_SHUTDOWN_SECONDS` | how long work under way may take to end: 0 to 3600 |
+//! `docs/development/setup.md` lists the variables.
 //!
 //! An empty variable counts as not set. A name that begins with `AGENTAURI_` and is not known is
-//! refused, as a mistyped one would be ignored silently; what Kubernetes makes of a Service of that
-//! name is passed over.
+//! refused, as a mistyped one would be ignored silently; variables that Kubernetes makes of a
+//! Service of that name are passed over.
 
 mod chain;
 mod database;
@@ -38,6 +26,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use self::chain::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter};
 use self::document::Source;
 pub use self::endpoint::Endpoint;
@@ -53,7 +43,7 @@ const FILE: &str = "agentauri.toml";
 /// The largest file in bytes: thousands of chains.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Where `/health` and `/ready` are served.
+/// Address of `/health` and `/ready`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Listen {
     /// On loopback, on the process's own port if it is free.
@@ -74,22 +64,22 @@ pub struct Settings {
     pub redis: Option<Endpoint>,
     /// `RUST_LOG`, not parsed yet.
     pub rust_log: Option<String>,
-    /// Whether `NO_COLOR` is set.
+    /// True if `NO_COLOR` is set.
     pub no_color: bool,
-    /// Networks (CIDR) that webhooks may reach although they are private; checked.
-    pub allow_private_destinations: Vec<String>,
+    /// Networks that webhooks may reach although they are private.
+    pub allow_private_destinations: Vec<IpNet>,
     /// The directory of secrets in files; it exists.
     pub secrets_dir: Option<PathBuf>,
     /// The pause before each attempt, the first one's too; `None`: Standard Webhooks' schedule.
     pub retry_schedule: Option<Vec<Duration>>,
-    /// Where health is served.
+    /// Address of health.
     pub listen: Listen,
-    /// How long what is under way may take to end.
+    /// Time for work under way to end.
     pub shutdown_max: Duration,
     /// The chains of the file, in its order.
     pub chains: Vec<ChainSettings>,
-    /// What is not refused and better were otherwise, a sentence each, without secrets.
-    /// [`crate::logs`] says them when it begins.
+    /// Weaknesses that are not refused, a sentence each, without secrets. [`crate::logs`] writes
+    /// them when it begins.
     pub warnings: Vec<String>,
 }
 
@@ -98,7 +88,6 @@ impl Settings {
     pub fn load() -> Result<Self, ConfigError> {
         let mut variables = Vec::new();
         for (name, value) in std::env::vars_os() {
-            // A name that is no text is none that we know.
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {
                 Ok(value) => variables.push((name, value)),
@@ -142,7 +131,7 @@ impl Settings {
         })
     }
 
-    /// Whether neither a database nor a Redis is named.
+    /// True if neither a database nor a Redis is named.
     pub fn names_no_servers(&self) -> bool {
         self.database.is_none() && self.redis.is_none()
     }
@@ -181,7 +170,7 @@ fn is_read_here(name: &str) -> bool {
     ours || libpqs.contains(&name) || ["DATABASE_URL", "REDIS_URL", "RUST_LOG"].contains(&name)
 }
 
-/// Reads the file's chains. That the usual file is missing is no mistake; that a named one is, is.
+/// Reads the file's chains. The usual file may be missing, a named one may not.
 fn chains(
     named: Option<&str>,
     working_directory: &Path,
@@ -199,10 +188,10 @@ fn chains(
         Ok((length, metadata))
     });
     match read {
-        Ok((length, metadata)) => {
-            if !u64::try_from(length).is_ok_and(|length| length <= FILE_BYTES_MAX) {
-                return Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes")));
-            }
+        Ok((length, _)) if length as u64 > FILE_BYTES_MAX => {
+            Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes")))
+        }
+        Ok((_, metadata)) => {
             let chains = chain::read(Source { file, text: &text })?;
             warnings.extend(exposure::keys(file, &metadata, &chains));
             Ok(chains)

@@ -1,6 +1,6 @@
 //! Makes hostile text harmless in a log line or on a terminal.
 //!
-//! An event's id may hold anything that somebody put on a chain: a line break that forges a log
+//! An event's id may hold anything that a stranger put on a chain: a line break that forges a log
 //! line, a terminal's escape sequence, a bidirectional control that turns the line around, or
 //! characters that cannot be seen.
 

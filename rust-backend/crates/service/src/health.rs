@@ -1,9 +1,9 @@
-//! Whether the process lives and whether it is ready, for supervisors and load balancers.
+//! Liveness and readiness of the process, for supervisors and load balancers.
 //!
 //! `/health` asks "should it be restarted?": 200 while every part gave a sign of life within its
 //! limit, else 503. `/ready` asks "should it get work?": 200 once every part said that it is ready.
-//! Both answer in JSON and name the parts that are missing; `/ready` also says what stands in the
-//! way of a part, and is 503 where work is not done because of that.
+//! Both answer in JSON and name the parts that are missing; `/ready` also names the problem of a
+//! part, and is 503 where that stops its work.
 
 mod connections;
 mod server;
@@ -43,27 +43,23 @@ struct Part {
     problem: Mutex<Option<PartProblem>>,
 }
 
-/// What stands in the way of a part though it runs.
+/// A problem of a part that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartProblem {
-    /// What it is. It may hold strangers' text.
+    /// A sentence. It may hold strangers' text.
     pub says: String,
-    /// Whether work is not done because of it; otherwise it only costs.
+    /// True if it stops the part's work; otherwise it only costs.
     pub stops: bool,
 }
 
 impl Default for Health {
+    /// No parts yet: healthy and ready.
     fn default() -> Self {
-        Self::new()
+        Self { begun: Instant::now(), parts: Arc::default() }
     }
 }
 
 impl Health {
-    /// No parts yet: healthy and ready.
-    pub fn new() -> Self {
-        Self { begun: Instant::now(), parts: Arc::default() }
-    }
-
     /// Adds a part that promises a sign of life at least every `limit`. Its time runs from now.
     pub fn register(&self, name: &'static str, limit: Duration) -> Heartbeat {
         let part = Arc::new(Part {
@@ -90,7 +86,7 @@ impl Health {
         self.names(|part| !part.ready.load(Ordering::Relaxed))
     }
 
-    /// What stands in the way, part by part.
+    /// The problems of the parts.
     pub fn problems(&self) -> Vec<(&'static str, PartProblem)> {
         let parts = self.parts.lock();
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
@@ -128,19 +124,18 @@ impl Heartbeat {
         self.part.ready.store(false, Ordering::Relaxed);
     }
 
-    /// Says what stands in the way of this part; `None` once nothing does.
+    /// Sets the problem of this part; `None` once it has no more.
     pub fn set_problem(&self, problem: Option<PartProblem>) {
         *self.part.problem() = problem;
     }
 
-    /// Says that this part has ended as it should: nothing is expected of it any more.
+    /// Ends this part as it should end: no sign of life is expected any more.
     pub fn retire(self) {
         self.part.retired.store(true, Ordering::Relaxed);
     }
 
     fn beat_at(&self, now: Instant) {
         let since = now.saturating_duration_since(self.begun).as_millis();
-        // Saturates after half a billion years.
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.part.beaten_ms.fetch_max(since, Ordering::Relaxed);
     }
@@ -160,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_part_is_missed_after_its_limit_and_not_before() {
-        let health = Health::new();
+        let health = Health::default();
         let wheel = health.register("wheel", LIMIT);
         let begun = health.begun;
         assert!(health.stalled_at(begun + LIMIT).is_empty());
@@ -172,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_late_beat_of_another_task_does_not_turn_the_clock_back() {
-        let health = Health::new();
+        let health = Health::default();
         let one = health.register("wheel", LIMIT);
         let other = one.clone();
         one.beat_at(health.begun + LIMIT);
@@ -182,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_part_that_panicked_is_missed_and_one_that_retired_is_not() {
-        let health = Health::new();
+        let health = Health::default();
         drop(health.register("panicked", LIMIT));
         health.register("retired", LIMIT).retire();
         let later = health.begun + 3 * LIMIT;
@@ -191,7 +186,7 @@ mod tests {
 
     #[test]
     fn readiness_waits_for_the_last_part() {
-        let health = Health::new();
+        let health = Health::default();
         let (one, other) = (health.register("one", LIMIT), health.register("other", LIMIT));
         one.ready();
         assert_eq!(health.unready(), ["other"]);

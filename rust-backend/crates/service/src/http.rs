@@ -5,21 +5,20 @@ use std::time::Duration;
 use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
 
-/// What we call ourselves.
+/// Our name in requests.
 const USER_AGENT: &str = concat!("agentauri/", env!("CARGO_PKG_VERSION"));
 
-/// How long connecting may take, unless the caller sets another limit.
+/// The limit of connecting, unless the caller sets another.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a whole request may take, unless the caller sets another limit.
+/// The limit of a whole request, unless the caller sets another.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Begins a client: TLS by rustls and ring, User-Agent `agentauri/VERSION`, no redirects, no proxy
-/// from the environment, [`CONNECT_TIMEOUT`] and [`REQUEST_TIMEOUT`].
-///
-/// Building it may fail: that is when the system's certificates are read.
+/// from the environment, [`CONNECT_TIMEOUT`] and [`REQUEST_TIMEOUT`]. Building it may fail: it
+/// reads the system's certificates.
 pub fn client_builder() -> ClientBuilder {
-    // Fails if there is one already; ring is the only one that anybody here installs.
+    // Fails if there is one already; that is ring, too.
     let _ = rustls::crypto::ring::default_provider().install_default();
     ClientBuilder::new()
         .user_agent(USER_AGENT)

@@ -9,57 +9,40 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::config::{ConfigError, Settings};
 
 /// Our own crates, which are logged at DEBUG when `RUST_LOG` is not set. All others: WARN.
-const OURS: [&str; 14] = [
-    "action_queue",
-    "action_worker",
-    "actions",
-    "agentauri",
-    "api_gateway",
-    "bench",
-    "chain_indexer",
-    "cli",
-    "event_engine",
-    "event_processor",
-    "event_store",
-    "private_servers",
-    "service",
-    "simulator",
-];
+const OURS: &str = "action_queue action_worker actions agentauri api_gateway bench chain_indexer \
+                    cli event_engine event_processor event_store private_servers service simulator";
 
-/// Where logs go.
+/// The stream of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum LogStream {
     /// A service's: its output is its log.
     Stdout,
     /// A command's: its output is its answer.
     Stderr,
 }
 
-/// Begins to log. `RUST_LOG` decides what (`event_processor=trace,warn`); unset, our own crates at
-/// DEBUG and the rest at WARN. Colours only on a terminal, and not if `NO_COLOR` is set.
+/// Begins to log, with the warnings of the configuration. `RUST_LOG` sets the levels
+/// (`event_processor=trace,warn`); unset, our own crates at DEBUG and the rest at WARN. Colours
+/// only on a terminal, and not if `NO_COLOR` is set. A second call changes nothing.
 ///
-/// Begins with what the configuration warns of. Fails if `RUST_LOG` cannot be parsed. A second call
-/// changes nothing.
-pub fn init(destination: Destination, settings: &Settings) -> Result<(), ConfigError> {
-    begin(destination, settings, filter(settings.rust_log.as_deref())?);
+/// # Errors
+/// `RUST_LOG` cannot be parsed.
+pub fn init(stream: LogStream, settings: &Settings) -> Result<(), ConfigError> {
+    begin(stream, settings, filter(settings.rust_log.as_deref())?);
     Ok(())
 }
 
 /// As [`init`], for a command that is quiet unless `RUST_LOG` says otherwise: WARN.
-pub fn init_quiet(destination: Destination, settings: &Settings) -> Result<(), ConfigError> {
+pub fn init_quiet(stream: LogStream, settings: &Settings) -> Result<(), ConfigError> {
     let rust_log = settings.rust_log.as_deref().unwrap_or("warn");
-    begin(destination, settings, filter(Some(rust_log))?);
+    begin(stream, settings, filter(Some(rust_log))?);
     Ok(())
 }
 
-fn begin(destination: Destination, settings: &Settings, filter: EnvFilter) {
-    let (writer, terminal) = match destination {
-        Destination::Stdout => {
-            (BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal())
-        }
-        Destination::Stderr => {
-            (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal())
-        }
+fn begin(stream: LogStream, settings: &Settings, filter: EnvFilter) {
+    let (writer, terminal) = match stream {
+        LogStream::Stdout => (BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
+        LogStream::Stderr => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
     };
     let subscriber = subscriber(filter, writer, terminal && !settings.no_color);
     // It fails if there is one already: then that one goes on.
@@ -70,10 +53,11 @@ fn begin(destination: Destination, settings: &Settings, filter: EnvFilter) {
     }
 }
 
-fn subscriber<W>(filter: EnvFilter, writer: W, colours: bool) -> impl tracing::Subscriber
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
+fn subscriber(
+    filter: EnvFilter,
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    colours: bool,
+) -> impl tracing::Subscriber {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Without the module, so that the sentence follows its level.
@@ -85,8 +69,8 @@ where
 
 fn filter(rust_log: Option<&str>) -> Result<EnvFilter, ConfigError> {
     let Some(text) = rust_log else {
-        let default =
-            OURS.iter().fold("warn".to_owned(), |all, name| format!("{all},{name}=debug"));
+        let names = OURS.split_whitespace();
+        let default = names.fold("warn".to_owned(), |all, name| format!("{all},{name}=debug"));
         return Ok(EnvFilter::new(default));
     };
     EnvFilter::try_new(text).map_err(|error| ConfigError::variable("RUST_LOG", error.to_string()))

@@ -1,10 +1,10 @@
-//! Takes the secrets of our URLs out of text that somebody else wrote.
+//! Takes the secrets of our URLs out of other people's text.
 //!
 //! A node knows the URL that it was asked by, and many a URL holds a key. A node that repeats it in
 //! an error would have it stand in the log, in the database and in `status`. So text of others goes
 //! through a [`Masker`] where it enters, before it is shortened or escaped.
 //!
-//! What is masked: of HTTP's and websockets' URLs the user, the password, each value of the query,
+//! Masked are: of HTTP's and websockets' URLs the user, the password, each value of the query,
 //! a name without a value, and each segment of the path that [`may_be_secret`]; of other URLs the
 //! password and the values of the query. Found in any mixture of percent, JSON and HTML escapes, in
 //! upper or lower case, as the header `Authorization: Basic`, and of a longer one each part of
@@ -21,17 +21,15 @@ use url::Url;
 pub use self::parts::{may_be_secret, shortened};
 use self::plain::Plain;
 
-/// Of a text of others, so many bytes are looked at, and the rest is dropped: far more than anybody
-/// keeps of it.
+/// Bytes of a text that are looked at; the rest is dropped. Far more than is kept of it anywhere.
 const FOREIGN_BYTES_MAX: usize = 16 << 10;
 /// Of a longer secret, each part of so many characters is masked.
 const PART_CHARS: usize = 8;
-/// A shorter secret is only found between what is no letter and no digit: in the middle of words it
-/// would be chance.
+/// A shorter secret counts only with no letter and no digit beside it: within words it is chance.
 const WITHIN_WORDS_CHARS_MIN: usize = 6;
-/// So many characters of a secret at the very end of a text are its beginning, cut off.
+/// Characters of a secret at the very end of a text that count as its beginning, cut off.
 const CUT_CHARS_MIN: usize = 4;
-/// What stands in its place.
+/// Its replacement.
 const MASK: &str = "***";
 
 /// Knows the secrets of some URLs. Cheap to clone; without `Debug`.
@@ -56,17 +54,14 @@ impl Masker {
                 continue;
             }
             if secret.len() > PART_CHARS {
-                let parts = secret.windows(PART_CHARS);
-                secrets
-                    .parts
-                    .extend(parts.filter_map(|part| <[char; PART_CHARS]>::try_from(part).ok()));
+                secrets.parts.extend(secret.array_windows::<PART_CHARS>());
             }
             secrets.whole.push(secret);
         }
         Self { secrets: Arc::new(secrets) }
     }
 
-    /// Whether there is anything to hide.
+    /// True if there is anything to hide.
     pub fn has_secrets(&self) -> bool {
         !self.secrets.whole.is_empty()
     }

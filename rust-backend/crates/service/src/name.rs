@@ -1,4 +1,4 @@
-//! What a process is called among others.
+//! A process's name among others.
 
 /// A name that no other process has, nor had: the program's, the machine's, the process's number,
 /// and eight random digits, because in containers the other two repeat.

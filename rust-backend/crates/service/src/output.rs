@@ -1,4 +1,4 @@
-//! What a command prints: a table for people, JSON for programs.
+//! Answers of commands: a table for people, JSON for programs.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
@@ -11,13 +11,13 @@ use serde::Serialize;
 /// Characters of a cell: on-chain text can be long.
 const CELL_CHARS_MAX: usize = 100;
 
-/// Characters of a sentence that says what to do.
+/// Characters of a sentence with a remedy.
 const SENTENCE_CHARS_MAX: usize = 1_000;
 
-/// How a shell tells of a process that wrote to a closed pipe: 128 and SIGPIPE.
+/// A shell's exit code of a process that wrote to a closed pipe: 128 and SIGPIPE.
 const CLOSED_PIPE: i32 = 141;
 
-/// Prints a line. Where nobody reads any more (`| head`), the process ends quietly.
+/// Prints a line. Once the reader is gone (`| head`), the process ends quietly.
 ///
 /// # Panics
 /// Standard output cannot be written for another reason.
@@ -52,19 +52,19 @@ pub fn table<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>, nothin
     line(table);
 }
 
-/// Prints in a line of its own what is too long for a cell: it ends with what to do.
+/// Prints a sentence in a line of its own if it is too long for a cell: its remedy stands last.
 pub fn in_full(what: &str, says: &str) {
     if says.chars().count() > CELL_CHARS_MAX {
         line(format!("{what}: {}.", escape(says, SENTENCE_CHARS_MAX)));
     }
 }
 
-/// A value, or a dash where there is none.
+/// A value; a dash for a missing one.
 pub fn or_dash<T: Display>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Seconds, or a dash where there are none.
+/// Seconds; a dash for missing ones.
 pub fn seconds(value: Option<f64>) -> String {
     or_dash(value.map(|seconds| format!("{seconds:.1} s")))
 }

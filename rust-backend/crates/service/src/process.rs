@@ -1,9 +1,8 @@
-//! The frame of a process: a runtime, and an exit code that says what became of it.
+//! The frame of a process: a runtime, and an exit code.
 
 mod core_dumps;
 pub(crate) mod open_files;
 
-use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +18,7 @@ const FAILED: u8 = 1;
 /// Asked wrongly: the configuration, a file or an argument has to change.
 const USAGE: u8 = 2;
 
-/// How long threads that block (reading a file, resolving a name) may keep a process from ending.
+/// Time for which blocked threads (reading a file, resolving a name) may delay the end.
 const BLOCKED_MAX: Duration = Duration::from_secs(2);
 
 /// An input that is wrong and stays wrong: a file with a mistake, an argument out of bounds. The
@@ -29,7 +28,7 @@ const BLOCKED_MAX: Duration = Duration::from_secs(2);
 pub struct Refused(String);
 
 impl Refused {
-    /// The message names what is wrong and where.
+    /// A refusal; the message names the fault and its place.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
@@ -39,41 +38,32 @@ impl Refused {
 /// it is done, 2 when its error is or was caused by a [`ConfigError`] or a [`Refused`], 1 for all
 /// others. An error is written to standard error in one line: `error: ` and its causes.
 ///
-/// `name` is what the runtime's threads are called; the system shows 15 bytes of it.
-pub fn run<F>(name: &str, main: F) -> ExitCode
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
+/// `name` is the name of the runtime's threads; the system shows 15 bytes of it.
+pub fn run(name: &str, main: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     run_on(Builder::new_multi_thread().thread_name(name), main)
 }
 
 /// The same on the calling thread alone: for a process that waits more than it works, where one
 /// thread that wakes another costs more than it wins.
-pub fn run_on_one_thread<F>(main: F) -> ExitCode
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
+pub fn run_on_one_thread(main: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     run_on(&mut Builder::new_current_thread(), main)
 }
 
-fn run_on<F>(builder: &mut Builder, main: F) -> ExitCode
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
+fn run_on(builder: &mut Builder, main: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match started(builder, main) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to be told if standard error is closed.
+            // Standard error may be closed.
             let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
             ExitCode::from(code(&error))
         }
     }
 }
 
-fn started<F>(builder: &mut Builder, main: F) -> anyhow::Result<()>
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
+fn started(
+    builder: &mut Builder,
+    main: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     core_dumps::forbid().context("cannot forbid core dumps")?;
     open_files::raise_limit();
     let runtime = builder.enable_all().build().context("cannot start the runtime")?;
@@ -83,10 +73,11 @@ where
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    let asked_wrongly =
-        error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<Refused>().is_some();
-    let caused_so = error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Refused>());
-    if asked_wrongly || caused_so { USAGE } else { FAILED }
+    // Of a context, `chain` shows the text, and `is` the type.
+    let is_refusal = error.is::<ConfigError>()
+        || error.is::<Refused>()
+        || error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<Refused>());
+    if is_refusal { USAGE } else { FAILED }
 }
 
 /// The error and its causes. A cause that the message before it quotes already is left out: many

@@ -12,10 +12,10 @@ const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
 /// Returns a token that the first SIGTERM or SIGINT cancels; it is logged. A second one ends the
-/// process at once, with 143 or 130: whoever sends it does not want to wait.
+/// process at once, with 143 or 130: its sender does not want to wait.
 ///
-/// Call it once, within the runtime, before anybody is told that the process runs. Fails if the
-/// system refuses to install handlers.
+/// Call it once, within the runtime, before the process says that it runs. Fails if the system
+/// refuses to install handlers.
 pub fn shutdown_token() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use bench::{Options, Part};
 use clap::Parser;
 use service::config::Settings;
-use service::logs::{self, Destination};
+use service::logs::{self, LogStream};
 use service::{output, signals};
 
 #[derive(Debug, Parser)]
@@ -38,13 +38,13 @@ async fn run(args: Args) -> Result<()> {
     match args.command {
         Some(Command::Part(part)) => {
             match part {
-                Part::Yardstick { .. } => logs::init(Destination::Stdout, &settings)?,
-                _ => logs::init_quiet(Destination::Stderr, &settings)?,
+                Part::Yardstick { .. } => logs::init(LogStream::Stdout, &settings)?,
+                _ => logs::init_quiet(LogStream::Stderr, &settings)?,
             }
             part.run(&settings).await
         }
         None => {
-            logs::init_quiet(Destination::Stderr, &settings)?;
+            logs::init_quiet(LogStream::Stderr, &settings)?;
             measure(args.options, args.json).await
         }
     }

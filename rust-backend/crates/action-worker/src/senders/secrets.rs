@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use actions::secret::{Secret, SecretPlace, VARIABLE_PREFIX};
+use actions::secret::{Secret, SecretNameError, SecretPlace, VARIABLE_PREFIX};
 use parking_lot::Mutex;
 use service::config::is_open_to_others;
 
@@ -28,15 +28,12 @@ pub struct SecretContext {
 /// Why there is no secret. The operator provides it; a later attempt may find it.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The name is not one of a variable for secrets.
-    #[error("the variable of a secret must be named {VARIABLE_PREFIX} and letters, digits or _")]
-    VariableName,
+    /// The place has a name under which no secret can be kept.
+    #[error(transparent)]
+    Name(#[from] SecretNameError),
     /// The variable does not exist.
     #[error("the variable {0} of the secret is not set")]
     VariableUnset(String),
-    /// The name is empty, begins with a dot, or holds a slash or a control character.
-    #[error("the file of a secret must have a plain name, without a folder or a leading dot")]
-    FileName,
     /// A file is named, and no directory is configured.
     #[error("the file {0} of the secret has no place: no directory of secrets is configured")]
     NoDirectory(String),
@@ -76,29 +73,19 @@ impl SecretContext {
 
     /// Finds the secret. Reads a file anew each time, so that a rotated one is taken up.
     pub fn resolve(&self, place: &SecretPlace) -> Result<Secret, SecretError> {
+        place.check_name()?;
         let bytes = match place {
-            SecretPlace::Variable(env) => self.variable(env)?,
+            SecretPlace::Variable(env) => {
+                let value = self.variables.get(env).cloned();
+                value.ok_or_else(|| SecretError::VariableUnset(env.clone()))?.into_encoded_bytes()
+            }
             SecretPlace::File(file) => self.file(file)?,
             SecretPlace::Inline(text) => text.clone().into_bytes(),
         };
         Ok(Secret::found(place, bytes))
     }
 
-    fn variable(&self, name: &str) -> Result<Vec<u8>, SecretError> {
-        let rest = name.strip_prefix(VARIABLE_PREFIX).ok_or(SecretError::VariableName)?;
-        if rest.contains(|character: char| !character.is_ascii_alphanumeric() && character != '_') {
-            return Err(SecretError::VariableName);
-        }
-        let value = self.variables.get(name);
-        let value = value.ok_or_else(|| SecretError::VariableUnset(name.to_owned()))?;
-        Ok(value.clone().into_encoded_bytes())
-    }
-
     fn file(&self, name: &str) -> Result<Vec<u8>, SecretError> {
-        let unfit = |character: char| character.is_control() || "/\\".contains(character);
-        if name.is_empty() || name.starts_with('.') || name.contains(unfit) {
-            return Err(SecretError::FileName);
-        }
         let directory = self.directory.as_deref();
         let directory = directory.ok_or_else(|| SecretError::NoDirectory(name.to_owned()))?;
         let (bytes, is_open) = read(directory, name)?;
@@ -181,7 +168,10 @@ mod tests {
         assert!(refused.contains("must be named AGENTAURI_SECRET_ and"), "{refused}");
         for name in ["AGENTAURI_SECRET_A\nB", "AGENTAURI_SECRET_A=B", "agentauri_secret_a"] {
             let error = context.resolve(&variable(name)).expect_err("refused");
-            assert!(matches!(error, SecretError::VariableName), "{name}: {error}");
+            assert!(
+                matches!(error, SecretError::Name(SecretNameError::Variable)),
+                "{name}: {error}"
+            );
         }
         let refused = refusal(&context, &variable("AGENTAURI_SECRET_GONE"));
         assert_eq!(refused, "the variable AGENTAURI_SECRET_GONE of the secret is not set");
@@ -200,7 +190,7 @@ mod tests {
         for name in ["", ".", "..", "../hook", "folder/x", "/etc/passwd", ".hidden", "a\0b", "a\\b"]
         {
             let error = context.resolve(&file(name)).expect_err("refused");
-            assert!(matches!(error, SecretError::FileName), "{name:?}: {error}");
+            assert!(matches!(error, SecretError::Name(SecretNameError::File)), "{name:?}: {error}");
         }
         for (name, words) in [
             ("out", "the file out of the secret leads out of the directory of secrets"),

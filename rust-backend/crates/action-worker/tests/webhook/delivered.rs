@@ -15,7 +15,7 @@ use super::{SECRET, body, impatient_sender, job, now, send_at, send_to, sender, 
 const OTHER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[tokio::test]
-async fn a_webhook_carries_what_standard_webhooks_asks_and_its_exact_body() {
+async fn a_webhook_has_standard_webhooks_headers_and_exact_body() {
     let mut receiver = Receiver::answering(StatusCode::NO_CONTENT).await;
     let attempt = send_to(&sender(), &url("http", receiver.address)).await;
     assert_eq!(attempt.outcome, Outcome::Delivered);
@@ -32,7 +32,7 @@ async fn a_webhook_carries_what_standard_webhooks_asks_and_its_exact_body() {
 }
 
 #[tokio::test]
-async fn every_attempt_has_the_same_id_and_body_and_a_time_and_signature_of_its_own() {
+async fn attempts_share_id_and_body_but_not_time_and_signature() {
     let mut receiver = Receiver::answering(StatusCode::SERVICE_UNAVAILABLE).await;
     let (sender, url) = (sender(), url("http", receiver.address));
     send_at(&sender, &url, SECRET, now()).await;
@@ -97,7 +97,7 @@ async fn an_endless_answer_is_cut_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stops_in_its_body_holds_nobody_beyond_the_timeout() {
+async fn an_answer_that_stops_in_its_body_ends_at_the_timeout() {
     let (address, stalled) = raw(async |mut connection| {
         read_request(&mut connection).await;
         let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\nbegun";

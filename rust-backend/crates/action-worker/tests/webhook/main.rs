@@ -13,7 +13,7 @@ use action_worker::senders::webhook::{SenderOptions, WebhookSender};
 use actions::message::{EventRow, Message, Purpose, TriggerName};
 use actions::policy::DestinationPolicy;
 use actions::webhook::WebhookRequest;
-use actions::webhook::body::Body;
+use actions::webhook::body::WebhookBody;
 use actions::webhook::signer::Signer;
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Reorg;
@@ -36,17 +36,32 @@ fn job() -> JobId {
     JobId(Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a))
 }
 
-fn body() -> Body {
+fn body() -> WebhookBody {
     told(Purpose::Match)
 }
 
-fn retraction_of(job: JobId) -> Body {
+fn retraction_of(job: JobId) -> WebhookBody {
     let reorg = Reorg { fork_block: None, old_hash: "0xaa".to_owned(), new_hash: None };
     told(Purpose::Retraction { retracts: job, reorg: &reorg })
 }
 
-fn told(purpose: Purpose<'_>) -> Body {
-    let event = Event {
+fn told(purpose: Purpose<'_>) -> WebhookBody {
+    let event = EventRow { event: &event(), created_at: now(), topics: None, log_data: None };
+    let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
+    WebhookBody::of(&Message {
+        id: job(),
+        timestamp: now(),
+        purpose,
+        trigger,
+        event,
+        finality: Finality::Instant,
+        state: None,
+        reincluded: None,
+    })
+}
+
+fn event() -> Event {
+    Event {
         name: EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 },
         chain_id: ChainId(1),
         block_number: 1,
@@ -61,23 +76,16 @@ fn told(purpose: Purpose<'_>) -> Body {
         invalidated: false,
         revision: 0,
         inserted_at_ms: 0,
-    };
-    let event = EventRow { event: &event, created_at: now(), topics: None, log_data: None };
-    let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
-    Body::of(&Message {
-        id: job(),
-        timestamp: now(),
-        purpose,
-        trigger,
-        event,
-        finality: Finality::Instant,
-        state: None,
-        reincluded: None,
-    })
+    }
 }
 
 fn loopback_allowed() -> DestinationPolicy {
-    DestinationPolicy::from_allow_list("127.0.0.0/8,::1/128").expect("an allow-list")
+    allowing("127.0.0.0/8,::1/128")
+}
+
+fn allowing(networks: &str) -> DestinationPolicy {
+    let networks = networks.split_terminator(',').map(|it| it.parse().expect("a network"));
+    DestinationPolicy::new(networks.collect())
 }
 
 /// A sender that may go to loopback, and gives up long before a test's patience ends.

@@ -2,24 +2,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use action_worker::act::Performer as _;
+use action_worker::senders::Senders;
+use action_worker::senders::secrets::SecretContext;
 use action_worker::senders::webhook::resolver::Lookup;
 use action_worker::senders::webhook::{SenderOptions, WebhookSender};
-use actions::policy::DestinationPolicy;
 use axum::http::StatusCode;
-use event_engine::delivery::lease::Outcome;
+use event_engine::delivery::lease::{Attempt, Lease, LeasedJob, Outcome};
+use event_engine::finality::Finality;
+use event_engine::trigger::TriggerId;
+use event_engine::trigger::config::ConfigNode;
 use url::Url;
+use uuid::Uuid;
 
 use super::receiver::Receiver;
-use super::{RETRYABLE, error, send_to, sender, url};
+use super::{RETRYABLE, SECRET, allowing, error, event, job, now, send_to, sender, url};
 
 #[tokio::test]
-async fn a_private_address_is_refused_without_a_connection_and_for_good() {
+async fn a_private_address_is_refused_for_good_without_a_connection() {
     let mut receiver = Receiver::answering(StatusCode::OK).await;
-    let sender = WebhookSender::new(DestinationPolicy::default()).expect("a sender");
     let port = receiver.address.port();
     for host in ["127.0.0.1", "2130706433", "[::ffff:127.0.0.1]", "localhost"] {
-        let url = Url::parse(&format!("http://{host}:{port}/?token=hunter2")).expect("a URL");
-        let attempt = send_to(&sender, &url).await;
+        let attempt = perform("", &format!("http://{host}:{port}/?token=hunter2")).await;
         assert_eq!((attempt.outcome, attempt.http_status), (Outcome::Permanent, None), "{host}");
         assert!(error(&attempt).contains("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS"), "{host}");
     }
@@ -28,10 +32,9 @@ async fn a_private_address_is_refused_without_a_connection_and_for_good() {
 
 #[tokio::test]
 async fn a_url_with_a_password_is_refused_and_the_password_not_told() {
-    let url = Url::parse("https://user:hunter2@example.org/").expect("a URL");
-    let attempt = send_to(&sender(), &url).await;
+    let attempt = perform("127.0.0.0/8", "https://user:hunter2@example.org/").await;
     assert_eq!(attempt.outcome, Outcome::Permanent);
-    assert_eq!(error(&attempt), "the URL must not carry a user name or password");
+    assert_eq!(error(&attempt), "url: the URL must not carry a user name or password");
 }
 
 #[tokio::test]
@@ -45,7 +48,7 @@ async fn a_name_that_leads_inside_is_refused_and_tried_again() {
 }
 
 #[tokio::test]
-async fn of_a_name_with_mixed_addresses_only_the_permitted_one_is_connected_to() {
+async fn of_a_name_only_the_permitted_addresses_are_connected_to() {
     let mut permitted = Receiver::answering(StatusCode::OK).await;
     let port = permitted.address.port();
     let mut refused = Receiver::at(&format!("127.0.0.2:{port}"), StatusCode::OK).await;
@@ -92,6 +95,42 @@ async fn a_name_that_does_not_exist_is_tried_again() {
     assert_eq!(error(&attempt), "hooks.example:443 could not be connected to: no such name");
 }
 
+/// One attempt by the senders of all kinds, as a worker makes it.
+async fn perform(allowed: &str, url: &str) -> Attempt {
+    let senders = Senders::new(allowing(allowed), SecretContext::default()).expect("senders");
+    let (attempt, _) = senders.perform(&assignment(url)).await.expect("an attempt");
+    attempt
+}
+
+fn assignment(url: &str) -> LeasedJob {
+    let event = event();
+    let secret = ConfigNode::text(SECRET);
+    LeasedJob {
+        lease: Lease {
+            id: job(),
+            attempt: 1,
+            schedule_from: 0,
+            trigger: (TriggerId(Uuid::nil()), 1),
+            action: ("hook".to_owned(), 1),
+            event: event.name.clone(),
+            revision: 0,
+            created_at: now(),
+            retracts: None,
+        },
+        trigger_name: "low-score".to_owned(),
+        finality: Finality::Instant,
+        action_type: "webhook".to_owned(),
+        config: Ok(ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)])),
+        event,
+        event_created_at: now(),
+        topics: None,
+        log_data: None,
+        readings: None,
+        reorg: None,
+        reincluded: None,
+    }
+}
+
 fn named(address: SocketAddr) -> Url {
     let mut url = url("http", address);
     url.set_host(Some("hooks.example")).expect("a host");
@@ -105,7 +144,6 @@ fn sending(allowed: &str, addresses: &[&str]) -> WebhookSender {
 }
 
 fn with_lookup(allowed: &str, lookup: Lookup) -> WebhookSender {
-    let policy = DestinationPolicy::from_allow_list(allowed).expect("an allow-list");
     let options = SenderOptions { lookup, ..SenderOptions::default() };
-    WebhookSender::with_options(policy, options).expect("a sender")
+    WebhookSender::with_options(allowing(allowed), options).expect("a sender")
 }

@@ -3,8 +3,10 @@
 //! Every field is always there, in this order; a column that is NULL is `null`. A job's body is the
 //! same in all of its attempts.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, SecondsFormat, Utc};
-use event_engine::delivery::lease::Reinclusion;
+use event_engine::delivery::lease::{Reinclusion, Reorg};
 use event_engine::finality::Finality;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -12,34 +14,31 @@ use uuid::Uuid;
 
 use crate::message::{EventRow, Message, Purpose, TriggerName};
 
+/// The state of a condition without stateful functions.
+static NO_READINGS: LazyLock<Box<RawValue>> =
+    LazyLock::new(|| RawValue::from_string("{}".to_owned()).expect("JSON"));
+
 /// The exact text that is signed and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body(String);
+pub struct WebhookBody(String);
 
-impl Body {
+impl WebhookBody {
     /// The body of a message: `event.matched`, `event.retracted` or `event.test`.
     pub fn of(message: &Message<'_>) -> Self {
         let (kind, retraction, reincludes) = match message.purpose {
             Purpose::Match => ("event.matched", None, message.reincluded),
             Purpose::Test => ("event.test", None, message.reincluded),
             Purpose::Retraction { retracts, reorg } => {
-                let retraction = Retraction {
-                    retracts: retracts.0,
-                    reorg: Blocks {
-                        fork_block: reorg.fork_block,
-                        old_hash: &reorg.old_hash,
-                        new_hash: reorg.new_hash.as_deref(),
-                    },
-                    reincluded_in: message.reincluded,
-                };
+                let (retracts, reincluded_in) = (retracts.0, message.reincluded);
+                let retraction = Retraction { retracts, reorg, reincluded_in };
                 ("event.retracted", Some(retraction), None)
             }
         };
-        let data = Data {
+        let data = EventData {
             trigger: message.trigger,
             event: columns(&message.event),
             finality: message.finality,
-            state: message.state.map_or(State::Stateless {}, State::Told),
+            state: message.state.unwrap_or(&NO_READINGS),
             reincludes,
             retraction,
         };
@@ -62,11 +61,11 @@ struct Envelope<T> {
 }
 
 #[derive(Serialize)]
-struct Data<'a> {
+struct EventData<'a> {
     trigger: TriggerName<'a>,
-    event: Columns<'a>,
+    event: EventFields<'a>,
     finality: Finality,
-    state: State<'a>,
+    state: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     reincludes: Option<&'a Reinclusion>,
     #[serde(flatten)]
@@ -76,29 +75,15 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Retraction<'a> {
     retracts: Uuid,
-    reorg: Blocks<'a>,
+    reorg: &'a Reorg,
     #[serde(skip_serializing_if = "Option::is_none")]
     reincluded_in: Option<&'a Reinclusion>,
-}
-
-#[derive(Serialize)]
-struct Blocks<'a> {
-    fork_block: Option<i64>,
-    old_hash: &'a str,
-    new_hash: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum State<'a> {
-    Told(&'a RawValue),
-    Stateless {},
 }
 
 /// The columns of `events` in their order, by name; only `data` is called `args`, because it stands
 /// within an envelope's `data`.
 #[derive(Serialize)]
-struct Columns<'a> {
+struct EventFields<'a> {
     id: &'a str,
     chain_id: i64,
     block_number: i64,
@@ -118,9 +103,9 @@ struct Columns<'a> {
     revision: i32,
 }
 
-fn columns<'a>(row: &EventRow<'a>) -> Columns<'a> {
+fn columns<'a>(row: &EventRow<'a>) -> EventFields<'a> {
     let event = row.event;
-    Columns {
+    EventFields {
         id: &event.name.id,
         chain_id: event.chain_id.0,
         block_number: event.block_number,
@@ -152,7 +137,6 @@ impl Serialize for Time {
 
 #[cfg(test)]
 mod tests {
-    use event_engine::delivery::lease::Reorg;
     use event_engine::event::{Arguments, ChainId, Event, EventName};
     use event_engine::job::JobId;
 
@@ -185,7 +169,7 @@ mod tests {
         }
     }
 
-    fn body(event: &Event, state: Option<&RawValue>) -> Body {
+    fn body(event: &Event, state: Option<&RawValue>) -> WebhookBody {
         told(event, state, Purpose::Match, None)
     }
 
@@ -194,7 +178,7 @@ mod tests {
         state: Option<&RawValue>,
         purpose: Purpose<'_>,
         reincluded: Option<&Reinclusion>,
-    ) -> Body {
+    ) -> WebhookBody {
         let trigger = TriggerName {
             id: Uuid::from_u128(0x8f0c_1c52_5b1d_8a3e_9d61_0f1e_2d3c_4b5a),
             name: "low-score",
@@ -202,7 +186,7 @@ mod tests {
         };
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
         let event = EventRow { event, created_at, topics: None, log_data: None };
-        Body::of(&Message {
+        WebhookBody::of(&Message {
             id: JobId(Uuid::nil()),
             timestamp: created(),
             purpose,

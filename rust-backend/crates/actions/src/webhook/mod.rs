@@ -7,7 +7,7 @@ pub mod signer;
 use event_engine::job::JobId;
 use url::Url;
 
-use self::body::Body;
+use self::body::WebhookBody;
 use self::signer::{SECRET_PREFIX, Signer};
 use crate::keys::{self, ConfigKeys};
 use crate::kind::{AddressForm, ConfigRefusal, Destination, Kind};
@@ -20,11 +20,8 @@ pub struct Webhook;
 
 /// The keys of a webhook.
 pub struct Config {
-    /// The URL as it is written.
     written: String,
-    /// The URL.
     url: Url,
-    /// The secret that signs its messages.
     secret: SecretPlace,
 }
 
@@ -35,7 +32,7 @@ pub struct WebhookRequest {
     /// The `webhook-id`.
     pub job: JobId,
     /// The text that is signed and sent.
-    pub body: Body,
+    pub body: WebhookBody,
     /// Its signer. There is no webhook without a signature.
     pub signer: Signer,
 }
@@ -79,7 +76,12 @@ impl Kind for Webhook {
     ) -> Result<WebhookRequest, SecretFormatError> {
         let [secret] = secrets else { unreachable!("a webhook needs one secret") };
         let signer = Signer::of(secret)?;
-        Ok(WebhookRequest { url: config.url, job: message.id, body: Body::of(message), signer })
+        Ok(WebhookRequest {
+            url: config.url,
+            job: message.id,
+            body: WebhookBody::of(message),
+            signer,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Signer {
     keys: Vec<Webhook>,
 }
 
-/// The fault in the text of a secret. The text is never shown.
+/// The fault in the text of a secret, mostly with its number, from 1. The text is never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFormatError {
     /// No secret, or too many.
@@ -36,22 +36,12 @@ pub enum KeyFormatError {
     #[error("secret {0} is not base64 after {SECRET_PREFIX}")]
     Base64(usize),
     /// The key is too short or too long.
-    #[error(
-        "secret {position} decodes to {bytes} bytes, not to {KEY_BYTES_MIN} to {KEY_BYTES_MAX}"
-    )]
-    Length {
-        /// Counted from 1.
-        position: usize,
-        /// Bytes of the decoded key.
-        bytes: usize,
-    },
+    #[error("secret {0} decodes to {1} bytes, not to {KEY_BYTES_MIN} to {KEY_BYTES_MAX}")]
+    Length(usize, usize),
 }
 
 impl Signer {
-    /// Makes a signer of a secret.
-    ///
-    /// # Errors
-    /// Its text is not one to eight secrets of Standard Webhooks.
+    /// Makes a signer of a secret, as [`Self::from_secrets`] does of its text.
     pub fn of(secret: &Secret) -> Result<Self, SecretFormatError> {
         Self::from_secrets(&secret.text()).map_err(|error| secret.refused(error))
     }
@@ -82,7 +72,7 @@ fn key(secret: &str, position: usize) -> Result<Webhook, KeyFormatError> {
     let encoded = secret.strip_prefix(SECRET_PREFIX).ok_or(KeyFormatError::Prefix(position))?;
     let key = STANDARD.decode(encoded).map_err(|_| KeyFormatError::Base64(position))?;
     if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len()) {
-        return Err(KeyFormatError::Length { position, bytes: key.len() });
+        return Err(KeyFormatError::Length(position, key.len()));
     }
     Webhook::from_bytes(key).map_err(|_| KeyFormatError::Base64(position))
 }
@@ -144,8 +134,8 @@ mod tests {
             ([SECRET; 9].join(" "), KeyFormatError::Count(9)),
             (format!("{SECRET} hunter2"), KeyFormatError::Prefix(2)),
             ("whsec_hunter2!".to_owned(), KeyFormatError::Base64(1)),
-            (of_bytes(23), KeyFormatError::Length { position: 1, bytes: 23 }),
-            (of_bytes(65), KeyFormatError::Length { position: 1, bytes: 65 }),
+            (of_bytes(23), KeyFormatError::Length(1, 23)),
+            (of_bytes(65), KeyFormatError::Length(1, 65)),
         ] {
             let refused = Signer::from_secrets(&text).expect_err("refused");
             assert_eq!(refused, error);

@@ -5,27 +5,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chain_indexer::{Backfill, BackfillProgress, ChainSettings};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use operations::database;
-use parking_lot::Mutex;
-use serde::Serialize;
+use serde_json::json;
 use service::config::Settings;
 use service::process::Refused;
-use service::signals;
+use service::{output, signals};
 
-use service::output;
+use crate::chain;
+use crate::progress::Progress;
 
-/// One for its transactions, one for its looks.
+/// One for its transactions, one for its queries.
 const CONNECTIONS: u32 = 2;
-/// Between two lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Fill in a chain's history, below what is stored.
+/// Store a chain's history, below the stored blocks.
 ///
 /// It reads every block of the range whose logs are not stored yet, up to the last final block and
-/// the highest stored one, beside an indexer that runs; what comes above is the indexer's. Events
-/// feed the state of triggers, and fire those whose `since` reaches back to them. Ctrl-C keeps what
-/// is committed; the same command goes on from there.
+/// the highest stored one, also beside a running indexer, which reads the blocks above. Events feed
+/// the state of triggers, and fire triggers whose `since` reaches back to them. Ctrl-C keeps the
+/// stored blocks; the same command goes on from there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  agentauri backfill --chain sepolia                 \
     from its start_block on\n  agentauri backfill --chain sepolia --from 7000000\n  \
@@ -42,61 +39,30 @@ pub(crate) struct BackfillArgs {
     pub(crate) to: Option<u64>,
 }
 
-/// What came of it.
-#[derive(Serialize)]
-struct Summary<'s> {
-    chain: &'s str,
-    chain_id: i64,
-    /// What history goes from and to; null where nothing of it is final, or ours to store.
-    from: Option<u64>,
-    to: Option<u64>,
-    blocks_missing: u64,
-    blocks_stored: u64,
-    events_stored: u64,
-    seconds: f64,
-    complete: bool,
-}
-
 pub(crate) async fn backfill(settings: &Settings, options: BackfillArgs, json: bool) -> Result<()> {
     let shutdown = signals::shutdown_token()?;
-    let chain = chain(settings, &options)?;
-    let pool = database::migrated(settings, "agentauri-backfill", CONNECTIONS).await?;
-    let backfill = Backfill { pool, settings: chain.clone(), from: options.from, to: options.to };
-    let screen = Screen::new(&chain.name, json);
-    let ended = backfill.run(&shutdown, |progress| screen.show(progress)).await;
-    screen.end();
-    let progress = match ended {
-        Ok(progress) => progress,
-        // What has to change is the configuration.
-        Err(
-            error @ (chain_indexer::IndexerError::Settings { .. }
-            | chain_indexer::IndexerError::WrongChain { .. }),
-        ) => {
-            return Err(Refused::new(error.to_string()).into());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    report(&chain, &progress, screen.began.elapsed(), json)?;
-    if !progress.is_complete {
-        bail!("interrupted; the same command goes on where it stopped");
-    }
-    Ok(())
-}
-
-fn chain(settings: &Settings, options: &BackfillArgs) -> Result<ChainSettings> {
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from > to
     {
         return Err(Refused::new(format!("--from {from} is above --to {to}")).into());
     }
-    let named = |chain: &&ChainSettings| {
-        chain.name == options.chain || chain.id.to_string() == options.chain
+    let chain = chain::configured(settings, &options.chain)?;
+    let pool = database::migrated(settings, "agentauri-backfill", CONNECTIONS).await?;
+    let backfill = Backfill { pool, settings: chain.clone(), from: options.from, to: options.to };
+    let (shown, began) =
+        (Progress::new("{spinner} {bar:30} {percent} %, {msg}", json), Instant::now());
+    let show = |progress: &BackfillProgress| {
+        let text = format!("{}: {}", chain.name, text(progress, began.elapsed()));
+        shown.show(progress.blocks_done, Some(progress.blocks_missing), text);
     };
-    let Some(chain) = settings.chains.iter().find(named) else {
-        let why = format!("--chain: no chain named {:?} is configured", options.chain);
-        return Err(Refused::new(why).into());
-    };
-    Ok(chain.clone())
+    let ended = backfill.run(&shutdown, show).await;
+    shown.end();
+    let progress = ended.map_err(chain::ended)?;
+    report(&chain, &progress, began.elapsed(), json)?;
+    if !progress.is_complete {
+        bail!("interrupted; the same command goes on where it stopped");
+    }
+    Ok(())
 }
 
 fn report(
@@ -106,27 +72,26 @@ fn report(
     json: bool,
 ) -> Result<()> {
     if json {
-        return output::json(&Summary {
-            chain: &chain.name,
-            chain_id: chain.id.0,
-            from: progress.range.as_ref().map(RangeInclusive::start).copied(),
-            to: progress.range.as_ref().map(RangeInclusive::end).copied(),
-            blocks_missing: progress.blocks_missing,
-            blocks_stored: progress.blocks_done,
-            events_stored: progress.events_stored,
-            seconds: elapsed.as_secs_f64(),
-            complete: progress.is_complete,
-        });
+        // No history is final, or left to this command: `from` and `to` are null.
+        return output::json(&json!({
+            "chain": chain.name,
+            "chain_id": chain.id.0,
+            "from": progress.range.as_ref().map(RangeInclusive::start),
+            "to": progress.range.as_ref().map(RangeInclusive::end),
+            "blocks_missing": progress.blocks_missing,
+            "blocks_stored": progress.blocks_done,
+            "events_stored": progress.events_stored,
+            "seconds": elapsed.as_secs_f64(),
+            "complete": progress.is_complete,
+        }));
     }
     let Some(range) = &progress.range else {
-        output::line(format!(
-            "{}: no history: none of it is final and below the indexer",
-            chain.name
-        ));
+        let why = "no block is final and below the indexer's";
+        output::line(format!("{}: no history to store: {why}", chain.name));
         return Ok(());
     };
     output::line(format!(
-        "{}: blocks {} to {}: {} of {} that were missing are stored, with {} events, in {:.1} s",
+        "{}: blocks {} to {}: {} of {} missing blocks are stored, with {} events, in {:.1} s",
         chain.name,
         range.start(),
         range.end(),
@@ -138,57 +103,7 @@ fn report(
     Ok(())
 }
 
-/// A bar on a terminal, a line now and then elsewhere, on standard error; nothing with `--json`.
-struct Screen {
-    chain: String,
-    bar: ProgressBar,
-    quiet: bool,
-    began: Instant,
-    said: Mutex<Option<Instant>>,
-}
-
-impl Screen {
-    fn new(chain: &str, json: bool) -> Self {
-        let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let style = "{spinner} {prefix} {bar:30} {percent} %, {msg}";
-        bar.set_style(ProgressStyle::with_template(style).expect("a template that reads"));
-        bar.set_prefix(chain.to_owned());
-        Self {
-            chain: chain.to_owned(),
-            bar,
-            quiet: json,
-            began: Instant::now(),
-            said: Mutex::new(None),
-        }
-    }
-
-    fn show(&self, progress: &BackfillProgress) {
-        let text = text(progress, self.began.elapsed());
-        self.bar.set_length(progress.blocks_missing);
-        self.bar.set_position(progress.blocks_done);
-        self.bar.set_message(text.clone());
-        if self.quiet || !self.bar.is_hidden() {
-            return;
-        }
-        let mut said = self.said.lock();
-        if said.is_none_or(|before| before.elapsed() >= LINE_EVERY) {
-            *said = Some(Instant::now());
-            say(&format!("{}: {text}", self.chain));
-        }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "progress, beside the answer on standard output")]
-fn say(line: &str) {
-    eprintln!("{line}");
-}
-
-/// How far it is, how fast, and how long the rest takes at this pace.
+/// The progress so far, its pace, and the time for the rest at this pace.
 #[expect(clippy::cast_precision_loss, reason = "no chain is 2^52 blocks high")]
 fn text(progress: &BackfillProgress, elapsed: Duration) -> String {
     let BackfillProgress { blocks_missing, blocks_done, events_stored, .. } = progress;

@@ -7,20 +7,20 @@ use operations::chains::{self, Chains, KNOWN_MAX};
 use service::config::Settings;
 use service::output;
 
-use crate::refusal::ended;
+use crate::refusal::{ended, ended_at_argument};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ChainsCommand {
-    /// List the chains that are known, those that events may name, and the heads of their nodes.
+    /// List the known chains, and the chains that events may name.
     List,
-    /// Let events name these chains and, from then on, no others: an INSERT of one is refused.
+    /// Let events name only the chains of a list, and add these: an INSERT of another is refused.
     #[command(after_help = "Examples:\n  agentauri chains allow 1 8453 sepolia\n  \
         agentauri chains allow --any")]
     Allow {
-        /// Ids, or names of the configuration; they are added to the list.
-        #[arg(required_unless_present = "any", conflicts_with = "any")]
+        /// Ids of chains, or their names in the configuration.
+        #[arg(value_name = "CHAIN", required_unless_present = "any", conflicts_with = "any")]
         chains: Vec<String>,
-        /// End the list: events may name any chain.
+        /// Empty the list: events may name any chain.
         #[arg(long)]
         any: bool,
     },
@@ -38,7 +38,7 @@ pub(crate) async fn chains(
         ChainsCommand::Allow { chains: named, .. } => {
             let configured = settings.chain_ids();
             let ids = named.iter().map(|chain| chains::id(&configured, chain));
-            let ids = ids.collect::<Result<Vec<_>, _>>().map_err(ended)?;
+            let ids = ids.collect::<Result<Vec<_>, _>>().map_err(ended_at_argument)?;
             chains::allow(pool, &configured, &ids).await
         }
     };

@@ -1,4 +1,4 @@
-//! `agentauri doctor`: can everything be reached and used?
+//! `agentauri doctor`: checks of servers, nodes and configuration.
 
 pub(crate) mod chain;
 
@@ -13,19 +13,19 @@ use crate::database::migrated;
 #[command(after_help = "Examples:\n  agentauri doctor\n  agentauri doctor --chain sepolia\n  \
     agentauri doctor --chain sepolia --from 9000000 --against-chain --mend")]
 pub(crate) struct DoctorArgs {
-    /// Check only that nothing of this chain is missing: its name in the configuration, or its id.
+    /// Check only that this chain is stored completely: its name in the configuration, or its id.
     #[arg(long)]
     pub(crate) chain: Option<String>,
-    /// The first block; the start block if left out.
+    /// The first block [default: the chain's `start_block`].
     #[arg(long, requires = "chain")]
     pub(crate) from: Option<u64>,
-    /// The last block; the highest stored one if left out, against the chain the finalized one.
+    /// The last block [default: the highest stored one; with --against-chain the finalized one].
     #[arg(long, requires = "chain")]
     pub(crate) to: Option<u64>,
     /// Compare each block's logs with a node's: the second one, if there are several.
     #[arg(long, requires = "chain")]
     pub(crate) against_chain: bool,
-    /// Fetch and store what is missing.
+    /// Fetch and store missing events, and correct wrong ones.
     #[arg(long, requires = "chain")]
     pub(crate) mend: bool,
 }
@@ -41,16 +41,13 @@ pub(crate) async fn doctor(settings: &Settings, args: DoctorArgs, json: bool) ->
     for chain in &settings.chains {
         let report = chain_indexer::check(chain).await;
         let says = report.map(|report| {
-            let unreachable = report.unreachable.len();
-            format!(
-                "head {}, {} nodes answer, {unreachable} do not",
-                report.head, report.nodes_reachable
-            )
+            let (answer, silent) = (report.nodes_reachable, report.unreachable.len());
+            format!("head {}, {answer} nodes answer, {silent} do not", report.head)
         });
         findings.push(Finding::of(format!("Chain {}", chain.name), says));
     }
     let failed = findings.iter().filter(|finding| !finding.ok).count();
-    // What servers say of a login may have the password in it.
+    // A server may repeat the password in its error about a login.
     let masker = settings.masker();
     for finding in &mut findings {
         finding.says = masker.mask(&finding.says);
@@ -75,7 +72,7 @@ fn show(findings: &[Finding]) {
         };
         [ok.to_owned(), finding.what.clone(), finding.says.clone()]
     });
-    output::table(["", "WHAT", "SAYS"], rows.collect(), "");
+    output::table(["", "CHECK", "FOUND"], rows.collect(), "");
     for Finding { what, says, .. } in findings.iter().filter(|finding| !finding.ok) {
         output::in_full(what, says);
     }

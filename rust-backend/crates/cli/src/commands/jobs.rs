@@ -37,7 +37,7 @@ enum JobsCommand {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Show a job with each of its attempts.
+    /// Show a job with its attempts.
     Show {
         /// Its id: the `webhook-id` that the receiver saw.
         id: Uuid,
@@ -53,7 +53,7 @@ pub(crate) async fn jobs(args: JobsArgs, pool: &PgPool, json: bool) -> Result<()
                 .gather(async |request| jobs::list(pool, &account, &asked, request).await)
                 .await?;
             let headings =
-                ["ID", "TELLS", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+                ["ID", "KIND", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
             lists::show(&page, json, headings, row, "No such job.")
         }
         JobsCommand::Show { id } => {
@@ -113,7 +113,7 @@ fn show(shown: JobView, json: bool) -> Result<()> {
         ]
     });
     output::line("");
-    let headings = ["ATTEMPT", "STATUS", "HTTP", "TOOK", "ENDED", "SAID"];
+    let headings = ["ATTEMPT", "STATUS", "HTTP", "TOOK", "ENDED", "ERROR OR ANSWER"];
     output::table(headings, rows.collect(), "No attempt has ended yet.");
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(crate) enum NotificationsCommand {
     /// Show the settings in force.
     #[command(after_help = "Example:\n  agentauri notifications show --json")]
     Show,
-    /// Change settings while everything runs; what is not named stays.
+    /// Change settings at run time; a setting that is left out stays as it is.
     #[command(after_help = "Examples:\n  agentauri notifications set --mode gated\n  \
         agentauri notifications set --registry-channels on --only-matching off")]
     Set(NotificationArgs),
@@ -22,27 +22,27 @@ pub(crate) enum NotificationsCommand {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct NotificationArgs {
-    /// When an insertion rings `new_event`.
+    /// The insertions that notify the channel `new_event`.
     #[arg(long, value_enum)]
     pub(crate) mode: Option<NotificationMode>,
-    /// Ring also on a channel of the registry, such as `new_event_identity`.
+    /// Notify also a channel of the registry, such as `new_event_identity`.
     #[arg(long, value_enum)]
     pub(crate) registry_channels: Option<Switch>,
-    /// Ring also on a channel of the chain, such as `new_event_8453`.
+    /// Notify also a channel of the chain, such as `new_event_8453`.
     #[arg(long, value_enum)]
     pub(crate) chain_channels: Option<Switch>,
-    /// Ring only for what an active trigger could match; the rest is judged within half a second.
+    /// Notify only of events that a trigger could match; others are judged within half a second.
     #[arg(long, value_enum)]
     pub(crate) only_matching: Option<Switch>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum NotificationMode {
-    /// For every row.
+    /// Every row.
     Row,
-    /// Once a statement, and only while a processor sleeps.
+    /// Every statement, but only while a processor sleeps.
     Gated,
-    /// Never; processors look every half second.
+    /// No insertion; processors look every half second.
     Off,
 }
 
@@ -79,9 +79,9 @@ fn show(settings: NotificationSettings, json: bool) -> Result<()> {
         return output::json(&settings);
     }
     let says = match settings.mode {
-        Mode::Row => "every row rings",
-        Mode::Gated => "a statement rings while a processor sleeps",
-        Mode::Off => "nothing rings; processors look every half second",
+        Mode::Row => "every row notifies",
+        Mode::Gated => "a statement notifies while a processor sleeps",
+        Mode::Off => "nothing notifies; processors look every half second",
     };
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let rows = [

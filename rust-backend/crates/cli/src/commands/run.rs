@@ -17,7 +17,9 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
     let ours = settings.chains.iter().filter(|chain| chain.is_ours_to_read());
     let chains: Vec<_> = ours.cloned().collect();
     if chains.is_empty() {
-        tracing::warn!("No chain is ours to read; judging what others write to `events`");
+        tracing::warn!(
+            "No chain to index or audit is configured; judging events that others write"
+        );
     }
     chain_indexer::refuse_unusable(&chains)?;
     let health = Health::default();

@@ -31,19 +31,19 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
     });
     let headings =
         ["CHAIN", "CHECKPOINT", "JUDGED", "BEHIND", "WAITING", "OLDEST", "GENERATION", "HOLDER"];
-    output::table(headings, rows.collect(), "No event has been stored yet.");
+    output::table(headings, rows.collect(), "No event is stored yet.");
     let others = status.shards_not_shown;
     if others.number > 0 {
         output::line(format!(
-            "Note: {} more chains are not known, and not shown; {} entries wait in them.",
+            "Note: {} unknown chains are not shown; {} of their events wait.",
             others.number, others.entries_behind
         ));
     }
     for shard in &status.shards {
         if shard.events_waiting > 0 && shard.checkpoint_block.is_none() {
             output::line(format!(
-                "Note: {} events of chain {} wait for finality, and the chain has no checkpoint: \
-                 they are judged once its indexer writes one.",
+                "Note: {} events of chain {} wait for finality: they are judged once its indexer \
+                 writes a checkpoint.",
                 bounded(shard.events_waiting),
                 shard.chain_id
             ));
@@ -61,7 +61,7 @@ pub(crate) async fn status(pool: &PgPool, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A line each; one that was found with its remedy and where it is explained.
+/// A line for each problem, with remedy and page if it was found.
 fn show_problems(checks: &HealthChecks) {
     for Problem { what, ok, says, remedy, see, .. } in &checks.problems {
         let says = escape(says, PROBLEM_CHARS_MAX);

@@ -9,15 +9,21 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::TriggerSpec;
-use operations::triggers::{self, Applied, DescribedTrigger, TriggerChange, TriggerDocument};
+use operations::triggers::{
+    self, ActionOverview, Applied, DescribedTrigger, TriggerChange, TriggerDocument,
+};
 use serde_json::json;
-use service::config::{ConfigError, Settings};
+use service::config::Settings;
+use service::escape::escape;
 use service::output;
 use service::process::Refused;
 
 use crate::database::migrated;
 use crate::lists::{self, AccountArgs, ListArgs};
 use crate::refusal::ended;
+
+/// Characters of a problem: it may quote a stored text.
+const PROBLEM_CHARS_MAX: usize = 500;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TriggersArgs {
@@ -29,30 +35,30 @@ pub(crate) struct TriggersArgs {
 
 #[derive(Debug, Subcommand)]
 enum TriggersCommand {
-    /// Put the triggers of a file in force, all of them or none.
+    /// Put the triggers of a file in force, either all or not one.
     ///
-    /// They are in force when the command ends. A trigger of the same name gets a new version;
-    /// one that says what it said before is left alone.
+    /// They are in force when the command ends. A changed trigger gets a new version, an unchanged
+    /// one stays as it is.
     #[command(after_help = "Examples:\n  agentauri triggers apply triggers.yaml\n  \
         agentauri triggers apply --prune - < triggers.json")]
     Apply {
-        /// YAML or JSON; - is standard input.
+        /// A file in YAML or JSON; - is standard input.
         file: PathBuf,
-        /// Remove the triggers that the file does not name, and cancel what they have pending.
+        /// Remove all other triggers of the account, and cancel their pending jobs.
         #[arg(long)]
         prune: bool,
     },
-    /// List the triggers, by name, with their jobs among the latest 10000 of all.
+    /// List the triggers by name, with the states of their jobs among the latest 10000 of all.
     List {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Show a trigger with its actions, and its jobs among the latest 10000 of all.
+    /// Show a trigger, its actions, and the states of its jobs among the latest 10000 of all.
     Show {
         /// Its name.
         name: String,
     },
-    /// Take a trigger out of force without removing it; apply its file again to undo.
+    /// Stop a trigger without removing it; applying its file again starts it.
     Disable {
         /// Its name.
         name: String,
@@ -63,7 +69,7 @@ pub(crate) async fn triggers(args: TriggersArgs, settings: &Settings, json: bool
     let AccountArgs { account } = args.account;
     match args.command {
         TriggersCommand::Apply { file, prune } => {
-            // Read before anything is connected to: what is refused leaves no trace.
+            // Read before anything is connected to: a refused file leaves no trace.
             let specs = read(&file, settings)?;
             let pool = migrated(settings).await?;
             let applied = triggers::apply(&pool, &account, &specs, prune).await;
@@ -101,11 +107,7 @@ fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
         text = std::fs::read_to_string(file)
             .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
     }
-    let policy = DestinationPolicy::from_allow_list(&settings.allow_private_destinations.join(","))
-        .map_err(|error| {
-            let variable = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
-            ConfigError::variable(variable, error.to_string())
-        })?;
+    let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
     let document = TriggerDocument {
         text: &text,
         file: Some(&file.display().to_string()),
@@ -144,7 +146,7 @@ fn row(trigger: &DescribedTrigger) -> [String; 6] {
         trigger.state.clone(),
         trigger.version.to_string(),
         selects(trigger),
-        trigger.actions.len().to_string(),
+        actions(trigger),
         count(&trigger.jobs),
     ]
 }
@@ -170,12 +172,34 @@ fn show(trigger: &DescribedTrigger, json: bool) -> Result<()> {
             action.id.clone(),
             action.version.to_string(),
             action.kind.clone(),
-            action.destination.clone(),
-            output::or_dash(Some(&action.secret).filter(|secret| !secret.is_empty())),
+            or_dash(&action.destination),
+            or_dash(&action.secret),
         ]
     });
     output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");
+    for ActionOverview { id, problem, .. } in &trigger.actions {
+        if let Some(problem) = problem {
+            let problem = escape(problem, PROBLEM_CHARS_MAX);
+            output::line(format!(
+                "Problem: action {id} cannot be read, and its jobs fail: {problem}. Correct the \
+                 trigger's file and apply it."
+            ));
+        }
+    }
     Ok(())
+}
+
+/// The number of actions, and of those among them that cannot be read.
+fn actions(trigger: &DescribedTrigger) -> String {
+    let unreadable = trigger.actions.iter().filter(|action| action.problem.is_some()).count();
+    match unreadable {
+        0 => trigger.actions.len().to_string(),
+        _ => format!("{} ({unreadable} unreadable)", trigger.actions.len()),
+    }
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-" } else { text }.to_owned()
 }
 
 fn since(seconds: i64) -> String {

@@ -1,4 +1,4 @@
-//! When each block was first seen: the zero of every latency.
+//! The times at which blocks were first seen: every latency counts from there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use url::Url;
 
 use super::devnet::call;
 
-/// How exactly the moment is known.
+/// Between two looks: the error of each time.
 const LOOK: Duration = Duration::from_millis(3);
 
 /// The moments at which blocks were first seen. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Blocks {
+pub(super) struct BlockTimes {
     seen: Arc<Mutex<BTreeMap<i64, Instant>>>,
 }
 
-impl Blocks {
+impl BlockTimes {
     /// Watches the node until `stop`.
     pub(super) async fn watch(self, rpc_url: Url, stop: CancellationToken) {
         let mut head = -1;
@@ -41,8 +41,7 @@ impl Blocks {
         }
     }
 
-    /// How long ago the block was first seen; `None` if it has not been: then it is even younger
-    /// than the watch is exact.
+    /// The time since the block was first seen; `None` for a block that is younger than a look.
     pub(super) fn age(&self, block: i64) -> Option<Duration> {
         let seen = self.seen.lock();
         seen.get(&block).map(Instant::elapsed)

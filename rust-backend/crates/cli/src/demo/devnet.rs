@@ -18,12 +18,12 @@ use crate::demo::DemoArgs;
 /// A block a second, as on a fast chain.
 const BLOCK_TIME: Duration = Duration::from_secs(1);
 const CHAIN_ID: i64 = 31_337;
-/// How often the demo's indexer asks for a new block.
+/// Between two questions of the demo's indexer for a new block.
 const POLL: Duration = Duration::from_millis(20);
 /// Compiling and deploying the contracts on a busy machine.
 const DEPLOY_MAX: Duration = Duration::from_mins(3);
 
-/// What the deployment says of itself.
+/// The output of the deployment.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Deployment {
@@ -106,22 +106,15 @@ impl Devnet {
         let (rpc_url, seed) = (self.anvil.rpc_url(), seed.to_string());
         let (events, rate) = (options.events.to_string(), options.rate.to_string());
         let arguments = [
-            "--rpc",
-            &rpc_url,
-            "--identity",
-            identity,
-            "--reputation",
-            reputation,
-            "--validation",
-            validation,
-            "--seed",
-            &seed,
-            "--events",
-            &events,
-            "--rate",
-            &rate,
+            ["--rpc", &rpc_url],
+            ["--identity", identity],
+            ["--reputation", reputation],
+            ["--validation", validation],
+            ["--seed", &seed],
+            ["--events", &events],
+            ["--rate", &rate],
         ];
-        let said = script(&self.folder, "src/traffic.ts", &arguments).await?;
+        let said = script(&self.folder, "src/traffic.ts", arguments.as_flattened()).await?;
         let totals: Totals =
             serde_json::from_str(&said).with_context(|| format!("the traffic said {said:?}"))?;
         Ok(totals.logs)
@@ -151,7 +144,7 @@ impl Devnet {
             .collect()
     }
 
-    /// Where the node answers questions of one's own.
+    /// The node's URL by HTTP.
     pub(super) fn url(&self) -> Url {
         Url::parse(&self.anvil.rpc_url()).expect("a URL")
     }
@@ -169,7 +162,7 @@ pub(super) async fn call(url: &Url, method: &str, parameters: Value) -> Result<V
     Ok(answer["result"].take())
 }
 
-/// Runs a script of the folder, and gives what it said on its standard output.
+/// Runs a script of the folder, and returns its standard output.
 async fn script(folder: &Path, file: &str, arguments: &[&str]) -> Result<String> {
     let run = Command::new("node")
         .args(["--import", "tsx", file])

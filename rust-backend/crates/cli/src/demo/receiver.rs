@@ -12,12 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use serde::Deserialize;
+use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::blocks::Blocks;
+use super::blocks::BlockTimes;
 
 /// The trigger that must hear of every event.
 const EVERYTHING: &str = "everything";
@@ -26,17 +26,17 @@ const SECRET: &str = "whsec_YWdlbnRhdXJpIGRlbW8gc2VjcmV0IG9mIDMyIGJ5dGVz";
 /// Latencies up to ten minutes, to three digits.
 const MICROSECONDS_MAX: u64 = 600_000_000;
 
-/// Clones share what has arrived.
+/// The receiver. Clones share its deliveries.
 #[derive(Clone)]
 pub(super) struct Receiver {
     address: SocketAddr,
     webhook: Arc<Webhook>,
-    blocks: Blocks,
-    arrived: Arc<Mutex<Arrived>>,
+    blocks: BlockTimes,
+    arrived: Arc<Mutex<Deliveries>>,
 }
 
-/// What has arrived.
-pub(super) struct Arrived {
+/// Messages and events that have arrived.
+pub(super) struct Deliveries {
     /// Events that the trigger for everything told of, and by how many messages of one id.
     pub(super) events: BTreeMap<String, u32>,
     /// The ids of all messages.
@@ -55,36 +55,10 @@ pub(super) struct Arrived {
     pub(super) latest: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Message {
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    trigger: Trigger,
-    event: Event,
-}
-
-#[derive(Deserialize)]
-struct Trigger {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    id: String,
-    block_number: i64,
-    registry: String,
-    #[serde(rename = "event_type")]
-    kind: String,
-    agent_id: Option<String>,
-}
-
 impl Receiver {
-    pub(super) async fn start(blocks: Blocks, stop: CancellationToken) -> Result<Self> {
+    pub(super) async fn start(blocks: BlockTimes, stop: CancellationToken) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let arrived = Arrived {
+        let arrived = Deliveries {
             events: BTreeMap::new(),
             ids: BTreeSet::new(),
             repeated: 0,
@@ -140,22 +114,24 @@ triggers:
         )
     }
 
-    /// How many events have arrived.
+    /// The number of events that have arrived.
     pub(super) fn arrived(&self) -> usize {
         self.look().events.len()
     }
 
-    /// What has arrived.
-    pub(super) fn look(&self) -> MutexGuard<'_, Arrived> {
+    /// The deliveries so far.
+    pub(super) fn look(&self) -> MutexGuard<'_, Deliveries> {
         self.arrived.lock()
     }
 
     fn receive(&self, headers: &HeaderMap, body: &[u8]) -> StatusCode {
         let verified = self.webhook.verify(body, headers).is_ok();
-        let message: Option<Message> = serde_json::from_slice(body).ok();
+        let message: Value = serde_json::from_slice(body).unwrap_or_default();
         let id = headers.get("webhook-id").and_then(|id| id.to_str().ok());
         let mut arrived = self.look();
-        let (true, Some(message), Some(id)) = (verified, message, id) else {
+        let text = |pointer| message.pointer(pointer).and_then(Value::as_str);
+        let trigger = text("/data/trigger/name").filter(|_| verified);
+        let (Some(trigger), Some(event), Some(id)) = (trigger, text("/data/event/id"), id) else {
             arrived.refused += 1;
             return StatusCode::UNAUTHORIZED;
         };
@@ -163,21 +139,22 @@ triggers:
             arrived.repeated += 1;
             return StatusCode::OK;
         }
-        let Data { trigger, event } = message.data;
-        let everything = trigger.name == EVERYTHING;
-        *arrived.by_trigger.entry(trigger.name).or_default() += 1;
-        if everything {
-            let age = self.blocks.age(event.block_number).unwrap_or_default();
+        *arrived.by_trigger.entry(trigger.to_owned()).or_default() += 1;
+        if trigger == EVERYTHING {
+            let block = message["data"]["event"]["block_number"].as_i64().unwrap_or_default();
+            let age = self.blocks.age(block).unwrap_or_default();
             let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX).min(MICROSECONDS_MAX);
             arrived.latency.saturating_record(age);
-            let agent = event.agent_id.map(|agent| format!(" agent {agent}")).unwrap_or_default();
-            let (block, kind, registry) = (event.block_number, event.kind, event.registry);
+            let agent = text("/data/event/agent_id").map(|agent| format!(" agent {agent}"));
+            let agent = agent.unwrap_or_default();
+            let kind = text("/data/event/event_type").unwrap_or_default();
+            let registry = text("/data/event/registry").unwrap_or_default();
             arrived.latest.push(format!(
                 "block {block:<6} {registry:<10} {kind:<20}{agent:<14} {:>7.1} ms",
                 Latency(age).milliseconds()
             ));
-            *arrived.by_registry.entry(registry).or_default() += 1;
-            *arrived.events.entry(event.id).or_default() += 1;
+            *arrived.by_registry.entry(registry.to_owned()).or_default() += 1;
+            *arrived.events.entry(event.to_owned()).or_default() += 1;
         }
         StatusCode::OK
     }

@@ -1,4 +1,4 @@
-//! What the demo came to: the node's list of logs against what the receiver verified.
+//! The result of the demo: the node's list of logs, compared with the verified messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,14 +11,14 @@ use super::devnet::Devnet;
 use super::receiver::{Latency, Receiver};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Summary {
+pub(super) struct DemoSummary {
     /// Logs of the registries by the node's own count.
     logs: usize,
     /// Events that arrived with a good signature.
     delivered: usize,
     /// Logs that did not arrive.
     missing: usize,
-    /// Events that arrived and are none of the node's logs.
+    /// Events that arrived and that the node's list lacks.
     unknown: usize,
     /// Events that arrived under two ids.
     doubled: usize,
@@ -34,7 +34,7 @@ pub(super) struct Summary {
     seconds: f64,
 }
 
-impl Summary {
+impl DemoSummary {
     pub(super) async fn of(devnet: &Devnet, receiver: &Receiver, took: Duration) -> Result<Self> {
         let logs = devnet.logs().await?;
         let arrived = receiver.look();
@@ -75,7 +75,7 @@ impl Summary {
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for DemoSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |counts: &BTreeMap<String, u64>| {
             let counts: Vec<String> =
@@ -83,17 +83,9 @@ impl fmt::Display for Summary {
             counts.join(", ")
         };
         writeln!(f, "Logs by the node's count    {}", self.logs)?;
-        writeln!(
-            f,
-            "Delivered and verified      {} ({})",
-            self.delivered,
-            list(&self.by_registry)
-        )?;
-        writeln!(
-            f,
-            "Missing, doubled, unknown   {}, {}, {}",
-            self.missing, self.doubled, self.unknown
-        )?;
+        let Self { delivered, missing, doubled, unknown, .. } = self;
+        writeln!(f, "Delivered and verified      {delivered} ({})", list(&self.by_registry))?;
+        writeln!(f, "Missing, doubled, unknown   {missing}, {doubled}, {unknown}")?;
         writeln!(f, "Sent again under one id     {}", self.repeated)?;
         writeln!(f, "Signatures that did not fit {}", self.refused)?;
         writeln!(f, "Messages by trigger         {}", list(&self.by_trigger))?;

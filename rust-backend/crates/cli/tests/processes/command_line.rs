@@ -60,7 +60,7 @@ async fn one_process_does_it_all_and_the_commands_tell_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_are_set_while_everything_runs_and_only_as_named() {
+async fn notifications_are_set_at_run_time_and_only_as_named() {
     let bed = Bed::start().await;
     let shown = json(&bed, &["notifications", "show"]).await;
     let seed = serde_json::json!({"mode": "row", "registry_channels": false,
@@ -74,7 +74,7 @@ async fn notifications_are_set_while_everything_runs_and_only_as_named() {
     assert_eq!(said["only_matching"], true);
     assert_eq!(bed.count("SELECT count(*) FROM notification_settings").await, 1);
     let said = agentauri(&bed, &["notifications", "show"]).await;
-    assert!(said.contains("gated: a statement rings while a processor sleeps"), "{said}");
+    assert!(said.contains("gated: a statement notifies while a processor sleeps"), "{said}");
     for refused in [&["notifications", "set"][..], &["notifications", "set", "--mode", "loud"]] {
         let output = agentauri_command(&bed, refused).output().await.expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{refused:?}");
@@ -100,6 +100,8 @@ async fn a_list_goes_on_behind_its_cursor_and_no_other() {
         (&["jobs", "list", "--after", "x"], "--after: is no cursor, or not all of one; leave it"),
         (&["jobs", "list", "--account", "a b"], "account: \"a b\" is not 1 to 128 letters"),
         (&["events", "list", "--agent", "x"], "--agent: \"x\" is not a decimal number"),
+        (&["events", "list", "--chain", "x"], "--chain: no chain named \"x\" is configured"),
+        (&["chains", "allow", "x"], "error: <CHAIN>: no chain named \"x\" is configured"),
     ] {
         let output = agentauri_command(&bed, refused).output().await.expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -114,6 +116,27 @@ async fn a_list_goes_on_behind_its_cursor_and_no_other() {
     );
     let theirs = json(&bed, &["triggers", "list", "--account", "other"]).await;
     assert_eq!(theirs, serde_json::json!({"items": [], "next": null}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_action_is_shown_with_its_problem() {
+    let bed = Bed::start().await;
+    bed.apply(&trigger_file(
+        "https://example.org/hook",
+        &[("a", "registry: x"), ("b", "registry: y")],
+    ))
+    .await;
+    let broken = "UPDATE trigger_actions SET action_type = 'fax' WHERE trigger_id IN
+                      (SELECT id FROM triggers WHERE name = 'b')";
+    sqlx::query(broken).execute(&bed.pool).await.expect("broken");
+    let listed = agentauri(&bed, &["triggers", "list"]).await;
+    assert!(listed.contains("1 (1 unreadable)"), "{listed}");
+    let listed = json(&bed, &["triggers", "list"]).await;
+    assert_eq!(listed["items"][0]["actions"][0]["problem"], Value::Null);
+    let problem = listed["items"][1]["actions"][0]["problem"].as_str().expect("a problem");
+    assert!(problem.starts_with("type: \"fax\" is unknown"), "{problem}");
+    let shown = agentauri(&bed, &["triggers", "show", "b"]).await;
+    assert!(shown.contains(problem) && shown.contains("its jobs fail"), "{shown}");
 }
 
 /// As `agentauri status | head -0` has it.

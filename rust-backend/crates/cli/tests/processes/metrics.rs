@@ -79,7 +79,7 @@ async fn every_series_is_documented_and_says_what_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_whose_node_is_away_is_shown_and_no_other_event_waits_for_it() {
+async fn a_chain_whose_node_is_away_is_shown_and_delays_no_other() {
     let (bed, receiver, address) = (Bed::start().await, Receiver::start().await, free_address());
     bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
     let folder = tempfile::tempdir().expect("a folder");

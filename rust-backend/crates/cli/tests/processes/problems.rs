@@ -7,7 +7,7 @@ const PAGE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/problems.md"));
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_is_well_nothing_warns_and_each_problem_has_its_section() {
+async fn nothing_warns_where_all_is_well_and_problems_have_pages() {
     let bed = Bed::start().await;
     let (said, is_well) = agentauri(&bed, &["status"]).await;
     assert!(is_well && !said.contains("Warning"), "{said}");
@@ -84,7 +84,7 @@ async fn a_notification_queue_that_fills_up_is_named() {
                  FROM generate_series(1, 12000) AS n";
     run(&bed, flood).await;
     let says = "full: some session listens and does not read";
-    assert_named(&bed, "notification_queue_filling", says, "no bell rings").await;
+    assert_named(&bed, "notification_queue_filling", says, "notifications stop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +134,7 @@ async fn events_of_blocks_that_nobody_knows_are_named() {
                    VALUES (8453, 7, '0xbeef', 'unknown'), (8453, 9, '0xdead', 'unknown')";
     run(&bed, unknown).await;
     let says = "events of chain 8453 name 2 blocks that no node knows and 0 above its end";
-    assert_named(&bed, "blocks_unknown", says, "see who wrote them").await;
+    assert_named(&bed, "blocks_unknown", says, "find their writer").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,13 +146,13 @@ async fn a_chain_that_is_not_read_any_more_is_named() {
                           (1, 'auditor', 'failing', 'it hiccups', now())";
     run(&bed, stopped).await;
     let says = "the indexer of chain 8453 is stopped since";
-    assert_named(&bed, "chains_unread", says, "a restart").await;
+    assert_named(&bed, "chains_unread", says, "restart the indexer").await;
     let (said, _) = agentauri(&bed, &["status"]).await;
     assert!(!said.contains("hiccups"), "a moment's failure is no problem: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_with_a_lock_of_ours_is_named_by_status_doctor_and_ready() {
+async fn a_stranger_with_our_lock_is_named_by_status_and_doctor() {
     let bed = Bed::start().await;
     bed.make_role("stranger").await;
     let options: sqlx::postgres::PgConnectOptions = bed.postgres.url().parse().expect("a URL");
@@ -272,7 +272,7 @@ async fn status_shows_known_chains_and_some_of_the_others() {
     assert_eq!(status["shards_not_shown"]["number"], 249);
     assert_eq!(status["shards_not_shown"]["entries_behind"], 249);
     let (said, _) = agentauri(&bed, &["status"]).await;
-    assert!(said.contains("249 more chains are not known"), "{said}");
+    assert!(said.contains("249 unknown chains are not shown"), "{said}");
 }
 
 fn free_address() -> String {

@@ -89,7 +89,7 @@ async fn a_bad_document_of_triggers_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_is_refused_or_only_looks_leaves_an_empty_database_empty() {
+async fn a_refused_or_looking_command_leaves_a_database_empty() {
     let bed = Bed::start().await;
     let created = sqlx::query("CREATE DATABASE empty OWNER agentauri_owner");
     created.execute(&bed.superuser().await).await.expect("created");
@@ -139,7 +139,7 @@ async fn wrong_usage_is_refused_and_help_has_examples() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_versions_schema_is_refused_with_how_to_index_it_again() {
+async fn another_versions_schema_is_refused_with_its_remedy() {
     let bed = Bed::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("agentauri.toml");

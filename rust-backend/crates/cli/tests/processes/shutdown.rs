@@ -74,7 +74,7 @@ async fn commands_beside_a_run_find_its_private_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_without_servers_starts_its_own_keeps_their_data_and_stops_them() {
+async fn run_without_servers_starts_its_own_and_keeps_their_data() {
     let folder = tempfile::tempdir().expect("a folder");
     for _ in 0..2 {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_agentauri"));

@@ -44,7 +44,7 @@ impl Lease {
 }
 
 /// The reorg that invalidated an event, as far as it was known when the retraction was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reorg {
     /// The height of the last block that stayed.
     pub fork_block: Option<i64>,

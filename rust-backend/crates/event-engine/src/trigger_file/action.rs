@@ -4,7 +4,7 @@ use serde_saphyr::Spanned;
 
 use super::check::identifier;
 use super::form::{AnyNode, AnyValue};
-use super::{TriggerFileError, place, refuse};
+use super::{TriggerFileError, place};
 use crate::trigger::action::WrittenAction;
 use crate::trigger::config::{ConfigEntry, ConfigNode, ConfigValue, TextPlace};
 
@@ -13,7 +13,7 @@ type Result<T> = std::result::Result<T, TriggerFileError>;
 pub(super) fn read(form: AnyNode, document: &str) -> Result<WrittenAction> {
     let at = place(&form.0);
     let ConfigValue::Table(entries) = node(form, document)?.value else {
-        return Err(TriggerFileError::at(at, "actions: each is a table with a `type`"));
+        return Err(TriggerFileError::at(at, "actions", "each is a table with a `type`"));
     };
     let (mut id, mut kind, mut own) = (None, None, Vec::new());
     for entry in entries {
@@ -24,7 +24,7 @@ pub(super) fn read(form: AnyNode, document: &str) -> Result<WrittenAction> {
         }
     }
     let Some((kind, kind_at)) = kind else {
-        return Err(TriggerFileError::at(at, "type: is missing; it names the kind of action"));
+        return Err(TriggerFileError::at(at, "type", "is missing; it names the kind of action"));
     };
     let id = match id {
         Some((id, id_at)) => {
@@ -42,7 +42,7 @@ fn text(entry: ConfigEntry) -> Result<(String, TextPlace)> {
     match entry.node.value {
         ConfigValue::Text(text) => Ok((text, at)),
         ConfigValue::List(_) | ConfigValue::Table(_) => {
-            Err(TriggerFileError::at(at, format!("{}: must be a text", entry.key)))
+            Err(TriggerFileError::at(at, &entry.key, "must be a text"))
         }
     }
 }
@@ -75,6 +75,8 @@ fn written<'d>(scalar: &Spanned<AnyValue>, document: &'d str) -> Result<&'d str>
         Some(offset..offset.checked_add(usize::try_from(len).ok()?)?)
     });
     let text = range.and_then(|range| document.get(range)).map(str::trim_end);
-    text.filter(|text| !text.is_empty())
-        .ok_or_else(|| refuse(scalar, "its text is not found in the document; put it in quotes"))
+    text.filter(|text| !text.is_empty()).ok_or_else(|| {
+        let problem = "its text is not found in the document; put it in quotes";
+        TriggerFileError::of_document(place(scalar), problem)
+    })
 }

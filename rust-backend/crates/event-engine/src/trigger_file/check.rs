@@ -38,7 +38,7 @@ pub(super) struct Context<'a> {
 pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<WrittenTrigger>> {
     if form.version.value != 1 {
         let version = form.version.value;
-        return Err(refuse(&form.version, format!("version: {version} is unknown; it is 1")));
+        return Err(refuse(&form.version, "version", format!("{version} is unknown; it is 1")));
     }
     let mut names = BTreeSet::new();
     form.triggers
@@ -46,7 +46,7 @@ pub(super) fn file(form: File, context: &Context<'_>) -> Result<Vec<WrittenTrigg
         .map(|form| {
             let name = form.value.name.clone();
             if !names.insert(name.value.clone()) {
-                return Err(refuse(&name, format!("name: {:?} stands here twice", name.value)));
+                return Err(refuse(&name, "name", format!("{:?} stands here twice", name.value)));
             }
             trigger(form, context)
         })
@@ -73,7 +73,7 @@ fn trigger(form: Spanned<TriggerForm>, context: &Context<'_>) -> Result<WrittenT
         let problem = format!(
             "chains × events × agents are {combinations} combinations; at most {COMBINATIONS_MAX}"
         );
-        return Err(TriggerFileError::at(whole, problem));
+        return Err(TriggerFileError::of_document(whole, problem));
     }
     let when = form.when.map(|when| parsed("when", &when, Condition::parse)).transpose()?;
     let cooldown =
@@ -84,7 +84,7 @@ fn trigger(form: Spanned<TriggerForm>, context: &Context<'_>) -> Result<WrittenT
     if selectors == Selectors::default() && when.is_none() && !form.match_all {
         let problem = "it would match every event of every chain; \
                        name what it is for, or say `match_all: true`";
-        return Err(TriggerFileError::at(whole, problem));
+        return Err(TriggerFileError::of_document(whole, problem));
     }
     let definition = Definition {
         selectors,
@@ -108,7 +108,7 @@ fn finality(written: &Spanned<NumberOrText>) -> Result<Finality> {
         NumberOrText::Number(number) => &number.to_string(),
         NumberOrText::Text(text) => text,
     };
-    text.parse().map_err(|problem| refuse(written, format!("finality: {problem}")))
+    text.parse().map_err(|problem| refuse(written, "finality", problem))
 }
 
 fn list<T, U>(
@@ -118,7 +118,7 @@ fn list<T, U>(
 ) -> Result<Vec<U>> {
     let Some(values) = values else { return Ok(Vec::new()) };
     if values.value.is_empty() {
-        return Err(refuse(&values, format!("{key}: an empty list; leave it out to mean all")));
+        return Err(refuse(&values, key, "an empty list; leave it out to mean all"));
     }
     values.value.iter().map(of).collect()
 }
@@ -127,17 +127,16 @@ fn list<T, U>(
 pub(super) fn identifier(key: &str, name: &str, at: TextPlace) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(allowed) {
-        let problem = format!(
-            "{key}: {name:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`"
-        );
-        return Err(TriggerFileError::at(at, problem));
+        let problem =
+            format!("{name:?} is not 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`");
+        return Err(TriggerFileError::at(at, key, problem));
     }
     Ok(())
 }
 
 fn text(key: &str, text: &Spanned<String>, bytes_max: usize) -> Result<String> {
     if text.value.is_empty() || text.value.len() > bytes_max {
-        return Err(refuse(text, format!("{key}: must be 1 to {bytes_max} bytes")));
+        return Err(refuse(text, key, format!("must be 1 to {bytes_max} bytes")));
     }
     Ok(text.value.clone())
 }
@@ -145,10 +144,9 @@ fn text(key: &str, text: &Spanned<String>, bytes_max: usize) -> Result<String> {
 fn chain_id(chain: &Spanned<NumberOrText>, names: &BTreeMap<String, i64>) -> Result<i64> {
     match &chain.value {
         NumberOrText::Number(id) if *id >= 0 => Ok(*id),
-        NumberOrText::Number(id) => Err(refuse(chain, format!("chains: {id} is not a chain id"))),
+        NumberOrText::Number(id) => Err(refuse(chain, "chains", format!("{id} is not a chain id"))),
         NumberOrText::Text(name) => names.get(name).copied().ok_or_else(|| {
-            let problem = format!("chains: no chain named {name:?} is configured");
-            refuse(chain, problem)
+            refuse(chain, "chains", format!("no chain named {name:?} is configured"))
         }),
     }
 }
@@ -161,8 +159,8 @@ fn agent(agent: &Spanned<String>) -> Result<String> {
     if canonical {
         return Ok(agent.value.clone());
     }
-    let problem = format!("agents: {:?} is not a decimal number such as \"42\"", agent.value);
-    Err(refuse(agent, problem))
+    let problem = format!("{:?} is not a decimal number such as \"42\"", agent.value);
+    Err(refuse(agent, "agents", problem))
 }
 
 fn parsed<T, E: Display>(
@@ -170,14 +168,14 @@ fn parsed<T, E: Display>(
     text: &Spanned<String>,
     parse: impl Fn(&str) -> std::result::Result<T, E>,
 ) -> Result<T> {
-    parse(&text.value).map_err(|error| refuse(text, format!("{key}: {error}")))
+    parse(&text.value).map_err(|error| refuse(text, key, error))
 }
 
 fn group_by(name: &Spanned<String>, keeps_state: bool) -> Result<GroupBy> {
     if !keeps_state {
-        let problem = "group_by: would do nothing; it needs a `cooldown`, \
+        let problem = "would do nothing; it needs a `cooldown`, \
                        or a function such as `count(10m)` in `when`";
-        return Err(refuse(name, problem));
+        return Err(refuse(name, "group_by", problem));
     }
     parsed("group_by", name, GroupBy::parse)
 }
@@ -190,17 +188,17 @@ fn block_time(since: &Spanned<String>) -> Result<Since> {
         Ok(time) if time.timestamp() >= 0 => Ok(Since::Time(time.timestamp())),
         _ => {
             let problem = format!(
-                "since: {:?} is neither `genesis` nor a time such as 2026-11-01T00:00:00Z",
+                "{:?} is neither `genesis` nor a time such as 2026-11-01T00:00:00Z",
                 since.value
             );
-            Err(refuse(since, problem))
+            Err(refuse(since, "since", problem))
         }
     }
 }
 
 fn actions(actions: Spanned<Vec<AnyNode>>, context: &Context<'_>) -> Result<Vec<WrittenAction>> {
     if actions.value.is_empty() || actions.value.len() > ACTIONS_MAX {
-        return Err(refuse(&actions, format!("actions: must be 1 to {ACTIONS_MAX}")));
+        return Err(refuse(&actions, "actions", format!("must be 1 to {ACTIONS_MAX}")));
     }
     actions.value.into_iter().map(|form| action::read(form, context.document)).collect()
 }

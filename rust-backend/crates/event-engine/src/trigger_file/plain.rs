@@ -52,7 +52,7 @@ impl YamlChecker<'_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let problem = "a second document begins here; all triggers stand in one";
-                    return Err(refuse(span.start, problem.to_owned()));
+                    return Err(refuse(span.start, None, problem.to_owned()));
                 }
             }
             Event::Scalar(value, style, anchor, tag) => {
@@ -112,38 +112,35 @@ impl YamlChecker<'_> {
     /// `part` is the text that YAML would drop, `whole` the value that was meant.
     fn dropped(&self, part: Span, whole: Span, is: &str) -> TriggerFileError {
         let key = self.key();
-        let mut problem = format!("{key}: {is} begins here to YAML, and is no part of the value");
+        let mut problem = format!("{is} begins here to YAML, and is no part of the value");
         // Only `when` is quoted: any other value may be a secret pasted there by mistake.
-        let shown = if key == "when" { whole.slice(self.document) } else { None };
+        let is_condition = key.as_deref() == Some("when");
+        let shown = if is_condition { whole.slice(self.document) } else { None };
         match shown.map(str::trim_end) {
             Some(value) if value.chars().count() <= QUOTED_CHARS_MAX && !value.contains('\n') => {
                 let quoted = value.replace('\'', "''");
-                problem.extend(["; quote all of it: ", &key, ": '", &quoted, "'"]);
+                problem.extend(["; quote all of it: when: '", &quoted, "'"]);
             }
             _ => problem.push_str("; quote all of it, or leave that out"),
         }
-        refuse(part.start, problem)
+        refuse(part.start, key, problem)
     }
 
     fn null(&self, span: Span) -> TriggerFileError {
-        let key = self.key();
-        let problem =
-            format!("{key}: nothing stands here, which is null; write a value or leave it out");
-        refuse(span.start, problem)
+        let problem = "nothing stands here, which is null; write a value or leave it out";
+        refuse(span.start, self.key(), problem.to_owned())
     }
 
     /// The key that the next node belongs to, without the enclosing `triggers` and `actions`.
-    fn key(&self) -> String {
+    fn key(&self) -> Option<String> {
         let keys = self.open.iter().filter_map(|frame| match frame {
             Frame::Table(key) => key.as_deref(),
             Frame::List => None,
         });
         let keys: Vec<&str> = keys.collect();
         let outer = keys.iter().take_while(|key| matches!(**key, "triggers" | "actions")).count();
-        match keys[outer.min(keys.len().saturating_sub(1))..].join(".") {
-            none if none.is_empty() => "the document".to_owned(),
-            key => key,
-        }
+        let key = keys[outer.min(keys.len().saturating_sub(1))..].join(".");
+        Some(key).filter(|key| !key.is_empty())
     }
 }
 
@@ -152,11 +149,11 @@ fn is_null(value: &str, style: ScalarStyle) -> bool {
     style == ScalarStyle::Plain && matches!(value, "" | "~" | "null" | "Null" | "NULL")
 }
 
-fn refuse(at: Marker, problem: String) -> TriggerFileError {
+fn refuse(at: Marker, key: Option<String>, problem: String) -> TriggerFileError {
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    TriggerFileError { line: number(at.line()), column: number(at.col()) + 1, problem }
+    TriggerFileError { line: number(at.line()), column: number(at.col()) + 1, key, problem }
 }
 
 fn unreadable(error: &ScanError) -> TriggerFileError {
-    refuse(*error.marker(), error.info())
+    refuse(*error.marker(), None, error.info())
 }

@@ -352,7 +352,7 @@ async fn start_with_tick(bed: &Bed, tick: Duration) -> DropGuard {
             .expect("connections"),
         queue: action_queue::Sender::new(&bed.redis.url()).expect("a queue"),
         name: "test".to_owned(),
-        heartbeat: Arc::new(Health::new()).register("processor", HEARTBEAT_LIMIT),
+        heartbeat: Arc::new(Health::default()).register("processor", HEARTBEAT_LIMIT),
     };
     tokio::spawn(processor.run_with_tick(tick, shutdown.clone()));
     shutdown.drop_guard()

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::config::ConfigNode;
 use event_engine::trigger::{Definition, TriggerId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -48,22 +49,25 @@ pub struct StoredAction {
     pub version: i32,
     /// The name of its kind.
     pub kind: String,
-    /// The kind's own keys.
-    pub config: ConfigNode,
+    /// The kind's own keys, or the reason why the stored ones cannot be read.
+    #[serde(deserialize_with = "read_config")]
+    pub config: std::result::Result<ConfigNode, String>,
+}
+
+/// Reads a configuration, whose fault is no fault of the row.
+fn read_config<'de, D: Deserializer<'de>>(
+    stored: D,
+) -> std::result::Result<std::result::Result<ConfigNode, String>, D::Error> {
+    let text = Box::<RawValue>::deserialize(stored)?;
+    Ok(serde_json::from_str(text.get()).map_err(|error| error.to_string()))
 }
 
 impl<A> TriggerOverview<A> {
     /// The same trigger with its actions described by `describe`.
-    ///
-    /// # Errors
-    /// The first error of `describe`.
-    pub fn describe<B, E>(
-        self,
-        describe: impl FnMut(A) -> std::result::Result<B, E>,
-    ) -> std::result::Result<TriggerOverview<B>, E> {
+    pub fn describe<B>(self, describe: impl FnMut(A) -> B) -> TriggerOverview<B> {
         let Self { id, account, name, state, version, since, definition, actions, jobs } = self;
-        let actions = actions.into_iter().map(describe).collect::<std::result::Result<_, _>>()?;
-        Ok(TriggerOverview { id, account, name, state, version, since, definition, actions, jobs })
+        let actions = actions.into_iter().map(describe).collect();
+        TriggerOverview { id, account, name, state, version, since, definition, actions, jobs }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn ahead(seen: &[TimeAhead], chains: i64) -> Problem {
     }
     let ok = named.is_empty();
     let says = if ok { "none is ahead".to_owned() } else { named.join("; ") };
-    let remedy = "they are judged as if they were a minute ahead at most: see who wrote them, or \
-                  which node said so";
+    let remedy = "they are judged as if they were a minute ahead at most: find their writer, or \
+                  the node that reported them";
     problem("block_times_ahead", "Block times", (ok, says), remedy, "a-block-time-is-ahead")
 }

@@ -19,9 +19,10 @@ pub(crate) async fn look(pool: &PgPool) -> Result<Vec<Problem>> {
     let pathless = sentence("trust the caller's search_path: ", pathless);
     let superusers = sentence("run as a superuser: ", doors::superusers_functions(pool).await?);
     let creators = sentence("may create there: ", doors::creators_in_public(pool).await?);
-    let planted = sentence("are there: ", doors::strangers_functions(pool).await?);
+    let planted = sentence("belong to strangers: ", doors::strangers_functions(pool).await?);
     let attachers = sentence("may attach triggers: ", doors::attachers(pool).await?);
-    let reachable = sentence("reachable: ", doors::reachable_chunks(pool).await?);
+    let reachable =
+        sentence("can be reached past their table: ", doors::reachable_chunks(pool).await?);
     let bounds = doors::chunks_with_foreign_bounds(pool).await?;
     let bounds = sentence("bounds are not PostgreSQL's own: ", bounds);
     let triggers = sentence("", doors::failing_triggers(pool).await?);
@@ -38,7 +39,7 @@ fn owners_functions(found: [Option<String>; 3]) -> Problem {
     let remedy = "run database/migrations/20250127000001_close_doors.sql by psql as their owner, \
                   and SELECT give_to_owner() as a superuser; what an older schema made wants it \
                   indexed again";
-    let said = told(found, "no one else calls what runs as their owner");
+    let said = told(found, "only their owner may call them");
     let section = "functions-that-run-as-the-owner";
     problem("owner_functions_open", "Owner's functions", said, remedy, section)
 }
@@ -46,20 +47,20 @@ fn owners_functions(found: [Option<String>; 3]) -> Problem {
 fn schema_public(found: [Option<String>; 3]) -> Problem {
     let remedy = "REVOKE CREATE ON SCHEMA public from each, and TRIGGER on the tables; drop what a \
                   stranger made there";
-    let said = told(found, "nobody else puts code there");
+    let said = told(found, "only the owner may create there");
     problem("schema_public_open", "Schema public", said, remedy, "schema-public-is-open")
 }
 
 fn chunks(found: [Option<String>; 2]) -> Problem {
     let remedy = "as a superuser, REVOKE USAGE ON SCHEMA from each; drop a constraint that calls \
                   what is not PostgreSQL's own, and see who could make it";
-    let said = told(found, "reached through their table alone");
+    let said = told(found, "can be reached through their table alone");
     problem("chunks_open", "Chunks of events", said, remedy, "chunks-are-reachable")
 }
 
 fn table_triggers(found: [Option<String>; 1]) -> Problem {
-    let remedy = "enable each by ALTER TABLE … ENABLE ALWAYS TRIGGER …; one that is missing is \
-                  made by the migration that names it";
+    let remedy = "enable each by ALTER TABLE … ENABLE ALWAYS TRIGGER …; the migration that names a \
+                  missing one creates it";
     let said = told(found, "all are there and fire");
     problem("triggers_incomplete", "Triggers on tables", said, remedy, "triggers-do-not-fire")
 }
@@ -73,7 +74,8 @@ fn unlogged_events(found: &Unlogged) -> Problem {
         }
         Unlogged::Unknown => (true, "unknown: not compared within 10 s".to_owned()),
     };
-    let remedy = "see who wrote them past the triggers; deleted and inserted again they are judged";
+    let remedy =
+        "find who wrote them past the triggers; delete and insert them again to have them judged";
     let section = "events-without-an-entry";
     problem("events_unlogged", "Events not logged", said, remedy, section)
 }

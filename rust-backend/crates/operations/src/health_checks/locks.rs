@@ -21,7 +21,7 @@ pub(super) fn held(looked: Result<Vec<LockHolder>, StoreError>) -> Problem {
 fn said(holders: &[LockHolder]) -> (bool, String) {
     let says = |it: &LockHolder| {
         let costs =
-            if it.stops_judging { "nothing is judged there" } else { "writers ring in vain" };
+            if it.stops_judging { "nothing is judged there" } else { "writers notify in vain" };
         format!("{} is held by {}: {costs}", it.lock, it.who())
     };
     let mut named: Vec<String> = holders.iter().take(NAMED_MAX).map(says).collect();

@@ -15,7 +15,7 @@ const CHAINS_MAX: usize = 256;
 const RPC_URLS_MAX: usize = 16;
 /// Bytes of a name.
 const NAME_BYTES_MAX: usize = 64;
-/// Milliseconds between two questions to a node, and what is usual.
+/// Milliseconds between two questions to a node: bounds and default.
 const POLL_INTERVAL_MS_MIN: i64 = 20;
 const POLL_INTERVAL_MS_MAX: i64 = 60_000;
 const POLL_INTERVAL_MS: i64 = 1_000;
@@ -26,31 +26,20 @@ const FINALITY_DEPTH_MAX: i64 = 1_000_000;
 /// Questions to nodes a second: more than any node answers.
 const REQUESTS_PER_SECOND_MAX: i64 = 100_000;
 
-const KEYS: &[&str] = &[
-    "name",
-    "id",
-    "rpc_urls",
-    "registries",
-    "start_block",
-    "poll_interval_ms",
-    "finality_depth",
-    "writer",
-    "indexed",
-    "requests_per_second",
-];
+const KEYS: &str = "name id rpc_urls registries start_block poll_interval_ms finality_depth writer \
+                    indexed requests_per_second";
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
 /// Bytes of an answer: all logs of a block in hex. Log data costs its sender at least 24 gas a byte
 /// (calldata and log), so this is a block of 800 million gas that holds nothing but our registries'
-/// events. The blocks that are fetched ahead are each bounded by it; what is longer is asked for in
-/// parts.
+/// events. It bounds each block that is fetched ahead; a longer answer is asked for in parts.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Settings of a chain, checked as the file is read: a program reads it, or leaves it to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainSettings {
-    /// What triggers and people call it: 1 to 64 ASCII letters, digits, `-`, `_` or `.`, and not
+    /// Its name for triggers and people: 1 to 64 ASCII letters, digits, `-`, `_` or `.`, and not
     /// digits alone. Unique.
     pub name: String,
     /// Its id (EIP-155), from 1. Unique. Each of its nodes is asked whether it agrees.
@@ -62,14 +51,14 @@ pub struct ChainSettings {
     pub registries: Registries,
     /// The first block that is read. Without meaning once a block of the chain is stored.
     pub start_block: u64,
-    /// How often the node is asked for its head: 20 ms to 60 s.
+    /// Between two questions for the head: 20 ms to 60 s.
     pub poll_interval: Duration,
     /// Blocks below the highest stored one from which a block is final, 0 to 1,000,000: no
-    /// reorganisation is followed below it. `None`: what the nodes call `finalized` is.
+    /// reorg is followed below it. `None`: the nodes' `finalized` block is.
     pub finality_depth: Option<u64>,
-    /// Who writes its checkpoint and invalidates its events.
+    /// The program that writes its checkpoint and invalidates its events.
     pub writer: ChainWriter,
-    /// Whether our own indexer reads it. Where it is not the chain's writer, it only inserts.
+    /// True if our own indexer reads it. Where it is not the chain's writer, it only inserts.
     pub indexed: bool,
     /// Questions a second to all nodes together, each of a batch counted: 1 to 100,000. `None`: no
     /// limit.
@@ -79,7 +68,7 @@ pub struct ChainSettings {
     pub answer_bytes_max: usize,
 }
 
-/// The one program that writes a chain's checkpoint and takes its events back. Others may insert.
+/// The one program that writes a chain's checkpoint and invalidates its events. Others may insert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChainWriter {
     /// Our own indexer.
@@ -127,7 +116,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<ChainSettings>> {
 
 fn chain(table: &Table<'_>) -> Result<ChainSettings> {
     table.renamed("owner", "writer")?;
-    table.only(KEYS)?;
+    table.only(&KEYS.split_whitespace().collect::<Vec<_>>())?;
     let integer = |name, min, max, default| {
         table.get(name).map_or(Ok(default), |node| node.integer(min, max))
     };
@@ -143,13 +132,11 @@ fn chain(table: &Table<'_>) -> Result<ChainSettings> {
         id: ChainId(table.require("id")?.integer(1, i64::MAX)?),
         rpc_urls: rpc_urls(&table.require("rpc_urls")?)?,
         registries: registries(&table.require("registries")?)?,
-        // The bounds leave no negative number.
         start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
         writer,
         indexed: indexed(table, writer)?,
-        // The bounds leave no larger one.
         requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
         answer_bytes_max: ANSWER_BYTES_MAX,
     })
@@ -164,7 +151,7 @@ fn writer(node: &TomlNode<'_>) -> Result<ChainWriter> {
     }
 }
 
-/// Whether our indexer reads the chain: unless said, where it is the chain's writer.
+/// Reads `indexed`: if left out, our indexer reads the chains whose writer it is.
 fn indexed(table: &Table<'_>, writer: ChainWriter) -> Result<bool> {
     let has_to = writer == ChainWriter::ChainIndexer;
     let Some(node) = table.get("indexed") else { return Ok(has_to) };

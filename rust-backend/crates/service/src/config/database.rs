@@ -1,10 +1,10 @@
 //! `DATABASE_URL`, as it is handed to the driver.
 //!
-//! The driver takes `prefer` where no `sslmode` is written: whoever stands in between says that
-//! there is no TLS, and is given the password. And it logs parameters that it does not know, with
-//! their values. And it reads libpq's variables as they are: what it does not understand in them
-//! (a blank at the end) it replaces by what is usual, and that is `prefer` again. So what it is
-//! given says where to go and how to encrypt, and holds only what it knows.
+//! The driver has three habits that would leak a password. Without an `sslmode` it takes `prefer`:
+//! a machine in between says that there is no TLS, and is given the password. It logs parameters
+//! that it does not know, with their values. And a value of libpq's variables that it does not
+//! understand (a blank at the end) means `prefer` again. So it is handed a URL that names host and
+//! mode, and only parameters that it knows.
 
 use url::Url;
 use url::form_urlencoded;
@@ -12,40 +12,24 @@ use url::form_urlencoded;
 use super::environment::Environment;
 use super::locality::is_here;
 use super::{ConfigError, Endpoint};
+use crate::is_word;
 
 /// Parameters that the driver knows, apart from `options[…]`.
-const KNOWN: [&str; 18] = [
-    "application_name",
-    "dbname",
-    "host",
-    "hostaddr",
-    "options",
-    "password",
-    "port",
-    "ssl-ca",
-    "ssl-cert",
-    "ssl-key",
-    "ssl-mode",
-    "ssl-root-cert",
-    "sslcert",
-    "sslkey",
-    "sslmode",
-    "sslrootcert",
-    "statement-cache-capacity",
-    "user",
-];
+const KNOWN: &str = "application_name dbname host hostaddr options password port ssl-ca ssl-cert \
+                     ssl-key ssl-mode ssl-root-cert sslcert sslkey sslmode sslrootcert \
+                     statement-cache-capacity user";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
-/// A connection to PostgreSQL, and what is to be said of it.
+/// Completes the URL of PostgreSQL, and warns of parameters that are passed over.
 pub(super) fn read(
     endpoint: Endpoint,
     environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> Result<Endpoint> {
     let url = endpoint.expose();
-    let (mut query, dropped) = parameters(url, |name| KNOWN.contains(&name) || is_option(name));
+    let (mut query, dropped) = parameters(url, |name| is_word(KNOWN, name) || is_option(name));
     let of_variables = [
         host(url, environment).map(|host| ("host", host.to_owned())),
         port(url, environment)?.map(|port| ("port", port.to_string())),
@@ -70,7 +54,7 @@ fn names(url: &Url, parameters: &[&str]) -> bool {
     url.query_pairs().any(|(name, _)| parameters.contains(&name.as_ref()))
 }
 
-/// The mode that the URL does not say itself: that of libpq's variable, else that which is safe.
+/// The mode where the URL has no `sslmode`: that of libpq's variable, else the safe one.
 fn mode(url: &Url, environment: &Environment) -> Result<Option<String>> {
     let right = |mode: &str| {
         let mode = mode.to_ascii_lowercase();
@@ -93,7 +77,7 @@ fn mode(url: &Url, environment: &Environment) -> Result<Option<String>> {
     }
 }
 
-/// The host of libpq's variables, where the URL names none.
+/// The host of libpq's variables, where the URL has no host.
 fn host<'e>(url: &Url, environment: &'e Environment) -> Option<&'e str> {
     if url.host_str().is_some() || names(url, &["host", "hostaddr"]) {
         return None;
@@ -110,8 +94,8 @@ fn port(url: &Url, environment: &Environment) -> Result<Option<u16>> {
     port.map_err(|_| ConfigError::variable("PGPORT", "has to be a number from 0 to 65535"))
 }
 
-/// Whether the driver stays on this machine. It takes a socket wherever one is named, else the host
-/// that is named last, and without any that of libpq's variables.
+/// True if the driver stays on this machine. It takes a socket wherever one is named, else the last
+/// host of the URL, else that of libpq's variables.
 fn is_local(url: &Url, environment: &Environment) -> bool {
     let mut host = host(url, environment).unwrap_or("localhost").to_owned();
     if let Some(named) = url.host_str() {
@@ -130,7 +114,7 @@ fn is_local(url: &Url, environment: &Environment) -> bool {
     is_here(&host)
 }
 
-/// The parameters of a query as they are written: those that are known, and the names of others.
+/// The known parameters of a query as they are written, and the names of the others.
 pub(super) fn parameters(url: &Url, is_known: impl Fn(&str) -> bool) -> (Vec<String>, Vec<String>) {
     let (mut kept, mut dropped) = (Vec::new(), Vec::new());
     for part in url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
@@ -144,7 +128,8 @@ pub(super) fn parameters(url: &Url, is_known: impl Fn(&str) -> bool) -> (Vec<Str
     (kept, dropped)
 }
 
-/// What is no name, or has no value, may be the end of a password that should have been escaped.
+/// The name, unless it may be the end of a password that should have been escaped: it has no value,
+/// or other characters than a name.
 fn shown(name: &str, has_value: bool) -> String {
     let right = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let is_name = has_value && name.len() <= 40 && name.bytes().all(right);

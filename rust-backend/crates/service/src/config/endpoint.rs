@@ -4,19 +4,18 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 use url::Url;
 
-/// A URL that may hold a password or a key. Debug and Display show it without: no password, no
-/// values of parameters that could be one, and of HTTP's paths and users nothing, as many nodes
-/// have their key there.
+/// A URL that may hold a password or a key. Debug and Display leave out the password, values of
+/// parameters, and of HTTP the user and the path, where many nodes have their key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// Parses a URL. The error says what is wrong without quoting the URL.
+    /// Parses a URL. The error does not quote it.
     pub fn parse(text: &str) -> Result<Self, url::ParseError> {
         Url::parse(text).map(Self)
     }
 
-    /// The same with another query, or none where it is empty.
+    /// The same with another query; an empty one is left out.
     pub(super) fn with_query(mut self, query: &str) -> Self {
         self.0.set_query(Some(query).filter(|query| !query.is_empty()));
         self

@@ -1,7 +1,7 @@
-//! The environment's variables: which there are, and what their values mean.
+//! The environment's variables: their names and the meanings of their values.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +9,11 @@ use ipnet::IpNet;
 
 use super::{ConfigError, Endpoint, Listen, database, redis, service_links};
 
+const PRIVATE_DESTINATIONS: &str = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
+
 /// Every variable of ours that is read here.
 pub(super) const KNOWN: [&str; 6] = [
-    "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS",
+    PRIVATE_DESTINATIONS,
     "AGENTAURI_CONFIG",
     "AGENTAURI_LISTEN",
     "AGENTAURI_RETRY_SCHEDULE",
@@ -22,7 +24,7 @@ pub(super) const KNOWN: [&str; 6] = [
 /// Variables of ours that others read: webhooks' secrets, and the tests.
 const OTHERS: [&str; 3] = ["AGENTAURI_SECRET_", "AGENTAURI_TEST_", "AGENTAURI_TIMESCALEDB_ROOT"];
 
-/// How different a name may be to be meant by an unknown one: that many letters wrong.
+/// Wrong letters at most in an unknown name for which a known one is proposed.
 const TYPOS_MAX: usize = 6;
 
 /// Schemes of a database's URL.
@@ -45,8 +47,7 @@ pub(super) struct Environment(BTreeMap<String, String>);
 type Result<T> = std::result::Result<T, ConfigError>;
 
 impl Environment {
-    /// Refuses variables that look like ours and are not known, but for those that Kubernetes
-    /// makes of a Service.
+    /// Refuses unknown variables that look like ours, unless Kubernetes makes them of a Service.
     pub(super) fn new(
         variables: impl Iterator<Item = (String, String)>,
         warnings: &mut Vec<String>,
@@ -100,13 +101,8 @@ impl Environment {
         Err(ConfigError::variable(name, format!("has to begin with {wanted}://")))
     }
 
-    pub(super) fn allow_private_destinations(&self) -> Result<Vec<String>> {
-        let name = "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS";
-        let network = |entry: &str| {
-            let right = entry.parse::<IpNet>().is_ok_and(|network| network.trunc() == network);
-            if right { Ok(entry.to_owned()) } else { Err(refused_network(name, entry)) }
-        };
-        entries(self.text(name)).map(network).collect()
+    pub(super) fn allow_private_destinations(&self) -> Result<Vec<IpNet>> {
+        entries(self.text(PRIVATE_DESTINATIONS)).map(network).collect()
     }
 
     pub(super) fn secrets_dir(&self) -> Result<Option<PathBuf>> {
@@ -125,21 +121,18 @@ impl Environment {
         let refuse = |reason: String| Err(ConfigError::variable(name, reason));
         let mut pauses = Vec::new();
         for entry in entries(Some(text)) {
-            match duration(entry) {
-                Some(pause) if pause <= PAUSE_MAX => pauses.push(pause),
-                Some(_) => return refuse(format!("{entry:?} is longer than 7d")),
-                None => {
-                    return refuse(format!("{entry:?} is not a duration such as 500ms, 5s or 2h"));
-                }
+            let Some(pause) = duration(entry) else {
+                return refuse(format!("{entry:?} is not a duration such as 500ms, 5s or 2h"));
+            };
+            if pause > PAUSE_MAX {
+                return refuse(format!("{entry:?} is longer than 7d"));
             }
+            pauses.push(pause);
         }
-        if pauses.is_empty() || pauses.len() > ATTEMPTS_MAX {
-            return refuse(format!(
-                "has {} entries, and has to have 1 to {ATTEMPTS_MAX}",
-                pauses.len()
-            ));
+        match pauses.len() {
+            1..=ATTEMPTS_MAX => Ok(Some(pauses)),
+            count => refuse(format!("has {count} entries, and has to have 1 to {ATTEMPTS_MAX}")),
         }
-        Ok(Some(pauses))
     }
 
     pub(super) fn listen(&self) -> Result<Listen> {
@@ -166,11 +159,10 @@ impl Environment {
     }
 }
 
-/// The entries of a list with commas. A comma at the end is forgiven, an empty entry between two
-/// is not: it is handed on and refused.
+/// The entries of a list with commas. A comma at the end is forgiven; an empty entry between two
+/// is handed on and refused.
 fn entries(text: Option<&str>) -> impl Iterator<Item = &str> {
-    let text = text.map(|text| text.strip_suffix(',').unwrap_or(text));
-    text.into_iter().flat_map(|text| text.split(',')).map(str::trim)
+    text.unwrap_or_default().split_terminator(',').map(str::trim)
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -189,14 +181,15 @@ fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-fn refused_network(name: &str, entry: &str) -> ConfigError {
-    let hint = match (entry.parse::<IpNet>(), entry.parse::<std::net::IpAddr>()) {
+fn network(entry: &str) -> Result<IpNet> {
+    let hint = match (entry.parse::<IpNet>(), entry.parse::<IpAddr>()) {
+        (Ok(network), _) if network.trunc() == network => return Ok(network),
         (Ok(network), _) => format!("; write {}", network.trunc()),
         (_, Ok(address)) => format!("; write {}", IpNet::from(address)),
         _ => String::new(),
     };
     let reason = format!("{entry:?} is not a network such as 10.0.0.0/8 or fd00::/8{hint}");
-    ConfigError::variable(name, reason)
+    Err(ConfigError::variable(PRIVATE_DESTINATIONS, reason))
 }
 
 fn unknown(name: &str) -> String {
@@ -209,7 +202,7 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// Levenshtein's distance: how many letters have to be added, removed or replaced.
+/// Levenshtein's distance: the number of letters to add, remove or replace.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (line, a) in one.bytes().enumerate() {

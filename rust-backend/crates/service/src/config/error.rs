@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! Mistakes in the configuration.
 
 /// A mistake in the configuration. Show it and end with exit code 2: a person has to correct it.
 ///
@@ -10,7 +10,7 @@ pub enum ConfigError {
     Variable {
         /// The variable.
         name: String,
-        /// What is wrong with it, without secrets.
+        /// Its fault, without secrets.
         reason: String,
     },
 
@@ -25,7 +25,7 @@ pub enum ConfigError {
         column: usize,
         /// The key from the top, such as `chains[0].rpc_urls[1]`; `syntax` where it is no TOML.
         key: String,
-        /// What is wrong there, without secrets.
+        /// The fault, without secrets.
         reason: String,
     },
 

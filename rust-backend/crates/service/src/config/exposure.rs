@@ -1,4 +1,4 @@
-//! What the configuration leaves open to others: said at start, once and in a line, not refused.
+//! Weaknesses of the configuration: each is a line of the log at the start, and is not refused.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -15,12 +15,12 @@ use crate::mask::Masker;
 const FILES_MAX: usize = 10_000;
 /// Names that a line has room for.
 const NAMES_MAX: usize = 8;
-/// Wider networks are more than anybody's own: `10.0.0.0/8` and `fc00::/7` are the widest.
+/// Wider networks are more than an operator's own: `10.0.0.0/8` and `fc00::/7` are the widest.
 const PREFIX_MIN_V4: u8 = 8;
 const PREFIX_MIN_V6: u8 = 7;
 
-/// Whether a file of secrets may be read or changed by others than its owner and, of one that is
-/// root's, its group: the rule of PostgreSQL for a server's key.
+/// True if others than its owner may read or change a file of secrets; the group of a file of root
+/// may read it. The rule of PostgreSQL for a server's key.
 pub fn is_open_to_others(file: &Metadata) -> bool {
     let group = if file.uid() == 0 { 0o040 } else { 0 };
     file.mode() & 0o077 & !group != 0
@@ -53,10 +53,9 @@ pub(super) fn keys(name: &str, file: &Metadata, chains: &[ChainSettings]) -> Opt
 }
 
 /// Networks that leave webhooks free to go nearly anywhere.
-pub(super) fn networks(list: &[String]) -> Option<String> {
-    let networks: Vec<IpNet> = list.iter().filter_map(|entry| entry.parse().ok()).collect();
+pub(super) fn networks(list: &Vec<IpNet>) -> Option<String> {
     // Two halves are a whole.
-    let wide = IpNet::aggregate(&networks).into_iter().filter(|network| match network {
+    let wide = IpNet::aggregate(list).into_iter().filter(|network| match network {
         IpNet::V4(network) => network.prefix_len() < PREFIX_MIN_V4,
         IpNet::V6(network) => network.prefix_len() < PREFIX_MIN_V6,
     });
@@ -82,14 +81,11 @@ pub(super) fn nodes(chains: &[ChainSettings]) -> Option<String> {
 }
 
 fn listed(what: &str, names: &[String], reason: &str) -> Option<String> {
-    if names.is_empty() {
-        return None;
+    let shown = names.iter().take(NAMES_MAX).map(|name| escape(name, 120).to_string());
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        _ if names.is_empty() => None,
+        0 => Some(format!("{what} {shown} {reason}")),
+        more => Some(format!("{what} {shown} and {more} more {reason}")),
     }
-    let shown: Vec<_> =
-        names.iter().take(NAMES_MAX).map(|name| escape(name, 120).to_string()).collect();
-    let more = match names.len().saturating_sub(NAMES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!("{what} {}{more} {reason}", shown.join(", ")))
 }

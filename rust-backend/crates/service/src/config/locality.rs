@@ -1,11 +1,12 @@
-//! Whether what is sent to a host leaves this machine.
+//! Hosts of this machine.
 
 use std::net::IpAddr;
 
-/// Whether it is the loopback interface's, or the path of a socket.
+/// True for an address of the loopback interface, `localhost` and the path of a socket: data sent
+/// there stays here.
 ///
-/// Of names `localhost` alone, as /etc/hosts has it; `localhost.` and what is below it may be asked
-/// of a name server, and spellings such as `127.1` are left to whoever resolves them.
+/// Other names are not: a name server may be asked for `localhost.` and names below it, and a
+/// resolver reads spellings such as `127.1` as it likes.
 pub(super) fn is_here(host: &str) -> bool {
     let within = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let host = within.unwrap_or(host);

@@ -5,14 +5,15 @@ use url::Url;
 use super::database::{parameters, passed_over};
 use super::locality::is_here;
 use super::{ConfigError, Endpoint};
+use crate::is_word;
 
 const VARIABLE: &str = "REDIS_URL";
 
 /// Parameters that the driver knows, by TCP and by socket.
-const BY_TCP: [&str; 1] = ["protocol"];
-const BY_SOCKET: [&str; 4] = ["db", "pass", "protocol", "user"];
+const BY_TCP: &str = "protocol";
+const BY_SOCKET: &str = "db pass protocol user";
 
-/// A connection to Redis, and what is to be said of it.
+/// Checks the URL of Redis, and warns of its weaknesses.
 pub(super) fn read(
     endpoint: Endpoint,
     warnings: &mut Vec<String>,
@@ -33,8 +34,8 @@ pub(super) fn read(
         ));
     }
     let by_tcp = matches!(url.scheme(), "redis" | "rediss");
-    let known = if by_tcp { &BY_TCP[..] } else { &BY_SOCKET[..] };
-    let (kept, dropped) = parameters(url, |name| known.contains(&name));
+    let known = if by_tcp { BY_TCP } else { BY_SOCKET };
+    let (kept, dropped) = parameters(url, |name| is_word(known, name));
     if dropped.is_empty() {
         return Ok(endpoint);
     }

@@ -1,7 +1,7 @@
 //! Variables that Kubernetes gives every container of a namespace for each Service in it.
 //!
-//! A Service called `agentauri` or `agentauri-…` makes names that begin as ours do. What has the
-//! name and the value of such a variable is nobody's mistake:
+//! A Service called `agentauri` or `agentauri-…` makes names that begin as ours do. A variable with
+//! such a name and such a value is no mistake:
 //! <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>.
 
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use std::net::IpAddr;
 const LABEL_CHARS_MAX: usize = 63;
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Whether a Service of Kubernetes makes this variable with this value.
+/// True if a Service of Kubernetes makes this variable with this value.
 pub(super) fn is_one(name: &str, value: &str) -> bool {
     // A Service's own name may have parts such as `port` in it, so each cut is tried.
     let cuts = name.match_indices('_').map(|(at, _)| name.split_at(at));

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 
 use super::*;
 
-/// What a Service makes of its ports, by Kubernetes' rules.
+/// Variables of a Service's ports, by Kubernetes' rules.
 fn variables(random: &mut impl Rng) -> Vec<(String, String)> {
     let words = ["-listen", "-config", "-port", "-service", "-tcp", "-6379", "-a", "--b", "-host"];
     let mut service = "agentauri".to_owned();
@@ -43,7 +43,7 @@ fn variables(random: &mut impl Rng) -> Vec<(String, String)> {
     made
 }
 
-/// What no Service makes: another value, or another name.
+/// Variables that no Service makes: another value, or another name.
 fn near_miss(name: &str, value: &str, random: &mut impl Rng) -> (String, String) {
     let values = [
         "",

@@ -66,7 +66,8 @@ fn every_variable_is_read() {
     let url = "postgres://me:secret@localhost:5432/db?host=/run/pg";
     assert_eq!(settings.database_url(), Ok(url));
     assert_eq!(settings.redis_url(), Ok("redis+unix:///run/redis.sock"));
-    assert_eq!(settings.allow_private_destinations, ["127.0.0.0/8", "::1/128"]);
+    let networks = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().expect("a network"));
+    assert_eq!(settings.allow_private_destinations, networks);
     let seconds: Vec<f64> =
         settings.retry_schedule.iter().flatten().map(Duration::as_secs_f64).collect();
     assert_eq!(seconds, [0.0, 0.5, 300.0, 7_200.0, 86_400.0]);
@@ -103,6 +104,14 @@ fn a_wrong_value_is_refused_by_the_variables_name() {
         ("DATABASE_URL", "postgres://h/x?sslmode=hunter2", "sslmode has to be one of disable,"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.1/8", "; write 10.0.0.0/8"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,127.0.0.1", "; write 127.0.0.1/32"),
+        ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,fd00::1/8", "; write fd00::/8"),
+        (
+            "AGENTAURI_ALLOW_PRIVATE_DESTINATIONS",
+            "10.0.0.0/8,banana",
+            "\"banana\" is not a network",
+        ),
+        ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.0/8,,::1/128", "\"\" is not a network"),
+        ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.0/33", "\"10.0.0.0/33\" is not a network"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,,", "\"\" is not a network"),
         ("AGENTAURI_SECRETS_DIR", "/no/such/folder", "is not a directory"),
         ("AGENTAURI_RETRY_SCHEDULE", "5s,soon", "\"soon\" is not a duration"),
@@ -154,7 +163,7 @@ fn a_finality_depth_is_read_and_none_is_not_zero() {
 }
 
 #[test]
-fn a_chain_is_indexed_where_we_are_its_writer_or_where_it_is_said() {
+fn a_chain_is_indexed_by_its_writer_or_where_it_is_said() {
     let read = |keys: &str| {
         let chain = with_file(&CHAIN.replace("id =", &format!("{keys}\nid ="))).expect("settings");
         (chain.chains[0].writer, chain.chains[0].indexed)
@@ -167,7 +176,7 @@ fn a_chain_is_indexed_where_we_are_its_writer_or_where_it_is_said() {
 }
 
 #[test]
-fn websockets_are_taken_and_a_limit_of_requests_is_read_where_zero_is_none() {
+fn websockets_are_taken_and_zero_requests_is_no_limit() {
     let text = CHAIN.replace("http://127", "ws://127");
     let settings = with_file(&text).expect("settings");
     assert_eq!(settings.chains[0].rpc_urls[1].expose().scheme(), "ws");
@@ -188,7 +197,7 @@ fn a_named_file_is_read_from_anywhere() {
 }
 
 #[test]
-fn the_key_owner_of_before_is_refused_where_it_is_with_the_name_that_it_has_now() {
+fn the_former_key_owner_is_refused_with_its_new_name() {
     let text = CHAIN.replacen("id =", "idd = 1\n  owner = \"ponder\"\nid =", 1);
     let said = "agentauri.toml:5:3: chains[0].owner: `owner` is now `writer`";
     assert_eq!(refused_file(&text), said);
@@ -265,7 +274,7 @@ fn settings_that_cannot_work_are_refused_by_their_key() {
 }
 
 #[test]
-fn two_chains_do_not_share_a_name_or_an_id_or_two_registries_an_address() {
+fn no_name_id_or_address_of_a_registry_stands_twice() {
     let twice = CHAIN.to_owned() + CHAIN;
     let same_name = refused_file(&twice);
     assert_eq!(same_name, "agentauri.toml:9:8: chains[1].name: \"sepolia\" is there twice");

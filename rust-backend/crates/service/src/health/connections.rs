@@ -1,9 +1,9 @@
-//! Connections to a server of ours: few, short, and never at the cost of what the process is for.
+//! Connections to a server of ours: few, short, and never at the cost of the process's work.
 //!
-//! A connection carries one request and ends by itself after [`ConnectionLimits::whole_max`],
-//! whatever its peer does: sends no head, half of one, or never takes the answer. Beyond
+//! A connection carries one request and ends by itself after [`ConnectionLimits::whole_max`], even
+//! if its peer sends no head, half of one, or never takes the answer. Beyond
 //! [`ConnectionLimits::connections_max`] the oldest makes room: requests are answered in
-//! milliseconds, so that the oldest is one that waits for its peer.
+//! milliseconds, so the oldest connection waits for its peer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +19,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::process::open_files;
 
-/// Beyond it nobody has a use: a supervisor, a load balancer and Prometheus ask one by one.
+/// More are of no use: a supervisor, a load balancer and Prometheus ask one by one.
 const CONNECTIONS_MAX: usize = 64;
 /// Of the files that the process may open, one in so many may be a connection to here.
 const SHARE_OF_FILES: u64 = 8;
@@ -36,14 +36,14 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Requests that are being answered at the shutdown may take so long.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How many connections there may be, and for how long.
+/// Limits of number and time of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
     /// Open at once. The oldest is closed for a new one.
     pub connections_max: usize,
-    /// How long a request's head may take.
+    /// The longest time of a request's head.
     pub head_max: Duration,
-    /// How long a connection may take altogether.
+    /// The longest time of a connection.
     pub whole_max: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Answers requests until `shutdown`; those that have begun then are answered first.
+/// Answers requests until `shutdown`, and then the requests under way.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -100,7 +100,6 @@ pub(super) async fn serve(
     }
     drop(listener);
     under_way.close();
-    // Who has not sent a request by then is left.
     let _ = tokio::time::timeout(GRACE, under_way.wait()).await;
 }
 
@@ -134,7 +133,7 @@ async fn answer(
     }
 }
 
-/// Whether only the connection that was to be accepted is gone.
+/// True if only the connection that was to be accepted is gone.
 fn is_the_peers(error: &io::Error) -> bool {
     matches!(
         error.kind(),

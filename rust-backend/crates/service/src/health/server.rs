@@ -79,7 +79,7 @@ pub async fn start(
 
 impl HealthServer {
     /// Listens where `listen` says, on `port` of loopback by default. `None` if it is off, or if
-    /// the default port is taken: then it warns, as nobody asked for that port.
+    /// the default port is taken: then it warns, as the operator did not ask for that port.
     pub async fn bind(
         listen: Listen,
         port: DefaultPort,
@@ -109,7 +109,7 @@ impl HealthServer {
         Self { limits, ..self }
     }
 
-    /// Where it listens: the port, if any free one was asked for.
+    /// Its address, with the port that a request for any free one was given.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }

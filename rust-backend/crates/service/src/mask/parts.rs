@@ -1,78 +1,33 @@
-//! Which parts of a URL are secret.
+//! The secret parts of a URL.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use url::Url;
 
+use crate::is_word;
+
 /// A shorter segment is a secret only where letters and digits are mixed, as `v2` are not.
 const SEGMENT_CHARS_MIN: usize = 6;
 const MIXED_CHARS_MIN: usize = 4;
-/// Digits alone are a chain's id or a block, up to so many.
+/// Digits alone, up to so many, are a chain's id or a block.
 const DIGITS_MAX: usize = 8;
 /// A shorter value is no secret.
 const VALUE_CHARS_MIN: usize = 3;
-/// Of a token that is shown shortened, and only of one that is four times as long.
+/// Shown characters of a shortened token, if it is four times as long.
 const SHOWN_CHARS: usize = 4;
 
-/// Words of usual paths, that say nothing of who may use them.
-const WORDS: [&str; 38] = [
-    "account",
-    "accounts",
-    "alerts",
-    "archive",
-    "arbitrum",
-    "avalanche",
-    "callback",
-    "callbacks",
-    "channels",
-    "endpoint",
-    "ethereum",
-    "events",
-    "gateway",
-    "goerli",
-    "holesky",
-    "incoming",
-    "integrations",
-    "jsonrpc",
-    "json-rpc",
-    "latest",
-    "mainnet",
-    "messages",
-    "notifications",
-    "notify",
-    "optimism",
-    "polygon",
-    "public",
-    "receive",
-    "receiver",
-    "scroll",
-    "sepolia",
-    "services",
-    "testnet",
-    "trigger",
-    "triggers",
-    "webhook",
-    "webhooks",
-    "websocket",
-];
+/// Words of usual paths, which are no keys.
+const WORDS: &str = "account accounts alerts archive arbitrum avalanche callback callbacks \
+                     channels endpoint ethereum events gateway goerli holesky incoming \
+                     integrations jsonrpc json-rpc latest mainnet messages notifications notify \
+                     optimism polygon public receive receiver scroll sepolia services testnet \
+                     trigger triggers webhook webhooks websocket";
 
 /// Parameters of a database's URL that are no secret.
-const OPEN: [&str; 12] = [
-    "application_name",
-    "dbname",
-    "host",
-    "hostaddr",
-    "options",
-    "port",
-    "protocol",
-    "sslcert",
-    "sslmode",
-    "sslrootcert",
-    "db",
-    "user",
-];
+const OPEN: &str = "application_name dbname host hostaddr options port protocol sslcert sslmode \
+                    sslrootcert db user";
 
-/// Whether a segment of a path may be a key: at least six characters, or four of letters mixed
+/// True if a segment of a path may be a key: at least six characters, or four of letters mixed
 /// with digits; but not a usual word such as `mainnet`, a version, or up to eight digits.
 pub fn may_be_secret(segment: &str) -> bool {
     let segment = segment.to_ascii_lowercase();
@@ -85,7 +40,7 @@ pub fn may_be_secret(segment: &str) -> bool {
         return false;
     }
     let mixed = digits > 0 && length >= MIXED_CHARS_MIN;
-    (length >= SEGMENT_CHARS_MIN || mixed) && !WORDS.contains(&segment.as_str())
+    (length >= SEGMENT_CHARS_MIN || mixed) && !is_word(WORDS, &segment)
 }
 
 /// The secrets of a URL, as they stand in it or are sent.
@@ -93,27 +48,22 @@ pub(super) fn secrets(url: &Url) -> Vec<String> {
     let mut secrets = Vec::new();
     let web = is_web(url);
     if web {
-        secrets.extend(
-            url.path_segments()
-                .into_iter()
-                .flatten()
-                .filter(|s| may_be_secret(s))
-                .map(str::to_owned),
-        );
+        let segments = url.path_segments().into_iter().flatten();
+        secrets.extend(segments.filter(|part| may_be_secret(part)).map(str::to_owned));
         secrets.extend(url.fragment().map(str::to_owned));
         secrets.extend(basic(url));
     }
     if web || url.password().is_none() && url.scheme().starts_with("redis") {
         secrets.push(url.username().to_owned());
     }
-    // One that is written openly beside it is none.
+    // A password that is also the user's name is no secret.
     secrets.extend(url.password().filter(|word| *word != url.username()).map(str::to_owned));
     for (name, value) in url.query_pairs() {
         match value.as_ref() {
             "" => secrets.push(name.into_owned()),
-            _ if !web && OPEN.contains(&name.as_ref()) => {}
+            _ if !web && is_word(OPEN, &name) => {}
             "true" | "false" => {}
-            value if WORDS.contains(&value) => {}
+            value if is_word(WORDS, value) => {}
             value => secrets.push(value.to_owned()),
         }
     }
@@ -121,7 +71,7 @@ pub(super) fn secrets(url: &Url) -> Vec<String> {
     secrets
 }
 
-/// What HTTP's Basic authentication makes of user and password (RFC 7617).
+/// User and password in HTTP's Basic authentication (RFC 7617).
 fn basic(url: &Url) -> Vec<String> {
     if url.username().is_empty() && url.password().is_none() {
         return Vec::new();
@@ -135,8 +85,8 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https" | "ws" | "wss")
 }
 
-/// A URL of which one may know where it leads, and not its tokens: those of the path keep their
-/// first four characters where they have at least sixteen, those of the query none.
+/// A URL that shows where it leads without its tokens: those of the path keep their first four
+/// characters if they have at least sixteen, those of the query are left out.
 ///
 /// ```
 /// let shown = service::mask::shortened("https://hooks.example.org/services/T0/XyzXyzXyz?k=v");

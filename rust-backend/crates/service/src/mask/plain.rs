@@ -1,6 +1,6 @@
 //! Text as it reads once every escape is undone, with the place of each character.
 
-/// So deep are escapes undone that stand within each other.
+/// Layers of escapes within each other that are undone.
 const DEPTH_MAX: usize = 5;
 /// The longest escape of a character: `\u{10ffff}`.
 const ESCAPE_CHARS_MAX: usize = 10;

@@ -124,7 +124,7 @@ fn around(echo: &str, random: &mut StdRng) -> String {
     }
 }
 
-/// Whether eight characters of the secret in a row can be read in the text.
+/// True if eight characters of the secret in a row can be read in the text.
 fn is_readable(secret: &str, text: &str) -> bool {
     let plain = |text: &str| -> Vec<char> { Plain::of(text).characters().collect() };
     let (secret, text) = (plain(secret), plain(text));

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server with these limits, which ends with the runtime.
 async fn serving(limits: ConnectionLimits) -> SocketAddr {
     let any = Listen::At("127.0.0.1:0".parse().expect("an address"));
-    let server = HealthServer::bind(any, DefaultPort::RUN, Health::new()).await;
+    let server = HealthServer::bind(any, DefaultPort::RUN, Health::default()).await;
     let server = server.expect("bound").expect("asked for").with_limits(limits);
     let address = server.local_addr().expect("an address");
     tokio::spawn(server.run(CancellationToken::new()));

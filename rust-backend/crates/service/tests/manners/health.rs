@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 async fn health_and_readiness_are_told_over_http() {
-    let health = Health::new();
+    let health = Health::default();
     let (address, shutdown, server) = serve(health.clone()).await;
     assert_eq!(get(address, "health").await, (200, r#"{"status":"ok"}"#.to_owned()));
     assert_eq!(get(address, "ready").await, (200, r#"{"status":"ready"}"#.to_owned()));
@@ -37,9 +37,9 @@ async fn health_and_readiness_are_told_over_http() {
 }
 
 #[tokio::test]
-async fn a_named_address_that_is_taken_is_an_error_that_names_the_variable() {
-    let (address, _shutdown, _server) = serve(Health::new()).await;
-    let bound = HealthServer::bind(Listen::At(address), DefaultPort::RUN, Health::new()).await;
+async fn a_taken_address_is_an_error_that_names_the_variable() {
+    let (address, _shutdown, _server) = serve(Health::default()).await;
+    let bound = HealthServer::bind(Listen::At(address), DefaultPort::RUN, Health::default()).await;
     let error = bound.expect_err("taken").to_string();
     let expected = format!("AGENTAURI_LISTEN: cannot listen on {address}: ");
     assert!(error.starts_with(&expected), "{error}");
@@ -48,14 +48,14 @@ async fn a_named_address_that_is_taken_is_an_error_that_names_the_variable() {
 #[tokio::test]
 async fn a_taken_default_port_does_not_keep_a_process_from_running() {
     // Whoever has it already, one of the two gets none, and neither fails.
-    let bind = || HealthServer::bind(Listen::Default, DefaultPort::RUN, Health::new());
+    let bind = || HealthServer::bind(Listen::Default, DefaultPort::RUN, Health::default());
     let _first = bind().await.expect("no error");
     assert!(bind().await.expect("no error").is_none());
 }
 
 #[tokio::test]
 async fn off_is_off() {
-    let server = HealthServer::bind(Listen::Off, DefaultPort::RUN, Health::new()).await;
+    let server = HealthServer::bind(Listen::Off, DefaultPort::RUN, Health::default()).await;
     assert!(server.expect("no error").is_none());
 }
 

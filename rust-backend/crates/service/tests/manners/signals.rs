@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use service::config::Settings;
-use service::logs::{Destination, init};
+use service::logs::{LogStream, init};
 
 /// Its presence is the role: what the service does with the first signal.
 const ROLE: &str = "AGENTAURI_TEST_ROLE";
@@ -42,11 +42,11 @@ fn the_second_signal_ends_a_process_that_does_not() {
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_told_on_one_line_and_ends_with_2() {
+fn a_mistake_in_the_configuration_is_one_line_and_code_2() {
     if is_service() {
         end(service_that(true));
     }
-    let test = "a_mistake_in_the_configuration_is_told_on_one_line_and_ends_with_2";
+    let test = "a_mistake_in_the_configuration_is_one_line_and_code_2";
     let output = command(test).env("AGENTAURI_LISTEN", "everywhere").output().expect("started");
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr);
@@ -56,7 +56,7 @@ fn a_mistake_in_the_configuration_is_told_on_one_line_and_ends_with_2() {
 
 fn service_that(obeys: bool) -> ExitCode {
     service::process::run("service", async move {
-        init(Destination::Stdout, &Settings::load()?)?;
+        init(LogStream::Stdout, &Settings::load()?)?;
         let shutdown = service::signals::shutdown_token()?;
         // As one of our crates: this one is a stranger to the log's filter.
         tracing::info!(target: "service", "begun");

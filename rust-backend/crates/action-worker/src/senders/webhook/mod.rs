@@ -1,13 +1,13 @@
 //! Sends webhooks as [Standard Webhooks](https://www.standardwebhooks.com) 1.0 asks.
 //!
-//! A destination is judged before each attempt, and its name's addresses whenever they are looked
-//! up; redirects and proxies would lead around both, so neither is followed.
+//! [`Senders`](super::Senders) judges a destination before each attempt, and the resolver judges
+//! its name's addresses whenever they are looked up; redirects and proxies would lead around both,
+//! so neither is followed.
 
 mod failure;
 pub mod resolver;
 pub mod response;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use actions::policy::DestinationPolicy;
 use actions::webhook::{Webhook, WebhookRequest, origin};
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::{Attempt, Outcome};
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response};
 use service::http::client_builder;
 use service::mask::Masker;
 use url::Url;
 
 use self::resolver::{Lookup, PermittedResolver, has_way_to, system_lookup};
 use super::ActionSender;
-use crate::attempt::{self, NotBegun, Told};
+use crate::attempt::{self, NotBegun, Performed, Told};
 use crate::lack::Lack;
 
 /// From the lookup of the name to the end of the answer. Standard Webhooks recommends 15 to 30 s.
@@ -54,7 +54,6 @@ impl Default for SenderOptions {
 #[derive(Clone)]
 pub struct WebhookSender {
     client: Client,
-    policy: Arc<DestinationPolicy>,
     lookup: Lookup,
     timeout: Duration,
 }
@@ -70,18 +69,15 @@ impl WebhookSender {
         policy: DestinationPolicy,
         options: SenderOptions,
     ) -> reqwest::Result<Self> {
-        let policy = Arc::new(policy);
         let client = client_builder()
             .timeout(options.timeout)
             .connect_timeout(options.connect_timeout)
-            .dns_resolver(PermittedResolver::new(Arc::clone(&policy), Arc::clone(&options.lookup)))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
+            .dns_resolver(PermittedResolver::new(policy, Arc::clone(&options.lookup)))
             .referer(false)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX)
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
             .build()?;
-        Ok(Self { client, policy, lookup: options.lookup, timeout: options.timeout })
+        Ok(Self { client, lookup: options.lookup, timeout: options.timeout })
     }
 
     /// Makes one attempt, which ends within the timeout however slow the receiver is.
@@ -89,8 +85,7 @@ impl WebhookSender {
     /// `now` is the time of the attempt: the `webhook-timestamp`, by which receivers turn old
     /// messages away, and the time that a date in `Retry-After` is compared with.
     ///
-    /// A destination that its URL alone rules out is a permanent failure; a name that leads to
-    /// refused addresses is retryable, because names change.
+    /// A name that leads to refused addresses is a retryable failure, because names change.
     ///
     /// # Errors
     /// Nothing was sent, for want of something of this machine.
@@ -100,18 +95,15 @@ impl WebhookSender {
         now: DateTime<Utc>,
     ) -> Result<Attempt, NotBegun> {
         let begun = Instant::now();
-        let ended = match self.policy.check_url(&request.url) {
-            // Our own words, that have no secret in them.
-            Err(refusal) => {
-                Ended::unanswered(Outcome::Permanent, &refusal.to_string(), &Masker::default())
-            }
-            Ok(()) => self.post(request, now).await?,
-        };
-        let Ended { outcome, http_status, error, response } = ended;
-        Ok(Attempt { outcome, http_status, duration: Some(begun.elapsed()), error, response })
+        let attempt = self.post(request, now).await?;
+        Ok(Attempt { duration: Some(begun.elapsed()), ..attempt })
     }
 
-    async fn post(&self, request: &WebhookRequest, now: DateTime<Utc>) -> Result<Ended, NotBegun> {
+    async fn post(
+        &self,
+        request: &WebhookRequest,
+        now: DateTime<Utc>,
+    ) -> Result<Attempt, NotBegun> {
         let url = &request.url;
         let mut post = self.client.post(url.clone());
         for (name, value) in request.headers(now.timestamp()) {
@@ -119,7 +111,7 @@ impl WebhookSender {
         }
         let sent = post.body(request.body.as_str().to_owned()).send().await;
         match sent {
-            Ok(answer) => Ok(Ended::answered(answer, url, now).await),
+            Ok(answer) => Ok(answered(answer, url, now).await),
             Err(error) => {
                 let masker = Masker::of([url]);
                 let sentence = failure::sentence(&error, &origin(url), self.timeout);
@@ -128,7 +120,7 @@ impl WebhookSender {
                 }
                 let retry = Outcome::Retryable { retry_after: None };
                 let outcome = if error.is_builder() { Outcome::Permanent } else { retry };
-                Ok(Ended::unanswered(outcome, &sentence, &masker))
+                Ok(attempt::of(outcome, None, Some(attempt::line(&sentence, &masker))))
             }
         }
     }
@@ -148,7 +140,7 @@ impl WebhookSender {
 impl ActionSender for WebhookSender {
     type Kind = Webhook;
 
-    async fn send(&self, request: WebhookRequest) -> Result<(Attempt, Told), NotBegun> {
+    async fn send(&self, request: WebhookRequest) -> Performed {
         let attempt = self.post_at(&request, Utc::now()).await?;
         let told = match (attempt.outcome, attempt.http_status) {
             (Outcome::Delivered, _) => Told::Success,
@@ -159,36 +151,15 @@ impl ActionSender for WebhookSender {
     }
 }
 
-impl fmt::Debug for WebhookSender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebhookSender")
-    }
-}
-
-/// An attempt without its duration.
-struct Ended {
-    outcome: Outcome,
-    http_status: Option<u16>,
-    error: Option<String>,
-    response: Option<String>,
-}
-
-impl Ended {
-    fn unanswered(outcome: Outcome, error: &str, masker: &Masker) -> Self {
-        let error = Some(attempt::line(error, masker));
-        Self { outcome, http_status: None, error, response: None }
-    }
-
-    async fn answered(answer: reqwest::Response, url: &Url, now: DateTime<Utc>) -> Self {
-        let status = answer.status();
-        let outcome = response::outcome(status, answer.headers(), now);
-        let error = (outcome != Outcome::Delivered).then(|| {
-            let unfollowed =
-                if status.is_redirection() { "; redirects are not followed" } else { "" };
-            let sentence = format!("{} answered {status}{unfollowed}", origin(url));
-            attempt::line(&sentence, &Masker::of([url]))
-        });
-        let response = Some(response::beginning(answer, url).await);
-        Self { outcome, http_status: Some(status.as_u16()), error, response }
-    }
+/// The attempt that a receiver answered.
+async fn answered(answer: Response, url: &Url, now: DateTime<Utc>) -> Attempt {
+    let status = answer.status();
+    let outcome = response::outcome(status, answer.headers(), now);
+    let error = (outcome != Outcome::Delivered).then(|| {
+        let unfollowed = if status.is_redirection() { "; redirects are not followed" } else { "" };
+        let sentence = format!("{} answered {status}{unfollowed}", origin(url));
+        attempt::line(&sentence, &Masker::of([url]))
+    });
+    let response = Some(response::beginning(answer, url).await);
+    Attempt { outcome, http_status: Some(status.as_u16()), duration: None, error, response }
 }

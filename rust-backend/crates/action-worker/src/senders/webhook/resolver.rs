@@ -2,11 +2,10 @@
 //! checked address: a name cannot answer differently a moment later (DNS rebinding).
 //!
 //! A literal address never comes here, because HTTP clients do not resolve it:
-//! [`DestinationPolicy::check_url`] judges it before each attempt.
+//! [`Senders`](crate::senders::Senders) has its kind judge it before each attempt.
 
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,12 +56,8 @@ pub(crate) async fn has_way_to(url: &Url, lookup: &Lookup) -> bool {
         None => return false,
     };
     for address in addresses {
-        let own: IpAddr = if address.is_ipv4() {
-            Ipv4Addr::UNSPECIFIED.into()
-        } else {
-            Ipv6Addr::UNSPECIFIED.into()
-        };
-        let connected = async { UdpSocket::bind((own, 0)).await?.connect((address, PROBED)).await };
+        let own = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let connected = async { UdpSocket::bind(own).await?.connect((address, PROBED)).await };
         if connected.await.is_err() {
             return false;
         }
@@ -77,16 +72,14 @@ pub struct PermittedResolver {
 }
 
 /// A name without any permitted address. Names change: another attempt may find another address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedName {
-    host: String,
-    addresses: Vec<IpAddr>,
-}
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RefusedName(String);
 
 impl PermittedResolver {
     /// Filters the addresses that `lookup` finds by `policy`.
-    pub fn new(policy: Arc<DestinationPolicy>, lookup: Lookup) -> Self {
-        Self { policy, lookup }
+    pub fn new(policy: DestinationPolicy, lookup: Lookup) -> Self {
+        Self { policy: Arc::new(policy), lookup }
     }
 }
 
@@ -100,8 +93,13 @@ impl Resolve for PermittedResolver {
             let (mut permitted, refused): (Vec<_>, Vec<_>) =
                 found.into_iter().partition(|address| policy.permits(address.ip()));
             if permitted.is_empty() {
-                let addresses = refused.iter().map(SocketAddr::ip).take(ADDRESSES_MAX).collect();
-                return Err(RefusedName { host, addresses }.into());
+                let refused = refused.iter().take(ADDRESSES_MAX);
+                let refused = refused.map(|address| RefusedAddress(address.ip()).to_string());
+                let sentence = match &refused.collect::<Vec<_>>()[..] {
+                    [] => format!("{host} has no address"),
+                    found => format!("{host} was refused, for it leads to {}", found.join(", ")),
+                };
+                return Err(RefusedName(sentence).into());
             }
             permitted.truncate(ADDRESSES_MAX);
             Ok(Box::new(permitted.into_iter()) as Addrs)
@@ -109,30 +107,14 @@ impl Resolve for PermittedResolver {
     }
 }
 
-impl fmt::Display for RefusedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, addresses } = self;
-        if addresses.is_empty() {
-            return write!(f, "{host} has no address");
-        }
-        write!(f, "{host} was refused, for it leads to ")?;
-        for (index, address) in addresses.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", RefusedAddress(*address))?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for RefusedName {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     async fn resolve(allowed: &str, lookup: Lookup, host: &str) -> Result<Vec<IpAddr>, String> {
-        let policy = DestinationPolicy::from_allow_list(allowed).expect("an allow-list");
-        let resolver = PermittedResolver::new(Arc::new(policy), lookup);
+        let networks = allowed.split_terminator(',').map(|it| it.parse().expect("a network"));
+        let policy = DestinationPolicy::new(networks.collect());
+        let resolver = PermittedResolver::new(policy, lookup);
         let found = resolver.resolve(host.parse().expect("a name")).await;
         found.map(|found| found.map(|address| address.ip()).collect()).map_err(|e| e.to_string())
     }
@@ -153,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_with_no_permitted_address_is_refused_and_the_addresses_are_named() {
+    async fn a_name_without_a_permitted_address_is_refused_with_them() {
         let private = answering(&["10.0.0.1", "fe80::1"]);
         assert_eq!(
             resolve("", private, "inside.example").await,
@@ -168,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn localhost_is_refused_by_its_real_addresses_unless_they_are_allowed() {
+    async fn localhost_is_refused_unless_its_addresses_are_allowed() {
         let refused = resolve("", system_lookup(), "localhost").await.expect_err("refused");
         assert!(refused.starts_with("localhost was refused, for it leads to "), "{refused}");
         let allowed = resolve("127.0.0.0/8,::1/128", system_lookup(), "localhost").await;

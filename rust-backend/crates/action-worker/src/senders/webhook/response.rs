@@ -58,11 +58,8 @@ pub(crate) async fn beginning(mut response: Response, url: &Url) -> String {
         return String::new();
     }
     let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
-    shortened(Masker::of([url]).mask(&text), RESPONSE_BYTES_MAX)
-}
-
-fn shortened(mut text: String, bytes_max: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes_max));
+    let mut text = Masker::of([url]).mask(&text);
+    text.truncate(text.floor_char_boundary(RESPONSE_BYTES_MAX));
     text
 }
 
@@ -77,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_and_as_each_of_the_dates_of_http() {
+    fn retry_after_is_seconds_or_any_date_of_http() {
         let pause = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(asked("120"), pause(120));
         assert_eq!(asked(" 0 "), pause(0));

@@ -35,7 +35,7 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
 impl Indexing {
     pub(crate) fn start(pool: &PgPool, chains: Vec<ChainSettings>) -> Self {
         let board = StatusBoard::new(&chains);
-        let heartbeat = Health::new().register("test", PATIENCE);
+        let heartbeat = Health::default().register("test", PATIENCE);
         let indexer = Indexer { pool: pool.clone(), chains, board: board.clone(), heartbeat };
         let running = Running::start(|shutdown| indexer.run(shutdown));
         Self { board, running }

@@ -1,24 +1,17 @@
-//! `agentauri doctor --chain NAME`: is what is stored of a chain complete?
+//! `agentauri doctor --chain NAME`: a chain's stored blocks and events, compared with its nodes.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, anyhow, bail};
-use chain_indexer::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport, IndexerError};
+use anyhow::{Result, bail};
+use chain_indexer::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 use event_store::PgPool;
 use event_store::chain::gaps::AgentGap;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use service::config::Settings;
 use service::escape::escape;
-use service::process::Refused;
-
-use crate::commands::doctor::DoctorArgs;
-use crate::refusal::ended;
-use operations::chains;
 use service::output;
 
-/// Between two lines about the progress.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::chain;
+use crate::commands::doctor::DoctorArgs;
+use crate::progress::Progress;
+
 /// Characters of an id that are written out.
 const ID_CHARACTERS_MAX: usize = 200;
 /// Places of a block's logs that are written out.
@@ -31,23 +24,17 @@ pub(crate) async fn doctor(
     json: bool,
 ) -> Result<()> {
     let DoctorArgs { chain, from, to, against_chain, mend } = options;
-    let id = chains::id(&settings.chain_ids(), &chain.unwrap_or_default()).map_err(ended)?;
-    let found = settings.chains.iter().find(|chain| chain.id.0 == id).cloned();
-    let settings =
-        found.ok_or_else(|| Refused::new(format!("--chain: no chain {id} is configured")))?;
+    let settings = chain::configured(settings, &chain.unwrap_or_default())?;
     let name = settings.name.clone();
     let check = GapCheck { pool: pool.clone(), settings, from, to, against_chain, mend };
-    let screen = Screen::new(json);
-    let checked = check.run(|done, all| screen.show(done, all)).await;
-    screen.bar.finish_and_clear();
-    let report = match checked {
-        Ok(Some(report)) => report,
-        Ok(None) => bail!("nothing of chain {name} is stored yet"),
-        // What has to change is the command, or the configuration.
-        Err(error @ (IndexerError::Settings { .. } | IndexerError::WrongChain { .. })) => {
-            return Err(Refused::new(error.to_string()).into());
-        }
-        Err(error) => return Err(anyhow!(error)),
+    let shown = Progress::new("{wide_bar} {msg}", json);
+    let show_progress = |done, all| {
+        shown.show(done, Some(all), format!("{done} of {all} blocks are compared with a node"));
+    };
+    let checked = check.run(show_progress).await;
+    shown.end();
+    let Some(report) = checked.map_err(chain::ended)? else {
+        bail!("nothing of chain {name} is stored yet");
     };
     if json {
         output::json(&report)?;
@@ -55,35 +42,9 @@ pub(crate) async fn doctor(
         show(&report);
     }
     if !report.complete {
-        bail!("something of chain {name} is missing, taken back, or not what the chain says");
+        bail!("events of chain {name} are missing, invalidated, or other than on the chain");
     }
     Ok(())
-}
-
-/// A bar on a terminal, a line now and then elsewhere, on standard error; nothing with `--json`.
-struct Screen {
-    bar: ProgressBar,
-    quiet: bool,
-    said_at: Cell<Instant>,
-}
-
-impl Screen {
-    fn new(quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        Self { bar, quiet, said_at: Cell::new(Instant::now()) }
-    }
-
-    #[expect(clippy::print_stderr, reason = "progress, beside the answer on standard output")]
-    fn show(&self, done: u64, all: u64) {
-        self.bar.set_length(all);
-        self.bar.set_position(done);
-        if !self.quiet && self.bar.is_hidden() && self.said_at.get().elapsed() >= LINE_EVERY {
-            self.said_at.set(Instant::now());
-            eprintln!("{done} of {all} blocks are asked of a node");
-        }
-    }
 }
 
 fn show(report: &GapReport) {
@@ -107,8 +68,8 @@ fn show(report: &GapReport) {
     for (count, what) in [
         (
             report.invalidated,
-            "are on the chain and invalidated, by hand or by mistake: nobody is told of them until \
-             they are made valid (UPDATE events SET invalidated = false)",
+            "are on the chain and invalidated, by hand or by mistake: they fire no trigger until \
+             they are valid again (UPDATE events SET invalidated = false)",
         ),
         (report.not_on_chain, "of other writers' registries are valid and not on the chain"),
         (report.events_mended, "were missing and are stored now"),

@@ -20,7 +20,7 @@ async fn run(bed: &Bed, chain: &Chain, arguments: &[&str]) -> (Option<i32>, Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_fires_only_triggers_whose_since_reaches_back_and_feeds_the_state_of_all() {
+async fn history_feeds_every_state_and_fires_by_since_alone() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
     chain.traffic(1).await;
     chain.node.ask("anvil_mine", json!([FINAL, "0x1"])).await;
@@ -54,7 +54,7 @@ async fn history_fires_only_triggers_whose_since_reaches_back_and_feeds_the_stat
     drop(processes);
 
     let (code, said, _) = run(&bed, &chain, &["--chain", "31337"]).await;
-    assert!(code == Some(0) && said.contains("0 of 0 that were missing"), "{said}");
+    assert!(code == Some(0) && said.contains("0 of 0 missing blocks"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::nothing_committed_is_lost::replay;
 const PONDER: &str = "ponder";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_ponder_as_the_indexer_what_was_told_is_retracted_just_as_well() {
+async fn ponder_as_the_indexer_has_a_reorg_retracted() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
     bed.apply(&trigger_file(&receiver.url(), &TRIGGERS)).await;
     let config = owned_by_ponder(&chain);

@@ -30,13 +30,13 @@ const ROUNDS_BY_HAND: &str = "AGENTAURI_TEST_SOAK_ROUNDS";
 pub(crate) const DEPTH_MAX: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reorg_on_chain_is_retracted_at_its_receiver_with_both_blocks() {
+async fn a_reorg_is_retracted_at_its_receiver_with_both_blocks() {
     soak("").await;
 }
 
 /// The indexer as a writer that only inserts; what is true the auditor says.
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_writer_that_only_inserts_the_auditor_has_it_retracted_just_as_well() {
+async fn the_auditor_of_an_inserting_writer_has_a_reorg_retracted() {
     soak("writer = \"auditor\"\nindexed = true\n").await;
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn rounds() -> usize {
 const CONFIRMATIONS: u64 = 12;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_twelve_confirmations_a_reorg_of_eleven_blocks_is_never_told_of() {
+async fn twelve_confirmations_hide_a_reorg_of_eleven_blocks() {
     let (bed, receiver, chain) = tokio::join!(Bed::start(), Receiver::start(), Chain::start());
     let trigger = format!("match_all: true\n    finality: {CONFIRMATIONS}");
     bed.apply(&trigger_file(&receiver.url(), &[(ALL, &trigger)])).await;

@@ -62,7 +62,7 @@ async fn where_the_mode_is_written_the_same_man_in_the_middle_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_man_in_the_middle_with_a_certificate_of_his_own_is_told_no_password() {
+async fn a_man_in_the_middle_with_his_own_certificate_gets_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::new(folder.path());
     let mut between = Between::start(Some(authority.acceptor("db.example.org"))).await;

@@ -170,7 +170,7 @@ fn no_drawn_host_elsewhere_is_sent_a_password_unverified() {
 }
 
 #[test]
-fn parameters_that_the_driver_does_not_know_are_named_without_their_values() {
+fn unknown_parameters_are_named_without_their_values() {
     let url = "postgres://u:p@localhost/x?sslpassword=hunter2&dbname=y&ssl%70in=hunter2&hunter2\
                &connect_timeout=hunter2&options[a]=b&Hunter2@db=x";
     let settings = from(&[("DATABASE_URL", url)]).expect("settings");

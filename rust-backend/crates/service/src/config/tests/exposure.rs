@@ -75,7 +75,7 @@ fn nodes_elsewhere_without_encryption_are_one_line() {
 }
 
 #[test]
-fn what_kubernetes_makes_of_a_service_is_passed_over_with_one_line() {
+fn variables_of_a_kubernetes_service_are_passed_over() {
     let settings = from(&[
         ("AGENTAURI_PORT", "tcp://10.0.0.1:9464"),
         ("AGENTAURI_PORT_9464_TCP", "tcp://10.0.0.1:9464"),

@@ -11,7 +11,7 @@ const SOURCES: [&str; 3] = [".rs", ".sql", ".ts"];
 /// Crates of others.
 const FOREIGN: [&str; 1] = ["tokio"];
 /// Stand for a name in recipes.
-const PLACEHOLDERS: [&str; 2] = ["NAME", "NOUN"];
+const PLACEHOLDERS: [&str; 4] = ["FOLDER", "NAME", "NOUN", "TABLE"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();

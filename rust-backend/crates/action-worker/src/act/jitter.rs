@@ -1,14 +1,13 @@
-//! Chance, for what is better spread.
+//! Chance, which spreads retries.
 
-use std::fmt;
 use std::sync::Arc;
 
-/// Gives numbers from [0, 1): by default the system's dice.
+/// A source of numbers from [0, 1): by default the system's dice.
 #[derive(Clone)]
 pub struct Jitter(Arc<dyn Fn() -> f64 + Send + Sync>);
 
 impl Jitter {
-    /// Takes what `draw` gives.
+    /// Takes the numbers of `draw`.
     pub fn of(draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(draw))
     }
@@ -21,11 +20,5 @@ impl Jitter {
 impl Default for Jitter {
     fn default() -> Self {
         Self::of(rand::random)
-    }
-}
-
-impl fmt::Debug for Jitter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Jitter")
     }
 }

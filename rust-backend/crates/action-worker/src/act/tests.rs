@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use chrono::DateTime;
+use event_engine::event::{Arguments, ChainId, Event, EventName};
+use event_engine::finality::Finality;
+use event_engine::job::JobId;
+use event_engine::trigger::TriggerId;
+use event_engine::trigger::config::ConfigNode;
+use uuid::Uuid;
+
+use super::*;
+use crate::attempt::NotBegun;
+use crate::lack::Lack;
+
+/// A match that is due for an action.
+pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
+    let name = EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 };
+    LeasedJob {
+        lease: Lease {
+            id: JobId(Uuid::nil()),
+            attempt: 1,
+            schedule_from: 0,
+            trigger: (TriggerId(Uuid::nil()), 1),
+            action: ("a".to_owned(), 1),
+            event: name.clone(),
+            revision: 0,
+            created_at: DateTime::UNIX_EPOCH,
+            retracts: None,
+        },
+        trigger_name: "t".to_owned(),
+        finality: Finality::Instant,
+        action_type: kind.to_owned(),
+        config: Ok(config),
+        event: Event {
+            name,
+            chain_id: ChainId(1),
+            block_number: 1,
+            block_hash: "0xaa".to_owned(),
+            transaction_hash: "0xbb".to_owned(),
+            log_index: 0,
+            event_type: "NewFeedback".to_owned(),
+            registry: "reputation".to_owned(),
+            agent_id: None,
+            address: None,
+            arguments: Arguments::from_json(None),
+            invalidated: false,
+            revision: 0,
+            inserted_at_ms: 0,
+        },
+        event_created_at: DateTime::UNIX_EPOCH,
+        topics: None,
+        log_data: None,
+        readings: None,
+        reorg: None,
+        reincluded: None,
+    }
+}
+
+/// Lacks a file for the kind `short`; delivers others, with the signal that their kind names.
+struct Scripted;
+
+impl Performer for Scripted {
+    async fn perform(&self, assignment: &LeasedJob) -> Performed {
+        let told = match assignment.action_type.as_str() {
+            "short" => return Err(NotBegun { lack: Lack::Files, problem: String::new() }),
+            "log" => Told::Local,
+            "refused" => Told::Unsent,
+            _ => Told::Success,
+        };
+        let (attempt, _) = attempt::unsent(Outcome::Delivered, String::new());
+        Ok((attempt, told))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_attempt_by_network_ends_a_shortage() {
+    let retries = Retries { schedule: RetrySchedule::default(), jitter: Jitter::of(|| 0.0) };
+    let acting = Acting { performer: Scripted, retries, shortage: Shortage::default() };
+    let act = async |kind| acting.act(assignment(kind, ConfigNode::table([]))).await.0;
+    let wait_ms = async || match act("short").await {
+        LeaseEnd::NotBegun(_, wait) => wait.as_millis(),
+        LeaseEnd::Made(_) => panic!("an attempt was made"),
+    };
+    assert_eq!(wait_ms().await, 500);
+    for (kind, next_ms) in [("log", 1_000), ("refused", 2_000), ("webhook", 500)] {
+        tokio::time::advance(Duration::from_mins(1)).await;
+        act(kind).await;
+        assert_eq!(wait_ms().await, next_ms, "after {kind}");
+    }
+}

@@ -1,0 +1,25 @@
+//! The chain of a command that reads one.
+
+use anyhow::Result;
+use chain_indexer::{ChainSettings, IndexerError};
+use service::config::Settings;
+use service::process::Refused;
+
+/// The configured chain of this name or id.
+pub(crate) fn configured(settings: &Settings, named: &str) -> Result<ChainSettings> {
+    let is_named = |chain: &&ChainSettings| chain.name == named || chain.id.to_string() == named;
+    let found = settings.chains.iter().find(is_named).cloned();
+    let problem = || Refused::new(format!("--chain: no chain named {named:?} is configured"));
+    Ok(found.ok_or_else(problem)?)
+}
+
+/// The error with which the command ends: the command or the configuration is refused, or else the
+/// reading failed.
+pub(crate) fn ended(error: IndexerError) -> anyhow::Error {
+    match error {
+        IndexerError::Settings { .. } | IndexerError::WrongChain { .. } => {
+            Refused::new(error.to_string()).into()
+        }
+        error => error.into(),
+    }
+}
