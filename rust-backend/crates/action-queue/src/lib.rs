@@ -5,7 +5,6 @@
 //! doubled, late or malformed does no harm: the sweep pushes unleased jobs again, and a job is
 //! leased once. So an entry is removed as soon as it is read, and a wiped Redis is only an empty
 //! queue.
-//! an empty queue and nothing else.
 
 mod connection;
 mod consumer;

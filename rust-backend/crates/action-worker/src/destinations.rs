@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::attempt::Told;
@@ -68,7 +68,7 @@ impl Destinations {
     /// A place at the destination, or how long to stay away: longer each time that this was waited
     /// for in vain.
     pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Slot, Duration> {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         let standing = known.get(key).map_or(Standing::Unproven, |it| it.standing);
         let together = |counts: fn(Standing) -> bool| -> usize {
             known.values().filter(|it| counts(it.standing)).map(|it| it.under_way).sum()
@@ -93,10 +93,6 @@ impl Destinations {
         destination.under_way += 1;
         Ok(Slot { destinations: self.clone(), key: key.to_owned(), told: Told::Unsent })
     }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Occupancy>> {
-        self.known.lock()
-    }
 }
 
 impl Standing {
@@ -118,7 +114,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut known = self.destinations.known();
+        let mut known = self.destinations.known.lock();
         if let Some(destination) = known.get_mut(&self.key) {
             destination.under_way -= 1;
             match self.told {
@@ -220,6 +216,6 @@ mod tests {
         for number in 0..=IDLE_MAX {
             tell(&destinations, &format!("{number}:443"), Told::Success);
         }
-        assert!(destinations.known().len() <= IDLE_MAX);
+        assert!(destinations.known.lock().len() <= IDLE_MAX);
     }
 }

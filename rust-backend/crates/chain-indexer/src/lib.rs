@@ -52,8 +52,8 @@
 //!
 //! - **Every log once.** An event's id is `{chain_id}-{block_hash}-{log_index}`: a log that is seen
 //!   again is the same row, and valid again if it had been invalidated.
-//! - **Nothing is skipped.** It resumes at the highest block of `observed_blocks`, which only it
-//!   writes; at the first start, at `start_block`. Checkpoints are written and never read.
+//! - **Nothing is skipped.** It resumes at the highest of its own blocks in `observed_blocks`;
+//!   at the first start, at `start_block`. Checkpoints are written and never read.
 //! - **Valid events are on the chain.** Only events of blocks proved replaced are invalidated, and
 //!   all of them together; a block that comes back brings its events back, of any writer.
 //! - **Nothing final is invalidated.** A branch that replaces a final block stops its chain with

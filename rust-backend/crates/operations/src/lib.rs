@@ -1,5 +1,5 @@
 //! Questions and commands of an operator: the one door between the store and everything that speaks
-//! to people, as the command line and the HTTP API.
+//! to people, such as the command line.
 //!
 //! | room | asks and does |
 //! |---|---|

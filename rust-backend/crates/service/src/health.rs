@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 pub use self::connections::ConnectionLimits;
 pub use self::server::{BindError, DefaultPort, HealthServer, start};
@@ -90,7 +90,7 @@ impl Health {
     pub fn problems(&self) -> Vec<(&'static str, PartProblem)> {
         let parts = self.parts.lock();
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
-        working.filter_map(|part| Some((part.name, part.problem().clone()?))).collect()
+        working.filter_map(|part| Some((part.name, part.problem.lock().clone()?))).collect()
     }
 
     fn stalled_at(&self, now: Instant) -> Vec<&'static str> {
@@ -126,7 +126,7 @@ impl Heartbeat {
 
     /// Sets the problem of this part; `None` once it has no more.
     pub fn set_problem(&self, problem: Option<PartProblem>) {
-        *self.part.problem() = problem;
+        *self.part.problem.lock() = problem;
     }
 
     /// Ends this part as it should end: no sign of life is expected any more.
@@ -141,11 +141,7 @@ impl Heartbeat {
     }
 }
 
-impl Part {
-    fn problem(&self) -> MutexGuard<'_, Option<PartProblem>> {
-        self.problem.lock()
-    }
-}
+impl Part {}
 
 #[cfg(test)]
 mod tests {

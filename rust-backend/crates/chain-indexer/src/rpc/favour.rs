@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use service::backoff::Backoff;
 use tokio::time::Instant;
 
@@ -40,12 +40,12 @@ impl Favour {
 
     /// Until when it is avoided; `None`: it is not.
     pub(crate) fn avoided_until(&self, now: Instant) -> Option<Instant> {
-        self.state().avoided_until.filter(|until| *until > now)
+        self.0.lock().avoided_until.filter(|until| *until > now)
     }
 
     /// It failed. Of many questions that fail together, one counts.
     pub(crate) fn failed(&self, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         if state.avoided_until.is_some_and(|until| until > now) {
             return;
         }
@@ -54,7 +54,7 @@ impl Favour {
 
     /// It answered. What fails every other time is not forgiven at once.
     pub(crate) fn worked(&self, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let (pause, breath) = (state.pauses.upcoming(), state.breaths.upcoming());
         if state.avoided_until.is_some_and(|until| now > until + pause) {
             state.avoided_until = None;
@@ -68,7 +68,7 @@ impl Favour {
 
     /// It is asked too fast, and wants to be left alone for `retry_after`.
     pub(crate) fn limited(&self, now: Instant, retry_after: Option<Duration>) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         if state.limited_until.is_some_and(|until| until > now) {
             return;
         }
@@ -82,14 +82,10 @@ impl Favour {
 
     /// Waits until it may be asked again.
     pub(crate) async fn when_not_limited(&self) {
-        let until = self.state().limited_until;
+        let until = self.0.lock().limited_until;
         if let Some(until) = until {
             tokio::time::sleep_until(until).await;
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, CooldownState> {
-        self.0.lock()
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many blocks' logs a node is asked for at once: as many as it gives, found by trying.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 /// Blocks at first: what the tightest of the public nodes allow, and a few.
 const FIRST: u64 = 256;
@@ -32,12 +32,12 @@ impl Width {
 
     /// Blocks to ask for now, at least one.
     pub(crate) fn now(&self) -> u64 {
-        self.state().now
+        self.0.lock().now
     }
 
     /// A range of so many blocks was refused, for whatever reason.
     pub(crate) fn refused(&self, blocks: u64) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         // What was answered before may be refused by now: then the half is tried.
         state.answered = if state.answered < blocks { state.answered } else { 0 };
         let fewer = if state.answered > 0 { state.answered } else { blocks / 2 };
@@ -48,7 +48,7 @@ impl Width {
 
     /// A range of so many blocks was answered with so many logs.
     pub(crate) fn answered(&self, blocks: u64, logs: usize) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         if logs > LOGS_AIMED_AT {
             let fewer = blocks.saturating_mul(LOGS_AIMED_AT as u64) / logs as u64;
             state.now = state.now.min(fewer.max(1));
@@ -74,10 +74,6 @@ impl Width {
         if state.answers_at_limit > TRIED_AGAIN_AFTER {
             (state.refused, state.answers_at_limit) = (None, 0);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, WidthState> {
-        self.0.lock()
     }
 }
 

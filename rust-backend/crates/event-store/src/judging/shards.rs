@@ -11,7 +11,7 @@ use event_engine::log::{Entry, Subject};
 use event_engine::port::{Claim, Ready, ShardBatch, Shards, Survey};
 use event_engine::state::{GroupName, Needs, Observation};
 use event_engine::waiting::{WaitingFound, WaitingNeeds};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use sqlx::{PgConnection, PgPool};
 
 use crate::chain::known_chains;
@@ -61,14 +61,10 @@ impl PgShards {
     /// The chains that are known, and some others that had entries lately; and whether each is
     /// known.
     pub fn in_sight(&self) -> Vec<(ChainId, bool)> {
-        let looked = self.looked();
+        let looked = self.looked.lock();
         let others = looked.recent.iter().filter(|chain| !looked.known.contains(chain));
         let others = others.map(|chain| (*chain, false));
         looked.known.iter().map(|chain| (*chain, true)).chain(others).collect()
-    }
-
-    fn looked(&self) -> MutexGuard<'_, Looked> {
-        self.looked.lock()
     }
 }
 
@@ -90,7 +86,7 @@ impl PgShards {
         let mut session = self.sessions.take().await?;
         let known = self.known(&mut session).await?;
         let (asked, step, rested_at) = {
-            let mut looked = self.looked();
+            let mut looked = self.looked.lock();
             if looked.session.replace(session.made_at()) != Some(session.made_at()) {
                 looked.walk.doubt();
             }
@@ -101,7 +97,7 @@ impl PgShards {
         let found = shard_cursors::survey(&mut session, entries_max, &asked, step, rested_at).await;
         let (ready, held, seen) = found?;
         self.sessions.keep(session);
-        let mut looked = self.looked();
+        let mut looked = self.looked.lock();
         looked.note(seen.pending.iter().filter(|chain| !known.contains(chain)));
         looked.walk.saw(step, seen, Instant::now());
         let ready = ready.into_iter().map(|it| Ready { is_known: known.contains(&it.shard), ..it });
@@ -111,7 +107,7 @@ impl PgShards {
     /// The known chains, asked for again now and then.
     async fn known(&self, session: &mut Session) -> Result<Arc<BTreeSet<ChainId>>> {
         let looked = {
-            let looked = self.looked();
+            let looked = self.looked.lock();
             let is_fresh = looked.known_at.is_some_and(|at| at.elapsed() < KNOWN_FOR);
             is_fresh.then(|| Arc::clone(&looked.known))
         };
@@ -121,7 +117,7 @@ impl PgShards {
         let known: BTreeSet<ChainId> =
             known_chains::known(&mut **session).await?.into_iter().collect();
         let known = Arc::new(known);
-        let mut looked = self.looked();
+        let mut looked = self.looked.lock();
         (looked.known, looked.known_at) = (Arc::clone(&known), Some(Instant::now()));
         Ok(known)
     }

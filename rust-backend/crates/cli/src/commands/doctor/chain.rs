@@ -42,7 +42,7 @@ pub(crate) async fn doctor(
         show(&report);
     }
     if !report.complete {
-        bail!("events of chain {name} are missing, invalidated, or other than on the chain");
+        bail!("blocks or events of chain {name} are missing, invalidated or not the chain's");
     }
     Ok(())
 }
