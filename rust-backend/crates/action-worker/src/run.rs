@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use action_queue::{QueueConsumer, QueueError, Sender};
 use actions::policy::DestinationPolicy;
-use event_engine::delivery::retry::RetrySchedule;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
 use service::health::{self, DefaultPort, Health, Heartbeat};
@@ -55,10 +54,6 @@ impl RealWorker {
         heartbeat: Heartbeat,
     ) -> Result<Self, ConfigError> {
         let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
-        let schedule = settings.retry_schedule.clone().map(RetrySchedule::new).transpose();
-        let schedule = schedule.map_err(|error| {
-            ConfigError::variable("AGENTAURI_RETRY_SCHEDULE", error.to_string())
-        })?;
         let redis_url = settings.redis_url()?;
         let no_queue = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
         let inbox = || QueueConsumer::new(redis_url, &name).map_err(no_queue);
@@ -72,7 +67,7 @@ impl RealWorker {
             inbox_of_sweep: inbox()?,
             performer,
             name,
-            schedule: schedule.unwrap_or_default(),
+            schedule: settings.retry_schedule.clone().unwrap_or_default(),
             jitter: Jitter::default(),
             heartbeat,
             grace: settings.shutdown_max,

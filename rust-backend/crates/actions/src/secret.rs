@@ -93,8 +93,7 @@ impl SecretPlace {
         let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let plain = |c: char| !c.is_control() && c != '/' && c != '\\';
         let is_variable = |name: &str| {
-            let rest = name.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
-            !rest.is_empty() && rest.chars().all(letter)
+            name.strip_prefix(VARIABLE_PREFIX).is_some_and(|rest| rest.chars().all(letter))
         };
         let is_file = |name: &str| {
             (1..=FILE_NAME_BYTES_MAX).contains(&name.len())

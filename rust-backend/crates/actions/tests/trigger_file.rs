@@ -126,7 +126,7 @@ fn a_secret_that_can_never_be_read_is_refused() {
         "{file: /etc/passwd}",
         "{file: .hidden}",
         &too_long,
-        "{env: AGENTAURI_SECRET_}",
+        "{env: AGENTAURI_SECRE}",
         "{env: AGENTAURI_SECRET_a-b}",
         "{env: 'AGENTAURI_SECRET_a b'}",
     ] {

@@ -12,7 +12,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Progress {
     bar: ProgressBar,
     is_quiet: bool,
-    said_at: Cell<Instant>,
+    said_at: Cell<Option<Instant>>,
 }
 
 impl Progress {
@@ -22,7 +22,7 @@ impl Progress {
             if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(ProgressStyle::with_template(template).expect("a template that reads"));
-        Self { bar, is_quiet, said_at: Cell::new(Instant::now()) }
+        Self { bar, is_quiet, said_at: Cell::default() }
     }
 
     /// True if a bar is shown.
@@ -39,8 +39,8 @@ impl Progress {
             self.bar.set_position(done);
             self.bar.set_message(text);
             self.bar.tick();
-        } else if self.said_at.get().elapsed() >= LINE_EVERY {
-            self.said_at.set(Instant::now());
+        } else if self.said_at.get().is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+            self.said_at.set(Some(Instant::now()));
             self.say(&text);
         }
     }

@@ -117,8 +117,7 @@ async fn an_unreadable_action_hides_no_trigger() {
     let other: Account = "other".parse().expect("an account");
     let request = ListRequest { limit: 20, after: None };
     let page = triggers::list(&pool, &other, &request).await.expect("a page");
-    for (trigger, said) in page.items.iter().zip(["type: \"fax\" is unknown", "invalid type: null"])
-    {
+    for (trigger, said) in page.items.iter().zip(["type: \"fax\" is unknown", "found null"]) {
         let action = &trigger.actions[0];
         let problem = action.problem.as_deref().expect("a problem");
         assert!(problem.contains(said), "{problem}");

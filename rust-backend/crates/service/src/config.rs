@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use event_engine::delivery::retry::RetrySchedule;
 use ipnet::IpNet;
 
 pub use self::chain::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter};
@@ -71,7 +72,7 @@ pub struct Settings {
     /// The directory of secrets in files; it exists.
     pub secrets_dir: Option<PathBuf>,
     /// The pause before each attempt, the first one's too; `None`: Standard Webhooks' schedule.
-    pub retry_schedule: Option<Vec<Duration>>,
+    pub retry_schedule: Option<RetrySchedule>,
     /// Address of health.
     pub listen: Listen,
     /// Time for work under way to end.

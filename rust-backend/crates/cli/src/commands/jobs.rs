@@ -53,7 +53,7 @@ pub(crate) async fn jobs(args: JobsArgs, pool: &PgPool, json: bool) -> Result<()
                 .gather(async |request| jobs::list(pool, &account, &asked, request).await)
                 .await?;
             let headings =
-                ["ID", "KIND", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
+                ["ID", "MESSAGE", "STATE", "ATTEMPTS", "TRIGGER", "ACTION", "CREATED", "EVENT"];
             lists::show(&page, json, headings, row, "No such job.")
         }
         JobsCommand::Show { id } => {

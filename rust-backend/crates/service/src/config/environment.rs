@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use event_engine::delivery::retry::RetrySchedule;
 use ipnet::IpNet;
 
 use super::{ConfigError, Endpoint, Listen, database, redis, service_links};
@@ -32,10 +33,6 @@ const POSTGRES: &[&str] = &["postgres", "postgresql"];
 
 /// Schemes of a Redis's URL.
 const REDIS: &[&str] = &["redis", "rediss", "redis+unix", "unix"];
-
-/// Attempts of a retry schedule, and the longest pause between two.
-const ATTEMPTS_MAX: usize = 50;
-const PAUSE_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// The longest shutdown in seconds: longer than any supervisor waits.
 const SHUTDOWN_SECONDS_MAX: u64 = 3_600;
@@ -115,24 +112,10 @@ impl Environment {
         Err(ConfigError::variable(name, format!("{text} is not a directory that can be read")))
     }
 
-    pub(super) fn retry_schedule(&self) -> Result<Option<Vec<Duration>>> {
+    pub(super) fn retry_schedule(&self) -> Result<Option<RetrySchedule>> {
         let name = "AGENTAURI_RETRY_SCHEDULE";
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let refuse = |reason: String| Err(ConfigError::variable(name, reason));
-        let mut pauses = Vec::new();
-        for entry in entries(Some(text)) {
-            let Some(pause) = duration(entry) else {
-                return refuse(format!("{entry:?} is not a duration such as 500ms, 5s or 2h"));
-            };
-            if pause > PAUSE_MAX {
-                return refuse(format!("{entry:?} is longer than 7d"));
-            }
-            pauses.push(pause);
-        }
-        match pauses.len() {
-            1..=ATTEMPTS_MAX => Ok(Some(pauses)),
-            count => refuse(format!("has {count} entries, and has to have 1 to {ATTEMPTS_MAX}")),
-        }
+        let read = self.text(name).map(str::parse::<RetrySchedule>).transpose();
+        read.map_err(|error| ConfigError::variable(name, error.to_string()))
     }
 
     pub(super) fn listen(&self) -> Result<Listen> {
@@ -163,22 +146,6 @@ impl Environment {
 /// is handed on and refused.
 fn entries(text: Option<&str>) -> impl Iterator<Item = &str> {
     text.unwrap_or_default().split_terminator(',').map(str::trim)
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let seconds = match unit {
-        "ms" => return Some(Duration::from_millis(number)),
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    // An overflow is longer than any limit.
-    Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 fn network(entry: &str) -> Result<IpNet> {

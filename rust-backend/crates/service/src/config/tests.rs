@@ -68,9 +68,8 @@ fn every_variable_is_read() {
     assert_eq!(settings.redis_url(), Ok("redis+unix:///run/redis.sock"));
     let networks = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().expect("a network"));
     assert_eq!(settings.allow_private_destinations, networks);
-    let seconds: Vec<f64> =
-        settings.retry_schedule.iter().flatten().map(Duration::as_secs_f64).collect();
-    assert_eq!(seconds, [0.0, 0.5, 300.0, 7_200.0, 86_400.0]);
+    let schedule = settings.retry_schedule.as_ref().map(ToString::to_string);
+    assert_eq!(schedule.as_deref(), Some("0s,500ms,5m,2h,1d"));
     assert_eq!(settings.listen, Listen::At("[::1]:9000".parse().expect("an address")));
     assert_eq!(settings.shutdown_max, Duration::ZERO);
     assert!(settings.no_color && settings.rust_log.as_deref() == Some("debug"));
@@ -114,9 +113,10 @@ fn a_wrong_value_is_refused_by_the_variables_name() {
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "10.0.0.0/33", "\"10.0.0.0/33\" is not a network"),
         ("AGENTAURI_ALLOW_PRIVATE_DESTINATIONS", "::1/128,,", "\"\" is not a network"),
         ("AGENTAURI_SECRETS_DIR", "/no/such/folder", "is not a directory"),
-        ("AGENTAURI_RETRY_SCHEDULE", "5s,soon", "\"soon\" is not a duration"),
-        ("AGENTAURI_RETRY_SCHEDULE", "5", "\"5\" is not a duration"),
-        ("AGENTAURI_RETRY_SCHEDULE", "18446744073709551615h", "is longer than 7d"),
+        ("AGENTAURI_RETRY_SCHEDULE", "0s,soon", "\"soon\", is not a number with ms, s, m, h or d"),
+        ("AGENTAURI_RETRY_SCHEDULE", "5", "\"5\", is not a number with ms, s, m, h or d"),
+        ("AGENTAURI_RETRY_SCHEDULE", "0s,18446744073709551615h", "is longer than 7 days"),
+        ("AGENTAURI_RETRY_SCHEDULE", "5s,1m", "must be 0s: a first attempt is made at once"),
         ("AGENTAURI_LISTEN", "9464", "neither off nor an address"),
         ("AGENTAURI_SHUTDOWN_SECONDS", "3601", "is not a number from 0 to 3600"),
         ("AGENTAURI_CONFIG", "missing.toml", "missing.toml: No such file"),
