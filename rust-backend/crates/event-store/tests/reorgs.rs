@@ -14,7 +14,7 @@ const WRITER: Rights =
     Rights { insert: true, set_checkpoint: true, invalidate: true, finalize: true };
 
 #[tokio::test]
-async fn only_what_is_above_the_fork_and_of_an_orphaned_block_is_taken_back() {
+async fn only_events_of_orphaned_blocks_are_invalidated() {
     let (_postgres, pool) = database().await;
     store(&pool, 1..=5, "a").await;
     // Another writer's: of an orphaned block, of a block nobody knows, of an orphaned block's hash
@@ -61,7 +61,9 @@ async fn every_step(reader: Reader) {
     checkpoints::set(&mut connection, CHAIN, &name(5, "0xa5"), 1_760_000_005)
         .await
         .expect("a checkpoint");
-    event(&pool, "a5", CHAIN.0, 5, "0xa5").await;
+    for (id, number, hash) in [("a3", 3, "0xa3"), ("a4", 4, "0xa4"), ("a5", 5, "0xa5")] {
+        event(&pool, id, CHAIN.0, number, hash).await;
+    }
     let raised = chain_heights::raise_safe(&pool, CHAIN, reader, &name(4, "0xa4")).await;
     raised.expect("safe");
     let final_block = (2, Some("0xa2"));
@@ -74,7 +76,7 @@ async fn every_step(reader: Reader) {
     assert_eq!(follow("0xa5", 1, &["0xb2"]).await, ReorgOutcome::BelowFinalized);
     assert_eq!(
         follow("0xa5", 3, &["0xb4"]).await,
-        ReorgOutcome::Followed { events_invalidated: 1 }
+        ReorgOutcome::Followed { events_invalidated: 2 }
     );
     assert_eq!(
         lines(&pool, "SELECT block_hash FROM observed_blocks ORDER BY block_number").await,
@@ -84,7 +86,7 @@ async fn every_step(reader: Reader) {
         lines(&pool, "SELECT block_hash FROM orphaned_blocks ORDER BY block_number").await,
         "0xa4 0xa5"
     );
-    assert_eq!(invalidated(&pool).await, "a5");
+    assert_eq!(invalidated(&pool).await, "a4 a5");
     assert_eq!(
         lines(&pool, "SELECT block_hash || ' ' || block_time FROM checkpoints").await,
         "0xa3 1760000003"
