@@ -95,7 +95,7 @@ fn batch(shard: ChainId, row: &PgRow, holder: &str) -> Result<ShardBatch> {
     })
 }
 
-/// The row's entry; `None` where the shard has none.
+/// The row's entry; `None` for a shard without entries.
 fn entry(row: &PgRow) -> Result<Option<Entry>> {
     let Some(position) = position(row, "xid", "seq")? else { return Ok(None) };
     let subject = if let Some(id) = row.try_get("event_id")? {

@@ -7,9 +7,9 @@ use crate::condition::operand::Operand;
 use crate::condition::operator::Operator;
 use crate::condition::word;
 
-/// What is known about an operand before there is an event.
+/// The type of an operand, as far as it is known before there is an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OperandKind {
     Number,
     /// The text of a column.
     Text,
@@ -49,19 +49,23 @@ fn check_side(
     }
     let shown = || describe(operand);
     let message = match (kind(operand), kind(other)) {
-        (Kind::Flag, _) if operator.orders() => {
+        (OperandKind::Flag, _) if operator.orders() => {
             format!("{} has no order: compare it with \"==\" or \"!=\"", shown())
         }
-        (Kind::Flag, Kind::Flag | Kind::Open) => return Ok(()),
-        (Kind::Flag, _) => {
+        (OperandKind::Flag, OperandKind::Flag | OperandKind::Open) => return Ok(()),
+        (OperandKind::Flag, _) => {
             format!("{} is a boolean and {} is none", shown(), describe(other))
         }
-        (Kind::QuotedWord, Kind::Number) => {
+        (OperandKind::QuotedWord, OperandKind::Number) => {
             format!("{} is a number and {} does not spell one", describe(other), shown())
         }
-        (Kind::QuotedNumber, Kind::Text | Kind::Open | Kind::QuotedNumber | Kind::QuotedWord)
-            if operator.orders() =>
-        {
+        (
+            OperandKind::QuotedNumber,
+            OperandKind::Text
+            | OperandKind::Open
+            | OperandKind::QuotedNumber
+            | OperandKind::QuotedWord,
+        ) if operator.orders() => {
             // "100" < "60" as texts: nobody means that, and no event would show the mistake.
             format!(
                 "{} in quotes is a text and has no order of numbers: leave the quotes out",
@@ -88,24 +92,26 @@ fn never_counted(operand: &Operand, other: &Operand) -> Option<ConditionFault> {
     })
 }
 
-fn kind(operand: &Operand) -> Kind {
+fn kind(operand: &Operand) -> OperandKind {
     match operand {
-        Operand::Field(field) if field.is_number() => Kind::Number,
-        Operand::Field(_) => Kind::Text,
-        Operand::Argument(_) => Kind::Open,
-        Operand::Number(_) | Operand::Call(_) | Operand::EmaCount => Kind::Number,
-        Operand::Quoted(quoted) if quoted.number.is_some() => Kind::QuotedNumber,
-        Operand::Quoted(_) => Kind::QuotedWord,
-        Operand::Flag(_) => Kind::Flag,
+        Operand::Field(field) if field.is_number() => OperandKind::Number,
+        Operand::Field(_) => OperandKind::Text,
+        Operand::Argument(_) => OperandKind::Open,
+        Operand::Number(_) | Operand::Call(_) | Operand::EmaCount => OperandKind::Number,
+        Operand::Quoted(quoted) if quoted.number.is_some() => OperandKind::QuotedNumber,
+        Operand::Quoted(_) => OperandKind::QuotedWord,
+        Operand::Flag(_) => OperandKind::Flag,
     }
 }
 
 /// Refuses a value that has no average: what cannot be a number, or is always the same.
 pub(crate) fn check_averaged(operand: &Operand) -> Result<(), ConditionFault> {
     let what = match (operand, kind(operand)) {
-        (Operand::Field(_) | Operand::Argument(_), Kind::Number | Kind::Open) => return Ok(()),
-        (_, Kind::Number) => "is always the same",
-        (_, Kind::Flag) => "is a boolean",
+        (Operand::Field(_) | Operand::Argument(_), OperandKind::Number | OperandKind::Open) => {
+            return Ok(());
+        }
+        (_, OperandKind::Number) => "is always the same",
+        (_, OperandKind::Flag) => "is a boolean",
         _ => "is a text",
     };
     let shown = describe(operand);
@@ -116,9 +122,9 @@ pub(crate) fn check_averaged(operand: &Operand) -> Result<(), ConditionFault> {
 /// Refuses an operand that stands alone and cannot be a boolean.
 pub(crate) fn check_alone(operand: &Operand) -> Result<(), ConditionFault> {
     let what = match kind(operand) {
-        Kind::Flag | Kind::Open => return Ok(()),
-        Kind::Number => "a number",
-        Kind::Text | Kind::QuotedNumber | Kind::QuotedWord => "a text",
+        OperandKind::Flag | OperandKind::Open => return Ok(()),
+        OperandKind::Number => "a number",
+        OperandKind::Text | OperandKind::QuotedNumber | OperandKind::QuotedWord => "a text",
     };
     let shown = describe(operand);
     Err(ConditionFault::types(format!("{shown} is {what}, not a condition: compare it")))
