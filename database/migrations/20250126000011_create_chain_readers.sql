@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS chain_readers (
     -- or ends in order, says `reading`.
     state    TEXT        NOT NULL DEFAULT 'reading'
         CHECK (state IN ('reading', 'failing', 'stopped')),
-    -- Unless it is reading: what it said, and since when.
+    -- Unless it is reading: the error, and since when.
     problem  TEXT,
     since    TIMESTAMPTZ,
     PRIMARY KEY (chain_id, reader),

@@ -98,7 +98,7 @@ BEGIN
             of_chain, fork_number + 1, 9223372036854775807,
             ARRAY(SELECT block_hash FROM unnest(orphaned)), of_reader = 'auditor');
     END IF;
-    -- What has been read whole is our indexer's to say.
+    -- Only our indexer sets covered ranges.
     IF of_reader = 'indexer' THEN
         DELETE FROM public.covered_ranges WHERE chain_id = of_chain AND first_block > fork_number;
         UPDATE public.covered_ranges SET last_block = fork_number, last_hash = fork_hash

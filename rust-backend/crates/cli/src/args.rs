@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show all of it at work: a private chain, traffic, triggers and a receiver that verifies.
+    /// Run the whole system on a private chain: traffic, triggers and a verifying receiver.
     Demo(DemoArgs),
     /// Index chains, judge events and send messages, all in one process, until SIGTERM or Ctrl-C.
     ///
@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// Measure throughput, latency, CPU and memory on this machine, beside the goals and a
     /// yardstick.
     ///
-    /// It starts `agentauri-bench`, which has to stand beside this program.
+    /// It starts `agentauri-bench`, which must be in the same folder.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
 }

@@ -48,7 +48,7 @@ pub(crate) struct DemoArgs {
     /// End with a summary once every event is delivered and verified.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Events that the traffic makes at least (10 to 100000); without --once it goes on.
+    /// Minimum number of events (10 to 100000); without --once the traffic continues.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub(crate) events: u32,
     /// Events a second (1 to 1000).

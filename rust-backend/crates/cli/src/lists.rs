@@ -14,7 +14,7 @@ pub(crate) struct ListArgs {
     #[arg(long, default_value_t = 20,
         value_parser = clap::value_parser!(i64).range(1..=PAGE_ROWS_MAX))]
     limit: i64,
-    /// Go on behind the cursor that the same list with the same filter printed.
+    /// Continue after the cursor that the same list and filter printed.
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
 }

@@ -76,7 +76,7 @@ impl Gate for ListenersGate {
     fn open(&self) {
         let was_shut = self.is_shut.swap(false, Ordering::Relaxed);
         if was_shut && self.orders.try_send(Order::Open).is_err() {
-            tracing::warn!("The listener does not answer; the gate stays shut, and writers notify");
+            tracing::warn!("The listener does not answer; writers keep notifying (gate shut)");
         }
     }
 }

@@ -167,7 +167,7 @@ fn report(tally: Tally) {
     if tally.incomparable > 0 {
         tracing::debug!(
             conditions = tally.incomparable,
-            "Conditions met an operand that is missing or does not compare"
+            "Conditions had an operand that is missing or not comparable"
         );
     }
 }

@@ -50,7 +50,7 @@ impl Listener {
                 tracing::warn!("The connection that listens was cut; listening again");
                 continue;
             };
-            tracing::warn!(%error, "Not listening; judging goes on by the tick");
+            tracing::warn!(%error, "Not listening; polling at each tick");
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}

@@ -34,7 +34,7 @@ pub(crate) fn describe() {
     left_to_sweep(0);
     let seconds = Unit::Seconds;
     describe_histogram!("agentauri_batch_stage_seconds", seconds, "Duration of a batch's stages");
-    describe_histogram!("agentauri_survey_seconds", seconds, "A look at what is to be judged");
+    describe_histogram!("agentauri_survey_seconds", seconds, "Duration of a survey of shards");
     let text = "From an event's entry in the log, by the database's clock, to its judgement";
     describe_histogram!("agentauri_judged_after_seconds", seconds, text);
 }

@@ -223,7 +223,7 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
     /// Starts batches of the ready shards and returns the time to wait for news.
     fn start(&mut self, survey: &Survey) -> Duration {
         if self.store_outage.ends() {
-            tracing::info!("The store answers again");
+            tracing::info!("The database is back");
             self.store_waits.reset();
         }
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The one bell that ends the loop's sleep.
+//! The signal that ends the loop's sleep.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

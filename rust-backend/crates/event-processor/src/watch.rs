@@ -49,7 +49,7 @@ impl Watch {
             match looked {
                 Ok(chains) => self.look_at_locks(&chains).await,
                 // The loop logs it, once.
-                Err(error) => tracing::debug!(%error, "The vital signs cannot be read"),
+                Err(error) => tracing::debug!(%error, "Health signals cannot be read"),
             }
         }
     }
@@ -92,16 +92,16 @@ impl Watch {
 
 fn describe() {
     let gauges = [
-        ("agentauri_database_up", "1 while the vital signs can be read"),
+        ("agentauri_database_up", "1 while PostgreSQL can be queried"),
         ("agentauri_oldest_unjudged_seconds", "Age of a shard's oldest event not yet judged"),
         ("agentauri_locks_held_by_others", "Locks of ours that others hold; judging may wait"),
         ("agentauri_log_restored", "1 where the log is from before a dump and restore"),
         ("agentauri_oldest_writing_transaction_seconds", "Age of the oldest writing transaction"),
-        ("agentauri_notification_queue_usage", "Fill of NOTIFY's queue; beyond 0.5 no bell rings"),
+        ("agentauri_notification_queue_usage", "NOTIFY queue usage; beyond 0.5 nothing notifies"),
         ("agentauri_jobs_overdue", "Jobs due for more than a second, counted up to 10,000"),
-        ("agentauri_oldest_overdue_job_seconds", "Since when the oldest of them has been due"),
+        ("agentauri_oldest_overdue_job_seconds", "Time for which the oldest has been due"),
         ("agentauri_clock_offset_seconds", "The database's clock minus this process's"),
-        ("agentauri_clock_set_back_seconds", "Time that the database's clock has gone back"),
+        ("agentauri_clock_set_back_seconds", "Time the database's clock was set back by"),
     ];
     for (name, text) in gauges {
         describe_gauge!(name, text);

@@ -80,7 +80,7 @@ async fn report(connection: &mut PgConnection, broken: &[(Uuid, i32, String)]) -
     for ((id, version, problem), trigger) in broken.iter().zip(named) {
         tracing::error!(
             trigger = %id, account = trigger.account, name = trigger.name, version,
-            problem, "A stored trigger does not read; it is left out"
+            problem, "A stored trigger cannot be parsed; skipped"
         );
     }
     Ok(())

@@ -42,7 +42,7 @@ pub async fn migrated(
     let pool = connect(settings, application, connections_max).await?;
     let missing = migrations::missing(&pool).await?;
     if missing > 0 {
-        let problem = format!("the database lacks {missing} migrations: run agentauri migrate");
+        let problem = format!("{missing} migrations are missing: run agentauri migrate");
         return Err(ConfigError::variable("DATABASE_URL", problem).into());
     }
     Ok(pool)

@@ -114,7 +114,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     ];
     let checked = health_checks(&pool).await.map(|checks| checks.problems);
     findings.extend(problems("Health checks", checked));
-    findings.extend(problems("Doors", doors::look(&pool).await));
+    findings.extend(problems("Roles", doors::look(&pool).await));
     findings
 }
 

@@ -173,7 +173,7 @@ fn clock(offset: f64, set_back: f64) -> Problem {
     let says = if ok {
         "agree within a second".to_owned()
     } else if set_back > CLOCK_SECONDS_MAX {
-        format!("the database's has gone back by {set_back:.0} s or more: leases and retries wait")
+        format!("the database's was set back by {set_back:.0} s or more: leases and retries wait")
     } else {
         let way = if offset > 0.0 { "ahead of" } else { "behind" };
         format!("the database's is {:.1} s {way} this machine's", offset.abs())

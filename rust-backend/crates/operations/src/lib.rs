@@ -1,5 +1,5 @@
-//! Questions and commands of an operator: the one door between the store and everything that speaks
-//! to people, such as the command line.
+//! Queries and commands of an operator: the only interface between the store and front ends,
+//! such as the command line.
 //!
 //! | room | asks and does |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | [`chains`] | which chains are known, and which may be named |
 //! | [`health_checks`] | status: how far each chain is, and the problems |
 //! | [`doctor`] | whether everything that is needed can be reached and used |
-//! | [`notifications`] | when an insertion rings |
+//! | [`notifications`] | when an INSERT notifies |
 //! | [`database`] | connections to a database that has the schema |
 //!
 //! An operation is a function. It takes connections, the [`Account`] where its rows have one, and

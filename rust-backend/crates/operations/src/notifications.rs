@@ -1,4 +1,4 @@
-//! When an insertion rings.
+//! The setting of when an INSERT notifies.
 
 use event_store::PgPool;
 use event_store::judging::notification_settings;

@@ -24,7 +24,7 @@ pub struct Health {
     parts: Arc<Mutex<Vec<Arc<Part>>>>,
 }
 
-/// One part's hand on the watch. Clones are of the same part. When the last one is dropped without
+/// One part's health handle. Clones are of the same part. When the last one is dropped without
 /// [`Self::retire`], as in a panic, the part is missed after its limit.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {

@@ -1,4 +1,4 @@
-//! Manners of a process: the habits that all our processes share, not their work.
+//! The runtime that all our processes share: settings, logs, health, signals.
 //!
 //! A main is three lines, and the rest reads like this:
 //!

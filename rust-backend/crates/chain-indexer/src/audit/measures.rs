@@ -18,7 +18,7 @@ pub(super) fn describe() {
         "The block up to which the auditor, as the writer, has compared a chain"
     );
     describe_gauge!(UNPROVED, "Blocks that events name and of which nothing is proved");
-    describe_gauge!(FAILING, "1 while the node or the store fails and is tried again");
+    describe_gauge!(FAILING, "1 while the node or PostgreSQL fails and is retried");
     describe_gauge!(STOPPED, "1 where auditing the chain has stopped for good");
     describe_counter!(REORGS, "Reorganisations that the auditor followed");
     describe_counter!(INVALIDATED, "Events that the auditor invalidated");

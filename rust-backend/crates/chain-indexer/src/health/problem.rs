@@ -44,7 +44,7 @@ impl ProblemReporter {
             Ok(()) => self.reported = Some(report),
             Err(error) => {
                 let chain = self.chain;
-                tracing::debug!(%chain, %error, "How a chain is read is not reported yet");
+                tracing::debug!(%chain, %error, "A chain's state is not reported yet");
             }
         }
     }

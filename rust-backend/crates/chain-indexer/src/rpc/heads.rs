@@ -144,7 +144,7 @@ impl Subscription {
             has_announced = true;
             if let Err(problem) = node.see(&header) {
                 let node = node.label();
-                tracing::debug!(node, problem, "An announced head does not read");
+                tracing::debug!(node, problem, "An announced head is malformed");
             }
             self.sender.send_replace(Some(Announced { node: self.index, header }));
         }

@@ -13,7 +13,7 @@ use crate::refusal::{ended, ended_at_argument};
 pub(crate) enum ChainsCommand {
     /// List the known chains, and the chains that events may name.
     List,
-    /// Let events name only the chains of a list, and add these: an INSERT of another is refused.
+    /// Add chains to the list of allowed ones: an INSERT that names any other is refused.
     #[command(after_help = "Examples:\n  agentauri chains allow 1 8453 sepolia\n  \
         agentauri chains allow --any")]
     Allow {

@@ -122,6 +122,6 @@ fn show(shown: JobView, json: bool) -> Result<()> {
 fn other_block(job: &Job) -> Option<String> {
     let other = job.reincluded.as_ref()?;
     let relation = if job.retracts.is_some() { "is now" } else { "was" };
-    let told = other.webhook_id.map(|id| format!(", told by {id}")).unwrap_or_default();
+    let told = other.webhook_id.map(|id| format!(", sent as {id}")).unwrap_or_default();
     Some(format!("{relation} {} in block {}{told}", other.id, other.block_number))
 }

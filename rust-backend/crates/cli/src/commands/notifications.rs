@@ -42,7 +42,7 @@ pub(crate) enum NotificationMode {
     Row,
     /// Every statement, but only while a processor sleeps.
     Gated,
-    /// No insertion; processors look every half second.
+    /// No insertion; processors poll every half second.
     Off,
 }
 
@@ -81,7 +81,7 @@ fn show(settings: NotificationSettings, json: bool) -> Result<()> {
     let says = match settings.mode {
         Mode::Row => "every row notifies",
         Mode::Gated => "a statement notifies while a processor sleeps",
-        Mode::Off => "nothing notifies; processors look every half second",
+        Mode::Off => "nothing notifies; processors poll every half second",
     };
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let rows = [

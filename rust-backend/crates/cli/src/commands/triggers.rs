@@ -35,7 +35,7 @@ pub(crate) struct TriggersArgs {
 
 #[derive(Debug, Subcommand)]
 enum TriggersCommand {
-    /// Put the triggers of a file in force, either all or not one.
+    /// Apply the triggers of a file, all in one transaction.
     ///
     /// They are in force when the command ends. A changed trigger gets a new version, an unchanged
     /// one stays as it is.
@@ -48,12 +48,12 @@ enum TriggersCommand {
         #[arg(long)]
         prune: bool,
     },
-    /// List the triggers by name, with the states of their jobs among the latest 10000 of all.
+    /// List the triggers by name, with their jobs counted by state (latest 10000 of all).
     List {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Show a trigger, its actions, and the states of its jobs among the latest 10000 of all.
+    /// Show a trigger, its actions, and its jobs counted by state (latest 10000 of all).
     Show {
         /// Its name.
         name: String,

@@ -87,7 +87,7 @@ impl fmt::Display for DemoSummary {
         writeln!(f, "Delivered and verified      {delivered} ({})", list(&self.by_registry))?;
         writeln!(f, "Missing, doubled, unknown   {missing}, {doubled}, {unknown}")?;
         writeln!(f, "Sent again under one id     {}", self.repeated)?;
-        writeln!(f, "Signatures that did not fit {}", self.refused)?;
+        writeln!(f, "Invalid signatures          {}", self.refused)?;
         writeln!(f, "Messages by trigger         {}", list(&self.by_trigger))?;
         writeln!(
             f,

@@ -123,7 +123,7 @@ async fn a_clock_that_went_back_is_named_although_all_agree() {
     let in_an_hour = "INSERT INTO shard_cursors (chain_id, updated_at)
                       VALUES (1, now() + interval '1 hour')";
     run(&bed, in_an_hour).await;
-    assert_named(&bed, "clock_offset", "gone back by", "time service").await;
+    assert_named(&bed, "clock_offset", "set back by", "time service").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

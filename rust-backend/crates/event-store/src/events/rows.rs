@@ -17,7 +17,7 @@ pub(crate) fn arguments(
         table,
         column = "data",
         event_id = id,
-        "The arguments of an event are longer than is read; it is taken as one without",
+        "An event's arguments exceed the read limit; it is handled without them",
     );
     Arguments::unreadable()
 }

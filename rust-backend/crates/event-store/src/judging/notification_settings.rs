@@ -8,7 +8,7 @@ use crate::{Result, StoreError};
 /// The channel that says that the settings have changed.
 pub const CHANNEL: &str = "notification_settings";
 
-/// When an insertion rings.
+/// When an INSERT notifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -48,7 +48,7 @@ impl Mode {
 /// The settings in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct NotificationSettings {
-    /// When an insertion rings.
+    /// When an INSERT notifies.
     pub mode: Mode,
     /// True if it notifies on its registry's channel, too.
     pub registry_channels: bool,
@@ -61,7 +61,7 @@ pub struct NotificationSettings {
 /// A change of the settings; a field that is `None` stays.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NotificationChange {
-    /// When an insertion rings.
+    /// When an INSERT notifies.
     pub mode: Option<Mode>,
     /// True if it notifies on its registry's channel, too.
     pub registry_channels: Option<bool>,

@@ -14,7 +14,7 @@ pub(crate) fn raise_limit() {
     }
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "The limit of open files stays where it is");
+        tracing::warn!(%error, "The open file limit cannot be raised");
     }
 }
 

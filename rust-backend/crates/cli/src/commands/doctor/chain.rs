@@ -55,7 +55,7 @@ fn show(report: &GapReport) {
     for DifferingEvent { block, log_index, columns, .. } in &report.differing {
         let columns = columns.join(", ");
         output::line(format!(
-            "Other than on the chain: log {log_index} of block {block}: {columns}"
+            "Differs from the chain: log {log_index} of block {block}: {columns}"
         ));
     }
     for ForgedEvent { block, log_index, id, timestamp, .. } in &report.forged {
@@ -73,7 +73,7 @@ fn show(report: &GapReport) {
         ),
         (report.not_on_chain, "of other writers' registries are valid and not on the chain"),
         (report.events_mended, "were missing and are stored now"),
-        (report.events_corrected, "were other than on the chain and are corrected now"),
+        (report.events_corrected, "differed from the chain and are corrected now"),
     ] {
         if count > 0 {
             output::line(format!("{count} events {what}"));
@@ -88,7 +88,7 @@ fn what(gap: &Gap) -> String {
     match gap {
         Gap::Blocks { first, last } => format!("blocks {first} to {last} were never read"),
         Gap::Parent { block } => {
-            format!("block {block} does not stand on the block stored below it")
+            format!("block {block} is no child of the block stored below it")
         }
         Gap::Agents(AgentGap { first_agent, last_agent, from_block, to_block }) => {
             let from = from_block.map_or("before".to_owned(), |from| format!("blocks {from} to"));
