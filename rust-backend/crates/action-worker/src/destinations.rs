@@ -21,7 +21,7 @@ pub(crate) const PLACES: usize = 1_024;
 const PROVEN_MAX: usize = 64;
 /// As long as nothing was delivered there.
 const UNPROVEN_MAX: usize = 16;
-/// As long as no answer comes: one to find out, and one more.
+/// Places of a troubled destination: one probe, and one spare.
 const TROUBLED_MAX: usize = 2;
 /// To all troubled destinations together.
 const TROUBLED_TOGETHER_MAX: usize = PLACES / 2;

@@ -32,7 +32,7 @@ pub enum Lack {
 }
 
 impl Lack {
-    /// As the series says it.
+    /// The value of the metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Files => "files",

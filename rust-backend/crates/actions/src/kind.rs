@@ -52,7 +52,7 @@ pub trait Kind: Send + Sync + 'static {
 /// The destination of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Its name: with account and kind, it tells destinations apart.
+    /// Identifies the destination among those of its account and kind.
     pub address: String,
     /// The form of the address.
     pub form: AddressForm,

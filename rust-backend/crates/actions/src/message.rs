@@ -42,7 +42,7 @@ pub enum Purpose<'a> {
     Retraction {
         /// The job of that message.
         retracts: JobId,
-        /// The fate of the event's block.
+        /// The reorg that replaced the event's block.
         reorg: &'a Reorg,
     },
     /// A person tries the action with an event that need not exist.

@@ -45,7 +45,7 @@ fn begin(stream: LogStream, settings: &Settings, filter: EnvFilter) {
         LogStream::Stderr => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
     };
     let subscriber = subscriber(filter, writer, terminal && !settings.no_color);
-    // It fails if there is one already: then that one goes on.
+    // Setting a second subscriber fails; the first stays.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         for warning in &settings.warnings {
             tracing::warn!("{warning}");

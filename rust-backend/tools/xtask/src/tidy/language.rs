@@ -65,11 +65,11 @@ fn crate_of(path: &str) -> &str {
 
 fn too_vague((path, text): (&str, &str)) -> Option<Finding> {
     let prose = Prose::of(path, text);
-    let Prose { docs, openings, words, pronouns } = prose;
+    let Prose { docs, openings, words, pronouns, lines } = &prose;
     let sentence = format!(
         "{openings} of {docs} doc comments begin with What, Whether, Who, That or their like, and \
          {pronouns} vague pronouns stand in {words} words: begin with a noun or a verb and name \
-         the subject"
+         the subject in lines {lines:?}"
     );
     (!prose.is_plain()).then(|| Finding::of(path, sentence))
 }

@@ -21,12 +21,14 @@ const PRONOUN_PAIRS: [[&str; 2]; 2] = [["those", "that"], ["one", "that"]];
 const PRONOUNS_PER_1000_MAX: usize = 4;
 
 /// Counts of one file, without its tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Prose {
     pub(super) docs: usize,
     pub(super) openings: usize,
     pub(super) words: usize,
     pub(super) pronouns: usize,
+    /// Lines with either.
+    pub(super) lines: Vec<usize>,
 }
 
 impl Prose {
@@ -37,7 +39,7 @@ impl Prose {
         }
         let mut is_within_doc = false;
         let mut is_code = false;
-        for line in production(text).lines().map(str::trim_start) {
+        for (number, line) in (1..).zip(production(text).lines().map(str::trim_start)) {
             let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
             let Some(comment) = doc.or_else(|| line.strip_prefix("//")) else {
                 (is_within_doc, is_code) = (false, false);
@@ -45,7 +47,10 @@ impl Prose {
             };
             if doc.is_some() && !is_within_doc {
                 prose.docs += 1;
-                prose.openings += usize::from(is_opening(&words(comment)));
+                if is_opening(&words(comment)) {
+                    prose.openings += 1;
+                    prose.lines.push(number);
+                }
             }
             is_within_doc = doc.is_some();
             if comment.trim_start().starts_with("```") {
@@ -53,13 +58,17 @@ impl Prose {
             } else if !is_code {
                 let words = words(comment);
                 prose.words += words.len();
-                prose.pronouns += pronouns(&words);
+                let pronouns = pronouns(&words);
+                if pronouns > 0 && prose.lines.last() != Some(&number) {
+                    prose.lines.push(number);
+                }
+                prose.pronouns += pronouns;
             }
         }
         prose
     }
 
-    pub(super) fn is_plain(self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.openings * 100 <= self.docs * OPENINGS_PERCENT_MAX
             && self.pronouns * 1000 <= self.words * PRONOUNS_PER_1000_MAX
     }
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn one_opening_in_20_and_4_pronouns_in_1000_words_are_plain() {
-        let prose = Prose { docs: 20, openings: 1, words: 1000, pronouns: 4 };
+        let prose = Prose { docs: 20, openings: 1, words: 1000, pronouns: 4, lines: Vec::new() };
         assert!(prose.is_plain());
         assert!(!Prose { openings: 2, ..prose }.is_plain());
         assert!(!Prose { pronouns: 5, ..prose }.is_plain());
