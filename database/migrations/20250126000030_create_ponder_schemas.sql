@@ -333,14 +333,12 @@ BEGIN
     IF of_chain IS NULL OR NOT (SELECT may_finalize FROM public.ponder_rights(of_schema)) THEN
         RETURN true;
     END IF;
-    IF public.ponder_is_writing(of_chain) THEN
+    IF NOT public.raise_chain_height(
+        of_chain, of_schema, 'safe', safe_number, safe_hash, false) THEN
         RETURN false;
     END IF;
-    PERFORM public.raise_chain_height(
-        of_chain, of_schema, 'safe', safe_number, safe_hash, false);
-    PERFORM public.raise_chain_height(
+    RETURN public.raise_chain_height(
         of_chain, of_schema, 'finalized', final_number, final_hash, false);
-    RETURN true;
 END
 $$;
 
