@@ -71,15 +71,6 @@ pub(crate) enum Run {
 impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let ended = self.go_on().await;
-        match &ended {
-            Ok(()) => self.reporter.report_ok().await,
-            Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
-        }
-        ended
-    }
-
-    async fn go_on(&mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
         let nodes = Arc::clone(&self.nodes);
         let _verifying =
