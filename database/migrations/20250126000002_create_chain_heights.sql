@@ -74,17 +74,17 @@ ALTER TABLE chain_heights ENABLE ALWAYS TRIGGER trigger_log_chain_height;
 -- Moves a height of the chain up; never down. Only a block that the reader has observed can be one:
 -- with a hash, the one that bears it; without, the highest up to there, if the observed chain is
 -- that high. Anything else changes nothing. A reorganisation under way is waited for, so that no
--- block of it comes behind it in the log.
+-- block of it comes behind it in the log. False: Ponder is writing, and it is to be said again.
 CREATE OR REPLACE FUNCTION raise_chain_height(
     of_chain BIGINT, of_reader TEXT, of_kind TEXT, up_to BIGINT, hash TEXT, guessed BOOLEAN)
-RETURNS void
+RETURNS BOOLEAN
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM public.lock_chain(of_chain);
     -- Set back by Ponder's transaction, it would stand in the log in front of what is raised here:
     -- it is raised the next time.
     IF of_kind = 'safe' AND public.ponder_is_writing(of_chain) THEN
-        RETURN;
+        RETURN false;
     END IF;
     INSERT INTO public.chain_heights AS h (
         chain_id, kind, block_number, block_hash, block_time, is_guess)
@@ -103,5 +103,6 @@ BEGIN
         is_guess = EXCLUDED.is_guess,
         updated_at = now()
     WHERE h.block_number < EXCLUDED.block_number;
+    RETURN true;
 END
 $$;

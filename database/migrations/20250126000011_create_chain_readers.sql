@@ -4,8 +4,9 @@ CREATE TABLE IF NOT EXISTS chain_readers (
     chain_id BIGINT      NOT NULL,
     -- Ponder's schemas are in `ponder_schemas`.
     reader   TEXT        NOT NULL CHECK (reader IN ('indexer', 'auditor')),
-    -- NULL: not yet. Our indexer begins with its first block: what is above the highest stored one
-    -- is its. Until then all that is final is history, whatever `agentauri backfill` has stored.
+    -- NULL: not yet. Our indexer begins with its first block, or where a backfill was faster with
+    -- that: what is above the highest stored one is its. Until then all that is final is history,
+    -- whatever `agentauri backfill` has stored.
     began_at TIMESTAMPTZ,
     -- `reading`; `failing` is tried again; `stopped` is an operator's matter. A reader that starts,
     -- or ends in order, says `reading`.

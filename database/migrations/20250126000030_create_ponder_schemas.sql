@@ -67,10 +67,26 @@ CREATE OR REPLACE FUNCTION ponder_copy_events() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     my RECORD;
+    lowest BIGINT;
+    highest BIGINT;
 BEGIN
     SELECT * INTO my FROM public.ponder_rights(TG_TABLE_SCHEMA);
-    -- Before any event, as our indexer takes it.
-    PERFORM public.lock_chain(my.of_chain);
+    SELECT min(block_number), max(block_number) INTO lowest, highest FROM changed;
+    -- The lock comes before any event, as our indexer takes it, and is held until Ponder commits,
+    -- which may be long where it reads history. So a schema that only inserts takes it only for
+    -- blocks that a reorganisation may take out, to see whether one has, and for those that it
+    -- passes again, which it may have to follow one for.
+    IF my.may_invalidate OR my.may_insert AND (
+        EXISTS (
+            SELECT FROM public.observed_blocks
+            WHERE chain_id = my.of_chain AND reader = TG_TABLE_SCHEMA AND block_number >= lowest)
+        OR highest >= (
+            SELECT live_from FROM public.ponder_schemas WHERE schema_name = TG_TABLE_SCHEMA)
+        AND highest > coalesce((
+            SELECT block_number FROM public.chain_heights
+            WHERE chain_id = my.of_chain AND kind = 'finalized'), -1)) THEN
+        PERFORM public.lock_chain(my.of_chain);
+    END IF;
     DELETE FROM public.ponder_unconfirmed u USING changed
     WHERE u.schema_name = TG_TABLE_SCHEMA AND u.id = changed.id;
     IF my.may_invalidate THEN
@@ -224,11 +240,14 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT * INTO my FROM public.ponder_rights(me);
-    PERFORM public.lock_chain(NEW.chain_id);
     replaces := EXISTS (
         SELECT FROM public.observed_blocks
         WHERE chain_id = NEW.chain_id AND reader = me AND block_number = NEW.block_number
             AND block_hash <> NEW.block_hash);
+    -- What a schema that is not the writer does below, but for a reorganisation, is its own alone.
+    IF my.may_invalidate OR replaces THEN
+        PERFORM public.lock_chain(NEW.chain_id);
+    END IF;
     -- The finalized block may be another reader's: the writer asks of each block.
     IF replaces OR my.may_finalize THEN
         PERFORM public.ponder_refuse_replacing(NEW.chain_id, NEW.block_number, NEW.block_hash);
@@ -314,14 +333,12 @@ BEGIN
     IF of_chain IS NULL OR NOT (SELECT may_finalize FROM public.ponder_rights(of_schema)) THEN
         RETURN true;
     END IF;
-    IF public.ponder_is_writing(of_chain) THEN
+    IF NOT public.raise_chain_height(
+        of_chain, of_schema, 'safe', safe_number, safe_hash, false) THEN
         RETURN false;
     END IF;
-    PERFORM public.raise_chain_height(
-        of_chain, of_schema, 'safe', safe_number, safe_hash, false);
-    PERFORM public.raise_chain_height(
+    RETURN public.raise_chain_height(
         of_chain, of_schema, 'finalized', final_number, final_hash, false);
-    RETURN true;
 END
 $$;
 

@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(47);
+SELECT pg_temp.plan(51);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -259,6 +259,38 @@ DELETE FROM observed_blocks WHERE reader = 'auditor';
 -- Two writers of one event, of whom our indexer holds the chain's lock from its first statement on.
 SELECT pg_temp.is(pg_temp.holds_first($$CALL pg_temp.block('tap_two', 10, 'o')$$), true,
     'it holds the chain''s lock before it inserts');
+
+-- What is settled, it reads without: its transactions may be long, and nobody is to wait for them.
+CREATE FUNCTION pg_temp.holds(of_chain BIGINT) RETURNS BOOLEAN LANGUAGE sql AS $$
+    SELECT coalesce((
+        SELECT xmax = pg_current_xact_id()::xid FROM public.chain_locks
+        WHERE chain_id = of_chain), false);
+$$;
+CALL pg_temp.tables_of('tap_history');
+SELECT ponder_start('tap_history', -1, false, 100) \g /dev/null
+BEGIN;
+CALL pg_temp.block('tap_history', 98, 'o');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT pg_temp.is(
+    format('%s %s', pg_temp.holds(-1), (SELECT count(*) FROM events WHERE block_hash = '0xo98')),
+    'f 1', 'a schema that only inserts leaves the lock free while it reads history');
+COMMIT;
+BEGIN;
+UPDATE chain_heights SET block_number = 102 WHERE chain_id = -1 AND kind = 'finalized';
+CALL pg_temp.block('tap_history', 101, 'o');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT pg_temp.is(pg_temp.holds(-1), false, 'so it does below the finalized block');
+ROLLBACK;
+CALL pg_temp.revert('tap_history', 97, 'o');
+SELECT pg_temp.is(pg_temp.holds_first($$CALL pg_temp.block('tap_history', 98, 'p')$$), true,
+    'but not for a block that it passes again');
+UPDATE ponder_schemas SET status = 'retired' WHERE schema_name = 'tap_history';
+BEGIN;
+CALL pg_temp.block('tap_history', 101, 'o');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT pg_temp.is(pg_temp.holds(-1), false, 'a retired one leaves it free');
+COMMIT;
+SELECT ponder_forget('tap_history') \g /dev/null
 
 -- So many blocks later.
 UPDATE tap_two.cursor SET block_number = 64, block_hash = '0xo64';

@@ -43,8 +43,8 @@ pub struct Auditor {
     pub heartbeat: Heartbeat,
 }
 
-/// The time of a chain's latest cycle; `None` once it has stopped.
-type Pulse = watch::Sender<Option<Instant>>;
+/// The time of a chain's latest cycle; dropped with the chain's task, however that ends.
+type Pulse = watch::Sender<Instant>;
 
 impl Auditor {
     /// Runs until `shutdown`. A chain that stops does not stop the others.
@@ -58,23 +58,24 @@ impl Auditor {
         let mut pulses = Vec::new();
         for settings in self.chains.iter().filter(|chain| chain.is_audited()) {
             let settings = Arc::new(settings.clone());
-            let pulse = Arc::new(watch::Sender::new(Some(Instant::now())));
-            pulses.push(Arc::clone(&pulse));
+            let (pulse, beats) = watch::channel(Instant::now());
+            pulses.push(beats);
             let chain = AuditedChain::new(&self.pool, &settings, shutdown.clone(), pulse)?;
-            tasks.spawn(settings, chain.run());
+            tasks.spawn(settings, chain.reporter.clone(), chain.run());
         }
         self.heartbeat.ready();
         let ended = tasks
             .supervise(
                 || {
-                    let lives = |pulse: &Arc<Pulse>| {
-                        pulse.borrow().is_none_or(|at| at.elapsed() < SILENCE_MAX)
+                    let lives = |pulse: &watch::Receiver<Instant>| {
+                        pulse.has_changed().is_err() || pulse.borrow().elapsed() < SILENCE_MAX
                     };
                     if pulses.iter().all(lives) {
                         self.heartbeat.beat();
                     }
                 },
-                |_, error| {
+                |settings, error| {
+                    measures::set(measures::STOPPED, settings.id, 1);
                     let problem = error.to_string();
                     tracing::error!(problem, "A chain is audited no further");
                 },

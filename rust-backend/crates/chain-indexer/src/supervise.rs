@@ -1,12 +1,15 @@
 //! The tasks of several chains, watched until all have ended.
 
-use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_store::chain::chain_readers::ChainProblem;
+use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
+use crate::health::problem::ProblemReporter;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Interval between two looks at the tasks.
@@ -18,17 +21,28 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(3);
 /// The tasks, each with its chain.
 #[derive(Default)]
 pub(crate) struct ChainTasks {
-    tasks: JoinSet<Result<()>>,
-    chains: HashMap<tokio::task::Id, Arc<ChainSettings>>,
+    tasks: JoinSet<(Arc<ChainSettings>, Result<()>)>,
 }
 
 impl ChainTasks {
+    /// Runs the task, and reports its end to the database, a panic included.
     pub(crate) fn spawn(
         &mut self,
         settings: Arc<ChainSettings>,
+        reporter: ProblemReporter,
         task: impl Future<Output = Result<()>> + Send + 'static,
     ) {
-        self.chains.insert(self.tasks.spawn(task).id(), settings);
+        self.tasks.spawn(async move {
+            let ended = AssertUnwindSafe(task)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(IndexerError::Panicked { chain: settings.name.clone() }));
+            match &ended {
+                Ok(()) => reporter.report_ok().await,
+                Err(error) => reporter.report_problem(ChainProblem::Stopped, error).await,
+            }
+            (settings, ended)
+        });
     }
 
     /// Waits until all tasks have ended, and calls `tick` each second and `stopped` for each chain
@@ -46,27 +60,74 @@ impl ChainTasks {
         let mut ended_by_shutdown = false;
         loop {
             let ended = tokio::select! {
-                ended = self.tasks.join_next_with_id() => ended,
+                ended = self.tasks.join_next() => ended,
                 _ = ticks.tick() => {
                     tick();
                     continue;
                 }
             };
-            let (chain, error) = match ended {
-                None => break,
-                Some(Ok((_, Ok(())))) => {
-                    ended_by_shutdown = true;
-                    continue;
+            let Some(ended) = ended else { break };
+            let (chain, ended) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+            match ended {
+                Ok(()) => ended_by_shutdown = true,
+                Err(error) => {
+                    stopped(&chain, &error);
+                    first_stop.get_or_insert(error);
                 }
-                Some(Ok((id, Err(error)))) => (&self.chains[&id], error),
-                Some(Err(panic)) => {
-                    let settings = &self.chains[&panic.id()];
-                    (settings, IndexerError::Panicked { chain: settings.name.clone() })
-                }
-            };
-            stopped(chain, &error);
-            first_stop.get_or_insert(error);
+            }
         }
         first_stop.filter(|_| !ended_by_shutdown).map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_engine::event::ChainId;
+    use event_store::chain::chain_readers::{self, Reader};
+    use parking_lot::Mutex;
+    use private_servers::Postgres;
+    use service::config::{ANSWER_BYTES_MAX, ChainWriter};
+
+    use super::*;
+    use crate::Registries;
+
+    fn settings(name: &str, id: i64) -> Arc<ChainSettings> {
+        Arc::new(ChainSettings {
+            name: name.to_owned(),
+            id: ChainId(id),
+            rpc_urls: Vec::new(),
+            registries: Registries::default(),
+            start_block: 0,
+            poll_interval: TICK,
+            finality_depth: None,
+            writer: ChainWriter::ChainIndexer,
+            indexed: true,
+            requests_per_second: None,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_chain_whose_task_panics_is_reported_as_stopped() {
+        let server = Postgres::for_test().expect("a private PostgreSQL");
+        let pool = event_store::connect(&server.url(), "test", 2).await.expect("a connection");
+        event_store::connection::migrations::migrate(&pool).await.expect("the schema");
+        let mut tasks = ChainTasks::default();
+        let reporter = |id| ProblemReporter::new(pool.clone(), ChainId(id), Reader::Auditor);
+        tasks.spawn(settings("healthy", 1), reporter(1), async { Ok(()) });
+        tasks.spawn(settings("broken", 2), reporter(2), async { panic!("a bug") });
+        let stopped = Mutex::new(Vec::new());
+        let ended = tasks
+            .supervise(|| {}, |chain, error| stopped.lock().push((chain.id.0, error.to_string())))
+            .await;
+        ended.expect("the healthy chain's orderly end");
+        let sentence = "chain \"broken\": its task panicked";
+        assert_eq!(*stopped.lock(), [(2, sentence.to_owned())]);
+        let unread = chain_readers::unread(&pool).await.expect("problems");
+        let unread: Vec<_> = unread
+            .iter()
+            .map(|it| (it.chain_id, it.reader.as_str(), it.state.as_str(), it.problem.as_str()))
+            .collect();
+        assert_eq!(unread, [(2, "auditor", "stopped", sentence)]);
     }
 }

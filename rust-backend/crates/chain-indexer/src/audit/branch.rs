@@ -163,15 +163,6 @@ impl Branch {
         self.agree(node, &reorg).await?;
         self.tip = None;
         if let Some(events_invalidated) = store.follow(&reorg).await? {
-            let (chain, fork_block) = (store.name.as_str(), reorg.fork.number);
-            let depth = tip.number - fork_block;
-            tracing::info!(
-                chain,
-                fork_block,
-                depth,
-                events_invalidated,
-                "The chain was reorganised; the events of replaced blocks are invalidated",
-            );
             measures::add(measures::REORGS, store.id, 1);
             measures::add(measures::INVALIDATED, store.id, events_invalidated);
             self.tip = Some(reorg.fork);

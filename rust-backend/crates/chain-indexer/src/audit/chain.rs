@@ -34,10 +34,10 @@ pub(super) struct AuditedChain {
     context: Arc<AuditContext>,
     branch: Branch,
     shutdown: CancellationToken,
-    pulse: Arc<Pulse>,
+    pulse: Pulse,
     backoff: Backoff,
     outage: Outage,
-    reporter: ProblemReporter,
+    pub(super) reporter: ProblemReporter,
     /// The highest block that was there when suspects were last woken.
     woken_up_to: Option<i64>,
     counted_at: Option<Instant>,
@@ -49,7 +49,7 @@ impl AuditedChain {
         pool: &PgPool,
         settings: &Arc<ChainSettings>,
         shutdown: CancellationToken,
-        pulse: Arc<Pulse>,
+        pulse: Pulse,
     ) -> Result<Self> {
         let is_followed = settings.is_followed_by_the_auditor();
         let audited_by = if is_followed { Reader::Auditor } else { Reader::Indexer };
@@ -80,14 +80,7 @@ impl AuditedChain {
         let _verifying =
             AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
         let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
-        let ended = ended.unwrap_or(Ok(()));
-        self.pulse.send_replace(None);
-        measures::set(measures::STOPPED, self.context.store.id, ended.is_err().into());
-        match &ended {
-            Ok(()) => self.reporter.report_ok().await,
-            Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
-        }
-        ended
+        ended.unwrap_or(Ok(()))
     }
 
     async fn go_round(&mut self) -> Result<()> {
@@ -102,7 +95,7 @@ impl AuditedChain {
 
     /// A round; after a failure that does not stop the chain, a wait.
     async fn cycle(&mut self) -> Result<NextCycle> {
-        self.pulse.send_replace(Some(Instant::now()));
+        self.pulse.send_replace(Instant::now());
         match self.round().await {
             Ok(next) => {
                 self.backoff.reset();

@@ -108,6 +108,9 @@ impl Ancestry {
             // Until the indexer has begun, a backfill stores above the highest block, too.
             let highest = observed_blocks::highest_for_the_first(&mut transaction, id).await?;
             if highest != self.tip().map(|tip| tip.number) {
+                // A backfill that stores faster each time ends once the indexer has begun.
+                chain_readers::begin(&mut transaction, id).await?;
+                transaction.commit().await?;
                 return Ok(None);
             }
         }

@@ -129,9 +129,18 @@ impl ChainStore {
     /// done.
     pub(crate) async fn follow(&self, reorg: &NewBranch) -> Result<Option<u64>> {
         let followed = reorgs::follow(&self.pool, reorg, self.reader, self.rights).await;
-        Ok(match self.named(followed)? {
-            ReorgOutcome::Followed { events_invalidated } => Some(events_invalidated),
-            ReorgOutcome::TipMoved | ReorgOutcome::BelowFinalized => None,
-        })
+        let ReorgOutcome::Followed { events_invalidated } = self.named(followed)? else {
+            return Ok(None);
+        };
+        let (chain, fork_block) = (self.name.as_str(), reorg.fork.number);
+        let depth = reorg.tip.number - fork_block;
+        tracing::info!(
+            chain,
+            fork_block,
+            depth,
+            events_invalidated,
+            "The chain was reorganised; the events of replaced blocks are invalidated",
+        );
+        Ok(Some(events_invalidated))
     }
 }

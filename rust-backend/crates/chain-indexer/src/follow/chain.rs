@@ -71,15 +71,6 @@ pub(crate) enum Run {
 impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let ended = self.go_on().await;
-        match &ended {
-            Ok(()) => self.reporter.report_ok().await,
-            Err(error) => self.reporter.report_problem(ChainProblem::Stopped, error).await,
-        }
-        ended
-    }
-
-    async fn go_on(&mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
         let nodes = Arc::clone(&self.nodes);
         let _verifying =
@@ -202,19 +193,10 @@ impl Chain {
             Some(Ok(reorg)) => reorg,
         };
         // Not interrupted: a transaction under way is finished.
-        if let Some(events_invalidated) = self.ancestry.follow(&reorg).await? {
-            let fork_block = reorg.fork.number;
-            let (chain, depth) = (self.settings.name.as_str(), reorg.tip.number - fork_block);
-            tracing::info!(
-                chain,
-                fork_block,
-                depth,
-                events_invalidated,
-                "The chain was reorganised; the events of replaced blocks are invalidated",
-            );
+        if self.ancestry.follow(&reorg).await?.is_some() {
             self.backoff.reset();
             self.show(|status| {
-                status.last_block = u64::try_from(fork_block).ok();
+                status.last_block = u64::try_from(reorg.fork.number).ok();
                 status.reorgs += 1;
             });
         }

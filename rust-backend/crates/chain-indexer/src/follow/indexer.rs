@@ -47,7 +47,7 @@ impl Indexer {
         let chains = self.chains.iter().map(|settings| self.chain(settings, &shutdown));
         let mut tasks = ChainTasks::default();
         for chain in chains.collect::<Result<Vec<Chain>>>()? {
-            tasks.spawn(Arc::clone(&chain.settings), chain.run());
+            tasks.spawn(Arc::clone(&chain.settings), chain.reporter.clone(), chain.run());
         }
         let ended = tasks
             .supervise(

@@ -6,8 +6,8 @@
 //! is a covered range, and the next run begins with the gaps that are left. The checkpoint stays
 //! where it is.
 //!
-//! As long as no indexer has stored a block (`chain_readers`), all final blocks are history, also
-//! above those of an earlier run. An indexer that begins meanwhile goes on above them.
+//! As long as no indexer has begun (`chain_readers`), all final blocks are history, also above
+//! those of an earlier run. An indexer that begins meanwhile goes on above them.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -236,7 +236,12 @@ impl Filling {
         let mut transaction = store.pool.begin().await?;
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let OtherWriter::Absent { highest } = others {
-            if observed_blocks::highest_for_the_first(&mut transaction, id).await? != *highest {
+            let found = observed_blocks::highest_for_the_first(&mut transaction, id).await?;
+            // Where no block is stored, an indexer had begun in an earlier life.
+            let has_indexer = self.settings.indexed
+                && highest.is_some()
+                && chain_readers::has_begun(&mut *transaction, id).await?;
+            if found != *highest || has_indexer {
                 return Ok(Commit::Overtaken);
             }
             if highest.is_none() {

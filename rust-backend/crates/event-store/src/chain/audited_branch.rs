@@ -20,7 +20,8 @@ pub async fn append(
     let mut transaction = pool.begin().await?;
     // A second auditor waits here, and then finds the chain otherwise.
     chain_locks::hold(&mut transaction, chain_id).await?;
-    if !observed_blocks::is_tip(&mut transaction, chain_id, Reader::Auditor, below).await? {
+    let tip = observed_blocks::latest(&mut *transaction, chain_id, Reader::Auditor).await?;
+    if tip.as_ref() != below {
         return Ok(None);
     }
     observed_blocks::insert(&mut transaction, Reader::Auditor, blocks).await?;

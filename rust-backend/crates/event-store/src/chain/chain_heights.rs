@@ -41,7 +41,8 @@ async fn raise(
     (number, hash): (i64, Option<&str>),
     is_guess: bool,
 ) -> Result<()> {
-    sqlx::query!(
+    // The answer matters to Ponder's report alone: our readers raise the height again anyway.
+    sqlx::query_scalar!(
         "SELECT raise_chain_height($1, $2, $3, $4, $5, $6)",
         chain_id.0,
         reader.as_str(),
@@ -50,7 +51,7 @@ async fn raise(
         hash,
         is_guess,
     )
-    .execute(pool)
+    .fetch_one(pool)
     .await?;
     Ok(())
 }

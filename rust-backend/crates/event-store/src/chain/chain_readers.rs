@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::Result;
 
@@ -91,8 +91,8 @@ pub struct NodeHead {
     pub block_time: i64,
 }
 
-/// Notes that our indexer has begun with the chain. Belongs into the transaction that stores its
-/// first block.
+/// Notes that our indexer has begun with the chain: it alone stores blocks above the highest stored
+/// one. Belongs into a transaction that holds the chain's lock.
 pub async fn begin(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
     sqlx::query!(
         "INSERT INTO chain_readers AS r (chain_id, reader, began_at) VALUES ($1, 'indexer', now())
@@ -106,7 +106,7 @@ pub async fn begin(connection: &mut PgConnection, chain_id: ChainId) -> Result<(
 }
 
 /// True if our indexer has begun with the chain.
-pub async fn has_begun(pool: &PgPool, chain_id: ChainId) -> Result<bool> {
+pub async fn has_begun(executor: impl PgExecutor<'_>, chain_id: ChainId) -> Result<bool> {
     let has_begun = sqlx::query_scalar!(
         r#"SELECT EXISTS (
                SELECT FROM chain_readers
@@ -114,7 +114,7 @@ pub async fn has_begun(pool: &PgPool, chain_id: ChainId) -> Result<bool> {
            ) AS "has_begun!""#,
         chain_id.0,
     )
-    .fetch_one(pool)
+    .fetch_one(executor)
     .await?;
     Ok(has_begun)
 }

@@ -43,13 +43,17 @@ impl ObservedBlock {
 }
 
 /// The highest block that the reader has observed; `None` before the first.
-pub async fn latest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<Option<BlockName>> {
-    Ok(downwards(pool, chain_id, reader, i64::MAX, 1).await?.pop())
+pub async fn latest(
+    executor: impl PgExecutor<'_>,
+    chain_id: ChainId,
+    reader: Reader,
+) -> Result<Option<BlockName>> {
+    Ok(downwards(executor, chain_id, reader, i64::MAX, 1).await?.pop())
 }
 
 /// The observed blocks from height `from` downwards, highest first, `count` at most.
 pub async fn downwards(
-    pool: &PgPool,
+    executor: impl PgExecutor<'_>,
     chain_id: ChainId,
     reader: Reader,
     from: i64,
@@ -65,23 +69,9 @@ pub async fn downwards(
         from,
         i64::from(count),
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await?;
     Ok(blocks)
-}
-
-/// The lowest observed block; `None` before the first.
-pub async fn lowest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<Option<BlockName>> {
-    let block = sqlx::query_as!(
-        BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number LIMIT 1",
-        chain_id.0,
-        reader.as_str(),
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(block)
 }
 
 /// The observed block of that height.
@@ -128,25 +118,6 @@ pub async fn hash_at(
     Ok(hash)
 }
 
-/// True if the observed chain ends with `tip`. The caller holds the chain's lock.
-pub(crate) async fn is_tip(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    reader: Reader,
-    tip: Option<&BlockName>,
-) -> Result<bool> {
-    let found = sqlx::query_as!(
-        BlockName,
-        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
-         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number DESC LIMIT 1",
-        chain_id.0,
-        reader.as_str(),
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.as_ref() == tip)
-}
-
 /// Height of the indexer's highest block, for a transaction that is about to store its first: no
 /// other does until this one has ended.
 pub async fn highest_for_the_first(
@@ -154,14 +125,8 @@ pub async fn highest_for_the_first(
     chain_id: ChainId,
 ) -> Result<Option<i64>> {
     chain_locks::hold(connection, chain_id).await?;
-    let highest = sqlx::query_scalar!(
-        "SELECT max(block_number) FROM observed_blocks
-         WHERE chain_id = $1 AND reader = 'indexer'",
-        chain_id.0,
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(highest)
+    let highest = latest(connection, chain_id, Reader::Indexer).await?;
+    Ok(highest.map(|block| block.number))
 }
 
 /// Adds blocks. A height that is observed already is an error: a second process reads the chain as
