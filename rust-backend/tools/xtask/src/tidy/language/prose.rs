@@ -122,7 +122,7 @@ mod tests {
     fn one_opening_in_20_and_4_pronouns_in_1000_words_are_plain() {
         let prose = Prose { docs: 20, openings: 1, words: 1000, pronouns: 4, lines: Vec::new() };
         assert!(prose.is_plain());
-        assert!(!Prose { openings: 2, ..prose }.is_plain());
+        assert!(!Prose { openings: 2, ..prose.clone() }.is_plain());
         assert!(!Prose { pronouns: 5, ..prose }.is_plain());
     }
 }
