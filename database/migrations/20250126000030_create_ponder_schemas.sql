@@ -306,15 +306,23 @@ $$;
 -- True while Ponder writes as the chain's writer. Its transaction may have begun before this one,
 -- then stands before it in the log, and may be a reorg that ends after it.
 CREATE OR REPLACE FUNCTION ponder_is_writing(of_chain BIGINT) RETURNS BOOLEAN
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    writer TEXT;
+BEGIN
+    SELECT schema_name INTO writer FROM public.ponder_schemas
+    WHERE chain_id = of_chain AND status = 'current' AND owns;
+    -- Without one, pg_locks is not read: reading it blocks every request for a lock for a moment.
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (
         SELECT FROM pg_locks l
         JOIN pg_class c ON c.oid = l.relation
         JOIN pg_namespace n ON n.oid = c.relnamespace
-        JOIN public.ponder_schemas s ON s.schema_name = n.nspname
         WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND l.mode = 'RowExclusiveLock' AND l.granted
-            AND s.chain_id = of_chain AND s.status = 'current' AND s.owns);
+            AND n.nspname = writer AND l.mode = 'RowExclusiveLock' AND l.granted);
+END
 $$;
 
 -- Raises the safe and the finalized block of the chain whose writer the schema is, to blocks that

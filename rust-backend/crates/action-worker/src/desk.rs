@@ -214,8 +214,8 @@ fn changed_since(leases: Vec<Lease>, loaded: &Loaded) -> Vec<Lease> {
 /// The machine or account whose limits apply: none where the configuration cannot be read.
 fn origin(assignment: &LeasedJob) -> String {
     let Ok(config) = &assignment.config else { return String::new() };
-    registry::describe(&assignment.action_type, config)
-        .map_or_else(|_| String::new(), |described| described.destination.origin)
+    registry::destination(&assignment.action_type, config)
+        .map_or_else(|_| String::new(), |destination| destination.origin)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@
 //!    its kind and a table of texts ([`ConfigNode`]), each with its place.
 //! 2. [`registry::check`] has the kind read its keys ([`keys`]) and refuses all keys that it did
 //!    not ask for; the kind checks the rest against the operator's [`policy`]. The table is stored.
-//! 3. For each attempt, [`registry::describe`] names the origin whose limits apply. The worker has
-//!    the kind check its keys again, fetches the secrets ([`secret`]) that it needs, and has it
+//! 3. For each attempt, [`registry::destination`] names the origin whose limits apply. The worker
+//!    has the kind check its keys again, fetches the secrets ([`secret`]) that it needs, and has it
 //!    render the [`message`]: a match, a retraction or a test.
 //!
 //! A refusal says the key and the remedy; the place in the document is added from the table.

@@ -16,6 +16,7 @@ const NOT_BUILT: [&str; 7] = ["email", "slack", "discord", "telegram", "chat", "
 pub(crate) trait Registered {
     fn name(&self) -> &'static str;
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
+    fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal>;
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal>;
 }
 
@@ -26,6 +27,10 @@ impl<K: Kind> Registered for K {
 
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal> {
         K::check(&read::<K>(config)?, policy)
+    }
+
+    fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal> {
+        Ok(K::destination(&read::<K>(config)?))
     }
 
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal> {
@@ -65,9 +70,14 @@ pub fn check(
     let of_kind =
         named(&kind).map_err(|refusal| placed(ConfigRefusal { at: Some(kind_at), ..refusal }))?;
     of_kind.check(&config, policy).map_err(placed)?;
-    let described = of_kind.describe(&config).map_err(placed)?;
-    let id = id.unwrap_or_else(|| default_id(&kind, &described.destination.address));
+    let destination = of_kind.destination(&config).map_err(placed)?;
+    let id = id.unwrap_or_else(|| default_id(&kind, &destination.address));
     Ok(ActionSpec { id, kind, config })
+}
+
+/// The destination of a stored action. Fails if its kind is unknown or refuses it.
+pub fn destination(kind: &str, config: &ConfigNode) -> Result<Destination, ConfigRefusal> {
+    named(kind)?.destination(config)
 }
 
 /// Describes a stored action. Fails if its kind is unknown or refuses it.
