@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use serde_json::Value;
+use serde::Deserialize;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,32 @@ pub(super) struct Deliveries {
     pub(super) latency: Histogram<u64>,
     /// The latest events, for the screen.
     pub(super) latest: Vec<String>,
+}
+
+/// The parts of a message that the demo shows. A message without one of them is refused.
+#[derive(Deserialize)]
+struct Delivery {
+    data: DeliveryData,
+}
+
+#[derive(Deserialize)]
+struct DeliveryData {
+    trigger: DeliveryTrigger,
+    event: DeliveryEvent,
+}
+
+#[derive(Deserialize)]
+struct DeliveryTrigger {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct DeliveryEvent {
+    id: String,
+    block_number: i64,
+    registry: String,
+    event_type: String,
+    agent_id: Option<String>,
 }
 
 impl Receiver {
@@ -126,12 +152,10 @@ triggers:
 
     fn receive(&self, headers: &HeaderMap, body: &[u8]) -> StatusCode {
         let verified = self.webhook.verify(body, headers).is_ok();
-        let message: Value = serde_json::from_slice(body).unwrap_or_default();
+        let message: Option<Delivery> = serde_json::from_slice(body).ok();
         let id = headers.get("webhook-id").and_then(|id| id.to_str().ok());
         let mut arrived = self.look();
-        let text = |pointer| message.pointer(pointer).and_then(Value::as_str);
-        let trigger = text("/data/trigger/name").filter(|_| verified);
-        let (Some(trigger), Some(event), Some(id)) = (trigger, text("/data/event/id"), id) else {
+        let (true, Some(message), Some(id)) = (verified, message, id) else {
             arrived.refused += 1;
             return StatusCode::UNAUTHORIZED;
         };
@@ -139,22 +163,21 @@ triggers:
             arrived.repeated += 1;
             return StatusCode::OK;
         }
-        *arrived.by_trigger.entry(trigger.to_owned()).or_default() += 1;
-        if trigger == EVERYTHING {
-            let block = message["data"]["event"]["block_number"].as_i64().unwrap_or_default();
-            let age = self.blocks.age(block).unwrap_or_default();
+        let DeliveryData { trigger, event } = message.data;
+        let everything = trigger.name == EVERYTHING;
+        *arrived.by_trigger.entry(trigger.name).or_default() += 1;
+        if everything {
+            let age = self.blocks.age(event.block_number).unwrap_or_default();
             let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX).min(MICROSECONDS_MAX);
             arrived.latency.saturating_record(age);
-            let agent = text("/data/event/agent_id").map(|agent| format!(" agent {agent}"));
-            let agent = agent.unwrap_or_default();
-            let kind = text("/data/event/event_type").unwrap_or_default();
-            let registry = text("/data/event/registry").unwrap_or_default();
+            let agent = event.agent_id.map(|agent| format!(" agent {agent}")).unwrap_or_default();
+            let (block, kind, registry) = (event.block_number, event.event_type, event.registry);
             arrived.latest.push(format!(
                 "block {block:<6} {registry:<10} {kind:<20}{agent:<14} {:>7.1} ms",
                 Latency(age).milliseconds()
             ));
-            *arrived.by_registry.entry(registry.to_owned()).or_default() += 1;
-            *arrived.events.entry(event.to_owned()).or_default() += 1;
+            *arrived.by_registry.entry(registry).or_default() += 1;
+            *arrived.events.entry(event.id).or_default() += 1;
         }
         StatusCode::OK
     }
