@@ -23,14 +23,14 @@ check_worlds() { in_rust cargo run --release -q -p simulator -- --seeds 1000; }
 
 check_mutants() { in_rust cargo nextest run --release -p simulator -E 'test(/^mutants::/)'; }
 
-check_faults() {
-    in_rust cargo build --release -q --workspace --bins
-    in_rust target/release/fault-harness
-}
+check_faults() { released fault-harness; }
 
-check_bench() {
+check_bench() { released agentauri bench --quick; }
+
+# released PROGRAM ARGUMENT…: runs one of our programs as users do.
+released() {
     in_rust cargo build --release -q --workspace --bins
-    in_rust target/release/agentauri bench --quick
+    in_rust "target/release/$1" "${@:2}"
 }
 
 in_rust() (cd rust-backend && "$@")
@@ -78,13 +78,7 @@ main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     # shellcheck source=scripts/setup.sh
     source scripts/setup.sh
-    need_postgres
-    need_redis
-    need_timescaledb
-    need_account
-    need_nextest
-    need_npm devnet
-    need_npm ponder-indexers
+    need_tests
     take_all "${only[@]}"
 }
 

@@ -31,13 +31,7 @@ step_setup() {
     # shellcheck source=scripts/setup.sh
     source scripts/setup.sh
     need_apt perl python3 shellcheck
-    need_postgres
-    need_redis
-    need_timescaledb
-    need_account
-    need_nextest
-    need_npm devnet
-    need_npm ponder-indexers
+    need_tests
 }
 
 step_shellcheck() { shellcheck --external-sources .ci/run scripts/*.sh database/tests/*.sh; }

@@ -56,6 +56,17 @@ need_apt() {
     )
 }
 
+# need_tests: what the tests of every kind run on.
+need_tests() {
+    need_postgres
+    need_redis
+    need_timescaledb
+    need_account
+    need_nextest
+    need_npm devnet
+    need_npm ponder-indexers
+}
+
 # need_postgres: the server programs of any PostgreSQL that is new enough. Their cluster is never
 # used, so none is made: each test run starts a private one.
 need_postgres() {

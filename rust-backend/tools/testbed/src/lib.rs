@@ -7,6 +7,7 @@
 //! condition, and fails with its name if it does not become true.
 
 mod bed;
+mod event;
 mod http_receiver;
 mod node_client;
 mod patience;
@@ -15,6 +16,7 @@ mod receiver;
 mod row;
 
 pub use bed::{Bed, more_triggers, trigger_file, trigger_specs};
+pub use event::event;
 pub use http_receiver::{HttpReceiver, Received};
 pub use node_client::{NodeClient, quantity};
 pub use patience::eventually;

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
 use event_engine::trigger::TriggerId;
@@ -14,7 +13,7 @@ use crate::lack::Lack;
 
 /// A match that is due for an action.
 pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
-    let name = EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 };
+    let event = testbed::event();
     LeasedJob {
         lease: Lease {
             id: JobId(Uuid::nil()),
@@ -22,7 +21,7 @@ pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
             schedule_from: 0,
             trigger: (TriggerId(Uuid::nil()), 1),
             action: ("a".to_owned(), 1),
-            event: name.clone(),
+            event: event.name.clone(),
             revision: 0,
             created_at: DateTime::UNIX_EPOCH,
             retracts: None,
@@ -31,22 +30,7 @@ pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
         finality: Finality::Instant,
         action_type: kind.to_owned(),
         config: Ok(config),
-        event: Event {
-            name,
-            chain_id: ChainId(1),
-            block_number: 1,
-            block_hash: "0xaa".to_owned(),
-            transaction_hash: "0xbb".to_owned(),
-            log_index: 0,
-            event_type: "NewFeedback".to_owned(),
-            registry: "reputation".to_owned(),
-            agent_id: None,
-            address: None,
-            arguments: Arguments::from_json(None),
-            invalidated: false,
-            revision: 0,
-            inserted_at_ms: 0,
-        },
+        event,
         event_created_at: DateTime::UNIX_EPOCH,
         topics: None,
         log_data: None,

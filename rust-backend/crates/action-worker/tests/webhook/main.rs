@@ -18,9 +18,9 @@ use actions::webhook::signer::Signer;
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Reorg;
 use event_engine::delivery::lease::{Attempt, Outcome};
-use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
+use testbed::event;
 use url::Url;
 use uuid::Uuid;
 
@@ -58,25 +58,6 @@ fn told(purpose: Purpose<'_>) -> WebhookBody {
         state: None,
         reincluded: None,
     })
-}
-
-fn event() -> Event {
-    Event {
-        name: EventName { id: "1-0xaa-0".to_owned(), timestamp: 1_763_999_988 },
-        chain_id: ChainId(1),
-        block_number: 1,
-        block_hash: "0xaa".to_owned(),
-        transaction_hash: "0xbb".to_owned(),
-        log_index: 0,
-        event_type: "NewFeedback".to_owned(),
-        registry: "reputation".to_owned(),
-        agent_id: Some("42".to_owned()),
-        address: None,
-        arguments: Arguments::from_json(Some(r#"{"tag1": "é"}"#.to_owned())),
-        invalidated: false,
-        revision: 0,
-        inserted_at_ms: 0,
-    }
 }
 
 fn loopback_allowed() -> DestinationPolicy {

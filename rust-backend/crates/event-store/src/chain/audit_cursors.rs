@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::Result;
 use crate::chain::chain_readers::Reader;
@@ -106,19 +106,6 @@ pub async fn next(
 pub async fn advance(pool: &PgPool, chain_id: ChainId, arrivals: &Arrivals) -> Result<bool> {
     let mut transaction = pool.begin().await?;
     chain_locks::hold(&mut transaction, chain_id).await?;
-    if !move_on(&mut transaction, chain_id, arrivals).await? {
-        return Ok(false);
-    }
-    audit_suspects::add(&mut transaction, chain_id, &arrivals.suspects).await?;
-    transaction.commit().await?;
-    Ok(true)
-}
-
-async fn move_on(
-    connection: &mut PgConnection,
-    chain_id: ChainId,
-    arrivals: &Arrivals,
-) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE audit_cursors c
          SET origin = o.xid, xid = $4::text::xid8, seq = $5, updated_at = now()
@@ -133,9 +120,14 @@ async fn move_on(
         arrivals.to.1,
         arrivals.reorgs,
     )
-    .execute(connection)
+    .execute(&mut *transaction)
     .await?;
-    Ok(done.rows_affected() > 0)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit_suspects::add(&mut transaction, chain_id, &arrivals.suspects).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// The blocks that the valid ones of these events name and that are not known to be on the chain.

@@ -56,11 +56,6 @@ async fn raise(
     Ok(())
 }
 
-/// Height of the chain's finalized block; `None` where it is unknown.
-pub async fn finalized_height(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
-    Ok(finalized(pool, chain_id).await?.map(|block| block.number))
-}
-
 /// The chain's finalized block; `None` where it is unknown.
 pub async fn finalized(pool: &PgPool, chain_id: ChainId) -> Result<Option<BlockName>> {
     let block = sqlx::query_as!(

@@ -92,18 +92,14 @@ pub async fn take_back_late(
     answered_at_length(async {
         let mut transaction = pool.begin().await?;
         chain_locks::hold(&mut transaction, read.chain_id).await?;
-        if orphaned_blocks::has(&mut *transaction, read.chain_id, block).await?
-            && observed_blocks::hash_at(
-                &mut *transaction,
-                read.chain_id,
-                Reader::Indexer,
-                block.number,
-            )
-            .await?
-            .as_ref()
-                != Some(&block.hash)
-        {
-            return Ok(0);
+        let (connection, chain_id) = (&mut *transaction, read.chain_id);
+        if orphaned_blocks::has(&mut *connection, chain_id, block).await? {
+            let reader = Reader::Indexer;
+            let stored =
+                observed_blocks::hash_at(connection, chain_id, reader, block.number).await?;
+            if stored.as_ref() != Some(&block.hash) {
+                return Ok(0);
+            }
         }
         let taken_back = take_back(&mut transaction, read).await?;
         transaction.commit().await?;

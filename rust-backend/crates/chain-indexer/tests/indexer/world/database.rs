@@ -128,10 +128,9 @@ impl Database {
 
     /// Height of the finalized block.
     pub(crate) async fn finalized(&self, chain_id: i64) -> Option<i64> {
-        let height =
-            event_store::chain::chain_heights::finalized_height(&self.pool, ChainId(chain_id))
-                .await;
-        height.expect("the finalized block")
+        let block =
+            event_store::chain::chain_heights::finalized(&self.pool, ChainId(chain_id)).await;
+        block.expect("the finalized block").map(|block| block.number)
     }
 
     /// Waits until a statement waits for a lock.
