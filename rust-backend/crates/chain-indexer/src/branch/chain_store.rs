@@ -99,6 +99,13 @@ impl ChainStore {
         self.asked(chain_readers::see_heads(&self.pool, self.id, self.reader, nodes, heads)).await
     }
 
+    /// Notes that the blocks of a stretch were read as a range: their logs need no comparison.
+    pub(crate) async fn raise_compared(&self, start_block: u64, stretch: &Stretch) -> Result<()> {
+        let start = i64::try_from(start_block).unwrap_or(i64::MAX);
+        let blocks = stretch.below.number + 1..=stretch.tip.number;
+        self.asked(chain_readers::raise_compared(&self.pool, self.id, start, blocks)).await
+    }
+
     /// Begins to audit arrivals above `height`.
     pub(crate) async fn begin_audit(&self, height: i64) -> Result<()> {
         self.asked(audit_cursors::begin(&self.pool, self.id, height)).await

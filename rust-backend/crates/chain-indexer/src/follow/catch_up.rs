@@ -51,6 +51,7 @@ impl Chain {
                 return Ok(stretch.foot.map_or(Run::Complete, Run::Forked));
             };
             self.stored(&stretch, rows);
+            self.ancestry.store.raise_compared(self.settings.start_block, &stretch).await?;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use event_engine::event::ChainId;
 
-use crate::rpc::node::{Node, Nodes};
+use crate::rpc::node::Node;
+use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// The answers of a chain's nodes.

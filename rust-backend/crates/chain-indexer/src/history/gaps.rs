@@ -23,9 +23,9 @@ use serde::Serialize;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
-use crate::fetch::one_block::fetch;
-use crate::rpc::node::Nodes;
+use crate::fetch::one_block::fetch_whole;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -284,7 +284,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
         loop {
             // As if it were deep: a node that does not have it fails.
             let settings = &self.check.settings;
-            match fetch(&self.nodes, settings, number.unsigned_abs(), u64::MAX).await {
+            match fetch_whole(&self.nodes, settings, number.unsigned_abs(), u64::MAX).await {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => return self.refuse("rpc_urls", "a node lacks a block of the range"),
                 Err(error) if error.stops_the_chain() => return Err(error),

@@ -159,7 +159,7 @@ impl Ws {
         let connecting = connect_async_with_config(self.url.as_str(), Some(config), true);
         let connecting = timeout(service::http::CONNECT_TIMEOUT, connecting).await;
         let (socket, _) = connecting
-            .map_err(|_elapsed| Failure::broken("no connection in time"))?
+            .map_err(|_elapsed| Failure::Unreachable("no connection in time".to_owned()))?
             .map_err(|error| failure(&error))?;
         let (questions, asked) = mpsc::channel(WAITING_MAX);
         let (announce, heads) = watch::channel(None);
@@ -180,7 +180,7 @@ fn failure(error: &tungstenite::Error) -> Failure {
             let body = response.body().as_deref().unwrap_or_default();
             Failure::of_status(response.status().as_u16(), None, body)
         }
-        other => Failure::broken(&other.to_string()),
+        other => Failure::Unreachable(other.to_string()),
     }
 }
 
@@ -277,7 +277,7 @@ impl Serving {
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
         };
         let reply = Reply::parse(text.as_bytes()).map_err(Failure::into_problem)?;
-        if let Some(id) = reply.id.as_u64() {
+        if let Some(id) = reply.number() {
             if let Some(answer) = self.waiting.remove(&id) {
                 // The asking task may have ended.
                 let _ = answer.send(Some(reply.outcome()));

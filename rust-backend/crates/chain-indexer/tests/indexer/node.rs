@@ -3,4 +3,5 @@
 mod faults;
 mod lies;
 mod nodes;
+mod seeded;
 mod websockets;

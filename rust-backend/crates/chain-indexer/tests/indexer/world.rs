@@ -5,6 +5,7 @@ mod database;
 mod devnet;
 mod gate;
 mod indexing;
+mod limited_node;
 mod running;
 mod scripted_node;
 
@@ -13,5 +14,6 @@ pub(crate) use database::{Database, StoredEvent};
 pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;
 pub(crate) use indexing::{Indexing, settings};
-pub(crate) use scripted_node::{Said, Script, ScriptedNode};
+pub(crate) use limited_node::LimitedNode;
+pub(crate) use scripted_node::{Ids, Said, Script, ScriptedNode};
 pub(crate) use testbed::quantity;

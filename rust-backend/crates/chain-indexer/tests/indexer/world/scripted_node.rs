@@ -37,6 +37,14 @@ pub(crate) enum Said {
     Nothing,
 }
 
+/// The ids of answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ids {
+    #[default]
+    AsSent,
+    Text,
+}
+
 /// Everything the node says.
 #[derive(Default)]
 pub(crate) struct Script {
@@ -61,6 +69,8 @@ pub(crate) struct Script {
     pub(crate) asked: BTreeMap<String, usize>,
     pub(crate) meanwhile: Option<Meanwhile>,
     pub(crate) instead: Option<Instead>,
+    /// How it sends ids back.
+    pub(crate) ids: Ids,
     /// Whether it says nothing to a ping either.
     pub(crate) is_deaf: bool,
 }
@@ -206,6 +216,7 @@ impl Script {
             "eth_getLogs" => {
                 self.logs_from(quantity(&parameter["fromBlock"]), quantity(&parameter["toBlock"]))
             }
+            "eth_getBlockReceipts" => self.receipts_of(parameter),
             _ => panic!("{asked} is not expected"),
         })
     }
@@ -213,8 +224,15 @@ impl Script {
     /// The logs of its blocks from one to another, as far as it has them.
     pub(crate) fn logs_from(&self, first: u64, last: u64) -> Value {
         let hashes = (first..=last).map_while(|number| Some(self.at(number)?["hash"].clone()));
-        let logs = hashes.map(|hash| self.logs_of(&hash));
-        logs.flat_map(|logs| logs.as_array().expect("a list").clone()).collect()
+        let mut all = Vec::new();
+        for hash in hashes {
+            match self.logs_of(&hash) {
+                Value::Array(logs) => all.extend(logs),
+                // No list of one block is none of the range.
+                other => return other,
+            }
+        }
+        Value::Array(all)
     }
 
     pub(crate) fn at(&self, number: u64) -> Option<Value> {
@@ -224,6 +242,13 @@ impl Script {
     fn of_hash(&self, hash: &Value) -> Option<Value> {
         let mut known = self.headers.iter().chain(&self.others);
         known.find(|header| header["hash"] == *hash).cloned()
+    }
+
+    /// A receipt of each transaction that emitted a log.
+    fn receipts_of(&self, block: &Value) -> Value {
+        let Value::Array(logs) = self.logs_of(block) else { return Value::Null };
+        let receipt = |log: Value| json!({"blockHash": block, "logs": [log]});
+        logs.into_iter().map(receipt).collect()
     }
 
     fn logs_of(&self, block: &Value) -> Value {
@@ -244,8 +269,13 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(question): Json<V
     let questions = question.as_array().map_or(std::slice::from_ref(&question), Vec::as_slice);
     let as_one = question.is_array().then_some(&question);
     for question in as_one.into_iter().chain(questions) {
-        let id = &question["id"];
-        let answer = script.lock().expect("a script").answer(question);
+        let (id, answer) = {
+            let mut script = script.lock().expect("a script");
+            let as_text = script.ids == Ids::Text && !question["id"].is_null();
+            let id = &question["id"];
+            (if as_text { json!(id.to_string()) } else { id.clone() }, script.answer(question))
+        };
+        let id = &id;
         match answer {
             Said::Http(status, retry_after, body) => {
                 let status = axum::http::StatusCode::from_u16(status).expect("a status");
