@@ -7,7 +7,8 @@ usage() {
 scripts/bench-pairs.sh BEFORE PAIRS BENCH-ARGUMENT…
 
 Runs `agentauri bench` of two builds in turns, every other pair in the other order, so that the
-machine's mood meets both, and prints for each figure the median (least … most) of each side and the ratio of the medians.
+machine's mood meets both, and prints for each figure the median (least … most) of each side and
+the ratio of the medians.
 
   BEFORE  a folder with the other build's programs, e.g. a worktree's rust-backend/target/release;
           the scenario `chain` runs Ponder as it is in that worktree
