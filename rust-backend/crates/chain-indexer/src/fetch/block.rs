@@ -1,6 +1,7 @@
 //! A block of the node, checked against what was asked, as rows of the store.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 
 use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
@@ -25,7 +26,7 @@ const TIMESTAMP_MAX: i64 = 4_102_444_800;
 pub(crate) struct Block {
     pub(crate) header: HeaderRef,
     pub(crate) row: ObservedBlock,
-    /// In the order of their log index.
+    /// In the order of their transactions and log indexes.
     pub(crate) events: Vec<NewEvent>,
     /// The logs that are stored raw.
     pub(crate) unknown: Vec<UnknownLog>,
@@ -155,7 +156,7 @@ struct Place {
 /// The logs in their order, each once. Some nodes send them in another order or twice, and some
 /// chains number them anew in each transaction.
 fn in_order(logs: &[impl Borrow<NodeLog>]) -> Result<Vec<(Place, &NodeLog)>, String> {
-    let key = |log: &NodeLog| (log.log_index, log.transaction_index, log.transaction_hash);
+    let key = |log: &NodeLog| (log.transaction_index, log.log_index, log.transaction_hash);
     let content = |log: &NodeLog| (log.address, log.topics.clone(), log.data.clone());
     let mut sorted: Vec<&NodeLog> = logs.iter().map(Borrow::borrow).collect();
     sorted.sort_by(|one, other| {
@@ -165,12 +166,13 @@ fn in_order(logs: &[impl Borrow<NodeLog>]) -> Result<Vec<(Place, &NodeLog)>, Str
         key(one) == key(other) && one.unread == other.unread && content(one) == content(other)
     });
     let mut placed: Vec<(Place, &NodeLog)> = Vec::with_capacity(sorted.len());
+    let mut times: HashMap<i32, u32> = HashMap::new();
     for log in sorted {
         let found = log.log_index.to::<u64>();
         let log_index = i32::try_from(found).map_err(|_| format!("no block has a log {found}"))?;
-        let before = placed.last().map(|(place, _)| *place);
-        let nth = before.filter(|it| it.log_index == log_index).map_or(1, |it| it.nth + 1);
-        placed.push((Place { log_index, nth }, log));
+        let nth = times.entry(log_index).or_insert(0);
+        *nth += 1;
+        placed.push((Place { log_index, nth: *nth }, log));
     }
     Ok(placed)
 }

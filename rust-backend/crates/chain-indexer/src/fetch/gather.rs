@@ -69,7 +69,11 @@ pub(crate) async fn logs(
             let (chain, block) = (settings.name.as_str(), header.hash);
             let problem = node.shown(failure.problem());
             tracing::debug!(chain, %block, problem, "The logs of a block are asked for in parts");
-            return in_parts(node, settings, header, addresses).await;
+            match in_parts(node, settings, header, addresses).await {
+                Err(error) if !error.stops_the_chain() => refusals.push(error.to_string()),
+                gathered => return gathered,
+            }
+            continue;
         }
         refusals.push(failure.into_problem());
     }
@@ -113,7 +117,7 @@ async fn in_parts(
             Answer::Refused(failure) => Err(node.refuses(failure)),
         };
     }
-    let gathering = Gathering::new(node, header.hash);
+    let gathering = Gathering { is_too_long: true, ..Gathering::new(node, header.hash) };
     within_limit(node, header.hash, gathering.all(settings, addresses)).await
 }
 
@@ -137,11 +141,20 @@ struct Gathering<'n> {
     found: BTreeMap<(u64, B256), NodeLog>,
     /// Of their data.
     bytes: usize,
+    /// True if the block is known to be too long: then a receipt that no answer holds is left open.
+    is_too_long: bool,
 }
 
 impl<'n> Gathering<'n> {
     fn new(node: Node<'n>, block: B256) -> Self {
-        Self { node, block, number: U64::ZERO, found: BTreeMap::new(), bytes: 0 }
+        Self {
+            node,
+            block,
+            number: U64::ZERO,
+            found: BTreeMap::new(),
+            bytes: 0,
+            is_too_long: false,
+        }
     }
 
     fn into_logs(self) -> Vec<NodeLog> {
@@ -202,6 +215,10 @@ impl<'n> Gathering<'n> {
         let (mut next_place, mut unreadable) = (0, Vec::new());
         while let Some((transaction, receipt)) = receipts.next().await {
             let Some(receipt) = receipt? else {
+                if !self.is_too_long {
+                    let problem = format!("receipt of transaction {transaction}: it gives none");
+                    return Err(node.distrust(&problem));
+                }
                 unreadable.push(transaction);
                 continue;
             };

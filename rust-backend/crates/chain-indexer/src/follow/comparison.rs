@@ -19,6 +19,8 @@ use crate::{ChainSettings, Result};
 
 /// Interval between two looks.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+/// Wait after a failure: nothing else waits for a comparison.
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 /// Interval between two comparisons: with the distance from the head, all is compared within ten
 /// minutes.
 const COMPARED_EVERY: Duration = Duration::from_mins(4);
@@ -44,7 +46,10 @@ impl LogComparer {
             match self.compare(compared_at.elapsed() >= COMPARED_EVERY).await {
                 Ok(true) => compared_at = Instant::now(),
                 Ok(false) => {}
-                Err(error) => tracing::debug!(%error, "Logs are not compared yet"),
+                Err(error) => {
+                    tracing::debug!(%error, "Logs are not compared yet");
+                    looks.reset_after(AFTER_FAILURE);
+                }
             }
         }
     }
@@ -77,7 +82,9 @@ impl LogComparer {
                 let stored = answered_at_length(self.store_left_out(stretch)).await;
                 let Some(events) = self.store.named(stored)? else { return Ok(false) };
                 if events > 0 {
-                    let (chain, block) = (self.store.name.as_str(), stretch.tip.number);
+                    let chain = self.store.name.as_str();
+                    let first = stretch.events.first().map(|event| event.block_number);
+                    let block = first.unwrap_or(stretch.tip.number);
                     tracing::warn!(
                         chain,
                         events,

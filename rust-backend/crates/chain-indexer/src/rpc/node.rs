@@ -123,8 +123,8 @@ impl<'n> Node<'n> {
     }
 
     /// The logs of an answer. Some nodes write an empty list as null, and some say null of what
-    /// they do not know: where a node says it of the first block, which has no logs of nobody, it
-    /// means an empty list.
+    /// they do not know: a node that says null of nobody's logs in its newest block means an empty
+    /// list.
     pub(crate) async fn list(
         self,
         answer: Option<Vec<NodeLog>>,
@@ -135,7 +135,9 @@ impl<'n> Node<'n> {
         }
         let null_is_empty = &self.endpoint().null_is_empty;
         if !null_is_empty.load(Ordering::Relaxed) {
-            let nobodys = range_call(0, 0, &[Address::repeat_byte(0xee)]);
+            let head = self.endpoint().head.lock().as_ref().map(|it| it.head.block_number);
+            let head = head.unwrap_or_default().unsigned_abs();
+            let nobodys = range_call(head, head, &[Address::repeat_byte(0xee)]);
             let asked = self.try_to_ask(&nobodys, self.answer_bytes_max(), TRIES_MAX).await?;
             let is_null = matches!(asked, Answer::Given(None::<Vec<NodeLog>>));
             null_is_empty.store(is_null, Ordering::Relaxed);
@@ -178,7 +180,11 @@ impl<'n> Node<'n> {
     /// All logs of that block; `None` where the node does not give them.
     pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
         let call = logs(&json!({"blockHash": block}));
-        match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
+        let answer = match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
+            Answer::Given(answer) => self.list(answer, &call).await?,
+            Answer::Refused(failure) => Answer::Refused(failure),
+        };
+        match answer {
             Answer::Given(logs) => Ok(Some(logs)),
             Answer::Refused(_) => Ok(None),
         }
@@ -229,10 +235,19 @@ impl<'n> Node<'n> {
         self.endpoint().health.avoided_until(now)
     }
 
-    /// Another node that is not avoided, if there is one.
+    /// True if another node has gone on while this one stands still, or is far ahead.
+    pub(super) fn is_behind(self, now: Instant) -> bool {
+        let Some(own) = self.endpoint().head.lock().clone() else { return false };
+        self.others().any(|other| {
+            let head = other.endpoint().head.lock();
+            head.as_ref().is_some_and(|head| own.is_behind(head, now))
+        })
+    }
+
+    /// Another node that is not avoided and not behind, if there is one.
     pub(crate) fn another(self) -> Option<Self> {
         let now = Instant::now();
-        self.others().find(|node| node.avoided_until(now).is_none())
+        self.others().find(|node| node.avoided_until(now).is_none() && !node.is_behind(now))
     }
 
     /// The chain's other nodes.

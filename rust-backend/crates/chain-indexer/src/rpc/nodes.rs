@@ -4,6 +4,7 @@
 //! while, the longer the more often it fails; a node that is asked too fast is waited for, if no
 //! other is free.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use event_engine::event::ChainId;
 use event_store::chain::chain_readers::NodeHead;
 use futures::future::join_all;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::rpc::client::Rpc;
 use crate::rpc::health::NodeHealth;
@@ -29,12 +30,16 @@ use crate::{ChainSettings, IndexerError, Result};
 
 /// A head that has not risen for so long stands still, if another node's goes on.
 const STANDS_STILL_AFTER: Duration = Duration::from_secs(15);
-/// Distance to another node's head, in seconds of block time or blocks, from which a node is not
-/// asked that goes on as well.
+/// Distance to another node's head in seconds of block time, from which a node is not asked that
+/// goes on as well.
 const BEHIND_SECONDS: i64 = 30;
-const BEHIND_BLOCKS: i64 = 64;
+/// A node that is avoided for no longer is better than a node that is behind.
+const AVOIDED_BRIEFLY: Duration = Duration::from_secs(5);
 /// Interval at which those nodes are asked for their heads that are not asked otherwise.
 const HEADS_SEEN_EVERY: Duration = Duration::from_secs(10);
+
+/// Blocks whose doubts are counted at once.
+const DOUBTED_MAX: usize = 256;
 
 /// The nodes of a chain, of which one is asked at a time.
 pub(crate) struct Nodes {
@@ -50,8 +55,8 @@ pub(crate) struct Nodes {
     pub(super) gathering: Mutex<()>,
     /// A block whose bloom filter was wrong: then no filter of the chain is believed.
     wrong_filter_at: OnceLock<u64>,
-    /// The block whose logs were doubted last, and how often.
-    doubted: parking_lot::Mutex<(B256, u32)>,
+    /// Blocks whose logs were doubted, each with its number of doubts.
+    doubted: parking_lot::Mutex<HashMap<B256, u32>>,
 }
 
 pub(super) struct NodeEndpoint {
@@ -88,11 +93,11 @@ pub(super) struct HeadState {
 
 impl HeadState {
     /// True if `other` has gone on while this one stands still, or is far ahead.
-    fn is_behind(&self, other: &Self, now: Instant) -> bool {
+    pub(super) fn is_behind(&self, other: &Self, now: Instant) -> bool {
         let blocks = other.head.block_number - self.head.block_number;
         let seconds = other.head.block_time - self.head.block_time;
         let stands_still = now - self.risen_at >= STANDS_STILL_AFTER;
-        blocks > 1 && (stands_still || seconds >= BEHIND_SECONDS || blocks >= BEHIND_BLOCKS)
+        blocks > 1 && (stands_still || seconds >= BEHIND_SECONDS)
     }
 }
 
@@ -145,15 +150,11 @@ impl Nodes {
     /// the node that is avoided for the shortest time.
     pub(crate) fn current(&self) -> Node<'_> {
         let now = Instant::now();
-        let is_behind = |node: &Node<'_>| {
-            let head = &self.endpoints[node.index].head;
-            node.others().any(|other| {
-                let other = self.endpoints[other.index].head.lock().clone();
-                let own = head.lock();
-                matches!((&*own, other), (Some(own), Some(other)) if own.is_behind(&other, now))
-            })
-        };
-        let best = self.each().min_by_key(|node| (node.avoided_until(now), is_behind(node)));
+        let best = self.each().min_by_key(|node| {
+            let avoided_until = node.avoided_until(now);
+            let is_avoided = avoided_until.is_some_and(|until| until > now + AVOIDED_BRIEFLY);
+            (is_avoided, node.is_behind(now), avoided_until)
+        });
         best.unwrap_or(Node { nodes: self, index: 0 })
     }
 
@@ -164,6 +165,7 @@ impl Nodes {
             return;
         }
         let mut looks = interval_at(Instant::now() + HEADS_SEEN_EVERY, HEADS_SEEN_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
             let is_unseen = |node: &Node<'_>| {
@@ -224,9 +226,12 @@ impl Nodes {
     /// Counts the doubts about the logs of a block, this one included.
     pub(crate) fn doubts(&self, block: B256) -> u32 {
         let mut doubted = self.doubted.lock();
-        let times = if doubted.0 == block { doubted.1 + 1 } else { 1 };
-        *doubted = (block, times);
-        times
+        if doubted.len() >= DOUBTED_MAX && !doubted.contains_key(&block) {
+            doubted.clear();
+        }
+        let times = doubted.entry(block).or_default();
+        *times += 1;
+        *times
     }
 
     /// A bloom filter of the chain was wrong.

@@ -18,6 +18,8 @@ const SLOTS: usize = 8;
 const PROBE: f64 = 1.25;
 /// Questions a second that a node is asked in any case.
 const SLOWEST: f64 = 4.0;
+/// Questions that may have been saved up: those of a block at the head do not wait for each other.
+const SAVED: f64 = 6.0;
 /// A node that has refused nothing for so long is asked as fast as it goes.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
@@ -111,10 +113,11 @@ impl LearnedRate {
             Some(f64::from(*answers) / (now - *began).as_secs_f64().max(0.001))
         });
         let per_second = (fullest.unwrap_or_default() * PROBE).max(SLOWEST);
-        let at = self.next_at.max(now);
+        let saved = Duration::from_secs_f64(SAVED / per_second);
+        let at = self.next_at.max(now.checked_sub(saved).unwrap_or(now));
         let questions = f64::from(u32::try_from(questions).unwrap_or(u32::MAX));
         self.next_at = at + Duration::from_secs_f64(questions / per_second);
-        at
+        at.max(now)
     }
 }
 

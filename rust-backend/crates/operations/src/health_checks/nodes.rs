@@ -7,8 +7,6 @@ use super::{Problem, problem};
 
 /// A head that is behind another one and has not moved for so long stands still.
 const STANDS_STILL_SECONDS: i64 = 15;
-/// Blocks behind another node's head, from which a node is far behind though it goes on.
-const FAR_BEHIND_BLOCKS: i64 = 64;
 /// A chain whose heads have all stood still for longer is not read now, or rests.
 const MOVES_SECONDS: i64 = 60;
 /// Nodes and chains that are named.
@@ -26,7 +24,7 @@ pub(super) fn behind(
     };
     let is_behind = |head: &&SeenHead| {
         let stands_still = head.blocks_behind > 1 && seconds(head) >= STANDS_STILL_SECONDS;
-        (stands_still || head.blocks_behind >= FAR_BEHIND_BLOCKS) && moves(head.chain_id)
+        stands_still && moves(head.chain_id)
     };
     let says: Vec<String> = heads
         .iter()
@@ -105,8 +103,6 @@ mod tests {
         let found = of(&[head("rpc_urls[0]", 617, 83, 90, now), good.clone()]);
         assert!(!found.ok);
         assert_eq!(found.says, "rpc_urls[0] of chain 1 is at block 617, 83 behind another node");
-        // Far behind, and going on.
-        assert!(!of(&[head("rpc_urls[0]", 600, 100, 1, now), good.clone()]).ok);
         // A little behind, as any two nodes are.
         let found = of(&[head("rpc_urls[0]", 698, 2, 1, now), good]);
         let says = "chain 1 is stored up to block 700 of 700 (0 left), logs compared up to 684";

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Node;
 use crate::rpc::call::{Answer, Failure, RpcCall, read};
+use crate::rpc::unanswered::Wanted;
 use crate::{IndexerError, Result};
 
 /// Tries of a question that can be asked in another form, where no other node is free.
@@ -175,6 +176,8 @@ impl Node<'_> {
         let answered = told.iter().filter(|answer| answer.is_ok()).count();
         if answered > 0 {
             self.endpoint().health.answered(answered, Instant::now());
+            // Some node is of the chain; others may be away.
+            self.nodes.unanswered.answered(Wanted::ChainId);
         }
         for (call, answer) in calls.iter().zip(&told) {
             if let (Some(wanted), Ok(_)) = (call.wanted(), answer) {
@@ -233,6 +236,7 @@ impl Node<'_> {
             tried += 1;
             let found = self.ask_once::<U64>(&call, self.answer_bytes_max()).await;
             match found.map(|found| found.to::<u64>()) {
+                Ok(0) => return Err("chain id: it answered 0, which is none".to_owned()),
                 Ok(found) if i64::try_from(found) == Ok(self.nodes.id.0) => {
                     *self.endpoint().foreign.lock() = None;
                     return Ok(());
