@@ -25,6 +25,8 @@ pub(crate) struct ChainStore {
     pub(crate) name: String,
     pub(crate) reader: Reader,
     pub(crate) rights: Rights,
+    /// The first block that is read.
+    pub(crate) start_block: i64,
     /// The registries' contracts, as `covered_ranges` names them.
     pub(crate) addresses: Vec<String>,
     pub(crate) claims: Claims,
@@ -38,6 +40,7 @@ impl ChainStore {
             name: settings.name.clone(),
             reader,
             rights: settings.rights(reader),
+            start_block: i64::try_from(settings.start_block).unwrap_or(i64::MAX),
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
         }
@@ -99,11 +102,14 @@ impl ChainStore {
         self.asked(chain_readers::see_heads(&self.pool, self.id, self.reader, nodes, heads)).await
     }
 
-    /// Notes that the blocks of a stretch were read as a range: their logs need no comparison.
-    pub(crate) async fn raise_compared(&self, start_block: u64, stretch: &Stretch) -> Result<()> {
-        let start = i64::try_from(start_block).unwrap_or(i64::MAX);
+    /// Notes that the logs of a stretch are compared: they were read as a range.
+    pub(crate) async fn raise_compared(
+        &self,
+        connection: &mut PgConnection,
+        stretch: &Stretch,
+    ) -> event_store::Result<()> {
         let blocks = stretch.below.number + 1..=stretch.tip.number;
-        self.asked(chain_readers::raise_compared(&self.pool, self.id, start, blocks)).await
+        chain_readers::raise_compared(connection, self.id, self.start_block, blocks).await
     }
 
     /// Begins to audit arrivals above `height`.
@@ -128,6 +134,9 @@ impl ChainStore {
         let if_stored = IfStored::by(self.rights);
         let rows = new_events::insert(connection, &stretch.events, if_stored).await?;
         covered_ranges::cover(connection, self.id, &stretch.covers(&self.addresses)).await?;
+        if stretch.is_range {
+            self.raise_compared(connection, stretch).await?;
+        }
         Ok(rows + returning.restore(connection, &self.claims).await?)
     }
 

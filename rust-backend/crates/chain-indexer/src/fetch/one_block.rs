@@ -19,6 +19,15 @@ const LAG_BLOCKS_MAX: u64 = 16;
 /// says that it has none: some seconds, as the waits between failures grow.
 const DOUBTS_MAX: u32 = 5;
 
+/// Belief in the bloom filter of a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// A block that its filter excludes is not asked for logs, as long as no filter was wrong.
+    Believed,
+    /// Every block is asked for its logs.
+    Ignored,
+}
+
 /// Fetches block `number`. `None` where the node does not have it yet, although another behind the
 /// same URL has said that the head is at `head`.
 pub(crate) async fn fetch(
@@ -26,31 +35,17 @@ pub(crate) async fn fetch(
     settings: &ChainSettings,
     number: u64,
     head: u64,
+    filter: Filter,
 ) -> Result<Option<Block>> {
     let node = nodes.current();
-    let Some(header) = header_at(node, number, head).await? else { return Ok(None) };
-    complete(node, settings, number, &header).await.map(Some)
-}
-
-/// The same, and its logs are asked for whatever its bloom filter says.
-pub(crate) async fn fetch_whole(
-    nodes: &Nodes,
-    settings: &ChainSettings,
-    number: u64,
-    head: u64,
-) -> Result<Option<Block>> {
-    let node = nodes.current();
-    let Some(header) = header_at(node, number, head).await? else { return Ok(None) };
-    add_logs(node, settings, number, &header).await.map(Some)
-}
-
-async fn header_at(node: Node<'_>, number: u64, head: u64) -> Result<Option<NodeHeader>> {
-    let header = node.header(number).await?;
-    if header.is_none() && head.saturating_sub(number) >= LAG_BLOCKS_MAX {
+    let Some(header) = node.header(number).await? else {
+        if head.saturating_sub(number) < LAG_BLOCKS_MAX {
+            return Ok(None);
+        }
         let problem = format!("it does not have block {number}, which is far below its head");
         return Err(node.distrust(&problem));
-    }
-    Ok(header)
+    };
+    complete(node, settings, number, &header, filter).await.map(Some)
 }
 
 /// Adds the logs to a header that was asked for by `number`, or announced.
@@ -59,25 +54,16 @@ pub(crate) async fn complete(
     settings: &ChainSettings,
     number: u64,
     header: &NodeHeader,
-) -> Result<Block> {
-    let has_none = !header.may_have_logs_of(&settings.registries.addresses());
-    if has_none && node.nodes().believes_filters() {
-        let logs: [NodeLog; 0] = [];
-        return block(settings, number, header, &logs).map_err(|problem| node.distrust(&problem));
-    }
-    add_logs(node, settings, number, header).await
-}
-
-async fn add_logs(
-    node: Node<'_>,
-    settings: &ChainSettings,
-    number: u64,
-    header: &NodeHeader,
+    filter: Filter,
 ) -> Result<Block> {
     let addresses = settings.registries.addresses();
-    let mut logs = gather::logs(node, settings, header, &addresses).await?;
-    let left_out = left_out(node, header, &addresses, logs.iter()).await?;
-    logs.extend(left_out);
+    let is_believed = filter == Filter::Believed && node.nodes().believes_filters();
+    let mut logs = Vec::new();
+    if !is_believed || header.may_have_logs_of(&addresses) {
+        logs = gather::logs(node, settings, header, &addresses).await?;
+        let left_out = left_out(node, header, &addresses, logs.iter()).await?;
+        logs.extend(left_out);
+    }
     block(settings, number, header, &logs).map_err(|problem| node.distrust(&problem))
 }
 

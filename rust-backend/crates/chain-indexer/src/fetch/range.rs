@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::fetch::block::{Block, block};
-use crate::fetch::one_block::{self, left_out};
+use crate::fetch::one_block::{self, Filter, left_out};
 use crate::fetch::stretch::Stretch;
 use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::rpc::call::{Answer, Failure, read};
@@ -73,12 +73,12 @@ pub(crate) async fn fetch(
 async fn alone(nodes: &Nodes, settings: &ChainSettings, number: u64) -> Result<Piece> {
     let limit = nodes.current().blocks();
     // If that fails, too, the node does not refuse ranges but everything.
-    let fetched = one_block::fetch_whole(nodes, settings, number, u64::MAX).await;
+    let fetched = one_block::fetch(nodes, settings, number, u64::MAX, Filter::Ignored).await;
     let Some(block) = fetched.inspect_err(|_| limit.forget())? else {
         return Err(nodes.current().distrust("it does not have a block far below its head"));
     };
     limit.answered(1);
-    Ok(Piece { last: number, stretches: vec![Stretch::of(block)] })
+    Ok(Piece { last: number, stretches: Stretch::split(vec![block]) })
 }
 
 struct Range<'n> {

@@ -16,7 +16,7 @@ use crate::branch::walk::Walk;
 use crate::decode::NotDecoded;
 use crate::decode::unknown_logs::UnknownLogs;
 use crate::fetch::block::UnknownLog;
-use crate::fetch::one_block::complete;
+use crate::fetch::one_block::{Filter, complete};
 use crate::fetch::stretch::Stretch;
 use crate::follow::comparison::LogComparer;
 use crate::follow::finality::FinalityTracker;
@@ -128,7 +128,7 @@ impl Chain {
         let node = nodes.each().nth(announced.node).filter(|_| *tip == header.parent());
         let Some(node) = node else { return Ok(false) };
         let (settings, number) = (Arc::clone(&self.settings), header.number.unsigned_abs());
-        let completing = complete(node, &settings, number, &announced.header);
+        let completing = complete(node, &settings, number, &announced.header, Filter::Believed);
         let block = match self.shutdown.run_until_cancelled(completing).await {
             None => return Ok(true),
             Some(Err(error)) if error.stops_the_chain() => return Err(error),

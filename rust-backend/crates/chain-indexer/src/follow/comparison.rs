@@ -58,7 +58,6 @@ impl LogComparer {
     /// head.
     async fn compare(&self, is_due: bool) -> Result<bool> {
         let (pool, id) = (&self.store.pool, self.store.id);
-        let start = self.start_block();
         loop {
             let known = self.store.asked(chain_readers::log_comparison(pool, id)).await?;
             if let Some(block) = known.wrong_filter_at {
@@ -68,7 +67,8 @@ impl LogComparer {
                 self.store.asked(noting).await?;
             }
             let Some(tip) = self.store.latest().await? else { return Ok(false) };
-            let first = known.compared_to.map_or(start, |height| height + 1).max(start);
+            let first = known.compared_to.map_or(i64::MIN, |height| height + 1);
+            let first = first.max(self.store.start_block);
             let last = tip.number - DISTANCE;
             if last < first {
                 return Ok(is_due);
@@ -94,17 +94,11 @@ impl LogComparer {
                     self.nodes.distrust_filters(block.unsigned_abs());
                 }
             }
-            let blocks = first..=i64::try_from(piece.last).unwrap_or(i64::MAX);
-            self.store.asked(chain_readers::raise_compared(pool, id, start, blocks)).await?;
         }
     }
 
-    fn start_block(&self) -> i64 {
-        i64::try_from(self.settings.start_block).unwrap_or(i64::MAX)
-    }
-
-    /// Stores the events of the stretch that are missing. `None` if one of its blocks is not on the
-    /// stored branch.
+    /// Stores the events of the stretch that are missing, and notes its blocks as compared. `None`
+    /// if one of the blocks is not on the stored branch.
     async fn store_left_out(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
         let (store, reader) = (&self.store, self.store.reader);
         let mut transaction = store.pool.begin().await?;
@@ -122,6 +116,7 @@ impl LogComparer {
         }
         let leave = IfStored::Leave;
         let events = new_events::insert(&mut transaction, &stretch.events, leave).await?;
+        store.raise_compared(&mut transaction, stretch).await?;
         transaction.commit().await?;
         Ok(Some(events))
     }

@@ -179,7 +179,6 @@ impl Filling {
                         return Err(IndexerError::OtherBlock { chain, block });
                     }
                 };
-                self.store.raise_compared(self.settings.start_block, &stretch).await?;
                 if let OtherWriter::Absent { highest } = &mut others {
                     *highest = (*highest).max(Some(stretch.tip.number));
                 }

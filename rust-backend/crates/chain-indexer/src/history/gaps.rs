@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
-use crate::fetch::one_block::fetch_whole;
+use crate::fetch::one_block::{Filter, fetch};
 use crate::rpc::node_backoff;
 use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
@@ -284,7 +284,8 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
         loop {
             // As if it were deep: a node that does not have it fails.
             let settings = &self.check.settings;
-            match fetch_whole(&self.nodes, settings, number.unsigned_abs(), u64::MAX).await {
+            let height = number.unsigned_abs();
+            match fetch(&self.nodes, settings, height, u64::MAX, Filter::Ignored).await {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => return self.refuse("rpc_urls", "a node lacks a block of the range"),
                 Err(error) if error.stops_the_chain() => return Err(error),
@@ -300,7 +301,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
     }
 
     fn start_block(&self) -> i64 {
-        i64::try_from(self.check.settings.start_block).unwrap_or(i64::MAX)
+        self.store.start_block
     }
 
     fn refuse<T>(&self, key: &'static str, problem: &'static str) -> Result<T> {

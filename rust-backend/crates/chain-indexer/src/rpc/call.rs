@@ -92,15 +92,8 @@ pub(crate) enum Answer<T> {
 }
 
 impl Failure {
-    pub(crate) fn into_problem(self) -> String {
-        match self {
-            Self::Refused(problem)
-            | Self::TooMuch(problem)
-            | Self::TooLong(problem)
-            | Self::Broken(problem)
-            | Self::Unreachable(problem)
-            | Self::Limited { problem, .. } => problem,
-        }
+    pub(crate) fn into_problem(mut self) -> String {
+        std::mem::take(self.problem_mut())
     }
 
     pub(crate) fn problem(&self) -> &str {
@@ -113,14 +106,19 @@ impl Failure {
         problem
     }
 
-    /// The same failure, with the question before the node's words.
-    pub(crate) fn of(mut self, call: &RpcCall) -> Self {
+    fn problem_mut(&mut self) -> &mut String {
         let (Self::Refused(problem)
         | Self::TooMuch(problem)
         | Self::TooLong(problem)
         | Self::Broken(problem)
         | Self::Unreachable(problem)
-        | Self::Limited { problem, .. }) = &mut self;
+        | Self::Limited { problem, .. }) = self;
+        problem
+    }
+
+    /// The same failure, with the question before the node's words.
+    pub(crate) fn of(mut self, call: &RpcCall) -> Self {
+        let problem = self.problem_mut();
         *problem = format!("{call}: {problem}");
         self
     }

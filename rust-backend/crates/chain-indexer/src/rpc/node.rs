@@ -237,11 +237,9 @@ impl<'n> Node<'n> {
 
     /// True if another node has gone on while this one stands still, or is far ahead.
     pub(super) fn is_behind(self, now: Instant) -> bool {
-        let Some(own) = self.endpoint().head.lock().clone() else { return false };
-        self.others().any(|other| {
-            let head = other.endpoint().head.lock();
-            head.as_ref().is_some_and(|head| own.is_behind(head, now))
-        })
+        let position = |node: Self| node.endpoint().head.lock().as_ref().map(HeadState::position);
+        let Some(own) = position(self) else { return false };
+        self.others().filter_map(position).any(|other| own.is_behind(other, now))
     }
 
     /// Another node that is not avoided and not behind, if there is one.

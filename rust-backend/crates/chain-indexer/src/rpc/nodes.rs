@@ -83,7 +83,6 @@ pub(super) struct NodeEndpoint {
 }
 
 /// A node's head as it was seen last.
-#[derive(Clone)]
 pub(super) struct HeadState {
     pub(super) head: NodeHead,
     pub(super) seen_at: Instant,
@@ -91,11 +90,26 @@ pub(super) struct HeadState {
     pub(super) risen_at: Instant,
 }
 
+/// The numbers of a head, to compare it with another node's.
+#[derive(Clone, Copy)]
+pub(super) struct HeadPosition {
+    number: i64,
+    time: i64,
+    risen_at: Instant,
+}
+
 impl HeadState {
+    pub(super) fn position(&self) -> HeadPosition {
+        let NodeHead { block_number: number, block_time: time, .. } = self.head;
+        HeadPosition { number, time, risen_at: self.risen_at }
+    }
+}
+
+impl HeadPosition {
     /// True if `other` has gone on while this one stands still, or is far ahead.
-    pub(super) fn is_behind(&self, other: &Self, now: Instant) -> bool {
-        let blocks = other.head.block_number - self.head.block_number;
-        let seconds = other.head.block_time - self.head.block_time;
+    pub(super) fn is_behind(self, other: Self, now: Instant) -> bool {
+        let blocks = other.number - self.number;
+        let seconds = other.time - self.time;
         let stands_still = now - self.risen_at >= STANDS_STILL_AFTER;
         blocks > 1 && (stands_still || seconds >= BEHIND_SECONDS)
     }

@@ -37,11 +37,8 @@ struct Bucket {
 impl RateLimit {
     /// `None`: as fast as it goes.
     pub(crate) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
-        let full_at = |_| Mutex::new(Instant::now());
-        Self(
-            requests_per_second
-                .map(|per_second| Bucket { per_second, full_at: full_at(per_second) }),
-        )
+        let bucket = |per_second| Bucket { per_second, full_at: Mutex::new(Instant::now()) };
+        Self(requests_per_second.map(bucket))
     }
 
     /// Questions that may be asked at once; `None` if no limit is set.

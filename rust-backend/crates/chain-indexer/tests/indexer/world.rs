@@ -15,5 +15,5 @@ pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;
 pub(crate) use indexing::{Indexing, settings};
 pub(crate) use limited_node::LimitedNode;
-pub(crate) use scripted_node::{Ids, Said, Script, ScriptedNode};
+pub(crate) use scripted_node::{IDENTITY, Ids, METADATA_UPDATE, Said, Script, ScriptedNode};
 pub(crate) use testbed::quantity;

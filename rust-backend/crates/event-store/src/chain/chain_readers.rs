@@ -159,7 +159,7 @@ pub async fn log_comparison(pool: &PgPool, chain_id: ChainId) -> Result<LogCompa
 /// Notes that the logs of the blocks from `first` to `last` are compared, if those below are, from
 /// the start block on.
 pub async fn raise_compared(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     chain_id: ChainId,
     start_block: i64,
     blocks: RangeInclusive<i64>,
@@ -175,7 +175,7 @@ pub async fn raise_compared(
         blocks.start(),
         blocks.end(),
     )
-    .execute(pool)
+    .execute(connection)
     .await?;
     Ok(())
 }

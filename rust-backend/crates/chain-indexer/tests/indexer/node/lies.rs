@@ -6,20 +6,18 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::world::{Database, Indexing, Said, Script, ScriptedNode, settings};
+use crate::world::{
+    Database, IDENTITY, Indexing, METADATA_UPDATE, Said, Script, ScriptedNode, settings,
+};
 
-const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 /// The block that the node lies about.
 const BLOCK: u64 = 3;
-/// `MetadataUpdate(uint256)`, whose data is one word.
-const TOPIC0: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
-
 fn registries() -> Registries {
     Registries { identity: Some(IDENTITY.parse().expect("an address")), ..Registries::default() }
 }
 
 fn true_log(log_index: u64) -> Value {
-    Script::log(BLOCK, log_index, &json!([TOPIC0]), &format!("0x{log_index:064x}"))
+    Script::log(BLOCK, log_index, &json!([METADATA_UPDATE]), &format!("0x{log_index:064x}"))
 }
 
 /// The true log with one field changed.

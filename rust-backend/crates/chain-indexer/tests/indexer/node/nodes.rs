@@ -198,7 +198,7 @@ async fn bits_of_a_filter_that_no_log_explains_hold_up_nobody() {
         let header = {
             let mut script = node.script();
             let head = script.headers.len() as u64;
-            script.headers = script.branched(head - 1, 0, head);
+            script.grow(1);
             let header = script.headers.last_mut().expect("a head");
             header["logsBloom"] = bloom(&[]);
             (last["blockNumber"], last["blockHash"]) =
@@ -323,26 +323,25 @@ async fn until_first_events(database: &Database, blocks: i64) {
 async fn logs_that_filters_lack_are_found_in_ranges_then_at_once() {
     let (database, node, chain) = world(10).await;
     let stranger = json!({"address": format!("0x{:040x}", 7)});
-    let lacking = |node: &ScriptedNode| {
-        for header in &mut node.script().headers {
+    // The indexer sees no block before its filter.
+    let grow = |blocks: u64| {
+        let mut script = node.script();
+        script.grow(blocks);
+        for header in &mut script.headers {
             header["logsBloom"] = bloom(&[&stranger]);
         }
+        script.headers.len() as u64 - 1
     };
-    lacking(&node);
+    grow(0);
     let indexing = indexed(&database, &node, &chain).await;
     assert_eq!(database.events().await, [], "passed by their filters");
     // Enough blocks for a comparison, which are read as ranges.
-    let longer = node.script().branched(9, 0, 260);
-    node.script().headers = longer;
-    lacking(&node);
+    grow(251);
     until_first_events(&database, 9).await;
     // No filter is believed any more.
     for _ in 0..2 {
         let before = database.events().await.len();
-        let head = node.script().headers.len() as u64;
-        let longer = node.script().branched(head - 1, 0, head);
-        node.script().headers = longer;
-        lacking(&node);
+        let head = grow(1);
         indexing.until_stored(head).await;
         assert!(database.events().await.len() > before, "block {head}");
     }

@@ -23,11 +23,9 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use self::nature::{Blooms, Habit, Manner, Nature};
+use super::scripted_node::{IDENTITY, METADATA_UPDATE};
 
-pub(crate) const REGISTRY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 const STRANGER: &str = "0x1111111111111111111111111111111111111111";
-/// `MetadataUpdate(uint256)` of the identity registry, whose data is one word.
-const TOPIC0: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
 
 pub(crate) struct LimitedNode {
     pub(crate) url: String,
@@ -96,7 +94,7 @@ impl LimitedNode {
         let mut ids = Vec::new();
         for (header, logs) in chain.blocks.iter().skip(1) {
             let hash = header["hash"].as_str().expect("a hash");
-            let ours = logs.iter().filter(|log| log["address"] == REGISTRY);
+            let ours = logs.iter().filter(|log| log["address"] == IDENTITY);
             let mut places: Vec<u64> = ours.map(|log| quantity(&log["logIndex"])).collect();
             places.sort_unstable();
             for (at, place) in places.iter().enumerate() {
@@ -125,8 +123,8 @@ impl Chain {
             let log_index =
                 if self.nature.has(Habit::NumbersAnewInEachTransaction) { 0 } else { at };
             logs.push(json!({
-                "address": if ours { REGISTRY } else { STRANGER },
-                "topics": [TOPIC0],
+                "address": if ours { IDENTITY } else { STRANGER },
+                "topics": [METADATA_UPDATE],
                 "data": format!("0x{:064x}", number * 8 + at),
                 "blockNumber": format!("{number:#x}"),
                 "blockHash": hash,
@@ -163,7 +161,7 @@ impl Chain {
             Blooms::Zero => bloom = Bloom::ZERO,
             Blooms::Full => bloom = Bloom::repeat_byte(0xff),
             Blooms::Chance if self.random.random_bool(0.1) => {
-                bloom.accrue(BloomInput::Raw(&bytes(&json!(REGISTRY))));
+                bloom.accrue(BloomInput::Raw(&bytes(&json!(IDENTITY))));
             }
             Blooms::True | Blooms::Absent | Blooms::Chance => {}
         }

@@ -14,8 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
 
+/// The identity registry of the tests' chains, as nodes write it.
+pub(crate) const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 /// `MetadataUpdate(uint256)` of the identity registry, whose data is one word.
-const METADATA_UPDATE: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
+pub(crate) const METADATA_UPDATE: &str =
+    "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
 
 /// What happens before an answer; it is told the method, or the tag that was asked for.
 type Meanwhile = Box<dyn FnMut(&mut Script, &str) + Send>;
@@ -106,8 +109,7 @@ impl ScriptedNode {
     pub(crate) fn mine(&self) {
         let header = {
             let mut script = self.script();
-            let head = script.headers.len() as u64 - 1;
-            script.headers = script.branched(head, 0, head + 1);
+            script.grow(1);
             script.headers.last().expect("a head").clone()
         };
         self.announce(&header);
@@ -139,6 +141,12 @@ impl ScriptedNode {
 }
 
 impl Script {
+    /// Appends blocks to its chain, without announcing them.
+    pub(crate) fn grow(&mut self, blocks: u64) {
+        let head = self.headers.len() as u64 - 1;
+        self.headers = self.branched(head, 0, head + blocks);
+    }
+
     /// Gives block `number` these logs.
     pub(crate) fn set_logs(&mut self, number: u64, logs: Vec<Value>) {
         self.logs.insert(hash(0, number), Value::Array(logs));
@@ -378,7 +386,7 @@ fn header(number: u64, hash_of_it: &str) -> Value {
 
 fn log(number: u64, block: &str, log_index: u64, topics: &Value, data: &str) -> Value {
     json!({
-        "address": "0x8004a818bfb912233c491871b3d84c89a494bd9e",
+        "address": IDENTITY,
         "topics": topics,
         "data": data,
         "blockNumber": format!("{number:#x}"),
