@@ -33,7 +33,7 @@ async fn stopped(world: &mut World, fast: bool) -> Result<Duration> {
 /// room.
 pub(crate) async fn disk_full(world: &mut World) -> Result<Duration> {
     let disk = world.small_disk.insert(SmallDisk::of(&world.bed)?);
-    disk.hold_our_tables(&world.direct).await?;
+    disk.hold_our_tables(&world.bed.superuser().await).await?;
     disk.fill(&world.direct).await?;
     let said = async || was_full(&world.bed);
     until("PostgreSQL says that the disk is full", REFUSAL_MAX, said).await?;
