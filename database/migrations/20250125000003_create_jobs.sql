@@ -72,3 +72,6 @@ CREATE INDEX IF NOT EXISTS jobs_pending_by_trigger ON jobs (trigger_id) WHERE st
 -- such an index for the job of an id, and be kept.
 CREATE INDEX IF NOT EXISTS jobs_latest ON jobs (created_at, uuid_send(id));
 CREATE INDEX IF NOT EXISTS jobs_dead ON jobs (created_at, uuid_send(id)) WHERE state = 'dead';
+
+-- For `status` and `doctor`: the jobs that ended dead of late.
+CREATE INDEX IF NOT EXISTS jobs_dead_ended ON jobs (finished_at) WHERE state = 'dead';

@@ -25,7 +25,8 @@ CREATE OR REPLACE FUNCTION claim_shards(
     reported_head BIGINT, reported_safe BIGINT, reported_finalized BIGINT,
     -- The row. `row_revision` is NULL if it is deleted.
     row_revision INTEGER, block_number BIGINT, block_hash TEXT, transaction_hash TEXT,
-    log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT, data TEXT,
+    log_index INTEGER, event_type TEXT, registry TEXT, agent_id TEXT, address TEXT,
+    topics TEXT, data TEXT,
     -- True if there are arguments beyond the limits: the row was stored without our trigger.
     is_unreadable BOOLEAN
 )
@@ -82,13 +83,15 @@ BEGIN
            (extract(epoch FROM e.logged_at) * 1000)::bigint,
            e.checkpoint_block, e.safe_block, e.finalized_block,
            e.row_revision, e.block_number, e.block_hash, e.transaction_hash, e.log_index,
-           e.event_type, e.registry, e.agent_id::text, e.address, e.data,
+           e.event_type, e.registry, e.agent_id::text, e.address, to_jsonb(e.topics)::text,
+           e.data,
            e.has_data AND e.data IS NULL
     FROM unnest(locked) AS s (chain_id)
     LEFT JOIN public.shard_cursors c ON c.chain_id = s.chain_id
     LEFT JOIN (
         SELECT l.*, r.revision AS row_revision, r.block_number, r.block_hash, r.transaction_hash,
-               r.log_index, r.event_type, r.registry, r.agent_id, r.address, r.data, r.has_data,
+               r.log_index, r.event_type, r.registry, r.agent_id, r.address, r.topics, r.data,
+               r.has_data,
                coalesce(sum(octet_length(r.data)) OVER until, 0)
                    - coalesce(octet_length(r.data), 0) AS bytes_before,
                count(*) FILTER (WHERE octet_length(r.data) >= arguments_bytes_max / 128)
@@ -103,7 +106,9 @@ BEGIN
                    place)
         LEFT JOIN LATERAL (
             SELECT v.revision, v.block_number, v.block_hash, v.transaction_hash, v.log_index,
-                   v.event_type, v.registry, v.agent_id, v.address, v.data IS NOT NULL AS has_data,
+                   v.event_type, v.registry, v.agent_id, v.address,
+                   CASE WHEN octet_length(v.topics::text) <= 4096 THEN v.topics END AS topics,
+                   v.data IS NOT NULL AS has_data,
                    CASE WHEN pg_column_size(v.data) <= 1800
                              AND pg_column_compression(v.data) IS NULL
                         THEN v.data::text ELSE public.arguments_text(v.data) END AS data

@@ -1,7 +1,7 @@
 // A log of a registry to its event's name and arguments, in the form of `events.data`. What does
 // not fit its event's signature to the letter is no error: it is stored as it came.
 import type { AbiEvent, AbiParameter, Hex } from "viem";
-import { AGENT_ARGUMENTS, EVENTS, type RegistryName } from "./registries.ts";
+import { AGENT_ARGUMENTS, EARLIER_FEEDBACK, EVENTS, type RegistryName } from "./registries.ts";
 
 export interface Decoded {
   eventType: string;
@@ -35,6 +35,20 @@ export function decode(registry: RegistryName, topics: readonly Hex[], data: Hex
     if (error instanceof Malformed) return null;
     throw error;
   }
+}
+
+/** The agent of a log that is stored as it came, where its topic0 tells which topic holds it. */
+export function agentOfRaw(registry: RegistryName, topics: readonly Hex[]): string | null {
+  const place = agentTopic(registry, topics[0] ?? "0x");
+  const topic = place > 0 ? topics[place] : undefined;
+  return topic === undefined ? null : BigInt(topic).toString();
+}
+
+/** 0 where no topic holds it. */
+function agentTopic(registry: RegistryName, topic0: Hex): number {
+  if (registry === "reputation" && EARLIER_FEEDBACK.has(topic0)) return 1;
+  const indexed = EVENTS[registry].get(topic0)?.inputs.filter(input => input.indexed) ?? [];
+  return 1 + indexed.findIndex(({ name }) => AGENT_ARGUMENTS.has(name ?? ""));
 }
 
 function isLong({ data }: Decoded): boolean {

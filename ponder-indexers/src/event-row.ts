@@ -1,6 +1,6 @@
 // A log to the row that our own indexer would make of it.
 import type { Hex, RpcLog } from "viem";
-import { decode, SHORT_BYTES } from "./decode.ts";
+import { agentOfRaw, decode, SHORT_BYTES } from "./decode.ts";
 import type { RegistryName } from "./registries.ts";
 import { say } from "./say.ts";
 
@@ -35,7 +35,7 @@ export function eventRow(chainId: number, registry: RegistryName, block: BlockOf
     eventType: decoded?.eventType ?? UNKNOWN,
     registry,
     timestamp: Number(block.timestamp),
-    agentId: decoded?.agentId ?? null,
+    agentId: decoded ? decoded.agentId : agentOfRaw(registry, topics),
     data: dataOf(decoded?.data, isLong ? bytes : undefined),
     address: log.address.toLowerCase(),
     // As text: Ponder's COPY has no array of strings that may be empty.

@@ -51,6 +51,19 @@ export const EVENTS: Record<RegistryName, ReadonlyMap<string, AbiEvent>> = {
 /** Arguments that hold the agent's id. */
 export const AGENT_ARGUMENTS: ReadonlySet<string> = new Set(["agentId", "tokenId", "_tokenId"]);
 
+/**
+ * Earlier signatures of `NewFeedback` that a registry may have emitted: testnets did in January
+ * 2026. Such a log is stored as it came, and its first indexed argument is the agent, as today.
+ */
+export const EARLIER_FEEDBACK: ReadonlySet<string> = new Set(
+  [
+    "uint8,string,string,string,string",
+    "uint8,string,string,string,string,string",
+    "uint256,uint8,string,string,string,string,string",
+    "int256,uint8,string,string,string,string,string",
+  ].map(scored => toEventSelector(`NewFeedback(uint256,address,uint64,${scored},bytes32)`)),
+);
+
 function byTopic(events: readonly AbiEvent[]): ReadonlyMap<string, AbiEvent> {
   return new Map(events.map(event => [toEventSelector(event), event]));
 }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type Abi, encodeAbiParameters, type Hex, type RpcLog, toEventSelector } from "viem";
 import { CONTRACT_NAMES, loadArtifact } from "../../devnet/src/artifact.ts";
 import { mayHaveLogsOf } from "../src/bloom.ts";
-import { decode } from "../src/decode.ts";
+import { agentOfRaw, decode } from "../src/decode.ts";
 import { eventRow } from "../src/event-row.ts";
 import { EVENTS, REGISTRY_NAMES } from "../src/registries.ts";
 
@@ -24,6 +24,24 @@ test("every event of the contracts is known, with its arguments", async () => {
       assert.deepEqual(shape(ours?.inputs), shape(event.inputs), event.name);
     }
   }
+});
+
+test("a raw log of a known shape is about its agent", () => {
+  const tail = "string,string,string,string,string,bytes32";
+  const earlier = toEventSelector(`NewFeedback(uint256,address,uint64,int256,uint8,${tail})`);
+  assert.equal(earlier.slice(0, 10), "0x413f2d30");
+  assert.equal(agentOfRaw("reputation", [earlier, AGENT, OWNER, OWNER]), "42");
+  assert.equal(agentOfRaw("reputation", [earlier]), null);
+  assert.equal(agentOfRaw("identity", [earlier, AGENT, OWNER, OWNER]), null);
+  const indexed = { Transfer: 3, Approval: 3, Registered: 1, MetadataUpdate: 0 };
+  for (const [event, place] of Object.entries(indexed)) {
+    const topics = [selector("identity", event), OWNER, OWNER, OWNER];
+    topics[place || 3] = AGENT;
+    assert.equal(agentOfRaw("identity", topics), place === 0 ? null : "42", event);
+  }
+  const request = [selector("validation", "ValidationRequest"), OWNER, AGENT] as const;
+  assert.equal(agentOfRaw("validation", request), "42");
+  assert.equal(agentOfRaw("validation", [AGENT, AGENT, AGENT]), null);
 });
 
 test("strings keep their marks, and lose only what a database refuses", () => {

@@ -1,8 +1,9 @@
 //! Records attempts in batches: one transaction for whatever has ended meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event_engine::delivery::lease::{AttemptRecord, Lease};
+use event_engine::delivery::lease::{AttemptRecord, Disposition, Lease};
 use event_engine::port::Leases;
 use service::backoff::Backoff;
 use tokio::sync::mpsc;
@@ -45,6 +46,7 @@ pub(crate) async fn record<L: Leases>(
             persist(count, "Attempts not recorded; trying again", || leases.finish(&holder, &made))
                 .await;
             measures::recorded(&made);
+            tell_dead(&made);
         }
         if !back.is_empty() {
             let count = back.len();
@@ -53,6 +55,22 @@ pub(crate) async fn record<L: Leases>(
             })
             .await;
         }
+    }
+}
+
+/// Tells of the jobs that will not be tried again. One line for all of a batch that are of one
+/// action: a receiver that is gone ends many at once.
+pub(crate) fn tell_dead(made: &[AttemptRecord]) {
+    let mut dead: BTreeMap<_, (&AttemptRecord, &str, usize)> = BTreeMap::new();
+    for record in made {
+        if let Disposition::Dead(reason) = &record.disposition {
+            let action = (record.lease.trigger.0.0, record.lease.action.0.as_str());
+            dead.entry(action).or_insert((record, reason, 0)).2 += 1;
+        }
+    }
+    for ((trigger, action), (AttemptRecord { lease, attempt, .. }, reason, jobs)) in dead {
+        let (job, error, others) = (lease.id, attempt.error.as_deref(), jobs - 1);
+        tracing::warn!(%job, %trigger, action, reason, error, others, "A job is dead");
     }
 }
 

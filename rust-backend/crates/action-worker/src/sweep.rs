@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::act::Retries;
 use crate::attempt;
 use crate::measures;
+use crate::recorder::tell_dead;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -85,6 +86,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             let lost = [self.retries.record(lease, action_type, attempt)];
             self.leases.finish(&holder, &lost).await?;
             measures::recorded(&lost);
+            tell_dead(&lost);
         }
         Ok(())
     }

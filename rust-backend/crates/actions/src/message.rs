@@ -67,8 +67,6 @@ pub struct EventRow<'a> {
     pub event: &'a Event,
     /// When it was inserted.
     pub created_at: DateTime<Utc>,
-    /// Topics of the raw log, where no decoder knew it.
-    pub topics: Option<&'a [String]>,
     /// Data of the raw log, where no decoder knew it.
     pub log_data: Option<&'a str>,
 }
@@ -93,7 +91,6 @@ impl<'a> Message<'a> {
             event: EventRow {
                 event: &assignment.event,
                 created_at: assignment.event_created_at,
-                topics: assignment.topics.as_deref(),
                 log_data: assignment.log_data.as_deref(),
             },
             finality: assignment.finality,

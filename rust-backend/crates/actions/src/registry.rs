@@ -8,6 +8,7 @@ use crate::KINDS;
 use crate::keys::ConfigKeys;
 use crate::kind::{ConfigRefusal, Destination, Kind};
 use crate::policy::DestinationPolicy;
+use crate::secret::SecretPlace;
 
 /// The kinds that are announced, so that a refusal can say so.
 const NOT_BUILT: [&str; 7] = ["email", "slack", "discord", "telegram", "chat", "mcp", "tool_call"];
@@ -18,6 +19,7 @@ pub(crate) trait Registered {
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
     fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal>;
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal>;
+    fn secrets(&self, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal>;
 }
 
 impl<K: Kind> Registered for K {
@@ -37,6 +39,11 @@ impl<K: Kind> Registered for K {
         let config = read::<K>(config)?;
         let secrets = K::secrets(&config).iter().map(ToString::to_string).collect();
         Ok(Description { destination: K::destination(&config), secrets })
+    }
+
+    fn secrets(&self, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal> {
+        let config = read::<K>(config)?;
+        Ok(K::secrets(&config).into_iter().map(|need| need.place.clone()).collect())
     }
 }
 
@@ -83,6 +90,11 @@ pub fn destination(kind: &str, config: &ConfigNode) -> Result<Destination, Confi
 /// Describes a stored action. Fails if its kind is unknown or refuses it.
 pub fn describe(kind: &str, config: &ConfigNode) -> Result<Description, ConfigRefusal> {
     named(kind)?.describe(config)
+}
+
+/// The places of an action's secrets. Fails if its kind is unknown or refuses it.
+pub fn secrets(kind: &str, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal> {
+    named(kind)?.secrets(config)
 }
 
 /// The names of all kinds.

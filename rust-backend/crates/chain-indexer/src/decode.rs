@@ -86,11 +86,7 @@ pub(crate) fn decode(
     data: &[u8],
 ) -> Result<Decoded, NotDecoded> {
     let signature_hash = topics.first().ok_or(NotDecoded::NoTopics)?;
-    let decoder = decoders(registry)
-        .iter()
-        .chain(common::DECODERS)
-        .find(|decoder| decoder.topic0 == *signature_hash)
-        .ok_or(NotDecoded::UnknownTopic)?;
+    let decoder = decoder(registry, signature_hash).ok_or(NotDecoded::UnknownTopic)?;
     if data.len() > DECODED_BYTES_MAX {
         return Err(NotDecoded::TooLong(data.len()));
     }
@@ -106,6 +102,16 @@ pub(crate) fn decode(
     Ok(read)
 }
 
+/// The agent of a log that is stored as it came, where its topic0 tells which topic holds it.
+pub(crate) fn agent_of_raw(registry: Registry, topics: &[B256]) -> Option<U256> {
+    let signature_hash = topics.first()?;
+    let index = match registry {
+        Registry::Reputation if reputation::is_earlier_feedback(signature_hash) => 1,
+        _ => decoder(registry, signature_hash)?.agent_topic?,
+    };
+    topics.get(index).map(|found| U256::from_be_bytes(found.0))
+}
+
 /// The topics of the events that are known of a registry.
 pub(crate) fn topics(registry: Registry) -> impl Iterator<Item = B256> {
     decoders(registry).iter().chain(common::DECODERS).map(|decoder| decoder.topic0)
@@ -119,10 +125,16 @@ fn decoders(registry: Registry) -> &'static [Decoder] {
     }
 }
 
+fn decoder(registry: Registry, topic0: &B256) -> Option<&'static Decoder> {
+    decoders(registry).iter().chain(common::DECODERS).find(|decoder| decoder.topic0 == *topic0)
+}
+
 /// The decoder of one event.
 struct Decoder {
     topic0: B256,
     event_type: &'static str,
+    /// The place among the topics of the agent's id, where it is indexed.
+    agent_topic: Option<usize>,
     read: fn(&[B256], &[u8]) -> Option<Decoded>,
 }
 
@@ -132,7 +144,12 @@ impl Decoder {
         E: Arguments + 'static,
         for<'d> E::DataToken<'d>: Words,
     {
-        Self { topic0: E::SIGNATURE_HASH, event_type: E::NAME, read: read::<E> }
+        Self {
+            topic0: E::SIGNATURE_HASH,
+            event_type: E::NAME,
+            agent_topic: E::AGENT_TOPIC,
+            read: read::<E>,
+        }
     }
 }
 
@@ -140,6 +157,9 @@ impl Decoder {
 trait Arguments: SolEvent {
     /// Its name on chain.
     const NAME: &'static str;
+
+    /// The place among its topics of the agent's id, if it is indexed.
+    const AGENT_TOPIC: Option<usize>;
 
     /// The agent it is about.
     fn agent_id(&self) -> Option<U256>;
@@ -177,11 +197,14 @@ where
 }
 
 /// Implements [`Arguments`] for an event of `sol!`, from the names of its arguments in their order.
-/// `about NAME` is the argument that holds the agent's id.
+/// `about NAME` is the argument that holds the agent's id, `= topic PLACE` its topic if it is
+/// indexed.
 macro_rules! arguments {
-    ($event:ident($($name:ident),*) $(about $agent:ident)?) => {
+    ($event:ident($($name:ident),*) $(about $agent:ident $(= topic $place:literal)?)?) => {
         impl crate::decode::Arguments for $event {
             const NAME: &'static str = stringify!($event);
+
+            const AGENT_TOPIC: Option<usize> = [$($(Some($place),)?)? None][0];
 
             fn agent_id(&self) -> Option<alloy_primitives::U256> {
                 [$(self.$agent)?].first().copied()

@@ -176,6 +176,7 @@ fn event(agent: u32) -> Event {
         registry: "reputation".to_owned(),
         agent_id: Some(agent.to_string()),
         address: None,
+        topics: None,
         arguments: Arguments::from_json(Some(FEEDBACK.to_owned())),
         invalidated: false,
         revision: 0,

@@ -56,6 +56,8 @@ pub struct Event {
     pub agent_id: Option<String>,
     /// The contract that emitted it.
     pub address: Option<String>,
+    /// Topics of a log that is stored as it came; `None` if they are not a list of texts.
+    pub topics: Option<Vec<String>>,
     /// Decoded arguments.
     pub arguments: Arguments,
     /// True once the chain has invalidated it.

@@ -221,6 +221,7 @@ fn event(id: &str) -> Event {
         registry: "reputation".to_owned(),
         agent_id: None,
         address: None,
+        topics: None,
         arguments: Arguments::default(),
         invalidated: false,
         revision: 0,

@@ -20,6 +20,7 @@ fn event(json: &str) -> Event {
         registry: "reputation".to_owned(),
         agent_id: Some("042".to_owned()),
         address: Some(ADDRESS.to_owned()),
+        topics: None,
         arguments: Arguments::from_json(Some(json.to_owned())),
         invalidated: false,
         revision: 0,

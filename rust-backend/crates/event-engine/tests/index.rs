@@ -177,6 +177,7 @@ fn event(agent: u32) -> Event {
         registry: "reputation".to_owned(),
         agent_id: Some(agent.to_string()),
         address: None,
+        topics: None,
         arguments: Arguments::default(),
         invalidated: false,
         revision: 0,

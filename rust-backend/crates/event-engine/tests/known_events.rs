@@ -102,6 +102,15 @@ fn an_unknown_argument_is_refused_with_the_one_that_was_meant() {
             "events: [ApprovalForAll]\nwhen: agent_id == 1",
             "5:11: when: column 1: `agent_id` is missing in ApprovalForAll",
         ),
+        (
+            &with("when: topics[1] == block_hash"),
+            "6:11: when: column 1: `topics[1]` is of `unknown`, a log that is stored raw, which",
+        ),
+        ("events: [unknown]\nwhen: topics[1] > 5", "5:11: when: column 1: `topics[1]` is a 0x"),
+        (
+            "events: [unknown]\nwhen: \"topics[1] == '0x2a'\"",
+            "5:11: when: column 1: `topics[1]` is 0x and 64 hexadecimal digits",
+        ),
         (&with("when: 'count(10m, scroe < 60) > 3'"), "6:11: when: column 12: `scroe` is no"),
         (&with("when: ema(scroe, 10) > 3"), "6:11: when: column 5: `scroe` is no argument"),
         (

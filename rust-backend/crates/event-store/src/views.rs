@@ -1,5 +1,6 @@
 //! Read models for operators.
 
+pub mod dead_jobs;
 pub mod doors;
 pub mod events;
 pub mod health_signals;

@@ -41,6 +41,8 @@ pub struct EventView {
     pub args: Option<Box<RawValue>>,
     /// The contract.
     pub address: Option<String>,
+    /// Topics of a raw log.
+    pub topics: Option<Vec<String>>,
     /// The chain took it back.
     pub invalidated: bool,
     /// The number of times the chain changed its mind about it.
@@ -62,6 +64,7 @@ impl From<Event> for EventView {
             timestamp: event.name.timestamp,
             agent_id: event.agent_id,
             address: event.address,
+            topics: event.topics,
             invalidated: event.invalidated,
             revision: event.revision,
         }

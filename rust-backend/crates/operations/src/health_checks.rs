@@ -3,6 +3,7 @@
 //! docs/operations/problems.md.
 
 mod ahead;
+mod dead;
 pub(crate) mod doors;
 mod locks;
 mod nodes;
@@ -12,6 +13,7 @@ use event_store::chain::audit_suspects::{self, Unproved};
 use event_store::chain::chain_readers::{self, ChainProblem, UnreadChain};
 use event_store::chain::known_chains;
 use event_store::judging::times_ahead;
+use event_store::views::dead_jobs;
 use event_store::views::health_signals::{self, HealthSignals, OVERDUE_MAX};
 use event_store::views::lock_holders::lock_holders;
 use event_store::views::node_heads;
@@ -86,6 +88,7 @@ pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
         restored(&signals),
         queue(&status),
         overdue(&signals),
+        dead::dead(dead_jobs::within(pool, dead::HOURS).await?.as_ref()),
         clock(clock_offset_seconds, signals.clock_set_back_seconds),
         unread_chains(&chain_readers::unread(pool).await?, signals.now),
         nodes::behind(

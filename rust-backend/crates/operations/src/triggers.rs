@@ -1,5 +1,7 @@
 //! Triggers: conditions on events, and their actions. An account's.
 
+mod recent;
+
 use std::collections::BTreeMap;
 
 use actions::kind::{AddressForm, Destination};
@@ -16,6 +18,7 @@ use event_store::views::triggers::{self as views, StoredAction};
 use serde::Serialize;
 use service::mask::shortened;
 
+pub use self::recent::{EVENTS_MAX, RecentEvents};
 use crate::page::page;
 use crate::{Account, InputProblem, ListRequest, OperationError, Page, Result};
 
@@ -128,10 +131,22 @@ pub async fn list(
     Ok(Page { items: items.into_iter().map(described).collect(), next })
 }
 
+/// A trigger, and its judgement of the latest events.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownTrigger {
+    /// The trigger.
+    #[serde(flatten)]
+    pub trigger: DescribedTrigger,
+    /// The latest events; null where its definition cannot be read.
+    pub recent: Option<RecentEvents>,
+}
+
 /// Shows a trigger.
-pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<DescribedTrigger> {
+pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<ShownTrigger> {
     let found = views::by_name(pool, account.as_str(), name).await?;
-    found.map(described).ok_or_else(|| not_found(name))
+    let trigger = described(found.ok_or_else(|| not_found(name))?);
+    let recent = recent::recent(pool, &trigger.definition, trigger.since).await?;
+    Ok(ShownTrigger { trigger, recent })
 }
 
 /// Takes a trigger out of force without removing it.

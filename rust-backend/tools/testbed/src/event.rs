@@ -15,6 +15,7 @@ pub fn event() -> Event {
         registry: "reputation".to_owned(),
         agent_id: Some("42".to_owned()),
         address: None,
+        topics: None,
         arguments: Arguments::from_json(Some(r#"{"tag1": "é"}"#.to_owned())),
         invalidated: false,
         revision: 0,

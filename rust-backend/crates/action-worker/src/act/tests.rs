@@ -32,7 +32,6 @@ pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
         config: Ok(config),
         event,
         event_created_at: DateTime::UNIX_EPOCH,
-        topics: None,
         log_data: None,
         readings: None,
         reorg: None,

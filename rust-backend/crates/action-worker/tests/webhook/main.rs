@@ -46,7 +46,7 @@ fn retraction_of(job: JobId) -> WebhookBody {
 }
 
 fn told(purpose: Purpose<'_>) -> WebhookBody {
-    let event = EventRow { event: &event(), created_at: now(), topics: None, log_data: None };
+    let event = EventRow { event: &event(), created_at: now(), log_data: None };
     let trigger = TriggerName { id: Uuid::nil(), name: "low-score", version: 1 };
     WebhookBody::of(&Message {
         id: job(),

@@ -123,7 +123,6 @@ fn assignment(url: &str) -> LeasedJob {
         config: Ok(ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)])),
         event,
         event_created_at: now(),
-        topics: None,
         log_data: None,
         readings: None,
         reorg: None,

@@ -119,7 +119,7 @@ fn columns<'a>(row: &EventRow<'a>) -> EventFields<'a> {
         agent_id: event.agent_id.as_deref(),
         args: event.arguments.json(),
         address: event.address.as_deref(),
-        topics: row.topics,
+        topics: event.topics.as_deref(),
         log_data: row.log_data,
         invalidated: event.invalidated,
         revision: event.revision,
@@ -162,6 +162,7 @@ mod tests {
             registry: "reputation".to_owned(),
             agent_id: Some("42".to_owned()),
             address: Some("0x8004b663056a597dffe9eccc1965a193b7388713".to_owned()),
+            topics: None,
             arguments: Arguments::from_json(arguments.map(str::to_owned)),
             invalidated: false,
             revision: 0,
@@ -185,7 +186,7 @@ mod tests {
             version: 3,
         };
         let created_at = created() - chrono::TimeDelta::milliseconds(2);
-        let event = EventRow { event, created_at, topics: None, log_data: None };
+        let event = EventRow { event, created_at, log_data: None };
         WebhookBody::of(&Message {
             id: JobId(Uuid::nil()),
             timestamp: created(),

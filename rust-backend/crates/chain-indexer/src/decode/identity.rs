@@ -19,11 +19,14 @@ sol! {
     event MetadataUpdate(uint256 _tokenId);
 }
 
-arguments!(Registered(agentId, agentURI, owner) about agentId);
-arguments!(MetadataSet(agentId, indexedMetadataKey, metadataKey, metadataValue) about agentId);
-arguments!(URIUpdated(agentId, newURI, updatedBy) about agentId);
-arguments!(Transfer(from, to, tokenId) about tokenId);
-arguments!(Approval(owner, approved, tokenId) about tokenId);
+arguments!(Registered(agentId, agentURI, owner) about agentId = topic 1);
+arguments!(
+    MetadataSet(agentId, indexedMetadataKey, metadataKey, metadataValue)
+    about agentId = topic 1
+);
+arguments!(URIUpdated(agentId, newURI, updatedBy) about agentId = topic 1);
+arguments!(Transfer(from, to, tokenId) about tokenId = topic 3);
+arguments!(Approval(owner, approved, tokenId) about tokenId = topic 3);
 arguments!(ApprovalForAll(owner, operator, approved));
 arguments!(MetadataUpdate(_tokenId) about _tokenId);
 

@@ -4,7 +4,8 @@ use alloy_primitives::hex;
 use event_store::events::new_events::NewEvent;
 use serde_json::json;
 
-use crate::decode::SHORT_BYTES;
+use crate::Registry;
+use crate::decode::{SHORT_BYTES, agent_of_raw};
 use crate::rpc::answer::{NodeLog, UnreadLog};
 
 /// Bytes of data that `events` takes: as much as a block of 60 million gas holds. Of a longer log
@@ -13,8 +14,10 @@ pub(crate) const RAW_BYTES_MAX: usize = 4 << 20;
 /// The argument with the data's length, if that may be why it was not decoded.
 const LENGTH: &str = "log_data_bytes";
 
-/// Leaves the log raw in its row. Returns true if it is stored only in part.
-pub(crate) fn store(event: &mut NewEvent, log: &NodeLog) -> bool {
+/// Leaves the log raw in its row, with its agent where its topics tell it. Returns true if it is
+/// stored only in part.
+pub(crate) fn store(event: &mut NewEvent, registry: Registry, log: &NodeLog) -> bool {
+    event.agent_id = agent_of_raw(registry, &log.topics).map(|agent| agent.to_string());
     if let Some(unread) = log.unread {
         event.topics = (!log.topics.is_empty()).then(|| topics(log));
         event.data = Some(unread_mark(unread));

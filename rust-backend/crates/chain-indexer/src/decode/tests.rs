@@ -4,6 +4,7 @@ mod extremes;
 mod identity_events;
 mod long_logs;
 mod property;
+mod raw_agents;
 mod reputation_events;
 mod shapes;
 mod validation_events;

@@ -22,7 +22,9 @@ sol! {
     );
 }
 
-arguments!(ValidationRequest(validatorAddress, agentId, requestURI, requestHash) about agentId);
+arguments!(
+    ValidationRequest(validatorAddress, agentId, requestURI, requestHash) about agentId = topic 2
+);
 arguments!(ValidationResponse(
     validatorAddress,
     agentId,
@@ -31,7 +33,7 @@ arguments!(ValidationResponse(
     responseURI,
     responseHash,
     tag
-) about agentId);
+) about agentId = topic 2);
 
 pub(super) const DECODERS: &[Decoder] =
     &[Decoder::of::<ValidationRequest>(), Decoder::of::<ValidationResponse>()];

@@ -71,7 +71,7 @@ pub(crate) fn block(
                 event.data = Some(serde_json::Value::Object(decoded.arguments));
             }
             Err(reason) => {
-                let is_shortened = raw_log::store(&mut event, log);
+                let is_shortened = raw_log::store(&mut event, registry, log);
                 unknown.push(UnknownLog {
                     is_too_long: is_shortened || reason.is_by_length(),
                     event_id: event.name.id.clone(),

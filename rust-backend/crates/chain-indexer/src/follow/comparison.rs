@@ -36,6 +36,16 @@ pub(crate) struct LogComparer {
     pub(crate) store: ChainStore,
 }
 
+/// The end of a comparison.
+enum Compared {
+    /// All is compared up to near the head.
+    ToTheEnd,
+    /// Few blocks are left, and the interval is not over.
+    NotDue,
+    /// A block is not on the stored branch.
+    OtherBranch,
+}
+
 impl LogComparer {
     /// Compares until it is dropped. A failure is tried again: nothing waits for it.
     pub(crate) async fn run(self) {
@@ -44,8 +54,10 @@ impl LogComparer {
         loop {
             looks.tick().await;
             match self.compare(compared_at.elapsed() >= COMPARED_EVERY).await {
-                Ok(true) => compared_at = Instant::now(),
-                Ok(false) => {}
+                Ok(Compared::ToTheEnd) => compared_at = Instant::now(),
+                Ok(Compared::NotDue) => {}
+                // The chain's loop follows it first; the same question would cost as much again.
+                Ok(Compared::OtherBranch) => looks.reset_after(AFTER_FAILURE),
                 Err(error) => {
                     tracing::debug!(%error, "Logs are not compared yet");
                     looks.reset_after(AFTER_FAILURE);
@@ -54,9 +66,8 @@ impl LogComparer {
         }
     }
 
-    /// Compares the blocks that are due, a range at a time. True if all are compared up to near the
-    /// head.
-    async fn compare(&self, is_due: bool) -> Result<bool> {
+    /// Compares the blocks that are due, a range at a time.
+    async fn compare(&self, is_due: bool) -> Result<Compared> {
         let (pool, id) = (&self.store.pool, self.store.id);
         loop {
             let known = self.store.asked(chain_readers::log_comparison(pool, id)).await?;
@@ -66,21 +77,25 @@ impl LogComparer {
                 let noting = chain_readers::note_wrong_filter(pool, id, block.cast_signed());
                 self.store.asked(noting).await?;
             }
-            let Some(tip) = self.store.latest().await? else { return Ok(false) };
+            let Some(tip) = self.store.latest().await? else {
+                return Ok(Compared::NotDue);
+            };
             let first = known.compared_to.map_or(i64::MIN, |height| height + 1);
             let first = first.max(self.store.start_block);
             let last = tip.number - DISTANCE;
             if last < first {
-                return Ok(is_due);
+                return Ok(if is_due { Compared::ToTheEnd } else { Compared::NotDue });
             }
             if !is_due && last - first < BLOCKS_AT_ONCE {
-                return Ok(false);
+                return Ok(Compared::NotDue);
             }
             let (from, to) = (first.unsigned_abs(), last.unsigned_abs());
             let piece = range::fetch(&self.nodes, &self.settings, from, to).await?;
             for stretch in &piece.stretches {
                 let stored = answered_at_length(self.store_left_out(stretch)).await;
-                let Some(events) = self.store.named(stored)? else { return Ok(false) };
+                let Some(events) = self.store.named(stored)? else {
+                    return Ok(Compared::OtherBranch);
+                };
                 if events > 0 {
                     let chain = self.store.name.as_str();
                     let first = stretch.events.first().map(|event| event.block_number);

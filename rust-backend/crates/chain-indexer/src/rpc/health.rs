@@ -27,6 +27,8 @@ struct HealthState {
     /// Pauses after failures.
     pauses: Backoff,
     limited_until: Option<Instant>,
+    /// True if the node said itself how long it wants to be left alone.
+    said_how_long: bool,
     /// Pauses after "too fast".
     breaths: Backoff,
     rate: LearnedRate,
@@ -38,6 +40,7 @@ impl NodeHealth {
             avoided_until: None,
             pauses: Backoff::new(AVOIDED_FIRST, AVOIDED_LONGEST).with_jitter(0.25),
             limited_until: None,
+            said_how_long: false,
             breaths: Backoff::new(LIMITED_FIRST, LIMITED_LONGEST),
             rate: LearnedRate::new(Instant::now()),
         }))
@@ -74,10 +77,13 @@ impl NodeHealth {
         }
     }
 
-    /// It was left alone, and still refuses the same: then not because it is asked too fast.
+    /// It was left alone, and still refuses the same: then not because it is asked too fast. A wait
+    /// that it asked for itself is kept.
     pub(crate) fn was_left_alone_in_vain(&self) {
         let mut state = self.0.lock();
-        state.limited_until = None;
+        if !state.said_how_long {
+            state.limited_until = None;
+        }
         state.breaths.reset();
     }
 
@@ -96,6 +102,7 @@ impl NodeHealth {
         let breath = state.breaths.next_wait();
         let until = now + retry_after.unwrap_or(breath);
         state.limited_until = Some(until);
+        state.said_how_long = retry_after.is_some();
         // Another node is asked meanwhile.
         state.avoided_until = state.avoided_until.max(Some(until));
     }
@@ -154,6 +161,17 @@ mod tests {
         health.limited(began, None);
         health.turn(1).await;
         assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_a_node_asked_for_is_kept_whatever_it_refuses() {
+        for (retry_after, waits) in [(Some(Duration::from_secs(30)), true), (None, false)] {
+            let (health, began) = (NodeHealth::new(), Instant::now());
+            health.limited(began, retry_after);
+            health.was_left_alone_in_vain();
+            health.turn(1).await;
+            assert_eq!(began.elapsed() >= Duration::from_secs(30), waits);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Subcommand;
 use event_engine::delivery::job_state::JobState;
-use operations::triggers::{self, ActionOverview, DescribedTrigger};
+use operations::triggers::{self, ActionOverview, DescribedTrigger, RecentEvents, ShownTrigger};
 use serde_json::json;
 use service::config::Settings;
 use service::escape::escape;
@@ -94,10 +94,11 @@ fn row(trigger: &DescribedTrigger) -> [String; 6] {
     ]
 }
 
-fn show(trigger: &DescribedTrigger, json: bool) -> Result<()> {
+fn show(shown: &ShownTrigger, json: bool) -> Result<()> {
     if json {
-        return output::json(trigger);
+        return output::json(shown);
     }
+    let ShownTrigger { trigger, recent } = shown;
     let definition = &trigger.definition;
     let rows = vec![
         ["id".to_owned(), trigger.id.clone()],
@@ -120,6 +121,9 @@ fn show(trigger: &DescribedTrigger, json: bool) -> Result<()> {
         ]
     });
     output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");
+    if let Some(recent) = recent {
+        output::line(format!("\n{}", told(recent)));
+    }
     for ActionOverview { id, problem, .. } in &trigger.actions {
         if let Some(problem) = problem {
             let problem = escape(problem, PROBLEM_CHARS_MAX);
@@ -130,6 +134,17 @@ fn show(trigger: &DescribedTrigger, json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The latest events by their fates, in a sentence.
+fn told(recent: &RecentEvents) -> String {
+    if recent.events == 0 {
+        return "No event is stored that it could take.".to_owned();
+    }
+    let reasons = recent.reasons();
+    let found = reasons.iter().filter(|(_, number)| *number > 0);
+    let found: Vec<String> = found.map(|(words, number)| format!("{number} {words}")).collect();
+    format!("Of the latest {} events, {}.", recent.events, found.join(", "))
 }
 
 /// The number of actions, and of those among them that cannot be read.

@@ -40,6 +40,34 @@ async fn nothing_is_removed_that_nobody_agreed_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_no_worker_here_would_find_is_a_warning() {
+    let bed = Bed::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let file = |place: &str| {
+        format!(
+            "version: 1\ntriggers:\n  - name: t\n    match_all: true\n    actions:\n      - type: \
+             webhook\n        id: hook\n        url: {HOOK}\n        secret: {place}\n"
+        )
+    };
+    for (place, problem) in [
+        (
+            "{env: AGENTAURI_SECRET_GONE}",
+            "the variable AGENTAURI_SECRET_GONE of the secret is not set",
+        ),
+        ("{file: gone}", "the file gone of the secret has no place"),
+    ] {
+        write(folder, &file(place));
+        let (code, _, warned) = apply(&bed, folder, &["--dry-run", "t.yaml"]).await;
+        let warning = format!("warning: trigger t, action hook: {problem}");
+        assert!(code == 0 && warned.contains(&warning), "{warned}");
+    }
+    write(folder, &file("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+    let (code, _, warned) = apply(&bed, folder, &["--dry-run", "t.yaml"]).await;
+    assert!(code == 0 && !warned.contains("warning"), "{warned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     let bed = Bed::start().await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! Problems are never silent: each is provoked, and named by `status` and by `doctor`.
 
 use serde_json::Value;
-use testbed::{Bed, Process, Row, eventually, trigger_file};
+use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
 
 const PAGE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operations/problems.md"));
@@ -99,6 +99,28 @@ async fn jobs_that_no_worker_takes_are_named() {
     run(&bed, "UPDATE jobs SET due_at = now() - interval '1 minute'").await;
     let says = "1 overdue, the oldest by 6";
     assert_named(&bed, "jobs_overdue", says, "start an action-worker").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_job_is_named_with_its_reason() {
+    let bed = Bed::start().await;
+    let receiver = Receiver::start().await;
+    receiver.answer(410);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let _processor = Process::start("event-processor", &bed, &[]);
+    let worker = Process::start("action-worker", &bed, &[]);
+    Row::new("refused").insert(&bed.pool).await.expect("inserted");
+    let dead = "SELECT count(*) FROM jobs WHERE state = 'dead'";
+    eventually("its job is dead", async || bed.count(dead).await == 1).await;
+    let says = "1 ended dead within 24 hours, the last ";
+    assert_named(&bed, "jobs_dead", says, "correct the trigger's file").await;
+    let status = json(&bed, "status").await;
+    let problems = status["problems"].as_array().expect("a list");
+    let named = problems.iter().find(|problem| problem["name"] == "jobs_dead").expect("named");
+    let said = named["says"].as_str().expect("text");
+    assert!(said.contains(" of all: ") && said.ends_with("answered 410 Gone"), "{said}");
+    eventually("the worker says so", async || worker.said("A job is dead")).await;
+    assert!(worker.said("answered 410 Gone"), "{:#?}", worker.lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,14 +58,14 @@ async fn commands_beside_a_run_find_its_private_servers() {
     eventually("it listens", async || run.said("Listening for PostgreSQL")).await;
     let triggers = trigger_file("https://example.com/hook", &[("all", "match_all: true")]);
     std::fs::write(folder.path().join("t.yaml"), triggers).expect("written");
-    for arguments in [
-        &["status"][..],
-        &["triggers", "apply", "t.yaml"],
-        &["triggers", "list", "--json"],
-        &["events", "list"],
-        &["doctor"],
+    for (arguments, beside) in [
+        (&["status"][..], ""),
+        (&["triggers", "apply", "t.yaml"], "Plan:\n  all: create\n"),
+        (&["triggers", "list", "--json"], ""),
+        (&["events", "list"], ""),
+        (&["doctor"], ""),
     ] {
-        assert_eq!(asked(arguments).await, (Some(0), String::new()), "{arguments:?}");
+        assert_eq!(asked(arguments).await, (Some(0), beside.to_owned()), "{arguments:?}");
     }
     run.signal("INT");
     assert_eq!(run.ended().await, 0, "{:#?}", run.lines());

@@ -24,9 +24,14 @@ pub(crate) enum Field {
     Address,
     /// `value` × 10^-`valueDecimals` of the arguments.
     Score,
+    /// By its place.
+    Topic(u8),
 }
 
-const NAMES: [(&str, Field); 12] = [
+/// The prefix of the names of topics; no name without a place.
+pub(super) const TOPICS: &str = "topics";
+
+const NAMES: [(&str, Field); 16] = [
     ("id", Field::Id),
     ("chain_id", Field::ChainId),
     ("block_number", Field::BlockNumber),
@@ -39,11 +44,15 @@ const NAMES: [(&str, Field); 12] = [
     ("agent_id", Field::AgentId),
     ("address", Field::Address),
     ("score", Field::Score),
+    ("topics[0]", Field::Topic(0)),
+    ("topics[1]", Field::Topic(1)),
+    ("topics[2]", Field::Topic(2)),
+    ("topics[3]", Field::Topic(3)),
 ];
 
-/// The names of all fields.
+/// The names of all fields but the topics, which few events have.
 pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
-    NAMES.iter().map(|(name, _)| *name)
+    NAMES.iter().map(|(name, _)| *name).filter(|name| !name.starts_with(TOPICS))
 }
 
 impl Field {
@@ -70,7 +79,8 @@ impl Field {
             | Self::TransactionHash
             | Self::EventType
             | Self::Registry
-            | Self::Address => false,
+            | Self::Address
+            | Self::Topic(_) => false,
         }
     }
 
@@ -89,6 +99,7 @@ impl Field {
             Self::AgentId => Value::number(Number::parse_plain(event.agent_id.as_deref()?)?),
             Self::Address => Value::Text(event.address.as_deref()?),
             Self::Score => Value::number(score(&event.arguments)?),
+            Self::Topic(place) => Value::Text(event.topics.as_ref()?.get(usize::from(place))?),
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::argument::number::{DECIMALS_MAX, INTEGER_DIGITS_MAX, Number};
 
 use super::error::{ConditionError, ConditionFault};
+use super::field::TOPICS;
 use super::operator::Operator;
 use super::quoted::Quoted;
 use super::word;
@@ -69,9 +70,7 @@ impl<'s> Lexer<'s> {
                 Token::Quoted(quoted)
             }
             Some('0'..='9' | '-') => self.number()?,
-            Some('a'..='z' | 'A'..='Z' | '_') => Token::Name(
-                self.take_while(|character| character.is_ascii_alphanumeric() || character == '_'),
-            ),
+            Some('a'..='z' | 'A'..='Z' | '_') => Token::Name(self.name()),
             Some(first) => match self.slip(&SLIPS) {
                 Some(fault) => return Err(self.refuse(fault)),
                 None => match self.symbol() {
@@ -112,6 +111,21 @@ impl<'s> Lexer<'s> {
         let end = rest.find(|character| !wanted(character)).unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
+    }
+
+    /// A word; of topics with the place in its brackets.
+    fn name(&mut self) -> &'s str {
+        let source = self.rest();
+        let is_letter = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let name = self.take_while(is_letter);
+        let place = self.rest().strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        match place {
+            Some((place, _)) if name == TOPICS && place.chars().all(is_letter) => {
+                self.at += place.len() + 2;
+                &source[..name.len() + place.len() + 2]
+            }
+            _ => name,
+        }
     }
 
     fn symbol(&mut self) -> Option<Token<'s>> {

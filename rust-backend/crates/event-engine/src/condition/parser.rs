@@ -261,8 +261,9 @@ impl<'s> Parser<'s> {
             return Err(self.expected("\".\" and a name after `args`"));
         }
         self.advance()?;
-        let Token::Name(name) = self.current.token else {
-            return Err(self.expected("a name after `args.`"));
+        let name = match self.current.token {
+            Token::Name(name) if !name.contains('[') => name,
+            _ => return Err(self.expected("a name after `args.`")),
         };
         self.advance()?;
         Ok(Operand::Argument(name.into()))

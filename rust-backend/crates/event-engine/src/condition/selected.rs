@@ -9,9 +9,11 @@ use super::functions::kinds::{Side, describe};
 use super::operand::Operand;
 use super::operator::Operator;
 use super::quoted::Quoted;
-use crate::event::shape::{ALIAS, ArgumentType, EventShape, REGISTRIES, of_registry};
+use crate::event::shape::{ALIAS, ArgumentType, EventShape, REGISTRIES, UNKNOWN, of_registry};
 use crate::event::spelling::proposal;
 
+/// Bytes of a topic.
+const WORD_BYTES: usize = 32;
 /// Names that a message lists.
 const LISTED_MAX: usize = 3;
 
@@ -118,6 +120,11 @@ impl SelectedEvents {
         Err(ConditionFault::types(match operand {
             Operand::Field(Field::Score) => {
                 format!("{shown} is the score of a NewFeedback, which is not selected")
+            }
+            Operand::Field(Field::Topic(_)) => {
+                format!(
+                    "{shown} is of `{UNKNOWN}`, a log that is stored raw, which is not selected"
+                )
             }
             Operand::Field(_) => format!("{shown} is missing in {of}"),
             Operand::Argument(name) => {
@@ -255,12 +262,13 @@ impl SelectedEvents {
             (Some(a), Some(b)) => fault((left, a), operator, (right, b)).is_none(),
             _ => false,
         });
-        let (named, text) = match (left, right) {
-            (named, Operand::Quoted(text)) | (Operand::Quoted(text), named) => (named, text),
-            _ => return Outcomes { is_true: comparable, is_false: comparable },
+        let either = Outcomes { is_true: comparable, is_false: comparable };
+        let ((named, Operand::Quoted(text)) | (Operand::Quoted(text), named)) = (left, right)
+        else {
+            return either;
         };
         let Some(column) = NameColumn::of(named).filter(|_| !operator.orders()) else {
-            return Outcomes { is_true: comparable, is_false: comparable };
+            return either;
         };
         let equal = self.set(|event| *column.of_event(event) == *text.text);
         match operator {
@@ -279,6 +287,8 @@ impl SelectedEvent {
                 self.shape.argument("value").and(self.shape.argument("valueDecimals"))?;
                 Sort::Number
             }
+            Operand::Field(Field::Topic(_)) if self.shape.event_type != UNKNOWN => return None,
+            Operand::Field(Field::Topic(_)) => Sort::Bytes(Some(WORD_BYTES)),
             Operand::Field(field) if field.is_number() => Sort::Number,
             Operand::Field(_) => Sort::Column,
             Operand::Argument(name) => match self.shape.argument(name)? {

@@ -29,6 +29,7 @@ fn a_condition_is_printed_with_no_needless_parentheses() {
         ("x=='it\\u0027s \\/ \\u0007'", "x == \"it's / \\u0007\""),
         ("007.50!=-0", "7.50 != 0"),
         ("args.id==id", "args.id == id"),
+        ("topics[0]=='0x' && args.topics", "topics[0] == \"0x\" && args.topics"),
         ("args.x==args.args", "x == args.args"),
         ("args.True == args.null", "args.True == args.null"),
         ("count( 60s,((a)||b) )>1", "count(1m, a || b) > 1"),

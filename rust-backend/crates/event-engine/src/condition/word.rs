@@ -1,6 +1,7 @@
 //! Names that mean something of their own, or that people expect to.
 
 use super::error::ConditionFault;
+use super::field::{Field, TOPICS};
 
 /// The prefix that names an argument explicitly.
 pub(super) const ARGS: &str = "args";
@@ -28,6 +29,14 @@ pub(super) fn slip(name: &str) -> Option<ConditionFault> {
         }
         lower @ ("true" | "false") if lower != name => {
             format!("`{name}` is no boolean: write `{lower}`")
+        }
+        _ if name
+            .strip_prefix(TOPICS)
+            .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'[', ..]))
+            && Field::named(name).is_none() =>
+        {
+            let shown = in_backticks(name);
+            format!("{shown} is no topic: write `topics[0]` to `topics[3]`")
         }
         _ => return None,
     };

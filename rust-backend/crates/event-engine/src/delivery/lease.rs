@@ -89,8 +89,6 @@ pub struct LeasedJob {
     pub event: Event,
     /// Time of its insertion; the epoch if that does not lie between the epoch and the year 9999.
     pub event_created_at: DateTime<Utc>,
-    /// Topics of the raw log; `None` if they are not a list of texts.
-    pub topics: Option<Vec<String>>,
     /// Data of the raw log.
     pub log_data: Option<String>,
     /// The readings of the trigger's state at the event: a JSON object.

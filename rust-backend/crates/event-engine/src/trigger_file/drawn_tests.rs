@@ -330,7 +330,7 @@ fn checked(document: &str) -> Result<TriggerFile<WrittenAction>> {
 /// The document without lines whose value is null, as readers do who take null for a missing key.
 fn without_null(document: &str) -> Result<TriggerFile<WrittenAction>> {
     let is_kept = |line: &&str| !line.ends_with(": ~") && !line.ends_with(": null");
-    checked(&document.lines().filter(is_kept).map(|line| format!("{line}\n")).collect::<String>())
+    checked(&document.lines().filter(is_kept).collect::<Vec<_>>().join("\n"))
 }
 
 /// The document as if each trigger said that its names are not to be checked.
@@ -345,7 +345,7 @@ fn without_unknown_keys(document: &str) -> Result<TriggerFile<WrittenAction>> {
         Some((key, _)) => key.starts_with(' ') || super::check::KEYS.contains(&key),
         None => true,
     };
-    checked(&document.lines().filter(known).map(|line| format!("{line}\n")).collect::<String>())
+    checked(&document.lines().filter(known).collect::<Vec<_>>().join("\n"))
 }
 
 #[test]

@@ -123,13 +123,12 @@ fn named(
             let elsewhere = REGISTRIES
                 .into_iter()
                 .find(|registry| SelectedEvents::of(Some(*registry)).has_name(name));
-            let problem = match elsewhere {
-                Some(registry) => format!("{name:?} is an event of the {registry} registry"),
-                None => {
-                    let known: Vec<&str> = events.names().collect();
-                    let known = known.join("`, `");
-                    format!("{name:?} is unknown; the events are `{known}`. {REMEDY}")
-                }
+            let problem = if let Some(registry) = elsewhere {
+                format!("{name:?} is an event of the {registry} registry")
+            } else {
+                let known: Vec<&str> = events.names().collect();
+                let known = known.join("`, `");
+                format!("{name:?} is unknown; the events are `{known}`. {REMEDY}")
             };
             return Err(refuse(node, "events", problem));
         }

@@ -2,7 +2,7 @@
 
 use event_engine::condition::Verdict::{Incomparable, Match, NoMatch};
 
-use crate::{assert_verdicts, event, judge};
+use crate::{assert_verdicts, event, judge, refusal};
 
 #[test]
 fn every_column_has_its_name() {
@@ -246,4 +246,36 @@ fn texts_have_the_escapes_of_json() {
 #[test]
 fn white_space_is_free() {
     assert_eq!(judge(" \n chain_id\t==\r\n8453&&true\u{a0}", &event("{}")), Match);
+}
+
+#[test]
+fn topics_of_a_raw_log_compare_as_texts() {
+    let mut event = event(r#"{"topics": "an argument"}"#);
+    let word = |digits: &str| format!("0x{}", digits.repeat(32));
+    event.topics = Some(vec![word("aB"), word("2a")]);
+    let first = format!("topics[0] == '{}'", word("ab"));
+    assert_verdicts(
+        &event,
+        &[
+            (&first, Match),
+            ("topics[0] == topics[1]", NoMatch),
+            ("topics[0] != topics[1]", Match),
+            ("topics[2] == topics[1]", Incomparable),
+            ("topics[0] == block_hash", Match),
+            ("args.topics == 'an argument'", Match),
+        ],
+    );
+    event.topics = None;
+    assert_verdicts(&event, &[(&first, Incomparable), ("topics[0] != '0x'", Incomparable)]);
+    for (source, shown) in [
+        ("topics == '0x'", "`topics` is no topic"),
+        ("topics[4] == '0x'", "`topics[4]` is no topic"),
+        ("topics[] == '0x'", "`topics[]` is no topic"),
+        ("topics[00] == '0x'", "`topics[00]` is no topic"),
+        ("topics[-1] == '0x'", "`topics` is no topic"),
+        ("args.topics[0] == '0x'", "expected a name after `args.`"),
+    ] {
+        let refused = refusal(source);
+        assert!(refused.contains(shown), "{source}: {refused}");
+    }
 }

@@ -23,6 +23,7 @@ fn event(json: &str) -> Event {
         registry: "reputation".to_owned(),
         agent_id: Some("42".to_owned()),
         address: Some("0x8004baa17c55a88189ae136b182e5fda19de9b63".to_owned()),
+        topics: None,
         arguments: Arguments::from_json(Some(json.to_owned())),
         invalidated: false,
         revision: 0,

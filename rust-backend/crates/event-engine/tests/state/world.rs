@@ -26,6 +26,7 @@ pub(crate) fn event(id: &str, at: i64, agent: &str, score: Option<i64>) -> Event
         registry: "reputation".to_owned(),
         agent_id: (!agent.is_empty()).then(|| agent.to_owned()),
         address: None,
+        topics: None,
         arguments: Arguments::from_json(arguments),
         invalidated: false,
         revision: 0,

@@ -153,7 +153,6 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
                 event: as_leased(&lease, event!("events", row)),
                 lease,
                 event_created_at: row.created_at,
-                topics: row.topics.and_then(|topics| serde_json::from_str(&topics).ok()),
                 log_data: row.log_data,
                 readings: row.readings.and_then(|text| RawValue::from_string(text).ok()),
                 reorg,

@@ -22,6 +22,11 @@ pub(crate) fn arguments(
     Arguments::unreadable()
 }
 
+/// Topics as JSON: an array of theirs may have NULL elements and several dimensions.
+pub(crate) fn topics(json: Option<String>) -> Option<Vec<String>> {
+    serde_json::from_str(&json?).ok()
+}
+
 /// The one map from a row of `events`, or of a table with its columns, to an event. Each query has
 /// a row type of its own, hence a macro. Behind an outer join it is written `event!(TABLE, row?)`,
 /// and returns early with `None` where a NOT NULL column of the table is null.
@@ -44,6 +49,7 @@ macro_rules! event {
             registry: $row.registry $($outer)?,
             agent_id: $row.agent_id,
             address: $row.address,
+            topics: $crate::events::rows::topics($row.topics),
             invalidated: $row.invalidated,
             revision: $row.revision $($outer)?,
             inserted_at_ms: $row.inserted_at_ms,

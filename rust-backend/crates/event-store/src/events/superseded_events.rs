@@ -66,7 +66,7 @@ async fn contents(
                   transaction_hash AS "transaction_hash!", log_index AS "log_index!",
                   event_type AS "event_type!", registry AS "registry!",
                   "timestamp" AS "timestamp!",
-                  agent_id::text AS agent_id, address, data,
+                  agent_id::text AS agent_id, address, to_jsonb(topics)::text AS topics, data,
                   has_data AND data IS NULL AS "is_unreadable!",
                   invalidated AS "invalidated!", revision AS "revision!",
                   0::bigint AS "inserted_at_ms!"
@@ -84,6 +84,8 @@ async fn contents(
                      SELECT r.id, r.chain_id, r.block_number, r.block_hash, r.transaction_hash,
                             r.log_index, r.event_type, r.registry, r."timestamp", r.agent_id,
                             r.address, r.invalidated, r.revision, r.data IS NOT NULL AS has_data,
+                            CASE WHEN octet_length(r.topics::text) <= 4096 THEN r.topics END
+                                AS topics,
                             arguments_text(r.data) AS data
                      FROM superseded_events r
                      WHERE r.id = asked.id AND r."timestamp" = asked."timestamp"

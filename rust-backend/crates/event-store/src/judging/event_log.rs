@@ -41,6 +41,7 @@ struct ClaimedRow {
     registry: String,
     agent_id: Option<String>,
     address: Option<String>,
+    topics: Option<String>,
     data: Option<String>,
     is_unreadable: bool,
     invalidated: bool,

@@ -163,11 +163,11 @@ async fn rows(
                   block_number AS "block_number?", block_hash AS "block_hash?",
                   transaction_hash AS "transaction_hash?", log_index AS "log_index?",
                   event_type AS "event_type?", registry AS "registry?",
-                  agent_id::text AS agent_id, address, data,
+                  agent_id::text AS agent_id, address, topics, data,
                   coalesce(has_data AND data IS NULL, false) AS "is_unreadable!"
            FROM (SELECT asked.id, asked."timestamp", e.revision, e.block_number, e.block_hash,
                         e.transaction_hash, e.log_index, e.event_type, e.registry, e.agent_id,
-                        e.address, e.data, e.has_data,
+                        e.address, e.topics, e.data, e.has_data,
                         coalesce(sum(octet_length(e.data)) OVER until, 0)
                             - coalesce(octet_length(e.data), 0) AS bytes_before,
                         -- Ends the reading where there is no room left: see claim_shards().
@@ -180,6 +180,8 @@ async fn rows(
                  LEFT JOIN LATERAL (
                      SELECT revision, block_number, block_hash, transaction_hash, log_index,
                             event_type, registry, agent_id, address,
+                            CASE WHEN octet_length(topics::text) <= 4096
+                                 THEN to_jsonb(topics)::text END AS topics,
                             arguments_text(data) AS data, data IS NOT NULL AS has_data
                      FROM events
                      WHERE events.id = asked.id AND events."timestamp" = asked."timestamp"

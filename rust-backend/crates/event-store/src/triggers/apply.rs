@@ -114,8 +114,9 @@ async fn apply_and_remove(
     remove(&mut transaction, &gone).await?;
     known_chains::forget_unnamed(&mut transaction).await?;
     let triggers = changes.triggers;
-    let changed = !gone.is_empty() || triggers.iter().any(|(_, c)| *c != TriggerChange::Unchanged);
-    let revision = put_in_force(&mut transaction, changed).await?;
+    let differs = |(_, change): &(_, TriggerChange)| *change != TriggerChange::Unchanged;
+    let is_changed = !gone.is_empty() || triggers.iter().any(differs);
+    let revision = put_in_force(&mut transaction, is_changed).await?;
     let removed = cancel_jobs(&mut transaction, gone).await?;
     transaction.commit().await?;
     Ok(Applied { revision, triggers, removed })

@@ -62,7 +62,7 @@ pub async fn list(
                   block_hash AS "block_hash!", transaction_hash AS "transaction_hash!",
                   log_index AS "log_index!", event_type AS "event_type!",
                   registry AS "registry!", "timestamp" AS "timestamp!",
-                  agent_id::text AS agent_id, address, read.data,
+                  agent_id::text AS agent_id, address, read.topics, read.data,
                   invalidated AS "invalidated!", revision AS "revision!",
                   found.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
                   CASE WHEN isfinite(created_at)
@@ -96,7 +96,11 @@ pub async fn list(
                               LIMIT $10)) AS looked) AS numbered
                  WHERE is_wanted OR place = $10
                  LIMIT $9::bigint + 1) AS found
-           CROSS JOIN LATERAL (SELECT arguments_text(found.data) OFFSET 0) AS read (data)"#,
+           CROSS JOIN LATERAL (
+               SELECT arguments_text(found.data),
+                      CASE WHEN octet_length(found.topics::text) <= 4096
+                           THEN to_jsonb(found.topics)::text END
+               OFFSET 0) AS read (data, topics)"#,
         filter.chain_id,
         filter.registry,
         filter.event_type,
@@ -122,14 +126,18 @@ pub async fn list(
 pub async fn of_id(pool: &PgPool, id: &str) -> Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"SELECT id, chain_id, block_number, block_hash, transaction_hash, log_index, event_type,
-                  registry, "timestamp", agent_id::text AS agent_id, address, read.data,
-                  invalidated, revision,
+                  registry, "timestamp", agent_id::text AS agent_id, address,
+                  read.topics, read.data, invalidated, revision,
                   found.data IS NOT NULL AND read.data IS NULL AS "is_unreadable!",
                   CASE WHEN isfinite(created_at)
                        THEN (extract(epoch FROM created_at) * 1000)::bigint
                        ELSE 0 END AS "inserted_at_ms!"
            FROM (SELECT * FROM events WHERE id = $1 ORDER BY "timestamp" DESC LIMIT $2) AS found
-           CROSS JOIN LATERAL (SELECT arguments_text(found.data) OFFSET 0) AS read (data)
+           CROSS JOIN LATERAL (
+               SELECT arguments_text(found.data),
+                      CASE WHEN octet_length(found.topics::text) <= 4096
+                           THEN to_jsonb(found.topics)::text END
+               OFFSET 0) AS read (data, topics)
            ORDER BY "timestamp" DESC"#,
         id,
         ROWS_OF_AN_ID_MAX,

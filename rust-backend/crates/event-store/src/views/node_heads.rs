@@ -39,7 +39,7 @@ pub async fn all(pool: &PgPool) -> Result<Vec<SeenHead>> {
 }
 
 /// The progress of our indexer with a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadingProgress {
     /// The chain.
     pub chain_id: i64,
@@ -49,21 +49,36 @@ pub struct ReadingProgress {
     pub logs_compared_to: Option<i64>,
     /// A block whose bloom filter was wrong: then no filter of the chain is believed.
     pub wrong_filter_at: Option<i64>,
+    /// Blocks a second by which its checkpoint rose within a minute; `None` where it did not.
+    pub blocks_per_second: Option<f64>,
 }
+
+/// The latest entries of a chain's log among which its checkpoints are looked for.
+const ENTRIES_READ_MAX: i64 = 1_000;
 
 /// The progress of our indexer with each chain that it has begun.
 pub async fn progress(pool: &PgPool) -> Result<Vec<ReadingProgress>> {
     let progress = sqlx::query_as!(
         ReadingProgress,
         r#"SELECT r.chain_id, b.block_number AS "stored_to!", r.logs_compared_to,
-                  r.wrong_filter_at
+                  r.wrong_filter_at, rise.blocks_per_second
            FROM chain_readers r
            CROSS JOIN LATERAL (
                SELECT o.block_number FROM observed_blocks o
                WHERE o.chain_id = r.chain_id AND o.reader = r.reader
                ORDER BY o.block_number DESC LIMIT 1) AS b
+           CROSS JOIN LATERAL (
+               SELECT (max(checkpoint_block) - min(checkpoint_block))
+                          / nullif(extract(epoch FROM max(logged_at) - min(logged_at)), 0)
+                          ::double precision AS blocks_per_second
+               FROM (SELECT l.checkpoint_block, l.logged_at FROM event_log l
+                     WHERE l.chain_id = r.chain_id
+                     ORDER BY l.xid DESC, l.seq DESC LIMIT $1) AS latest
+               WHERE checkpoint_block IS NOT NULL
+                 AND logged_at > now() - interval '1 minute') AS rise
            WHERE r.reader = 'indexer' AND r.began_at IS NOT NULL
            ORDER BY r.chain_id"#,
+        ENTRIES_READ_MAX,
     )
     .fetch_all(pool)
     .await?;

@@ -188,6 +188,7 @@ fn entries(load: &Load) -> Vec<Entry> {
                 registry: block.kinds[row].registry().to_owned(),
                 agent_id: Some(block.agents[row].clone()),
                 address: None,
+                topics: None,
                 arguments: Arguments::from_json(Some(block.data[row].clone())),
                 invalidated: false,
                 revision: 0,

@@ -135,7 +135,6 @@ fn assignment(database: &Database, lease: &Lease) -> Option<LeasedJob> {
         config: Ok(ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)])),
         event: row.event(),
         event_created_at: DateTime::UNIX_EPOCH,
-        topics: None,
         log_data: None,
         readings: None,
         reorg,

@@ -67,6 +67,7 @@ impl Row {
             registry: self.content.registry.to_owned(),
             agent_id: Some(self.content.agent.to_string()),
             address: None,
+            topics: None,
             arguments: Arguments::from_json(arguments),
             invalidated: self.invalidated,
             revision: self.revision,

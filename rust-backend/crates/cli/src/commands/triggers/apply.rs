@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal as _, Read, Write};
 use std::path::{Path, PathBuf};
 
+use action_worker::senders::secrets::SecretContext;
 use actions::policy::DestinationPolicy;
+use actions::registry;
 use anyhow::{Context as _, Result};
+use event_engine::trigger::TriggerSpec;
 use event_engine::trigger_file::DOCUMENT_BYTES_MAX;
 use operations::triggers::{
     self, Applied, CheckedDocument, Removed, TriggerChange, TriggerDocument, TriggerPlan,
@@ -45,7 +48,8 @@ pub(super) async fn apply(
     json: bool,
 ) -> Result<()> {
     // Read before anything is connected to: a refused file leaves no trace.
-    let CheckedDocument { specs, warnings } = read(&args.file, settings)?;
+    let CheckedDocument { specs, mut warnings } = read(&args.file, settings)?;
+    warnings.extend(missing_secrets(&specs, settings));
     for warning in &warnings {
         tell(&format!("warning: {warning}"));
     }
@@ -55,7 +59,9 @@ pub(super) async fn apply(
         return show_plan(&plan, &warnings, json);
     }
     if !json {
-        plan_lines(&plan).iter().for_each(|line| tell(line));
+        for line in plan_lines(&plan) {
+            tell(&line);
+        }
     }
     if !plan.removed.is_empty() && !args.yes && !is_wanted(&plan.removed, &args.file)? {
         tell("Nothing was changed.");
@@ -77,6 +83,26 @@ fn read(file: &Path, settings: &Settings) -> Result<CheckedDocument> {
         policy: &policy,
     };
     triggers::check(&document).map_err(ended)
+}
+
+/// The secrets that a worker with this command's environment would not find.
+fn missing_secrets(specs: &[TriggerSpec], settings: &Settings) -> Vec<InputProblem> {
+    let context = SecretContext::new(std::env::vars_os(), settings.secrets_dir.clone());
+    let actions = specs.iter().flat_map(|spec| spec.actions.iter().map(move |it| (spec, it)));
+    let mut missing = Vec::new();
+    for (spec, action) in actions {
+        // A configuration that its kind refuses was refused before.
+        let places = registry::secrets(&action.kind, &action.config).unwrap_or_default();
+        for error in places.iter().filter_map(|place| context.resolve(place).err()) {
+            let (trigger, action) = (&spec.name, &action.id);
+            let problem = format!("trigger {trigger}, action {action}: {error}");
+            missing
+                .push(InputProblem::of(problem).remedy(
+                    "its messages fail and are tried again until the action-worker has it",
+                ));
+        }
+    }
+    missing
 }
 
 /// No more of it than shows that it is too long.
