@@ -11,6 +11,7 @@ pub(crate) mod favour;
 pub(crate) mod heads;
 pub(crate) mod node;
 pub(crate) mod pace;
+pub(crate) mod redirect;
 pub(crate) mod said;
 pub(crate) mod shorten;
 pub(crate) mod transport;

@@ -80,6 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use event_engine::event::ChainId;
+    use service::config::StartBlock;
 
     use super::*;
 
@@ -92,7 +93,7 @@ mod tests {
             id: ChainId(1),
             rpc_urls: Vec::new(),
             registries: Registries::default(),
-            start_block: 0,
+            start_block: StartBlock::At(0),
             poll_interval: Duration::from_secs(1),
             finality_depth: None,
             writer: ChainWriter::Auditor,

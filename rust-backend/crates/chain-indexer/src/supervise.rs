@@ -86,7 +86,7 @@ mod tests {
     use event_store::chain::chain_readers::{self, Reader};
     use parking_lot::Mutex;
     use private_servers::Postgres;
-    use service::config::{ANSWER_BYTES_MAX, ChainWriter};
+    use service::config::{ANSWER_BYTES_MAX, ChainWriter, StartBlock};
 
     use super::*;
     use crate::Registries;
@@ -97,7 +97,7 @@ mod tests {
             id: ChainId(id),
             rpc_urls: Vec::new(),
             registries: Registries::default(),
-            start_block: 0,
+            start_block: StartBlock::At(0),
             poll_interval: TICK,
             finality_depth: None,
             writer: ChainWriter::ChainIndexer,

@@ -17,13 +17,16 @@ use std::ops::RangeInclusive;
 
 use event_store::PgPool;
 use event_store::chain::chain_readers::Reader;
+use event_store::chain::covered_ranges;
 use event_store::chain::gaps::{self, AgentGap};
 use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
+use service::config::StartBlock;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
 use crate::fetch::one_block::fetch;
+use crate::history::first_block::first_block;
 use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
 use crate::settings::ChainRole as _;
@@ -155,6 +158,7 @@ struct Checking<'c, P> {
     store: ChainStore,
     /// Kept for the whole run: the limits that they are learnt to have, and their failures.
     nodes: Nodes,
+    start_block: i64,
     progress: P,
 }
 
@@ -173,7 +177,20 @@ impl GapCheck {
         settings.rpc_urls.rotate_left(1);
         let nodes = Nodes::new(&settings)?;
         let store = ChainStore::new(self.pool.clone(), &self.settings, reader);
-        Checking { check: self, store, nodes, progress }.run().await
+        let start_block = self.start_block(&store, &nodes).await?;
+        let start_block = i64::try_from(start_block).unwrap_or(i64::MAX);
+        Checking { check: self, store, nodes, start_block, progress }.run().await
+    }
+
+    /// The first block: of the settings, or else where reading began.
+    async fn start_block(&self, store: &ChainStore, nodes: &Nodes) -> Result<u64> {
+        if let StartBlock::Unknown { .. } = self.settings.start_block {
+            let ranges = store.asked(covered_ranges::all(&store.pool, store.id)).await?;
+            if let Some(lowest) = ranges.first() {
+                return Ok(lowest.first_block.unsigned_abs());
+            }
+        }
+        first_block(nodes, &self.settings, || ()).await
     }
 }
 
@@ -202,7 +219,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
             Some(Ok(number)) if number <= stored.number => Ok(number),
             Some(_) => self.refuse(key, "it is above the highest stored block"),
         };
-        let (from, to) = (number(from, "--from", self.start_block())?, number(to, "--to", usual)?);
+        let (from, to) = (number(from, "--from", self.start_block)?, number(to, "--to", usual)?);
         if to < from {
             return self.refuse("--to", "it is below the first block to check");
         }
@@ -222,7 +239,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
             found.gaps.extend(self.ancestry_gaps(blocks).await?);
         }
         if self.check.settings.registries.identity.is_some() {
-            let from_zero = *blocks.start() <= self.start_block();
+            let from_zero = *blocks.start() <= self.start_block;
             let (pool, id) = (&self.store.pool, self.store.id);
             let agents = gaps::agents(pool, id, blocks.clone(), from_zero).await;
             found.gaps.extend(self.store.named(agents)?.into_iter().map(Gap::Agents));
@@ -257,7 +274,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                     mended.stored += self.mend_blocks(*first..=*last).await?;
                 }
                 Gap::Agents(AgentGap { from_block, to_block, .. }) => {
-                    let first = from_block.unwrap_or(self.start_block());
+                    let first = from_block.unwrap_or(self.start_block);
                     let blocks = first.min(*to_block)..=first.max(*to_block);
                     self.mend_events(blocks, &mut mended).await?;
                 }
@@ -297,10 +314,6 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                 }
             }
         }
-    }
-
-    fn start_block(&self) -> i64 {
-        i64::try_from(self.check.settings.start_block).unwrap_or(i64::MAX)
     }
 
     fn refuse<T>(&self, key: &'static str, problem: &'static str) -> Result<T> {

@@ -4,6 +4,7 @@
 //! while, the longer the more often it fails; one that is asked too fast is waited for, if no other
 //! is free. JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
+mod code;
 mod receipts;
 
 use std::sync::OnceLock;
@@ -72,7 +73,7 @@ struct NodeEndpoint {
 impl Nodes {
     /// Takes a chain's nodes and asks them nothing yet.
     pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
-        let said = Said::of(settings.rpc_urls.iter().map(service::config::Endpoint::expose));
+        let said = Said::of(&settings.rpc_urls);
         let client =
             service::http::client_builder().build().map_err(|error| IndexerError::Node {
                 chain: settings.name.clone(),
@@ -80,10 +81,11 @@ impl Nodes {
                 problem: said.shown(&error.to_string()),
             })?;
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
-            let exposed = url.expose().clone();
-            let rpc = match exposed.scheme() {
-                "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max)),
-                _ => Rpc::Http(Http::new(client.clone(), exposed)),
+            let rpc = match url.expose().scheme() {
+                "ws" | "wss" => {
+                    Rpc::Ws(Ws::new(url.clone(), said.clone(), settings.answer_bytes_max))
+                }
+                _ => Rpc::Http(Http::new(client.clone(), url.clone())),
             };
             NodeEndpoint {
                 label: format!("rpc_urls[{index}] ({url})"),

@@ -176,7 +176,7 @@ async fn a_node_that_lies_is_left_for_the_next() {
     let liar = ScriptedNode::start(BLOCKS).await;
     liar.script().one_log_each = true;
     lying(&liar, |logs| logs.swap(0, 1));
-    chain.rpc_urls.insert(0, service::config::Endpoint::parse(&liar.url).expect("a URL"));
+    chain.rpc_urls.insert(0, service::config::RpcUrl::parse(&liar.url).expect("a URL"));
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     assert_complete(&database, &node).await;

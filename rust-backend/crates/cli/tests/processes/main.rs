@@ -1,6 +1,7 @@
 //! Whole processes, as users start them: killed, cut off, misled.
 
 mod chain;
+mod chains;
 mod command_line;
 mod demo;
 mod files;

@@ -160,13 +160,20 @@ fn network(entry: &str) -> Result<IpNet> {
 }
 
 fn unknown(name: &str) -> String {
-    let nearest = KNOWN.iter().map(|known| (distance(name, known), known)).min();
-    match nearest {
-        Some((typos, known)) if typos <= TYPOS_MAX => {
-            format!("there is no such variable; did you mean {known}?")
-        }
-        _ => format!("there is no such variable; there are {}", KNOWN.join(", ")),
+    match nearest(name, KNOWN, TYPOS_MAX) {
+        Some(known) => format!("there is no such variable; did you mean {known}?"),
+        None => format!("there is no such variable; there are {}", KNOWN.join(", ")),
     }
+}
+
+/// The known name that was meant, if it has at most so many wrong letters.
+pub(super) fn nearest<'k>(
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+    typos_max: usize,
+) -> Option<&'k str> {
+    let nearest = known.into_iter().map(|known| (distance(name, known), known)).min();
+    nearest.filter(|(typos, _)| *typos <= typos_max).map(|(_, known)| known)
 }
 
 /// Levenshtein's distance: the number of letters to add, remove or replace.

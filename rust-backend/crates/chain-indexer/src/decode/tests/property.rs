@@ -6,7 +6,7 @@ use event_store::events::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use service::config::{ANSWER_BYTES_MAX, ChainWriter, ContractAddress};
+use service::config::{ANSWER_BYTES_MAX, ChainWriter, ContractAddress, StartBlock};
 
 use super::super::{common, identity, reputation, validation};
 use crate::fetch::block::block;
@@ -27,7 +27,7 @@ pub(super) fn settings() -> ChainSettings {
             reputation: Some(ContractAddress(REGISTRIES[1].into_array())),
             validation: Some(ContractAddress(REGISTRIES[2].into_array())),
         },
-        start_block: 0,
+        start_block: StartBlock::At(0),
         finality_depth: None,
         writer: ChainWriter::ChainIndexer,
         indexed: true,
