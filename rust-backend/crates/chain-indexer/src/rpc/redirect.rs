@@ -63,7 +63,7 @@ mod tests {
             ),
             ("ws://a.example/ws", "https://a.example/ws", "wss://a.example/ws"),
             ("ws://a.example/ws", "/other", "ws://a.example/other"),
-            ("wss://u:hunter2@a.example/", "/x", "wss://***:***@a.example/x"),
+            ("wss://user:hunter2@a.example/", "/x", "wss://***:***@a.example/x"),
         ] {
             for status in [301, 302, 303, 307, 308] {
                 let said = said(asked, status, Some(place)).expect("a redirect");

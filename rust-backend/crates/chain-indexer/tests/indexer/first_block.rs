@@ -58,7 +58,7 @@ async fn without_the_state_of_old_blocks_nothing_is_left_out() {
     for denies in [false, true] {
         let (database, (node, chain)) = tokio::join!(Database::start(), node_with_registry(137));
         node.script().state_from = 250;
-        node.script().denies_old_code = denies;
+        node.script().of_old_code = denies.then_some("0x");
         indexed(&database, &node, &chain).await.stop().await;
         // By time, because the registry is known to be younger.
         assert_eq!(first_of(&database, &chain).await, 20);
@@ -99,7 +99,7 @@ async fn wherever_the_first_block_is_no_log_is_left_out() {
             let mut script = node.script();
             script.chain_id = id.unsigned_abs();
             script.state_from = random.random_range(0..300);
-            script.denies_old_code = random.random();
+            script.of_old_code = random.random::<bool>().then_some("0x");
         }
         let deployed_after = GENESIS + random.random_range(0..=created);
         chain.id = ChainId(id);
@@ -134,7 +134,7 @@ async fn a_registry_without_a_contract_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_without_a_contract_is_a_warning_at_the_start() {
     let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(5));
-    node.script().has_no_code = true;
+    node.script().code_from = u64::MAX;
     let chains = process::chain("here", 31_337, &[&node.url]);
     let process = process::Running::start(&chains, &database).await;
     let said = process.until_said("There is no contract at a registry's address").await;

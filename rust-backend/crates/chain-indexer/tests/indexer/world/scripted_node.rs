@@ -61,14 +61,12 @@ pub(crate) struct Script {
     pub(crate) safe: Value,
     /// Whether it has never heard of either.
     pub(crate) refuses_finalized: bool,
-    /// Whether no address has code.
-    pub(crate) has_no_code: bool,
-    /// The first height at which each address has code.
+    /// The first height at which each address has code; the highest number: there is none.
     pub(crate) code_from: u64,
     /// The lowest height whose state it has.
     pub(crate) state_from: u64,
-    /// Whether it says of older states that there is no code.
-    pub(crate) denies_old_code: bool,
+    /// What it says of the code in older states; an error if it is nothing.
+    pub(crate) of_old_code: Option<&'static str>,
     /// How often each method was asked; a tag counts under its own name.
     pub(crate) asked: BTreeMap<String, usize>,
     pub(crate) meanwhile: Option<Meanwhile>,
@@ -215,13 +213,13 @@ impl Script {
                 instead.or_else(|| self.of_hash(parameter)).unwrap_or(Value::Null)
             }
             "eth_getCode" => match question["params"][1].as_str() {
-                _ if self.has_no_code => json!("0x"),
+                _ if self.code_from == u64::MAX => json!("0x"),
                 Some("latest") | None => json!("0x60"),
                 Some(_) => match quantity(&question["params"][1]) {
-                    height if height < self.state_from && self.denies_old_code => json!("0x"),
-                    height if height < self.state_from => {
-                        return Said::Error(-32_000, "missing trie node");
-                    }
+                    height if height < self.state_from => match self.of_old_code {
+                        Some(code) => json!(code),
+                        None => return Said::Error(-32_000, "missing trie node"),
+                    },
                     height if height < self.code_from => json!("0x"),
                     _ => json!("0x60"),
                 },
@@ -330,6 +328,7 @@ async fn serve_websocket(
     script: Arc<Mutex<Script>>,
     announcements: broadcast::Sender<String>,
 ) {
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
     let at_the_door = |request: &server::Request, response: server::Response| {
         let refusal = script.lock().expect("a script").door.refusal(request.headers());
         refusal.map_or(Ok(response), |refusal| Err(refusal.map(Some)))
