@@ -6,10 +6,12 @@ usage() {
     cat <<'HELP'
 scripts/bench-pairs.sh BEFORE PAIRS BENCH-ARGUMENT…
 
-Runs `agentauri bench` of two builds in turns, so that the machine's mood meets both, and prints
-for each figure the median (least … most) of each side and the ratio of the medians.
+Runs `agentauri bench` of two builds in turns, every other pair in the other order, so that the
+machine's mood meets both, and prints for each figure the median (least … most) of each side and
+the ratio of the medians.
 
-  BEFORE  a folder with the other build's programs, e.g. a worktree's rust-backend/target/release
+  BEFORE  a folder with the other build's programs, e.g. a worktree's rust-backend/target/release;
+          the scenario `chain` runs Ponder as it is in that worktree
   PAIRS   how many times each side runs
 
 Example, with a build of an earlier commit:
@@ -47,7 +49,7 @@ main() {
         usage >&2
         exit 2
     fi
-    local before pairs=$2 pair
+    local before after pairs=$2 pair
     before=$(cd "$1" && pwd)
     shift 2
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -57,13 +59,20 @@ main() {
     need_postgres
     need_redis
     need_npm devnet
+    need_npm ponder-indexers
     (cd rust-backend && cargo build --release -q --workspace --bins)
+    after=$PWD/rust-backend/target/release
     REPORTS=$(mktemp -d "${TMPDIR:-/tmp}/agentauri-pairs.XXXXXX")
     trap 'rm -rf "$REPORTS"' EXIT
     for ((pair = 1; pair <= pairs; pair++)); do
         printf 'pair %d of %d\n' "$pair" "$pairs" >&2
-        run "$before" "before-$pair" "$@"
-        run rust-backend/target/release "after-$pair" "$@"
+        if ((pair % 2)); then
+            run "$before" "before-$pair" "$@"
+            run "$after" "after-$pair" "$@"
+        else
+            run "$after" "after-$pair" "$@"
+            run "$before" "before-$pair" "$@"
+        fi
     done
     {
         printf 'scenario\tcase\tfigure\tbefore\tafter\tafter/before\n'
@@ -74,7 +83,9 @@ main() {
 
 # run FOLDER NAME BENCH-ARGUMENT…: one side of a pair. A bench that fails shows all it said.
 run() {
-    "$1/agentauri" bench "${@:3}" --out "$REPORTS/$2" >"$REPORTS/said" 2>&1 || {
+    local tree
+    tree=$(git -C "$1" rev-parse --show-toplevel)
+    (cd "$tree" && "$1/agentauri" bench "${@:3}" --out "$REPORTS/$2") >"$REPORTS/said" 2>&1 || {
         cat "$REPORTS/said" >&2
         exit 1
     }

@@ -2,7 +2,7 @@
 # Checks before a release that take too long for scripts/run-tests.sh: about an hour on two cores.
 set -euo pipefail
 
-CHECKS=(soak-indexer soak-auditor soak-ponder worlds mutants faults bench)
+CHECKS=(soak-indexer soak-auditor soak-ponder nodes worlds mutants faults bench)
 SOAK_ROUNDS=45
 
 check_soak_indexer() {
@@ -18,6 +18,11 @@ check_soak_ponder() {
 }
 
 soak() { bash scripts/soak.sh "$1" "$SOAK_ROUNDS"; }
+
+check_nodes() {
+    AGENTAURI_NODE_SEEDS=1-500 in_rust cargo nextest run --workspace \
+        -E 'test(whenever_some_way_of_asking_brings_the_logs_they_are_stored)'
+}
 
 check_worlds() { in_rust cargo run --release -q -p simulator -- --seeds 1000; }
 
@@ -42,6 +47,7 @@ scripts/release-checks.sh [--only CHECK…] | --list | --help
 Runs every check, or those named, and ends with a table; goes on after one that fails.
 
   soak-indexer, soak-auditor, soak-ponder   45 rounds of traffic, reorgs and kills each
+  nodes      500 nodes whose limits and manners are drawn from a seed
   worlds     1,000 seeds of the simulator
   mutants    each engine that is wrong on purpose is found
   faults     every fault of the harness, once, done to running processes

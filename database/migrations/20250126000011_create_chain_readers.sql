@@ -15,6 +15,11 @@ CREATE TABLE IF NOT EXISTS chain_readers (
     -- Unless it is reading: the error, and since when.
     problem  TEXT,
     since    TIMESTAMPTZ,
+    -- Of our indexer: the height up to which the logs that it stored were compared with those of
+    -- ranges. Block by block it believes bloom filters, and some chains leave logs out of them.
+    logs_compared_to BIGINT,
+    -- A block whose bloom filter was wrong; then none of the chain is believed.
+    wrong_filter_at BIGINT,
     PRIMARY KEY (chain_id, reader),
     CONSTRAINT chain_readers_problem CHECK (
         num_nonnulls(problem, since) = CASE state WHEN 'reading' THEN 0 ELSE 2 END)

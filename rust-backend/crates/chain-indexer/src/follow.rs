@@ -2,5 +2,6 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod chain;
+pub(crate) mod comparison;
 pub(crate) mod finality;
 pub(crate) mod indexer;

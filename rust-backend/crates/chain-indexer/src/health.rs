@@ -2,5 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod measures;
+pub(crate) mod nodes_watch;
 pub(crate) mod problem;
 pub(crate) mod status;

@@ -7,14 +7,15 @@
 //!
 //! 1. `rpc` asks one of the chain's nodes in JSON-RPC, by HTTP (`transport`) or websocket (`ws`). A
 //!    node that fails is avoided for a while, a node that is asked too fast is waited for
-//!    (`favour`, `pace`). Each is asked for its chain id before anything else.
+//!    (`nodes`, `health`, `rate`), and what a node does not answer is asked in the next way: again,
+//!    fewer together (`limit`), by another form (`way`). Each is asked for its chain id first.
 //! 2. At the head, `heads` brings announced headers, and only the logs are asked for. Otherwise
 //!    `one_block` takes the header by number and then the logs **by the header's hash**, so that
 //!    logs always belong to the block they are stored with. If the header's bloom filter excludes
 //!    the registries, it does not ask; if the filter claims a log that the answer lacks, it asks
 //!    again.
 //! 3. Far below the head, where blocks are final, `ranges` fetches the logs of many blocks at once,
-//!    and only the headers of blocks with logs (`range`); `width` finds how many a node gives.
+//!    and only the headers of blocks with logs (`range`); `limit` finds how many a node gives.
 //! 4. `block` checks the node's answer and makes rows of it; `decode` reads the logs. A log that no
 //!    decoder reads is stored as it came, as `unknown`. A block whose logs no answer holds is asked
 //!    for in parts (`gather`); a log that is longer than an answer may be is stored in its place as

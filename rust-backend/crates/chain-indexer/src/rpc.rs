@@ -7,15 +7,17 @@ use service::backoff::Backoff;
 pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod client;
-pub(crate) mod favour;
 pub(crate) mod heads;
+pub(crate) mod health;
+pub(crate) mod limit;
 pub(crate) mod node;
-pub(crate) mod pace;
-pub(crate) mod redirect;
+pub(crate) mod nodes;
+pub(crate) mod rate;
 pub(crate) mod said;
 pub(crate) mod shorten;
 pub(crate) mod transport;
-pub(crate) mod width;
+pub(crate) mod unanswered;
+pub(crate) mod way;
 pub(crate) mod ws;
 
 /// The first wait: long enough for a node that restarts its connection, short beside a block.

@@ -13,7 +13,7 @@ use service::signals;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::rpc::node::Nodes;
+use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole;
 use crate::{Auditor, ChainSettings, Indexer, IndexerError, Result, StatusBoard};
 

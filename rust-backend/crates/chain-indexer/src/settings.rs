@@ -75,12 +75,27 @@ impl ChainRole for ChainSettings {
     }
 }
 
+/// A chain of which nothing is configured that a test does not set.
+#[cfg(test)]
+pub(crate) fn of_test(name: &str, id: event_engine::event::ChainId) -> ChainSettings {
+    ChainSettings {
+        name: name.to_owned(),
+        id,
+        rpc_urls: Vec::new(),
+        registries: Registries::default(),
+        start_block: service::config::StartBlock::At(0),
+        poll_interval: std::time::Duration::from_secs(1),
+        finality_depth: None,
+        writer: ChainWriter::ChainIndexer,
+        indexed: true,
+        requests_per_second: None,
+        answer_bytes_max: service::config::ANSWER_BYTES_MAX,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use event_engine::event::ChainId;
-    use service::config::StartBlock;
 
     use super::*;
 
@@ -88,19 +103,7 @@ mod tests {
 
     #[test]
     fn the_page_of_writers_says_what_each_reader_may_do() {
-        let mut settings = ChainSettings {
-            name: "a".to_owned(),
-            id: ChainId(1),
-            rpc_urls: Vec::new(),
-            registries: Registries::default(),
-            start_block: StartBlock::At(0),
-            poll_interval: Duration::from_secs(1),
-            finality_depth: None,
-            writer: ChainWriter::Auditor,
-            indexed: true,
-            requests_per_second: None,
-            answer_bytes_max: 0,
-        };
+        let mut settings = of_test("a", ChainId(1));
         for (reader, called) in [(Reader::Indexer, "our indexer"), (Reader::Auditor, "auditor")] {
             for (writer, named) in [
                 (ChainWriter::ChainIndexer, "`chain-indexer`"),

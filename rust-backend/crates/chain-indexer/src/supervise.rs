@@ -86,25 +86,12 @@ mod tests {
     use event_store::chain::chain_readers::{self, Reader};
     use parking_lot::Mutex;
     use private_servers::Postgres;
-    use service::config::{ANSWER_BYTES_MAX, ChainWriter, StartBlock};
 
     use super::*;
-    use crate::Registries;
+    use crate::settings;
 
     fn settings(name: &str, id: i64) -> Arc<ChainSettings> {
-        Arc::new(ChainSettings {
-            name: name.to_owned(),
-            id: ChainId(id),
-            rpc_urls: Vec::new(),
-            registries: Registries::default(),
-            start_block: StartBlock::At(0),
-            poll_interval: TICK,
-            finality_depth: None,
-            writer: ChainWriter::ChainIndexer,
-            indexed: true,
-            requests_per_second: None,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        })
+        Arc::new(settings::of_test(name, ChainId(id)))
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 mod ahead;
 pub(crate) mod doors;
 mod locks;
+mod nodes;
 
 use chrono::{DateTime, Utc};
 use event_store::chain::audit_suspects::{self, Unproved};
@@ -13,6 +14,7 @@ use event_store::chain::known_chains;
 use event_store::judging::times_ahead;
 use event_store::views::health_signals::{self, HealthSignals, OVERDUE_MAX};
 use event_store::views::lock_holders::lock_holders;
+use event_store::views::node_heads;
 use event_store::views::status;
 pub use event_store::views::status::{BEHIND_MAX, Status};
 use event_store::{PgPool, answered};
@@ -86,6 +88,11 @@ pub async fn health_checks(pool: &PgPool) -> Result<HealthChecks> {
         overdue(&signals),
         clock(clock_offset_seconds, signals.clock_set_back_seconds),
         unread_chains(&chain_readers::unread(pool).await?, signals.now),
+        nodes::behind(
+            &node_heads::all(pool).await?,
+            &node_heads::progress(pool).await?,
+            signals.now,
+        ),
         unknown_blocks(&unproved),
         locks::held(holders),
         ahead::ahead(&seen_ahead, chains_ahead),

@@ -11,15 +11,15 @@ use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::context::AuditContext;
 use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::branch::chain_store::ChainStore;
 use crate::follow::chain::NextCycle;
+use crate::health::nodes_watch::NodesWatch;
 use crate::health::problem::ProblemReporter;
-use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, Result};
 
@@ -76,9 +76,14 @@ impl AuditedChain {
     ///
     /// The shutdown may cut a round short anywhere, as a crash may.
     pub(super) async fn run(mut self) -> Result<()> {
-        let (shutdown, nodes) = (self.shutdown.clone(), Arc::clone(&self.context.nodes));
-        let _verifying =
-            AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
+        let shutdown = self.shutdown.clone();
+        let watch = NodesWatch {
+            nodes: Arc::clone(&self.context.nodes),
+            reporter: self.reporter.clone(),
+            board: None,
+            chain: Arc::clone(&self.context.settings),
+        };
+        let _watching = watch.start();
         let ended = Box::pin(shutdown.run_until_cancelled(self.go_round())).await;
         ended.unwrap_or(Ok(()))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ChainSettings;
 use crate::branch::chain_store::ChainStore;
-use crate::rpc::node::Nodes;
+use crate::rpc::nodes::Nodes;
 
 /// An audited chain: its settings, nodes and rows. The reader of `store` is the one by whose blocks
 /// the chain is audited.

@@ -9,7 +9,7 @@ use event_store::events::new_events::NewEvent;
 use super::context::AuditContext;
 use super::measures;
 use crate::Result;
-use crate::fetch::one_block::fetch;
+use crate::fetch::one_block::{Filter, fetch};
 
 /// Compares the names of a block's rows with its logs, and invalidates the others. False if the
 /// node does not have the block, or is on another branch.
@@ -19,7 +19,8 @@ pub(super) async fn compare(
     tip: &BlockName,
 ) -> Result<bool> {
     let (number, head) = (block.number.unsigned_abs(), tip.number.unsigned_abs());
-    let fetched = fetch(&chain.nodes, &chain.settings, number, head).await?;
+    let (nodes, settings) = (&chain.nodes, &chain.settings);
+    let fetched = fetch(nodes, settings, number, head, Filter::Ignored).await?;
     let Some(fetched) = fetched.filter(|fetched| fetched.row.block_hash == block.hash) else {
         return Ok(false);
     };

@@ -15,8 +15,6 @@ use crate::{ChainSettings, Result};
 /// A chain's blocks in the store, of which the highest is remembered.
 pub(crate) struct Ancestry {
     pub(crate) store: ChainStore,
-    /// `None`: it is not known yet.
-    start_block: Option<u64>,
     tip: Tip,
     /// A block above it was never orphaned, and has no events to restore.
     highest_orphan: Option<i64>,
@@ -38,10 +36,6 @@ impl Ancestry {
     pub(crate) fn new(pool: PgPool, settings: &ChainSettings) -> Self {
         Self {
             store: ChainStore::new(pool, settings, Reader::Indexer),
-            start_block: match settings.start_block {
-                StartBlock::At(block) => Some(block),
-                StartBlock::Unknown { .. } => None,
-            },
             tip: Tip::Unread,
             highest_orphan: None,
             has_begun: false,
@@ -60,7 +54,7 @@ impl Ancestry {
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
         }
         match &self.tip {
-            Tip::Unread | Tip::Nothing => Ok(self.start_block),
+            Tip::Unread | Tip::Nothing => Ok(self.start_block()),
             Tip::Block(tip) => {
                 let number = u64::try_from(tip.number).map_err(|_| self.negative_number(tip));
                 Ok(Some(self.store.named(number)? + 1))
@@ -70,7 +64,7 @@ impl Ancestry {
 
     /// Says the first block, where the settings do not.
     pub(crate) fn start_at(&mut self, block: u64) {
-        self.start_block = Some(block);
+        self.store.start_block = StartBlock::At(block);
         self.say_where(None);
     }
 
@@ -160,11 +154,18 @@ impl Ancestry {
         Ok(invalidated)
     }
 
+    fn start_block(&self) -> Option<u64> {
+        match self.store.start_block {
+            StartBlock::At(block) => Some(block),
+            StartBlock::Unknown { .. } => None,
+        }
+    }
+
     fn say_where(&self, latest: Option<&BlockName>) {
-        let (chain, start_block) = (self.store.name.as_str(), self.start_block);
+        let chain = self.store.name.as_str();
         if let Some(BlockName { number: block, .. }) = latest {
             tracing::info!(chain, block, "Indexing goes on above the highest stored block");
-        } else if let Some(start_block) = start_block {
+        } else if let Some(start_block) = self.start_block() {
             tracing::info!(chain, start_block, "Indexing begins at the start block");
         }
     }

@@ -7,7 +7,8 @@ use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{audit_cursors, chain_heights, covered_ranges};
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events::{self, IfStored};
-use event_store::{PgConnection, PgPool, answered};
+use event_store::{PgConnection, PgExecutor, PgPool, answered};
+use service::config::StartBlock;
 
 use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finalized;
@@ -25,6 +26,8 @@ pub(crate) struct ChainStore {
     pub(crate) name: String,
     pub(crate) reader: Reader,
     pub(crate) rights: Rights,
+    /// The first block that is read, as far as the settings say it.
+    pub(crate) start_block: StartBlock,
     /// The registries' contracts, as `covered_ranges` names them.
     pub(crate) addresses: Vec<String>,
     pub(crate) claims: Claims,
@@ -38,6 +41,7 @@ impl ChainStore {
             name: settings.name.clone(),
             reader,
             rights: settings.rights(reader),
+            start_block: settings.start_block,
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
         }
@@ -99,6 +103,30 @@ impl ChainStore {
         self.asked(chain_readers::see_heads(&self.pool, self.id, self.reader, nodes, heads)).await
     }
 
+    /// Notes that the logs of a stretch are compared: they were read as a range.
+    pub(crate) async fn raise_compared(
+        &self,
+        connection: &mut PgConnection,
+        stretch: &Stretch,
+    ) -> event_store::Result<()> {
+        let blocks = stretch.below.number + 1..=stretch.tip.number;
+        let start_block = self.start_block(&mut *connection).await?.unwrap_or(*blocks.start());
+        chain_readers::raise_compared(connection, self.id, start_block, blocks).await
+    }
+
+    /// The first block that is read: as the settings say, or else the lowest covered block; `None`
+    /// before any is covered.
+    pub(crate) async fn start_block(
+        &self,
+        executor: impl PgExecutor<'_>,
+    ) -> event_store::Result<Option<i64>> {
+        if let StartBlock::At(block) = self.start_block {
+            return Ok(Some(i64::try_from(block).unwrap_or(i64::MAX)));
+        }
+        let ranges = covered_ranges::all(executor, self.id).await?;
+        Ok(ranges.first().map(|lowest| lowest.first_block))
+    }
+
     /// Begins to audit arrivals above `height`.
     pub(crate) async fn begin_audit(&self, height: i64) -> Result<()> {
         self.asked(audit_cursors::begin(&self.pool, self.id, height)).await
@@ -121,6 +149,9 @@ impl ChainStore {
         let if_stored = IfStored::by(self.rights);
         let rows = new_events::insert(connection, &stretch.events, if_stored).await?;
         covered_ranges::cover(connection, self.id, &stretch.covers(&self.addresses)).await?;
+        if stretch.is_range {
+            self.raise_compared(connection, stretch).await?;
+        }
         Ok(rows + returning.restore(connection, &self.claims).await?)
     }
 

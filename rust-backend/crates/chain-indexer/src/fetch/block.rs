@@ -1,6 +1,7 @@
 //! A block of the node, checked against what was asked, as rows of the store.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 
 use alloy_primitives::{Address, B256, hex};
 use event_engine::event::{ChainId, EventName};
@@ -25,7 +26,7 @@ const TIMESTAMP_MAX: i64 = 4_102_444_800;
 pub(crate) struct Block {
     pub(crate) header: HeaderRef,
     pub(crate) row: ObservedBlock,
-    /// In the order of their log index.
+    /// In the order of their transactions and log indexes.
     pub(crate) events: Vec<NewEvent>,
     /// The logs that are stored raw.
     pub(crate) unknown: Vec<UnknownLog>,
@@ -56,12 +57,9 @@ pub(crate) fn block(
     let row = chain_block(settings.id, number, header, link)?;
     let mut events = Vec::with_capacity(logs.len());
     let mut unknown = Vec::new();
-    let mut log_index_before = None;
-    for log in logs.iter().map(Borrow::borrow) {
+    for (place, log) in in_order(logs)? {
         let registry = check_log(settings, link, log)?;
-        let log_index = log_index(log, log_index_before)?;
-        log_index_before = Some(log_index);
-        let mut event = raw_event(&row, log_index, registry, log);
+        let mut event = raw_event(&row, place, registry, log);
         let decoded = match log.unread {
             Some(_) => Err(NotDecoded::Unread),
             None => decode::decode(registry, &log.topics, &log.data),
@@ -88,6 +86,17 @@ pub(crate) fn block(
     let data_bytes: usize = logs.iter().map(|log| log.borrow().data.len()).sum();
     let bytes = data_bytes + ROW_BYTES * events.len();
     Ok(Block { header: link, row, events, unknown, bytes })
+}
+
+/// Checks that logs belong to the block and to us, each at its place. The error says what the node
+/// got wrong.
+pub(crate) fn check_logs(
+    settings: &ChainSettings,
+    header: &NodeHeader,
+    logs: &[NodeLog],
+) -> Result<(), String> {
+    let link = header.header_ref()?;
+    in_order(logs)?.into_iter().try_for_each(|(_, log)| check_log(settings, link, log).map(drop))
 }
 
 fn chain_block(
@@ -136,24 +145,44 @@ fn check_log(settings: &ChainSettings, link: HeaderRef, log: &NodeLog) -> Result
     })
 }
 
-/// The log's place in the block, if it comes after the one before.
-fn log_index(log: &NodeLog, before: Option<i32>) -> Result<i32, String> {
-    let found = log.log_index.to::<u64>();
-    i32::try_from(found)
-        .ok()
-        .filter(|index| before.is_none_or(|before| before < *index))
-        .ok_or_else(|| match before {
-            Some(before) => format!("it sent log {found} of a block after its log {before}"),
-            None => format!("no block has a log {found}"),
-        })
+/// The place of a log in its block.
+#[derive(Clone, Copy)]
+struct Place {
+    log_index: i32,
+    /// Counts from 1 the logs that the node gives the same index.
+    nth: u32,
 }
 
-fn raw_event(block: &ObservedBlock, log_index: i32, registry: Registry, log: &NodeLog) -> NewEvent {
+/// The logs in their order, each once. Some nodes send them in another order or twice, and some
+/// chains number them anew in each transaction.
+fn in_order(logs: &[impl Borrow<NodeLog>]) -> Result<Vec<(Place, &NodeLog)>, String> {
+    let key = |log: &NodeLog| (log.transaction_index, log.log_index, log.transaction_hash);
+    let content = |log: &NodeLog| (log.address, log.topics.clone(), log.data.clone());
+    let mut sorted: Vec<&NodeLog> = logs.iter().map(Borrow::borrow).collect();
+    sorted.sort_by(|one, other| {
+        key(one).cmp(&key(other)).then_with(|| content(one).cmp(&content(other)))
+    });
+    sorted.dedup_by(|one, other| {
+        key(one) == key(other) && one.unread == other.unread && content(one) == content(other)
+    });
+    let mut placed: Vec<(Place, &NodeLog)> = Vec::with_capacity(sorted.len());
+    let mut times: HashMap<i32, u32> = HashMap::new();
+    for log in sorted {
+        let found = log.log_index.to::<u64>();
+        let log_index = i32::try_from(found).map_err(|_| format!("no block has a log {found}"))?;
+        let nth = times.entry(log_index).or_insert(0);
+        *nth += 1;
+        placed.push((Place { log_index, nth: *nth }, log));
+    }
+    Ok(placed)
+}
+
+fn raw_event(block: &ObservedBlock, place: Place, registry: Registry, log: &NodeLog) -> NewEvent {
+    let Place { log_index, nth } = place;
+    let nth = if nth > 1 { format!(".{nth}") } else { String::new() };
+    let id = format!("{}-{}-{log_index}{nth}", block.chain_id, block.block_hash);
     NewEvent {
-        name: EventName {
-            id: format!("{}-{}-{log_index}", block.chain_id, block.block_hash),
-            timestamp: block.timestamp,
-        },
+        name: EventName { id, timestamp: block.timestamp },
         chain_id: block.chain_id,
         block_number: block.block_number,
         block_hash: block.block_hash.clone(),

@@ -12,9 +12,11 @@ use alloy_primitives::{Address, B256, Bytes, U64};
 use futures::{StreamExt, stream};
 
 use crate::decode::topics;
-use crate::rpc::answer::{NodeLog, NodeReceipt, NodeTransactions, UnreadLog};
+use crate::fetch::block::check_logs;
+use crate::rpc::answer::{NodeHeader, NodeLog, NodeReceipt, NodeTransactions, UnreadLog};
 use crate::rpc::call::{Answer, Failure};
 use crate::rpc::node::Node;
+use crate::rpc::way::LogsWay;
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
@@ -29,26 +31,102 @@ const BLOCK_BYTES_MAX: usize = 128 << 20;
 /// Logs of one block that are believed. Each costs its sender 375 gas at least.
 const BLOCK_LOGS_MAX: usize = 1_000_000;
 
-/// The logs that `addresses` emitted in a block, in their order.
+/// The logs that `addresses` emitted in a block, by whichever way the node gives them.
 pub(crate) async fn logs(
     node: Node<'_>,
     settings: &ChainSettings,
-    block: B256,
+    header: &NodeHeader,
     addresses: &[Address],
 ) -> Result<Vec<NodeLog>> {
-    let problem = match node.some_logs(block, addresses, None).await? {
-        Answer::Given(logs) => return Ok(logs),
-        Answer::Refused(Failure::TooLong(problem)) => problem,
-        // Less may come in time; where there is another node, that one is asked.
-        Answer::Refused(Failure::TooMuch(problem)) if node.another().is_none() => problem,
-        Answer::Refused(failure) => return Err(node.refuses(failure)),
-    };
-    let chain = settings.name.as_str();
-    tracing::debug!(chain, %block, problem, "The logs of a block are asked for in parts");
+    let ways: Vec<LogsWay> = node.logs_ways().in_order().collect();
+    let mut refusals = Vec::new();
+    for way in ways {
+        let answer = match way {
+            LogsWay::BlockHash => node.logs(header.hash, addresses, None).await?,
+            LogsWay::Height => node.logs_at_height(header, addresses).await?,
+            LogsWay::Receipts => match by_receipts(node, header, addresses).await {
+                Err(error) if error.stops_the_chain() || refusals.is_empty() => return Err(error),
+                // The others' answers say more.
+                Err(_) => continue,
+                Ok(answer) => answer,
+            },
+        };
+        let failure = match answer {
+            Answer::Given(logs) => match check_logs(settings, header, &logs) {
+                Ok(()) => {
+                    node.logs_ways().answered(way);
+                    return Ok(logs);
+                }
+                Err(problem) => Failure::Broken(problem),
+            },
+            Answer::Refused(failure) => failure,
+        };
+        let is_too_much = matches!(failure, Failure::TooLong(_) | Failure::TooMuch(_));
+        if !matches!(failure, Failure::TooLong(_)) && node.another().is_some() {
+            return Err(node.refuses(failure));
+        }
+        if is_too_much && way != LogsWay::Receipts {
+            let (chain, block) = (settings.name.as_str(), header.hash);
+            let problem = node.shown(failure.problem());
+            tracing::debug!(chain, %block, problem, "The logs of a block are asked for in parts");
+            match in_parts(node, settings, header, addresses).await {
+                Err(error) if !error.stops_the_chain() => refusals.push(error.to_string()),
+                gathered => return gathered,
+            }
+            continue;
+        }
+        refusals.push(failure.into_problem());
+    }
+    Err(node.distrust(&refusals.join("; ")))
+}
+
+/// The logs that `addresses` emitted, as the receipts of the block's transactions have them.
+pub(crate) async fn by_receipts(
+    node: Node<'_>,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<Answer<Vec<NodeLog>>> {
+    if let Answer::Given(receipts) = node.receipts(header.hash).await?
+        && header.transactions().is_none_or(|transactions| transactions == receipts.len())
+    {
+        let logs = receipts.into_iter().flat_map(|receipt| receipt.logs);
+        return Ok(Answer::Given(logs.filter(|log| addresses.contains(&log.address)).collect()));
+    }
     let _turn = node.turn_to_gather().await;
-    let gathering = Gathering { node, block, number: U64::ZERO, found: BTreeMap::new(), bytes: 0 };
-    let gathered = tokio::time::timeout(GATHERING_MAX, gathering.all(settings, addresses)).await;
-    gathered.unwrap_or_else(|_elapsed| {
+    let mut gathering = Gathering::new(node, header.hash);
+    let reading = async {
+        gathering.receipts(addresses).await?;
+        Ok(gathering.into_logs())
+    };
+    within_limit(node, header.hash, reading).await.map(Answer::Given)
+}
+
+/// The same where one answer does not hold them.
+async fn in_parts(
+    node: Node<'_>,
+    settings: &ChainSettings,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<Vec<NodeLog>> {
+    let turn = node.turn_to_gather().await;
+    // While this block waited, another one may have shown that the node gives no logs at all.
+    if node.logs_ways().in_order().next() == Some(LogsWay::Receipts) {
+        drop(turn);
+        return match by_receipts(node, header, addresses).await? {
+            Answer::Given(logs) => Ok(logs),
+            Answer::Refused(failure) => Err(node.refuses(failure)),
+        };
+    }
+    let gathering = Gathering { is_too_long: true, ..Gathering::new(node, header.hash) };
+    within_limit(node, header.hash, gathering.all(settings, addresses)).await
+}
+
+async fn within_limit(
+    node: Node<'_>,
+    block: B256,
+    gathering: impl Future<Output = Result<Vec<NodeLog>>>,
+) -> Result<Vec<NodeLog>> {
+    tokio::time::timeout(GATHERING_MAX, gathering).await.unwrap_or_else(|_elapsed| {
         let limit = GATHERING_MAX.as_secs();
         Err(node.distrust(&format!("the logs of block {block} are not read within {limit} s")))
     })
@@ -59,13 +137,30 @@ struct Gathering<'n> {
     block: B256,
     /// Its height, once it is known.
     number: U64,
-    /// By their place in the block.
-    found: BTreeMap<u64, NodeLog>,
+    /// By their place in the block; some chains begin with 0 in each transaction.
+    found: BTreeMap<(u64, B256), NodeLog>,
     /// Of their data.
     bytes: usize,
+    /// True if the block is known to be too long: then a receipt that no answer holds is left open.
+    is_too_long: bool,
 }
 
-impl Gathering<'_> {
+impl<'n> Gathering<'n> {
+    fn new(node: Node<'n>, block: B256) -> Self {
+        Self {
+            node,
+            block,
+            number: U64::ZERO,
+            found: BTreeMap::new(),
+            bytes: 0,
+            is_too_long: false,
+        }
+    }
+
+    fn into_logs(self) -> Vec<NodeLog> {
+        self.found.into_values().collect()
+    }
+
     async fn all(
         mut self,
         settings: &ChainSettings,
@@ -78,29 +173,34 @@ impl Gathering<'_> {
             }
         }
         if left.is_empty() {
-            return Ok(self.found.into_values().collect());
+            return Ok(self.into_logs());
         }
+        let mut gives_any = left.len() < addresses.len();
         for address in &left {
             let registry = settings.registries.at(*address);
             for topic in registry.into_iter().flat_map(topics) {
-                self.ask(*address, Some(topic)).await?;
+                gives_any |= self.ask(*address, Some(topic)).await?;
             }
         }
         self.receipts(&left).await?;
-        Ok(self.found.into_values().collect())
+        if !gives_any {
+            // Then the block was not too long.
+            self.node.logs_ways().answered(LogsWay::Receipts);
+        }
+        Ok(self.into_logs())
     }
 
     /// Takes the logs of an address, or those of them with a topic. Whether they were given.
     async fn ask(&mut self, address: Address, topic: Option<B256>) -> Result<bool> {
-        match self.node.some_logs(self.block, &[address], topic).await? {
+        match self.node.logs(self.block, &[address], topic).await? {
             Answer::Given(logs) => {
                 for log in logs {
                     self.take(log)?;
                 }
                 Ok(true)
             }
-            Answer::Refused(Failure::TooLong(_)) => Ok(false),
-            Answer::Refused(failure) => Err(self.node.refuses(failure)),
+            // The receipts say the rest.
+            Answer::Refused(_) => Ok(false),
         }
     }
 
@@ -115,6 +215,10 @@ impl Gathering<'_> {
         let (mut next_place, mut unreadable) = (0, Vec::new());
         while let Some((transaction, receipt)) = receipts.next().await {
             let Some(receipt) = receipt? else {
+                if !self.is_too_long {
+                    let problem = format!("receipt of transaction {transaction}: it gives none");
+                    return Err(node.distrust(&problem));
+                }
                 unreadable.push(transaction);
                 continue;
             };
@@ -162,7 +266,8 @@ impl Gathering<'_> {
                 (None, None) => return Ok(()),
                 (_, next) => next.unwrap_or(last_transaction),
             };
-            while self.found.contains_key(&place) {
+            let is_at = |place| (place, B256::ZERO)..=(place, B256::repeat_byte(0xff));
+            while self.found.range(is_at(place)).next().is_some() {
                 place += 1;
             }
             if end.is_some_and(|end| place >= end) {
@@ -175,6 +280,7 @@ impl Gathering<'_> {
                 block_number: self.number,
                 block_hash: self.block,
                 transaction_hash: transaction,
+                transaction_index: None,
                 log_index: U64::from(place),
                 removed: false,
                 unread: Some(UnreadLog { hex_bytes: None }),
@@ -184,7 +290,7 @@ impl Gathering<'_> {
     }
 
     fn take(&mut self, mut log: NodeLog) -> Result<()> {
-        let place = log.log_index.to::<u64>();
+        let place = (log.log_index.to::<u64>(), log.transaction_hash);
         if self.found.get(&place).is_some_and(|found| found.unread.is_none()) {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::fetch::range::{self, Piece};
 use crate::fetch::stretch::Stretch;
-use crate::rpc::node::Nodes;
+use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, Result};
 
 /// All blocks from one to another, on their way. Dropping it ends what is under way.
@@ -73,7 +73,7 @@ impl Ranges {
 
     fn begin(&mut self) {
         while self.under_way.len() < self.parallel && self.next <= self.last {
-            let width = self.nodes.current().width().now();
+            let width = self.nodes.current().blocks().now();
             let last = self.last.min(self.next.saturating_add(width - 1));
             let under_way = self.fetch(self.next, last);
             self.under_way.push_back(under_way);

@@ -35,6 +35,8 @@ pub(crate) struct Stretch {
     pub(crate) rows: Vec<ObservedBlock>,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) unknown: Vec<UnknownLog>,
+    /// True if the logs were asked for whatever the blocks' bloom filters say.
+    pub(crate) is_range: bool,
     bytes: usize,
 }
 
@@ -56,6 +58,7 @@ impl Stretch {
             rows: Vec::new(),
             events: Vec::new(),
             unknown: Vec::new(),
+            is_range: false,
             bytes: 0,
         }
     }
@@ -83,6 +86,9 @@ impl Stretch {
                 }
                 None => stretches.push(Self::of(block)),
             }
+        }
+        for stretch in &mut stretches {
+            stretch.is_range = true;
         }
         stretches
     }

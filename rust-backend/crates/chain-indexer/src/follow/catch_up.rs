@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Result;
 use crate::fetch::block::Block;
-use crate::fetch::one_block::fetch;
+use crate::fetch::one_block::{Filter, fetch};
 use crate::fetch::ranges::Ranges;
 use crate::fetch::stretch::Stretch;
 use crate::follow::chain::{BLOCKS_AHEAD_MAX, Chain, Run};
@@ -101,7 +101,8 @@ impl Chain {
         stream::iter(first..=last)
             .map(move |number| {
                 let (nodes, settings) = (Arc::clone(&nodes), Arc::clone(&settings));
-                let fetching = async move { fetch(&nodes, &settings, number, head).await };
+                let fetching =
+                    async move { fetch(&nodes, &settings, number, head, Filter::Believed).await };
                 AbortOnDropHandle::new(tokio::spawn(fetching))
             })
             .buffered(BLOCKS_AHEAD_MAX as usize)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use event_store::chain::chain_readers::ChainProblem;
+use event_store::chain::chain_readers::{self, ChainProblem, Reader};
 use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::Instant;
@@ -11,20 +11,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::branch::ancestry::Ancestry;
+use crate::branch::chain_store::ChainStore;
 use crate::branch::walk::Walk;
 use crate::decode::NotDecoded;
 use crate::decode::unknown_logs::UnknownLogs;
 use crate::fetch::block::UnknownLog;
-use crate::fetch::one_block::complete;
+use crate::fetch::one_block::{Filter, complete};
 use crate::fetch::stretch::Stretch;
+use crate::follow::comparison::LogComparer;
 use crate::follow::finality::FinalityTracker;
 use crate::health::check::warn_of_missing_contracts;
+use crate::health::nodes_watch::NodesWatch;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
 use crate::history::first_block::first_block;
 use crate::rpc::answer::HeaderRef;
 use crate::rpc::heads::{Announced, Heads};
-use crate::rpc::node::Nodes;
+use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Blocks that are fetched ahead while behind: enough to hide a node's answer time, few enough for
@@ -76,9 +79,23 @@ impl Chain {
     /// Follows the chain until shutdown. An error means that it has stopped.
     pub(crate) async fn run(mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
-        let nodes = Arc::clone(&self.nodes);
-        let _verifying =
-            AbortOnDropHandle::new(tokio::spawn(async move { nodes.verify_others().await }));
+        let watch = NodesWatch {
+            nodes: Arc::clone(&self.nodes),
+            reporter: self.reporter.clone(),
+            board: Some(self.board.clone()),
+            chain: Arc::clone(&self.settings),
+        };
+        let _watching = watch.start();
+        let comparer = LogComparer {
+            nodes: Arc::clone(&self.nodes),
+            settings: Arc::clone(&self.settings),
+            store: ChainStore::new(
+                self.ancestry.store.pool.clone(),
+                &self.settings,
+                Reader::Indexer,
+            ),
+        };
+        let _comparing = AbortOnDropHandle::new(tokio::spawn(comparer.run()));
         let mut heads = Heads::watch(&self.nodes);
         let mut poll_at = Instant::now();
         loop {
@@ -115,7 +132,7 @@ impl Chain {
         let node = nodes.each().nth(announced.node).filter(|_| *tip == header.parent());
         let Some(node) = node else { return Ok(false) };
         let (settings, number) = (Arc::clone(&self.settings), header.number.unsigned_abs());
-        let completing = complete(node, &settings, number, &announced.header);
+        let completing = complete(node, &settings, number, &announced.header, Filter::Believed);
         let block = match self.shutdown.run_until_cancelled(completing).await {
             None => return Ok(true),
             Some(Err(error)) if error.stops_the_chain() => return Err(error),
@@ -222,6 +239,8 @@ impl Chain {
             }
             Some(Ok(reorg)) => reorg,
         };
+        let lowering = chain_readers::lower_compared(&store.pool, store.id, reorg.fork.number);
+        store.asked(lowering).await?;
         // Not interrupted: a transaction under way is finished.
         if self.ancestry.follow(&reorg).await?.is_some() {
             self.backoff.reset();

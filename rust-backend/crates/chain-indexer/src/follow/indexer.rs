@@ -15,8 +15,8 @@ use crate::follow::finality::FinalityTracker;
 use crate::health::measures;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, StatusBoard};
-use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 use crate::supervise::{ChainTasks, SILENCE_MAX};
 use crate::{ChainSettings, Result};
 

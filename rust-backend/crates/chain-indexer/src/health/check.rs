@@ -4,7 +4,8 @@ use alloy_primitives::Address;
 use event_engine::event::ChainId;
 use service::config::ContractAddress;
 
-use crate::rpc::node::{Node, Nodes};
+use crate::rpc::node::Node;
+use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, IndexerError, Registry, Result};
 
 /// The answers of a chain's nodes.

@@ -25,8 +25,8 @@ use crate::fetch::ranges::Ranges;
 use crate::fetch::stretch::Stretch;
 use crate::follow::finality::FinalityTracker;
 use crate::history::first_block::first_block;
-use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
 
 /// Ranges that are fetched at once: fewer than the indexer's, whose nodes they are.
@@ -281,4 +281,58 @@ enum Commit {
     Overtaken,
     /// Nothing was stored: at this height there is another block.
     Contradicts(i64),
+}
+
+#[cfg(test)]
+mod tests {
+    use event_engine::event::ChainId;
+    use private_servers::Postgres;
+    use serde_json::json;
+
+    use super::*;
+    use crate::branch::ancestry::Ancestry;
+    use crate::fetch::block::block;
+    use crate::rpc::answer::{NodeHeader, NodeLog};
+    use crate::settings;
+
+    /// One block without a log.
+    fn blocks(settings: &ChainSettings, number: u64) -> Stretch {
+        let hash = |number: u64| format!("0x{number:064x}");
+        let header: NodeHeader = serde_json::from_value(json!({
+            "number": format!("{number:#x}"),
+            "hash": hash(number),
+            "parentHash": hash(number - 1),
+            "timestamp": "0x68e77800",
+        }))
+        .expect("a header");
+        let none: [NodeLog; 0] = [];
+        Stretch::of(block(settings, number, &header, &none).expect("a block"))
+    }
+
+    #[tokio::test]
+    async fn an_indexer_begins_beside_a_backfill_that_is_always_faster() {
+        let server = Postgres::for_test().expect("a private PostgreSQL");
+        let pool = event_store::connect(&server.url(), "test", 2).await.expect("a connection");
+        event_store::connection::migrations::migrate(&pool).await.expect("the schema");
+        let settings = settings::of_test("devnet", ChainId(31_337));
+        let filling = Filling {
+            nodes: Arc::new(Nodes::new(&settings).expect("settings")),
+            store: ChainStore::new(pool.clone(), &settings, Reader::Indexer),
+            settings: Arc::new(settings.clone()),
+            asked: (None, None),
+        };
+        let mut indexer = Ancestry::new(pool, &settings);
+        assert_eq!(indexer.next_number().await.expect("a height"), Some(0));
+
+        let absent = |highest| OtherWriter::Absent { highest };
+        let first = filling.commit(&blocks(&settings, 1), &absent(None)).await;
+        assert!(matches!(first, Ok(Commit::Done(_))));
+        let appended = indexer.append(&blocks(&settings, 1)).await;
+        assert_eq!(appended.expect("a store"), None, "the backfill was faster");
+        let next = filling.commit(&blocks(&settings, 2), &absent(Some(1))).await;
+        assert!(matches!(next, Ok(Commit::Overtaken)));
+        assert_eq!(indexer.next_number().await.expect("a height"), Some(2));
+        let appended = indexer.append(&blocks(&settings, 2)).await;
+        assert_eq!(appended.expect("a store"), Some(0));
+    }
 }

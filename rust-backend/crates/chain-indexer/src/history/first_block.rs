@@ -8,7 +8,8 @@
 use alloy_primitives::Address;
 use service::config::StartBlock;
 
-use crate::rpc::node::Nodes;
+use crate::rpc::node::Node;
+use crate::rpc::nodes::Nodes;
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
@@ -96,15 +97,19 @@ impl<A: Fn()> Search<'_, A> {
 
     /// The time of a block, unix seconds; `None` where no node has it.
     async fn time_of(&self, block: u64) -> Result<Option<u64>> {
-        let node = self.nodes.current();
-        for node in std::iter::once(node).chain(node.others()) {
+        let mut failure = None;
+        for node in self.each_node() {
             (self.alive)();
-            if let Some(header) = node.header(block).await? {
-                let time = header.time().map_err(|problem| node.distrust(&problem))?;
-                return Ok(Some(time.unsigned_abs()));
+            match node.header(block).await {
+                Ok(Some(header)) => {
+                    let time = header.time().map_err(|problem| node.distrust(&problem))?;
+                    return Ok(Some(time.unsigned_abs()));
+                }
+                Ok(None) => {}
+                Err(error) => failure = Some(error),
             }
         }
-        Ok(None)
+        failure.map_or(Ok(None), Err)
     }
 
     /// True if any of the registries is there at that height.
@@ -122,9 +127,8 @@ impl<A: Fn()> Search<'_, A> {
 
     /// The answer of the first node that says it. Fails if all of them fail.
     async fn nodes_say(&self, existence: Existence) -> Result<Option<bool>> {
-        let node = self.nodes.current();
         let (mut is_answered, mut failure) = (false, None);
-        for node in std::iter::once(node).chain(node.others()) {
+        for node in self.each_node() {
             (self.alive)();
             let said = match existence {
                 Existence::Code(address, height) => node.has_code(address, Some(height)).await,
@@ -138,5 +142,11 @@ impl<A: Fn()> Search<'_, A> {
             }
         }
         failure.filter(|_| !is_answered).map_or(Ok(None), Err)
+    }
+
+    /// The nodes, that one first which is asked now.
+    fn each_node(&self) -> impl Iterator<Item = Node<'_>> {
+        let node = self.nodes.current();
+        std::iter::once(node).chain(node.others())
     }
 }

@@ -17,18 +17,17 @@ use std::ops::RangeInclusive;
 
 use event_store::PgPool;
 use event_store::chain::chain_readers::Reader;
-use event_store::chain::covered_ranges;
 use event_store::chain::gaps::{self, AgentGap};
+use event_store::chain::observed_blocks::BlockName;
 use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
-use service::config::StartBlock;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
-use crate::fetch::one_block::fetch;
+use crate::fetch::one_block::{Filter, fetch};
 use crate::history::first_block::first_block;
-use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
 use crate::{ChainSettings, IndexerError, Result};
 
@@ -177,26 +176,19 @@ impl GapCheck {
         settings.rpc_urls.rotate_left(1);
         let nodes = Nodes::new(&settings)?;
         let store = ChainStore::new(self.pool.clone(), &self.settings, reader);
-        let start_block = self.start_block(&store, &nodes).await?;
-        let start_block = i64::try_from(start_block).unwrap_or(i64::MAX);
-        Checking { check: self, store, nodes, start_block, progress }.run().await
-    }
-
-    /// The first block: of the settings, or else where reading began.
-    async fn start_block(&self, store: &ChainStore, nodes: &Nodes) -> Result<u64> {
-        if let StartBlock::Unknown { .. } = self.settings.start_block {
-            let ranges = store.asked(covered_ranges::all(&store.pool, store.id)).await?;
-            if let Some(lowest) = ranges.first() {
-                return Ok(lowest.first_block.unsigned_abs());
-            }
-        }
-        first_block(nodes, &self.settings, || ()).await
+        let Some(stored) = store.latest().await? else { return Ok(None) };
+        let start_block = match store.asked(store.start_block(&store.pool)).await? {
+            Some(block) => block,
+            None => first_block(&nodes, &self.settings, || ()).await?.cast_signed(),
+        };
+        let checking = Checking { check: self, store, nodes, start_block, progress };
+        checking.run(&stored).await.map(Some)
     }
 }
 
 impl<P: Fn(u64, u64)> Checking<'_, P> {
-    async fn run(&self) -> Result<Option<GapReport>> {
-        let Some(blocks) = self.blocks().await? else { return Ok(None) };
+    async fn run(&self, stored: &BlockName) -> Result<GapReport> {
+        let blocks = self.blocks(stored).await?;
         let mut report = self.find(&blocks).await?;
         if self.check.mend && !report.complete {
             let mended = self.mended(&report).await?;
@@ -206,11 +198,10 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                 ..self.find(&blocks).await?
             };
         }
-        Ok(Some(report))
+        Ok(report)
     }
 
-    async fn blocks(&self) -> Result<Option<RangeInclusive<i64>>> {
-        let Some(stored) = self.store.latest().await? else { return Ok(None) };
+    async fn blocks(&self, stored: &BlockName) -> Result<RangeInclusive<i64>> {
         let GapCheck { from, to, against_chain, .. } = *self.check;
         let finalized = self.store.finalized().await?.filter(|_| against_chain);
         let usual = finalized.map_or(stored.number, |block| block.number);
@@ -223,7 +214,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
         if to < from {
             return self.refuse("--to", "it is below the first block to check");
         }
-        Ok(Some(from..=to))
+        Ok(from..=to)
     }
 
     async fn find(&self, blocks: &RangeInclusive<i64>) -> Result<GapReport> {
@@ -301,7 +292,8 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
         loop {
             // As if it were deep: a node that does not have it fails.
             let settings = &self.check.settings;
-            match fetch(&self.nodes, settings, number.unsigned_abs(), u64::MAX).await {
+            let height = number.unsigned_abs();
+            match fetch(&self.nodes, settings, height, u64::MAX, Filter::Ignored).await {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => return self.refuse("rpc_urls", "a node lacks a block of the range"),
                 Err(error) if error.stops_the_chain() => return Err(error),

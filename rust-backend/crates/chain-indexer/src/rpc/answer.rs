@@ -2,8 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, U64, hex};
 use event_store::chain::observed_blocks::BlockName;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::rpc::shorten::MARK;
 
@@ -21,8 +22,26 @@ pub(crate) struct NodeHeader {
     pub(crate) parent_hash: B256,
     /// Unix seconds.
     pub(crate) timestamp: U64,
+    /// `None` where it is missing or malformed: a block can be read without.
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) logs_bloom: Option<Bloom>,
+    #[serde(default, deserialize_with = "lenient")]
     transactions: Option<Vec<IgnoredAny>>,
+}
+
+/// Reads a field that is not needed, `None` where it makes no sense.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    field: D,
+) -> Result<Option<T>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(field)?;
+    Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
+}
+
+/// Reads `null` as the default.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    field: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(field)?.unwrap_or_default())
 }
 
 /// A header's place in its branch.
@@ -44,8 +63,10 @@ pub(crate) struct NodeLog {
     pub(crate) block_number: U64,
     pub(crate) block_hash: B256,
     pub(crate) transaction_hash: B256,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) transaction_index: Option<U64>,
     pub(crate) log_index: U64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) removed: bool,
     /// Set if its data is longer than an answer may be.
     #[serde(skip)]
@@ -83,8 +104,10 @@ struct RawLog {
     block_number: U64,
     block_hash: B256,
     transaction_hash: B256,
+    #[serde(default, deserialize_with = "lenient")]
+    transaction_index: Option<U64>,
     log_index: U64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     removed: bool,
 }
 
@@ -110,6 +133,7 @@ impl RawLog {
             block_number: self.block_number,
             block_hash: self.block_hash,
             transaction_hash: self.transaction_hash,
+            transaction_index: self.transaction_index,
             log_index: self.log_index,
             removed: self.removed,
             unread: left_out.map(|length| UnreadLog { hex_bytes: Some(length) }),
@@ -130,6 +154,11 @@ impl NodeHeader {
         let number = self.number.to::<u64>();
         let number = i64::try_from(number).map_err(|_| format!("no block is {number} high"))?;
         Ok(HeaderRef { number, hash: self.hash, parent_hash: self.parent_hash })
+    }
+
+    /// The number of its transactions, where the node says it.
+    pub(crate) fn transactions(&self) -> Option<usize> {
+        self.transactions.as_ref().map(Vec::len)
     }
 
     /// Its block's time, in unix seconds. The error is a sentence.

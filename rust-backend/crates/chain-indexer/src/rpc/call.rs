@@ -1,12 +1,15 @@
 //! JSON-RPC 2.0: a question, its answer, and the meaning of a refusal.
 //! <https://www.jsonrpc.org/specification>
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::rpc::unanswered::Wanted;
 
 /// The longest that a node's `Retry-After` is believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
@@ -18,8 +21,53 @@ pub(crate) struct RpcCall {
     pub(crate) params: Value,
 }
 
-/// The reason why a question has no answer. The texts are the node's, and may repeat our URL: only
-/// [`Said`](crate::rpc::said::Said) makes them fit to be shown.
+impl RpcCall {
+    /// Purpose of the question; `None` where a refusal is an answer, too.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        match self.method {
+            "eth_chainId" => Some(Wanted::ChainId),
+            "eth_getLogs" | "eth_getBlockReceipts" | "eth_getTransactionReceipt" => {
+                Some(Wanted::Logs)
+            }
+            "eth_getCode" => None,
+            _ if self.params[0] == "finalized" || self.params[0] == "safe" => None,
+            _ => Some(Wanted::Blocks),
+        }
+    }
+}
+
+impl fmt::Display for RpcCall {
+    /// Names the subject of the question, as `logs of blocks 0–255`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = &self.params[0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match self.method {
+            "eth_chainId" => f.write_str("chain id"),
+            "eth_getBlockByNumber" => match height(first) {
+                Some(number) => write!(f, "block {number}"),
+                None => write!(f, "{} block", text(first)),
+            },
+            "eth_getBlockByHash" => write!(f, "block {}", text(first)),
+            "eth_getBlockReceipts" => write!(f, "receipts of block {}", text(first)),
+            "eth_getTransactionReceipt" => write!(f, "receipt of transaction {}", text(first)),
+            "eth_getLogs" => match (height(&first["fromBlock"]), height(&first["toBlock"])) {
+                (Some(first), Some(last)) if first == last => write!(f, "logs of block {first}"),
+                (Some(first), Some(last)) => write!(f, "logs of blocks {first}–{last}"),
+                _ => write!(f, "logs of block {}", text(&first["blockHash"])),
+            },
+            "eth_getCode" => write!(f, "code at {}", text(first)),
+            method => f.write_str(method),
+        }
+    }
+}
+
+fn height(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+/// The reason why a question has no answer. The kinds are guessed from status and words: they
+/// choose the next way of asking, and no kind decides that there is no other way. The texts are a
+/// node's, and may repeat our URL: [`Said`](crate::rpc::said::Said) makes them fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// A node that works does not answer this: a JSON-RPC error, or an HTTP status 4xx.
@@ -30,8 +78,10 @@ pub(crate) enum Failure {
     TooLong(String),
     /// Too many questions in too short a time.
     Limited { problem: String, retry_after: Option<Duration> },
-    /// The node cannot be reached, or does not answer in JSON-RPC.
+    /// The node does not answer in JSON-RPC, or the answer makes no sense.
     Broken(String),
+    /// The node cannot be reached: no question is heard.
+    Unreachable(String),
 }
 
 /// Answer of a node that works.
@@ -43,36 +93,36 @@ pub(crate) enum Answer<T> {
     Refused(Failure),
 }
 
-/// Answer of a node that works to several questions at once.
-#[must_use]
-pub(crate) enum BatchAnswer {
-    /// All answers, in the order of the questions.
-    Given(Vec<Box<RawValue>>),
-    /// The node refuses one of the questions.
-    Refused(Failure),
-    /// The node refuses the batch as a whole: it may answer its questions one by one.
-    BatchRefused(Failure),
-}
-
-impl From<Result<Vec<Result<Box<RawValue>, Failure>>, Failure>> for BatchAnswer {
-    fn from(answered: Result<Vec<Result<Box<RawValue>, Failure>>, Failure>) -> Self {
-        match answered.map(|answers| answers.into_iter().collect()) {
-            Ok(Ok(answers)) => Self::Given(answers),
-            Ok(Err(refusal)) => Self::Refused(refusal),
-            Err(refusal) => Self::BatchRefused(refusal),
-        }
-    }
-}
-
 impl Failure {
-    pub(crate) fn into_problem(self) -> String {
-        match self {
-            Self::Refused(problem)
-            | Self::TooMuch(problem)
-            | Self::TooLong(problem)
-            | Self::Broken(problem)
-            | Self::Limited { problem, .. } => problem,
-        }
+    pub(crate) fn into_problem(mut self) -> String {
+        std::mem::take(self.problem_mut())
+    }
+
+    pub(crate) fn problem(&self) -> &str {
+        let (Self::Refused(problem)
+        | Self::TooMuch(problem)
+        | Self::TooLong(problem)
+        | Self::Broken(problem)
+        | Self::Unreachable(problem)
+        | Self::Limited { problem, .. }) = self;
+        problem
+    }
+
+    fn problem_mut(&mut self) -> &mut String {
+        let (Self::Refused(problem)
+        | Self::TooMuch(problem)
+        | Self::TooLong(problem)
+        | Self::Broken(problem)
+        | Self::Unreachable(problem)
+        | Self::Limited { problem, .. }) = self;
+        problem
+    }
+
+    /// The same failure, with the question before the node's words.
+    pub(crate) fn of(mut self, call: &RpcCall) -> Self {
+        let problem = self.problem_mut();
+        *problem = format!("{call}: {problem}");
+        self
     }
 
     pub(crate) fn broken(problem: &str) -> Self {
@@ -151,6 +201,11 @@ fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<RawValue>>,
 }
 
 impl Reply {
+    /// The id, which some nodes send back as text.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.id.as_u64().or_else(|| self.id.as_str()?.parse().ok())
+    }
+
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Failure> {
         serde_json::from_slice(body).map_err(|error| Failure::broken(&error.to_string()))
     }

@@ -26,16 +26,6 @@ pub(crate) enum Rpc {
 }
 
 impl Rpc {
-    /// Asks one question.
-    pub(crate) async fn ask_one<T: DeserializeOwned>(
-        &self,
-        call: &RpcCall,
-        bytes_max: usize,
-    ) -> Result<T, Failure> {
-        let mut answers = self.ask(std::slice::from_ref(call), bytes_max).await?;
-        read(&answers.swap_remove(0)?)
-    }
-
     /// Asks one question and keeps an answer of any length in `bytes_max`: the strings that would
     /// make it longer are replaced by their length ([`Shortener`]). A websocket's answer comes
     /// whole or not at all.

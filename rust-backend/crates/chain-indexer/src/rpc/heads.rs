@@ -10,8 +10,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::rpc::answer::NodeHeader;
-use crate::rpc::node::Nodes;
 use crate::rpc::node_backoff;
+use crate::rpc::nodes::Nodes;
 
 /// Factor by which polls are rarer while a subscription lives.
 const POLLS_RARER: u32 = 8;

@@ -1,161 +1,28 @@
-//! A chain's nodes: the questions that the indexer asks, and which node is asked.
-//!
-//! The first node of the settings is asked that is not avoided. A node that fails is avoided for a
-//! while, the longer the more often it fails; one that is asked too fast is waited for, if no other
-//! is free. JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
+//! One of a chain's nodes: the questions that the indexer asks.
+//! JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
+mod asking;
 mod code;
 mod receipts;
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use alloy_primitives::{Address, B256, U64};
-use event_engine::event::ChainId;
 use event_store::chain::chain_readers::NodeHead;
-use futures::future::join_all;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
+use self::asking::LAST_TRIES_MAX;
+pub(crate) use self::asking::TRIES_MAX;
 use crate::rpc::answer::{HeaderRef, NodeHeader, NodeLog};
-use crate::rpc::call::{Answer, BatchAnswer, Failure, RpcCall, read};
+use crate::rpc::call::{Answer, Failure, RpcCall, read};
 use crate::rpc::client::Rpc;
-use crate::rpc::favour::Favour;
-use crate::rpc::pace::Pace;
-use crate::rpc::said::Said;
-use crate::rpc::transport::Http;
-use crate::rpc::width::Width;
-use crate::rpc::ws::{Announcements, Ws};
-use crate::{ChainSettings, IndexerError, Result};
-
-/// Questions in one batch, until a node wants fewer.
-const BATCH_MAX: usize = 32;
-/// Questions under way at once where a node takes no batches.
-const ONE_BY_ONE_MAX: usize = 4;
-/// How often a question is asked again of a node that is asked too fast, before it counts as one
-/// that fails.
-const LIMITED_TIMES_MAX: u32 = 5;
-
-/// The nodes of a chain, of which one is asked at a time.
-pub(crate) struct Nodes {
-    chain: String,
-    id: ChainId,
-    endpoints: Vec<NodeEndpoint>,
-    /// What nodes say, without the secrets of the chain's URLs.
-    said: Said,
-    /// The first that was found to belong to another chain, by its place, and that chain's id: then
-    /// none of them is asked any more.
-    foreign: OnceLock<(usize, u64)>,
-    pace: Pace,
-    answer_bytes_max: usize,
-    /// Blocks are gathered in parts one at a time, so that memory stays flat.
-    gathering: Mutex<()>,
-}
-
-struct NodeEndpoint {
-    /// Its key in the settings, and the URL without its secrets.
-    label: String,
-    rpc: Rpc,
-    /// Whether it said the right chain id since it last failed.
-    verified: AtomicBool,
-    favour: Favour,
-    /// Blocks that it gives the logs of at once.
-    width: Width,
-    /// Questions that it takes at once.
-    batch_max: AtomicUsize,
-    /// Its head as it was seen last.
-    head: parking_lot::Mutex<Option<NodeHead>>,
-}
-
-impl Nodes {
-    /// Takes a chain's nodes and asks them nothing yet.
-    pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
-        let said = Said::of(&settings.rpc_urls);
-        let client =
-            service::http::client_builder().build().map_err(|error| IndexerError::Node {
-                chain: settings.name.clone(),
-                node: "rpc_urls".to_owned(),
-                problem: said.shown(&error.to_string()),
-            })?;
-        let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
-            let rpc = match url.expose().scheme() {
-                "ws" | "wss" => {
-                    Rpc::Ws(Ws::new(url.clone(), said.clone(), settings.answer_bytes_max))
-                }
-                _ => Rpc::Http(Http::new(client.clone(), url.clone())),
-            };
-            NodeEndpoint {
-                label: format!("rpc_urls[{index}] ({url})"),
-                rpc,
-                verified: AtomicBool::new(false),
-                favour: Favour::new(),
-                width: Width::new(),
-                batch_max: AtomicUsize::new(BATCH_MAX),
-                head: parking_lot::Mutex::new(None),
-            }
-        });
-        Ok(Self {
-            chain: settings.name.clone(),
-            id: settings.id,
-            endpoints: endpoints.collect(),
-            said,
-            foreign: OnceLock::new(),
-            pace: Pace::new(settings.requests_per_second),
-            answer_bytes_max: settings.answer_bytes_max,
-            gathering: Mutex::new(()),
-        })
-    }
-
-    /// The node that is asked now: the first that is not avoided, or else the one that is avoided
-    /// for the shortest time.
-    pub(crate) fn current(&self) -> Node<'_> {
-        let now = Instant::now();
-        let by_patience = self.each().min_by_key(|node| node.endpoint().favour.avoided_until(now));
-        by_patience.unwrap_or(Node { nodes: self, index: 0 })
-    }
-
-    /// Asks those for their chain id that are asked only once the first fails: that one belongs to
-    /// another chain shall not show when it is needed.
-    pub(crate) async fn verify_others(&self) {
-        for verified in join_all(self.each().skip(1).map(Node::verify)).await {
-            match verified {
-                Err(error) if !error.stops_the_chain() => {
-                    tracing::warn!(%error, "A node does not answer; it is asked again if needed");
-                }
-                // Whoever asks next is told.
-                Ok(()) | Err(_) => {}
-            }
-        }
-    }
-
-    /// Each of the nodes, in the order of the settings.
-    pub(crate) fn each(&self) -> impl Iterator<Item = Node<'_>> {
-        (0..self.endpoints.len()).map(|index| Node { nodes: self, index })
-    }
-
-    /// The heads that were seen last, of each node that was asked or announced any.
-    pub(crate) fn heads(&self) -> Vec<NodeHead> {
-        let head = |node: &NodeEndpoint| node.head.lock().clone();
-        self.endpoints.iter().filter_map(head).collect()
-    }
-
-    /// The nodes' keys in the settings, with their URLs without secrets.
-    pub(crate) fn labels(&self) -> Vec<&str> {
-        self.endpoints.iter().map(|node| node.label.as_str()).collect()
-    }
-
-    fn wrong_chain(&self, index: usize, found: u64) -> IndexerError {
-        IndexerError::WrongChain {
-            chain: self.chain.clone(),
-            node: self.endpoints[index].label.clone(),
-            expected: self.id,
-            found,
-        }
-    }
-}
+use crate::rpc::limit::Limit;
+use crate::rpc::nodes::{HeadState, NodeEndpoint, Nodes};
+use crate::rpc::way::LogsWays;
+use crate::rpc::ws::Announcements;
+use crate::{IndexerError, Result};
 
 /// Methods that give a header, by number or tag and by hash.
 const BY_NUMBER: &str = "eth_getBlockByNumber";
@@ -164,8 +31,8 @@ const BY_HASH: &str = "eth_getBlockByHash";
 /// One of a chain's nodes. When it fails, another one is asked for a while.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'n> {
-    nodes: &'n Nodes,
-    index: usize,
+    pub(super) nodes: &'n Nodes,
+    pub(super) index: usize,
 }
 
 impl<'n> Node<'n> {
@@ -185,8 +52,23 @@ impl<'n> Node<'n> {
             block_hash: link.name().hash,
             block_time: head.time()?,
         };
-        *self.endpoint().head.lock() = Some(seen);
+        let now = Instant::now();
+        let mut head = self.endpoint().head.lock();
+        let before = head.as_ref().filter(|before| before.head.block_number >= link.number);
+        let risen_at = before.map_or(now, |before| before.risen_at);
+        *head = Some(HeadState { head: seen, seen_at: now, risen_at });
         Ok(link)
+    }
+
+    /// Asks for its head once. A failure is noted, and left to whoever needs an answer.
+    pub(super) async fn look_at_head(self) {
+        let call = header(BY_NUMBER, "latest");
+        let asked = self.try_to_ask::<NodeHeader>(&call, self.answer_bytes_max(), 1).await;
+        if let Ok(Answer::Given(head)) = asked
+            && let Err(problem) = self.see(&head)
+        {
+            tracing::debug!(node = self.label(), problem, "A head is malformed");
+        }
     }
 
     /// The header of block `number`; `None` where the node does not have it (yet).
@@ -209,21 +91,22 @@ impl<'n> Node<'n> {
         self.tagged("safe").await
     }
 
+    /// Not every node knows tags, and nothing says which refusal means that.
     async fn tagged(self, tag: &str) -> Result<Option<NodeHeader>> {
-        match self.try_to_ask(&header(BY_NUMBER, tag), self.answer_bytes_max()).await? {
-            Answer::Given(raw) => answer(self, &raw),
-            Answer::Refused(Failure::Refused(_)) => Ok(None),
-            Answer::Refused(failure) => Err(self.fault(&failure.into_problem())),
+        let knows_no_tags = &self.endpoint().knows_no_tags;
+        let tries = if knows_no_tags.load(Ordering::Relaxed) { 1 } else { LAST_TRIES_MAX };
+        let call = header(BY_NUMBER, tag);
+        let answer = self.try_to_ask(&call, self.answer_bytes_max(), tries).await?;
+        knows_no_tags.store(matches!(answer, Answer::Refused(_)), Ordering::Relaxed);
+        match answer {
+            Answer::Given(header) => Ok(header),
+            Answer::Refused(_) => Ok(None),
         }
     }
 
-    /// The logs that `addresses` emitted in the block with that hash (EIP-234: in no other block).
-    pub(crate) async fn logs(self, block: B256, addresses: &[Address]) -> Result<Vec<NodeLog>> {
-        self.ask(&logs(&json!({"blockHash": block, "address": addresses}))).await
-    }
-
-    /// The logs that `addresses` emitted in that block, or those of them with a topic0.
-    pub(crate) async fn some_logs(
+    /// The logs that `addresses` emitted in the block with that hash, or those of them with a
+    /// topic0 (EIP-234: in no other block).
+    pub(crate) async fn logs(
         self,
         block: B256,
         addresses: &[Address],
@@ -233,71 +116,79 @@ impl<'n> Node<'n> {
         if let Some(topic) = topic {
             filter["topics"] = json!([topic]);
         }
-        match self.try_to_ask(&logs(&filter), self.answer_bytes_max()).await? {
-            Answer::Given(raw) => answer(self, &raw).map(Answer::Given),
-            Answer::Refused(refusal) => Ok(Answer::Refused(refusal)),
+        let call = logs(&filter);
+        match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
+            Answer::Given(answer) => self.list(answer, &call).await,
+            Answer::Refused(failure) => Ok(Answer::Refused(failure)),
+        }
+    }
+
+    /// The logs of an answer. Some nodes write an empty list as null, and some say null of what
+    /// they do not know: a node that says null of nobody's logs in its newest block means an empty
+    /// list.
+    pub(crate) async fn list(
+        self,
+        answer: Option<Vec<NodeLog>>,
+        call: &RpcCall,
+    ) -> Result<Answer<Vec<NodeLog>>> {
+        if let Some(logs) = answer {
+            return Ok(Answer::Given(logs));
+        }
+        let null_is_empty = &self.endpoint().null_is_empty;
+        if !null_is_empty.load(Ordering::Relaxed) {
+            let head = self.endpoint().head.lock().as_ref().map(|it| it.head.block_number);
+            let head = head.unwrap_or_default().unsigned_abs();
+            let nobodys = range_call(head, head, &[Address::repeat_byte(0xee)]);
+            let asked = self.try_to_ask(&nobodys, self.answer_bytes_max(), TRIES_MAX).await?;
+            let is_null = matches!(asked, Answer::Given(None::<Vec<NodeLog>>));
+            null_is_empty.store(is_null, Ordering::Relaxed);
+        }
+        Ok(if null_is_empty.load(Ordering::Relaxed) {
+            Answer::Given(Vec::new())
+        } else {
+            Answer::Refused(Failure::broken("it answered null").of(call))
+        })
+    }
+
+    /// The logs that `addresses` emitted in a block, asked for by its height. The block is asked
+    /// for, too: at one height there may be one block now and another one then.
+    pub(crate) async fn logs_at_height(
+        self,
+        block: &NodeHeader,
+        addresses: &[Address],
+    ) -> Result<Answer<Vec<NodeLog>>> {
+        let number = block.number.to::<u64>();
+        let calls = [range_call(number, number, addresses), header_call(number)];
+        let asked = self.ask_together(&calls, self.answer_bytes_max(), TRIES_MAX).await?;
+        let answers = match asked {
+            Answer::Given(answers) => answers,
+            Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+        };
+        let read = || {
+            let logs: Option<Vec<NodeLog>> = read(&answers[0])?;
+            let after: Option<NodeHeader> = read(&answers[1])?;
+            if after.is_none_or(|after| after.hash != block.hash) {
+                return Err(Failure::broken("it is another block by now"));
+            }
+            Ok(logs)
+        };
+        match read() {
+            Ok(logs) => self.list(logs, &calls[0]).await,
+            Err(failure) => Ok(Answer::Refused(failure.of(&calls[0]))),
         }
     }
 
     /// All logs of that block; `None` where the node does not give them.
     pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
         let call = logs(&json!({"blockHash": block}));
-        match self.try_to_ask(&call, self.answer_bytes_max()).await? {
-            Answer::Given(raw) => answer(self, &raw).map(Some),
+        let answer = match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
+            Answer::Given(answer) => self.list(answer, &call).await?,
+            Answer::Refused(failure) => Answer::Refused(failure),
+        };
+        match answer {
+            Answer::Given(logs) => Ok(Some(logs)),
             Answer::Refused(_) => Ok(None),
         }
-    }
-
-    /// Several questions; where the node takes no batches, one by one. It may refuse one of them.
-    pub(crate) async fn ask_together(
-        self,
-        calls: &[RpcCall],
-        bytes_max: usize,
-    ) -> Result<Answer<Vec<Box<RawValue>>>> {
-        let mut answers = Vec::with_capacity(calls.len());
-        while answers.len() < calls.len() {
-            let most = self.endpoint().batch_max.load(Ordering::Relaxed);
-            let left = &calls[answers.len()..];
-            let some = &left[..left.len().min(most)];
-            if most <= 1 {
-                return self.one_by_one(calls, bytes_max).await;
-            }
-            match self.patiently(some, bytes_max).await? {
-                BatchAnswer::Given(some) => answers.extend(some),
-                BatchAnswer::Refused(refusal)
-                | BatchAnswer::BatchRefused(
-                    refusal @ (Failure::TooMuch(_) | Failure::TooLong(_)),
-                ) => return Ok(Answer::Refused(refusal)),
-                BatchAnswer::BatchRefused(_) => match self.one_by_one(some, bytes_max).await? {
-                    Answer::Given(some_answers) => {
-                        // So it was the batch that it did not like.
-                        let fewer = some.len() / 2;
-                        self.endpoint().batch_max.fetch_min(fewer, Ordering::Relaxed);
-                        answers.extend(some_answers);
-                    }
-                    refused @ Answer::Refused(_) => return Ok(refused),
-                },
-            }
-        }
-        Ok(Answer::Given(answers))
-    }
-
-    async fn one_by_one(
-        self,
-        calls: &[RpcCall],
-        bytes_max: usize,
-    ) -> Result<Answer<Vec<Box<RawValue>>>> {
-        let mut answers = Vec::with_capacity(calls.len());
-        for some in calls.chunks(ONE_BY_ONE_MAX) {
-            let asked = some.iter().map(|call| self.try_to_ask(call, bytes_max));
-            for answer in join_all(asked).await {
-                match answer? {
-                    Answer::Given(answer) => answers.push(answer),
-                    Answer::Refused(refusal) => return Ok(Answer::Refused(refusal)),
-                }
-            }
-        }
-        Ok(Answer::Given(answers))
     }
 
     /// The heads that it announces; `None` where it is not asked by websocket.
@@ -309,7 +200,7 @@ impl<'n> Node<'n> {
         Some(ws.announcements().await.map_err(|failure| match failure {
             // It works, and does not announce.
             Failure::Refused(problem) => self.error(&problem),
-            failure => self.fault(&failure.into_problem()),
+            failure => self.refuses(failure),
         }))
     }
 
@@ -326,17 +217,36 @@ impl<'n> Node<'n> {
     }
 
     /// Blocks that it gives the logs of at once.
-    pub(crate) fn width(self) -> &'n Width {
-        &self.endpoint().width
+    pub(crate) fn blocks(self) -> &'n Limit {
+        &self.endpoint().blocks
     }
 
-    /// Another node that is not avoided, if there is one.
+    /// Ways of asking it for the logs of one block.
+    pub(crate) fn logs_ways(self) -> &'n LogsWays {
+        &self.endpoint().ways
+    }
+
+    /// The chain's nodes.
+    pub(crate) fn nodes(self) -> &'n Nodes {
+        self.nodes
+    }
+
+    /// Until when it is avoided; `None`: it is not.
+    pub(super) fn avoided_until(self, now: Instant) -> Option<Instant> {
+        self.endpoint().health.avoided_until(now)
+    }
+
+    /// True if another node has gone on while this one stands still, or is far ahead.
+    pub(super) fn is_behind(self, now: Instant) -> bool {
+        let position = |node: Self| node.endpoint().head.lock().as_ref().map(HeadState::position);
+        let Some(own) = position(self) else { return false };
+        self.others().filter_map(position).any(|other| own.is_behind(other, now))
+    }
+
+    /// Another node that is not avoided and not behind, if there is one.
     pub(crate) fn another(self) -> Option<Self> {
         let now = Instant::now();
-        let free = |node: &Self| {
-            node.index != self.index && node.endpoint().favour.avoided_until(now).is_none()
-        };
-        self.nodes.each().find(free)
+        self.others().find(|node| node.avoided_until(now).is_none() && !node.is_behind(now))
     }
 
     /// The chain's other nodes.
@@ -354,14 +264,17 @@ impl<'n> Node<'n> {
         self.nodes.gathering.lock().await
     }
 
-    /// Says that the node does not answer what it has to.
+    /// Says that the node does not answer what it has to: it is avoided for a while.
     pub(crate) fn refuses(self, failure: Failure) -> IndexerError {
-        self.fault(&failure.into_problem())
+        self.distrust(&failure.into_problem())
     }
 
-    /// Says that what the node answered makes no sense.
+    /// Says that what the node answered makes no sense: it is avoided for a while.
     pub(crate) fn distrust(self, problem: &str) -> IndexerError {
-        self.fault(problem)
+        let endpoint = self.endpoint();
+        endpoint.verified.store(false, Ordering::Relaxed);
+        endpoint.health.failed(Instant::now());
+        self.error(problem)
     }
 
     /// What it said, fit to be shown.
@@ -374,96 +287,8 @@ impl<'n> Node<'n> {
         &self.endpoint().label
     }
 
-    async fn ask<T: DeserializeOwned>(self, call: &RpcCall) -> Result<T> {
-        match self.try_to_ask(call, self.answer_bytes_max()).await? {
-            Answer::Given(raw) => answer(self, &raw),
-            Answer::Refused(refusal) => Err(self.fault(&refusal.into_problem())),
-        }
-    }
-
-    /// Asks one question.
-    async fn try_to_ask(self, call: &RpcCall, bytes_max: usize) -> Result<Answer<Box<RawValue>>> {
-        Ok(match self.patiently(std::slice::from_ref(call), bytes_max).await? {
-            BatchAnswer::Given(mut answers) => Answer::Given(answers.swap_remove(0)),
-            BatchAnswer::Refused(refusal) | BatchAnswer::BatchRefused(refusal) => {
-                Answer::Refused(refusal)
-            }
-        })
-    }
-
-    /// Asks under the chain's own limit, and again where the node's is exceeded.
-    async fn patiently(self, calls: &[RpcCall], bytes_max: usize) -> Result<BatchAnswer> {
-        self.verify().await?;
-        let mut limited = 0;
-        loop {
-            self.wait_for_its_turn(calls.len()).await;
-            match self.endpoint().rpc.ask(calls, bytes_max).await.into() {
-                BatchAnswer::Refused(Failure::Limited { problem, retry_after })
-                | BatchAnswer::BatchRefused(Failure::Limited { problem, retry_after }) => {
-                    limited += 1;
-                    self.endpoint().favour.limited(Instant::now(), retry_after);
-                    if limited >= LIMITED_TIMES_MAX || self.another().is_some() {
-                        return Err(self.fault(&problem));
-                    }
-                }
-                BatchAnswer::Refused(Failure::Broken(problem))
-                | BatchAnswer::BatchRefused(Failure::Broken(problem)) => {
-                    return Err(self.fault(&problem));
-                }
-                answer => {
-                    if matches!(answer, BatchAnswer::Given(_)) {
-                        self.endpoint().favour.worked(Instant::now());
-                    }
-                    return Ok(answer);
-                }
-            }
-        }
-    }
-
-    async fn wait_for_its_turn(self, questions: usize) {
-        self.endpoint().favour.when_not_limited().await;
-        self.nodes.pace.turn(questions).await;
-    }
-
-    /// Asks for the chain id where it has not been asked since the last failure: what answers under
-    /// the same URL may have become another chain.
-    async fn verify(self) -> Result<()> {
-        let endpoint = self.endpoint();
-        if let Some((index, found)) = self.nodes.foreign.get() {
-            return Err(self.nodes.wrong_chain(*index, *found));
-        }
-        if endpoint.verified.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.wait_for_its_turn(1).await;
-        let call = RpcCall { method: "eth_chainId", params: json!([]) };
-        let found = match endpoint.rpc.ask_one::<U64>(&call, self.answer_bytes_max()).await {
-            Ok(found) => found.to::<u64>(),
-            Err(failure) => {
-                if let Failure::Limited { retry_after, .. } = failure {
-                    endpoint.favour.limited(Instant::now(), retry_after);
-                }
-                return Err(self.fault(&failure.into_problem()));
-            }
-        };
-        if i64::try_from(found) != Ok(self.nodes.id.0) {
-            let (index, found) = *self.nodes.foreign.get_or_init(|| (self.index, found));
-            return Err(self.nodes.wrong_chain(index, found));
-        }
-        endpoint.verified.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
     fn endpoint(self) -> &'n NodeEndpoint {
         &self.nodes.endpoints[self.index]
-    }
-
-    /// A failure of this node: it is avoided for a while.
-    fn fault(self, problem: &str) -> IndexerError {
-        let endpoint = self.endpoint();
-        endpoint.verified.store(false, Ordering::Relaxed);
-        endpoint.favour.failed(Instant::now());
-        self.error(problem)
     }
 
     fn error(self, problem: &str) -> IndexerError {
@@ -481,11 +306,6 @@ pub(crate) fn header_call(number: u64) -> RpcCall {
 pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> RpcCall {
     let (first, last) = (U64::from(first), U64::from(last));
     logs(&json!({"fromBlock": first, "toBlock": last, "address": addresses}))
-}
-
-/// Reads one of several answers.
-pub(crate) fn answer<T: DeserializeOwned>(node: Node<'_>, raw: &RawValue) -> Result<T> {
-    read(raw).map_err(|failure| node.fault(&failure.into_problem()))
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> RpcCall {

@@ -1,5 +1,7 @@
 //! JSON-RPC over HTTP.
 
+pub(crate) mod redirect;
+
 use std::error::Error;
 use std::iter::successors;
 use std::time::Duration;
@@ -10,8 +12,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::RpcUrl;
 
+use self::redirect::redirected;
 use crate::rpc::call::{Failure, Reply, RpcCall, Sent};
-use crate::rpc::redirect::redirected;
 use crate::rpc::shorten::Shortener;
 
 /// Bytes of an answer that is an HTTP error: enough for its reason.
@@ -52,7 +54,7 @@ impl Http {
     fn one_answer(body: &[u8]) -> Result<Box<RawValue>, Failure> {
         let reply = Reply::parse(body)?;
         // A node that cannot read a question may answer it without its id.
-        if !reply.id.is_null() && reply.id != 1 {
+        if !reply.id.is_null() && reply.number() != Some(1) {
             return Err(Failure::broken("it answered another question"));
         }
         reply.outcome()
@@ -76,14 +78,14 @@ impl Http {
         // They may come in any order.
         let mut answers: Vec<_> = calls.iter().map(|_| None).collect();
         for reply in replies {
-            let place = reply.id.as_u64().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
+            let place = reply.number().and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
             match place.and_then(|place| answers.get_mut(place)) {
                 Some(answer @ None) => *answer = Some(reply.outcome()),
                 _ => return Err(Failure::broken("it answered what was not asked")),
             }
         }
-        let all: Option<Vec<_>> = answers.into_iter().collect();
-        all.ok_or_else(|| Failure::broken("it left a question of a batch unanswered"))
+        let unanswered = || Failure::broken("it left this question of a batch unanswered");
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect())
     }
 
     async fn post_whole(
@@ -102,7 +104,8 @@ impl Http {
         question: &impl Serialize,
         take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let question = serde_json::to_vec(question).map_err(|error| describe(&error))?;
+        let question =
+            serde_json::to_vec(question).map_err(|error| Failure::Broken(describe(&error)))?;
         let request = self.client.post(self.url.expose().clone());
         let request = request.headers(self.url.headers().clone());
         let request = request.header(CONTENT_TYPE, "application/json");
@@ -149,11 +152,13 @@ fn append(bytes: &mut Vec<u8>, part: &[u8], bytes_max: usize) -> Result<(), Fail
 }
 
 fn without_url(error: reqwest::Error) -> Failure {
-    describe(&error.without_url())
+    let is_unreachable = error.is_connect();
+    let problem = describe(&error.without_url());
+    if is_unreachable { Failure::Unreachable(problem) } else { Failure::Broken(problem) }
 }
 
 /// An error with its causes, except those whose text is in it already.
-fn describe(error: &dyn Error) -> Failure {
+fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |&cause| cause.source()) {
         let inner = cause.to_string();
@@ -162,5 +167,5 @@ fn describe(error: &dyn Error) -> Failure {
             text.push_str(&inner);
         }
     }
-    Failure::broken(&text)
+    text
 }

@@ -27,8 +27,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use crate::rpc::answer::NodeHeader;
 use crate::rpc::call::{Failure, Reply, RpcCall, Sent, read};
-use crate::rpc::redirect::redirected;
 use crate::rpc::said::Said;
+use crate::rpc::transport::redirect::redirected;
 
 /// Interval of pings. Load balancers close a connection that is idle for a minute.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -163,7 +163,7 @@ impl Ws {
         let connecting = connect_async_with_config(self.request()?, Some(config), true);
         let connecting = timeout(service::http::CONNECT_TIMEOUT, connecting).await;
         let (socket, _) = connecting
-            .map_err(|_elapsed| Failure::broken("no connection in time"))?
+            .map_err(|_elapsed| Failure::Unreachable("no connection in time".to_owned()))?
             .map_err(|error| self.failure(&error))?;
         let (questions, asked) = mpsc::channel(WAITING_MAX);
         let (announce, heads) = watch::channel(None);
@@ -195,7 +195,7 @@ impl Ws {
                 redirected(self.url.expose(), status, response.headers())
                     .unwrap_or_else(|| Failure::of_status(status, None, body))
             }
-            other => Failure::broken(&other.to_string()),
+            other => Failure::Unreachable(other.to_string()),
         }
     }
 }
@@ -297,7 +297,7 @@ impl Serving {
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
         };
         let reply = Reply::parse(text.as_bytes()).map_err(Failure::into_problem)?;
-        if let Some(id) = reply.id.as_u64() {
+        if let Some(id) = reply.number() {
             if let Some(answer) = self.waiting.remove(&id) {
                 // The asking task may have ended.
                 let _ = answer.send(Some(reply.outcome()));

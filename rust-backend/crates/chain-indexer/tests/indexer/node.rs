@@ -4,4 +4,5 @@ mod credentials;
 mod faults;
 mod lies;
 mod nodes;
+mod seeded;
 mod websockets;

@@ -61,8 +61,13 @@ async fn what_a_node_refuses_is_asked_for_in_parts_whatever_it_says() {
         Said::Http(413, None, "too large"),
         Said::Http(400, None, r#"{"error": {"code": -32602, "message": "range too wide"}}"#),
         Said::Http(500, None, r#"{"error": {"code": -32603, "message": "timeout"}}"#),
+        Said::Http(504, None, "upstream timed out"),
+        Said::Error(-32_005, "limit exceeded"),
+        Said::Http(429, None, "too many requests"),
+        Said::Result(json!({"error": "too wide"})),
+        Said::Half,
     ];
-    for (refusal, widest) in refusals.into_iter().zip([1, 2, 10, 100, 10, 3]) {
+    for (refusal, widest) in refusals.into_iter().zip([1, 2, 10, 100, 10, 3, 20, 50, 7, 5, 4]) {
         let (database, node, chain) = world(BLOCKS).await;
         let said = refusal.clone();
         node.script().instead = Some(Box::new(move |asked, params| {
@@ -119,21 +124,17 @@ async fn batches_of_a_limited_size_are_found_and_kept_to() {
 /// What a node makes of a range's logs.
 type Lie = fn(&mut Vec<Value>);
 
-fn lies() -> [(&'static str, Lie); 7] {
+fn lies() -> [Lie; 5] {
     [
-        ("it sent one of block", |logs| logs[3]["blockNumber"] = json!("0x1000")),
-        ("twice, or after a later", |logs| logs.swap(1, 2)),
-        ("twice, or after a later", |logs| logs.insert(3, logs[3].clone())),
-        ("a reorganisation removed", |logs| logs[3]["removed"] = json!(true)),
-        ("asked for the logs of block", |logs| {
-            logs[3]["blockHash"] = json!(format!("0x{:064x}", 7));
-        }),
-        ("none of the registries", |logs| logs[3]["address"] = json!(format!("0x{:040x}", 7))),
-        ("missing field", |logs| logs[3] = json!({})),
+        |logs| logs[3]["blockNumber"] = json!("0x1000"),
+        |logs| logs[3]["removed"] = json!(true),
+        |logs| logs[3]["blockHash"] = json!(format!("0x{:064x}", 7)),
+        |logs| logs[3]["address"] = json!(format!("0x{:040x}", 7)),
+        |logs| logs[3] = json!({}),
     ]
 }
 
-/// Lets a node lie about every range.
+/// Lets a node lie about every range of more than a few logs.
 fn lying(node: &ScriptedNode, lie: Lie) {
     let logs = node.script().logs_from(1, BLOCKS);
     node.script().instead = Some(Box::new(move |asked, params| {
@@ -141,32 +142,35 @@ fn lying(node: &ScriptedNode, lie: Lie) {
         let all = logs.as_array().expect("a list").iter();
         let within = |log: &&Value| (first..=last).contains(&quantity(&log["blockNumber"]));
         let mut logs: Vec<_> = all.filter(within).cloned().collect();
-        lie(&mut logs);
+        if logs.len() > 4 {
+            lie(&mut logs);
+        }
         Some(Said::Result(Value::Array(logs)))
     }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_range_that_contradicts_itself_nothing_is_stored() {
-    let database = Database::start().await;
-    for (problem, lie) in lies() {
-        database
-            .execute("TRUNCATE events, event_log, observed_blocks, checkpoints, covered_ranges")
-            .await;
-        let (_, node, chain) = world(BLOCKS).await;
+async fn a_range_that_contradicts_itself_is_asked_for_in_parts() {
+    for lie in lies() {
+        let (database, node, chain) = world(BLOCKS).await;
         lying(&node, lie);
-        let indexing = Indexing::start(&database.pool, vec![chain]);
-        let says_so = |state: &ChainState| match state {
-            ChainState::Failing { problem: said } => said.contains(problem),
-            _ => false,
-        };
-        indexing.until("devnet", |status| says_so(&status.state)).await;
-        assert_eq!(database.blocks(31_337).await, [], "{problem}");
-        assert_eq!(database.events().await, [], "{problem}");
-        node.script().instead = None;
-        until_head(&indexing, &node, 0).await;
+        let indexing = indexed(&database, &node, &chain).await;
         indexing.stop().await;
         assert_complete(&database, &node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_a_range_in_any_order_and_twice_are_stored_once() {
+    let manners: [Lie; 3] =
+        [|logs| logs.reverse(), |logs| logs.swap(1, 2), |logs| logs.insert(3, logs[3].clone())];
+    for manner in manners {
+        let (database, node, chain) = world(BLOCKS).await;
+        lying(&node, manner);
+        let indexing = indexed(&database, &node, &chain).await;
+        indexing.stop().await;
+        assert_complete(&database, &node).await;
+        assert!(node.script().times_asked("eth_getLogs") < 80, "as ranges");
     }
 }
 
@@ -175,7 +179,7 @@ async fn a_node_that_lies_is_left_for_the_next() {
     let (database, node, mut chain) = world(BLOCKS).await;
     let liar = ScriptedNode::start(BLOCKS).await;
     liar.script().one_log_each = true;
-    lying(&liar, |logs| logs.swap(0, 1));
+    lying(&liar, |logs| logs[3] = json!({}));
     chain.rpc_urls.insert(0, service::config::RpcUrl::parse(&liar.url).expect("a URL"));
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
@@ -202,15 +206,30 @@ async fn a_lagging_node_behind_the_same_url_leaves_nothing_out() {
     }));
     let indexing = Indexing::start(&database.pool, vec![chain]);
     let failing = |state: &ChainState| match state {
-        ChainState::Failing { problem } => problem.contains("does not have block"),
+        ChainState::Failing { problem } => problem.contains("does not have block 151"),
         _ => false,
     };
     indexing.until("devnet", |status| failing(&status.state)).await;
-    assert_eq!(database.events().await, []);
+    assert!(database.events().await.iter().map(|event| event.block_number).eq(1..=150));
     node.script().instead = None;
     until_head(&indexing, &node, 0).await;
     indexing.stop().await;
     assert_complete(&database, &node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_no_larger_than_what_a_node_takes_in_a_second() {
+    let (database, node, mut chain) = world(BLOCKS).await;
+    chain.requests_per_second = std::num::NonZeroU32::new(100);
+    node.script().instead = Some(Box::new(|asked, questions| {
+        let is_long = asked == "batch" && questions.as_array().is_some_and(|all| all.len() > 25);
+        is_long.then_some(Said::Http(429, None, "too many requests"))
+    }));
+    let indexing = indexed(&database, &node, &chain).await;
+    indexing.stop().await;
+    assert_complete(&database, &node).await;
+    // Refused ones and all: some forty hold the headers of all blocks.
+    assert!(node.script().times_asked("batch") < 80, "{}", node.script().times_asked("batch"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod devnet;
 mod door;
 mod gate;
 mod indexing;
+mod limited_node;
 mod running;
 mod scripted_node;
 
@@ -14,5 +15,6 @@ pub(crate) use database::{Database, StoredEvent};
 pub(crate) use devnet::Devnet;
 pub(crate) use gate::Gate;
 pub(crate) use indexing::{Indexing, settings};
-pub(crate) use scripted_node::{Said, Script, ScriptedNode};
+pub(crate) use limited_node::LimitedNode;
+pub(crate) use scripted_node::{IDENTITY, Ids, METADATA_UPDATE, Said, Script, ScriptedNode};
 pub(crate) use testbed::quantity;

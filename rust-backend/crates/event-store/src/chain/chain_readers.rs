@@ -1,6 +1,8 @@
 //! The table `chain_readers`: the time at which each reader began with a chain, and the problem
 //! that keeps it from reading; `node_heads`, the heads that it saw; and the rights of a reader.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use event_engine::event::ChainId;
 use serde::Serialize;
@@ -123,10 +125,83 @@ pub async fn has_begun(executor: impl PgExecutor<'_>, chain_id: ChainId) -> Resu
 /// into the transaction that stores the first.
 pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
     sqlx::query!(
-        "UPDATE chain_readers SET began_at = NULL WHERE chain_id = $1 AND reader = 'indexer'",
+        "UPDATE chain_readers SET (began_at, logs_compared_to) = (NULL, NULL)
+         WHERE chain_id = $1 AND reader = 'indexer'",
         chain_id.0,
     )
     .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The progress of our indexer in comparing a chain's logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogComparison {
+    /// The height up to which all logs are compared; `None`: nothing is.
+    pub compared_to: Option<i64>,
+    /// A block whose bloom filter was wrong.
+    pub wrong_filter_at: Option<i64>,
+}
+
+/// The progress of our indexer in comparing the chain's logs.
+pub async fn log_comparison(pool: &PgPool, chain_id: ChainId) -> Result<LogComparison> {
+    let found = sqlx::query_as!(
+        LogComparison,
+        "SELECT logs_compared_to AS compared_to, wrong_filter_at FROM chain_readers
+         WHERE chain_id = $1 AND reader = 'indexer'",
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Notes that the logs of the blocks from `first` to `last` are compared, if those below are, from
+/// the start block on.
+pub async fn raise_compared(
+    connection: &mut PgConnection,
+    chain_id: ChainId,
+    start_block: i64,
+    blocks: RangeInclusive<i64>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO chain_readers AS r (chain_id, reader, logs_compared_to)
+         VALUES ($1, 'indexer', CASE WHEN $3::bigint <= $2::bigint THEN $4::bigint END)
+         ON CONFLICT (chain_id, reader) DO UPDATE SET logs_compared_to = $4
+         WHERE coalesce(r.logs_compared_to, $2 - 1) >= $3 - 1
+           AND coalesce(r.logs_compared_to, $2 - 1) < $4",
+        chain_id.0,
+        start_block,
+        blocks.start(),
+        blocks.end(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the blocks above `fork` will be others, before a reorganisation is followed.
+pub async fn lower_compared(pool: &PgPool, chain_id: ChainId, fork: i64) -> Result<()> {
+    sqlx::query!(
+        "UPDATE chain_readers SET logs_compared_to = $2
+         WHERE chain_id = $1 AND reader = 'indexer' AND logs_compared_to > $2",
+        chain_id.0,
+        fork,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Notes a block whose bloom filter was wrong.
+pub async fn note_wrong_filter(pool: &PgPool, chain_id: ChainId, block: i64) -> Result<()> {
+    sqlx::query!(
+        "UPDATE chain_readers SET wrong_filter_at = $2
+         WHERE chain_id = $1 AND reader = 'indexer' AND wrong_filter_at IS NULL",
+        chain_id.0,
+        block,
+    )
+    .execute(pool)
     .await?;
     Ok(())
 }

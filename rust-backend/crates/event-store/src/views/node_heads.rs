@@ -37,3 +37,35 @@ pub async fn all(pool: &PgPool) -> Result<Vec<SeenHead>> {
     .await?;
     Ok(heads)
 }
+
+/// The progress of our indexer with a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadingProgress {
+    /// The chain.
+    pub chain_id: i64,
+    /// Its highest stored block.
+    pub stored_to: i64,
+    /// The height up to which its logs were compared with those of ranges.
+    pub logs_compared_to: Option<i64>,
+    /// A block whose bloom filter was wrong: then no filter of the chain is believed.
+    pub wrong_filter_at: Option<i64>,
+}
+
+/// The progress of our indexer with each chain that it has begun.
+pub async fn progress(pool: &PgPool) -> Result<Vec<ReadingProgress>> {
+    let progress = sqlx::query_as!(
+        ReadingProgress,
+        r#"SELECT r.chain_id, b.block_number AS "stored_to!", r.logs_compared_to,
+                  r.wrong_filter_at
+           FROM chain_readers r
+           CROSS JOIN LATERAL (
+               SELECT o.block_number FROM observed_blocks o
+               WHERE o.chain_id = r.chain_id AND o.reader = r.reader
+               ORDER BY o.block_number DESC LIMIT 1) AS b
+           WHERE r.reader = 'indexer' AND r.began_at IS NOT NULL
+           ORDER BY r.chain_id"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(progress)
+}

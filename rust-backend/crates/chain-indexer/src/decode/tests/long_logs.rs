@@ -97,6 +97,7 @@ fn log(place: u64, is_foreign: bool, data: Vec<u8>) -> NodeLog {
         block_number: U64::from(i64::MAX),
         block_hash: BLOCK,
         transaction_hash: B256::repeat_byte(0xee),
+        transaction_index: None,
         log_index: U64::from(place),
         removed: false,
         unread: None,

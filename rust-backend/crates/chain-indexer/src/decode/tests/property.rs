@@ -6,12 +6,12 @@ use event_store::events::new_events::NewEvent;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use service::config::{ANSWER_BYTES_MAX, ChainWriter, ContractAddress, StartBlock};
+use service::config::ContractAddress;
 
 use super::super::{common, identity, reputation, validation};
 use crate::fetch::block::block;
 use crate::rpc::answer::{NodeHeader, NodeLog};
-use crate::{ChainSettings, Registries};
+use crate::{ChainSettings, Registries, settings};
 
 pub(super) const REGISTRIES: [Address; 3] =
     [Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3)];
@@ -19,21 +19,12 @@ pub(super) const BLOCK: B256 = B256::repeat_byte(0xbb);
 
 pub(super) fn settings() -> ChainSettings {
     ChainSettings {
-        name: "test".to_owned(),
-        id: ChainId(i64::MAX),
-        rpc_urls: Vec::new(),
         registries: Registries {
             identity: Some(ContractAddress(REGISTRIES[0].into_array())),
             reputation: Some(ContractAddress(REGISTRIES[1].into_array())),
             validation: Some(ContractAddress(REGISTRIES[2].into_array())),
         },
-        start_block: StartBlock::At(0),
-        finality_depth: None,
-        writer: ChainWriter::ChainIndexer,
-        indexed: true,
-        requests_per_second: None,
-        answer_bytes_max: ANSWER_BYTES_MAX,
-        poll_interval: std::time::Duration::from_secs(1),
+        ..settings::of_test("test", ChainId(i64::MAX))
     }
 }
 
@@ -79,6 +70,7 @@ fn log() -> impl Strategy<Value = NodeLog> {
             block_number: U64::from(i64::MAX),
             block_hash: BLOCK,
             transaction_hash: B256::repeat_byte(0xee),
+            transaction_index: None,
             log_index: U64::from(i32::MAX),
             removed: false,
             unread: None,

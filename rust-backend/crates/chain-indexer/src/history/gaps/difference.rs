@@ -101,7 +101,10 @@ impl<'s> Rows<'s> {
         self.places.insert((log.block_hash.clone(), log.log_index));
         let named = self.by_name.get(&log.name).copied();
         let placed = self.by_place.get(&(log.block_hash.as_str(), log.log_index));
-        let all = || named.into_iter().chain(placed.into_iter().flatten().copied());
+        let all = || {
+            let all = named.into_iter().chain(placed.into_iter().flatten().copied());
+            all.filter(|at| !self.taken.contains(at))
+        };
         let valid = all().find(|at| !self.stored[*at].invalidated);
         let at = valid.or_else(|| all().next())?;
         self.taken.insert(at);

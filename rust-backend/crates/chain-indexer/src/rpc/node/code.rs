@@ -2,9 +2,9 @@
 
 use alloy_primitives::{Address, B256, U64, b256};
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use super::{Node, answer, range_call};
+use super::asking::LAST_TRIES_MAX;
+use super::{Node, range_call};
 use crate::Result;
 use crate::rpc::answer::NodeLog;
 use crate::rpc::call::{Answer, RpcCall};
@@ -22,8 +22,9 @@ impl Node<'_> {
     ) -> Result<Option<bool>> {
         let block = height.map_or_else(|| json!("latest"), |height| json!(U64::from(height)));
         let call = RpcCall { method: "eth_getCode", params: json!([address, block]) };
-        Ok(match self.try_to_ask(&call, self.answer_bytes_max()).await? {
-            Answer::Given(raw) => is_code(&raw),
+        let asked = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
+        Ok(match asked {
+            Answer::Given(code) => is_code(code),
             Answer::Refused(_) => None,
         })
     }
@@ -36,8 +37,12 @@ impl Node<'_> {
         addresses: &[Address],
     ) -> Result<Option<bool>> {
         let call = range_call(number, number, addresses);
-        let logs: Vec<NodeLog> = match self.try_to_ask(&call, self.answer_bytes_max()).await? {
-            Answer::Given(raw) => answer(self, &raw)?,
+        let asked = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
+        let logs: Vec<NodeLog> = match asked {
+            Answer::Given(answer) => match self.list(answer, &call).await? {
+                Answer::Given(logs) => logs,
+                Answer::Refused(_) => return Ok(None),
+            },
             Answer::Refused(_) => return Ok(None),
         };
         let is_upgrade = |log: &NodeLog| {
@@ -48,7 +53,6 @@ impl Node<'_> {
 }
 
 /// False for `0x`; `None` for anything but code, such as the null of a node without the state.
-fn is_code(raw: &RawValue) -> Option<bool> {
-    let code: &str = serde_json::from_str(raw.get()).ok()?;
-    code.strip_prefix("0x").map(|digits| !digits.is_empty())
+fn is_code(answer: Option<String>) -> Option<bool> {
+    answer?.strip_prefix("0x").map(|digits| !digits.is_empty())
 }

@@ -3,10 +3,10 @@
 use alloy_primitives::B256;
 use serde_json::json;
 
-use super::{BY_HASH, Node, answer, header};
+use super::{BY_HASH, LAST_TRIES_MAX, Node, TRIES_MAX, header};
 use crate::Result;
 use crate::rpc::answer::{NodeReceipt, NodeTransactions, RawReceipt};
-use crate::rpc::call::{Answer, RpcCall};
+use crate::rpc::call::{Answer, Failure, RpcCall};
 
 impl Node<'_> {
     /// The transactions of the block with that hash.
@@ -15,13 +15,34 @@ impl Node<'_> {
         found.ok_or_else(|| self.distrust(&format!("it does not have block {block} any more")))
     }
 
+    /// The receipts of all transactions of the block with that hash.
+    pub(crate) async fn receipts(self, block: B256) -> Result<Answer<Vec<NodeReceipt>>> {
+        let call = RpcCall { method: "eth_getBlockReceipts", params: json!([block]) };
+        let answer: Answer<Vec<RawReceipt>> =
+            self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await?;
+        Ok(match answer {
+            Answer::Refused(failure) => Answer::Refused(failure),
+            Answer::Given(receipts) => {
+                let receipts: Result<Vec<_>, String> =
+                    receipts.into_iter().map(RawReceipt::read).collect();
+                match receipts {
+                    Ok(receipts) if receipts.iter().all(|it| it.block_hash == block) => {
+                        Answer::Given(receipts)
+                    }
+                    Ok(_) => Answer::Refused(Failure::broken("one is of another block").of(&call)),
+                    Err(problem) => Answer::Refused(Failure::Broken(problem).of(&call)),
+                }
+            }
+        })
+    }
+
     /// The receipt of a transaction.
     pub(crate) async fn receipt(self, transaction: B256) -> Result<Answer<NodeReceipt>> {
-        match self.try_to_ask(&receipt_call(transaction), self.answer_bytes_max()).await? {
-            Answer::Given(raw) => {
-                self.read_receipt(transaction, answer(self, &raw)?).map(Answer::Given)
-            }
-            Answer::Refused(refusal) => Ok(Answer::Refused(refusal)),
+        let call = receipt_call(transaction);
+        let answer = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
+        match answer {
+            Answer::Given(raw) => self.read_receipt(transaction, raw).map(Answer::Given),
+            Answer::Refused(failure) => Ok(Answer::Refused(failure)),
         }
     }
 

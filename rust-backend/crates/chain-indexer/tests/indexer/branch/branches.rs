@@ -4,9 +4,8 @@ use chain_indexer::{ChainSettings, ChainState, Registries};
 use serde_json::{Value, json};
 use service::config::StartBlock;
 
-use crate::world::{Database, Indexing, Script, ScriptedNode, settings};
+use crate::world::{Database, IDENTITY, Indexing, Script, ScriptedNode, settings};
 
-const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 /// The first block that is stored.
 const START: u64 = 1;
 

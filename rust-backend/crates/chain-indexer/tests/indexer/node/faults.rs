@@ -1,11 +1,13 @@
 //! Nodes and databases that fail.
 
+use std::time::{Duration, Instant};
+
 use chain_indexer::{ChainState, Registries, check};
 use event_engine::event::ChainId;
 use service::config::ContractAddress;
 
 use crate::every_log::expected_rows;
-use crate::world::{Database, Devnet, Gate, Indexing, settings};
+use crate::world::{Database, Devnet, Gate, Indexing, ScriptedNode, settings};
 
 /// Nobody listens here.
 const DEAD_URL: &str = "http://127.0.0.1:9/a-key-in-the-path";
@@ -91,4 +93,23 @@ async fn a_restart_of_the_database_costs_time_and_nothing_else() {
     indexing.until_stored(head).await;
     indexing.stop().await;
     assert_eq!(database.events().await, expected_rows(&devnet).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spare_node_that_is_away_is_no_problem_of_its_chain() {
+    let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
+    let registries =
+        Registries { identity: Some(ContractAddress([1; 20])), ..Registries::default() };
+    let chain = settings(&[&node.url, DEAD_URL], registries, 1);
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    indexing.until_stored(5).await;
+    // Longer than a question is asked in vain before it is a problem.
+    let began = Instant::now();
+    indexing
+        .until("devnet", |status| {
+            assert!(!matches!(status.state, ChainState::Failing { .. }), "{:?}", status.state);
+            began.elapsed() > Duration::from_secs(45)
+        })
+        .await;
+    indexing.stop().await;
 }

@@ -6,20 +6,18 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::world::{Database, Indexing, Script, ScriptedNode, settings};
+use crate::world::{
+    Database, IDENTITY, Indexing, METADATA_UPDATE, Said, Script, ScriptedNode, settings,
+};
 
-const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 /// The block that the node lies about.
 const BLOCK: u64 = 3;
-/// `MetadataUpdate(uint256)`, whose data is one word.
-const TOPIC0: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
-
 fn registries() -> Registries {
     Registries { identity: Some(IDENTITY.parse().expect("an address")), ..Registries::default() }
 }
 
 fn true_log(log_index: u64) -> Value {
-    Script::log(BLOCK, log_index, &json!([TOPIC0]), &format!("0x{log_index:064x}"))
+    Script::log(BLOCK, log_index, &json!([METADATA_UPDATE]), &format!("0x{log_index:064x}"))
 }
 
 /// The true log with one field changed.
@@ -80,14 +78,104 @@ async fn logs_that_do_not_belong_to_the_block_are_refused() {
     let lies = [
         ("one of block", vec![true_log(0), log_with("blockHash", json!(other))]),
         ("removed", vec![true_log(0), log_with("removed", json!(true))]),
-        ("none of the registries", vec![log_with("address", json!(format!("0x{:040x}", 7)))]),
-        ("after its log", vec![true_log(1), true_log(0)]),
-        ("after its log", vec![true_log(1), true_log(1)]),
         ("no block has a log", vec![log_with("logIndex", json!("0x80000000"))]),
     ];
     for (problem, logs) in lies {
         assert_refused(&database, problem, |script| script.set_logs(BLOCK, logs)).await;
     }
+}
+
+/// The ids of what is stored of [`BLOCK`], which has these logs.
+async fn stored_ids(logs: Vec<Value>) -> Vec<String> {
+    let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
+    {
+        let mut script = node.script();
+        script.headers[3]["transactions"] = json!(vec!["0x00"; logs.len()]);
+        script.set_logs(BLOCK, logs);
+    }
+    let indexing = Indexing::start(&database.pool, vec![settings(&[&node.url], registries(), 1)]);
+    indexing.until_stored(5).await;
+    indexing.stop().await;
+    let hash = node.script().headers[3]["hash"].as_str().expect("a hash").to_owned();
+    let of_block = format!("31337-{hash}-");
+    let events = database.events().await.into_iter();
+    events.map(|event| event.id.strip_prefix(&of_block).expect("its block").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_numbered_anew_in_each_transaction_are_stored_each_once() {
+    let of = |transaction: u64, log_index| {
+        let mut log = true_log(log_index);
+        log["transactionHash"] = json!(format!("0x{:064x}", 0xbb - transaction));
+        log["transactionIndex"] = json!(format!("{transaction:#x}"));
+        log["data"] = json!(format!("0x{transaction:064x}"));
+        log
+    };
+    assert_eq!(stored_ids(vec![true_log(3), true_log(0)]).await, ["0", "3"]);
+    assert_eq!(stored_ids(vec![true_log(1), true_log(0), true_log(1)]).await, ["0", "1"]);
+    // The second one's id says so, in whatever order they come.
+    let twice = ["0", "0.2", "1", "1.2"];
+    assert_eq!(stored_ids(vec![of(0, 0), of(0, 1), of(1, 0), of(1, 1)]).await, twice);
+    assert_eq!(stored_ids(vec![of(1, 1), of(1, 0), of(0, 1), of(0, 0)]).await, twice);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_strangers_are_not_stored() {
+    let stranger = log_with("address", json!(format!("0x{:040x}", 7)));
+    assert_eq!(stored_ids(vec![true_log(0), stranger]).await, ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_are_not_needed_may_be_missing_or_malformed() {
+    for field in [json!("0x"), json!(null), json!(7), json!({})] {
+        let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
+        {
+            let mut script = node.script();
+            for header in &mut script.headers {
+                header["logsBloom"] = field.clone();
+                header["transactions"] = field.clone();
+            }
+            let mut log = true_log(0);
+            log["removed"] = json!(null);
+            log["transactionIndex"] = field.clone();
+            script.set_logs(BLOCK, vec![log]);
+        }
+        let indexing =
+            Indexing::start(&database.pool, vec![settings(&[&node.url], registries(), 1)]);
+        indexing.until_stored(5).await;
+        indexing.stop().await;
+        assert_eq!(database.events().await.len(), 1, "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_trouble_that_says_another_chain_once_stops_nothing() {
+    for nodes in [1, 2] {
+        let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
+        let other = ScriptedNode::start(6).await;
+        let mut urls = vec![node.url.as_str(), other.url.as_str()];
+        urls.truncate(nodes);
+        let mut has_said_so = false;
+        node.script().instead = Some(Box::new(move |asked, _| {
+            let is_first = asked == "eth_chainId" && !std::mem::replace(&mut has_said_so, true);
+            is_first.then(|| Said::Result(json!("0x0")))
+        }));
+        let indexing = Indexing::start(&database.pool, vec![settings(&urls, registries(), 1)]);
+        indexing.until_stored(5).await;
+        indexing.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_another_chain_among_others_is_avoided_alone() {
+    let (database, node) = tokio::join!(Database::start(), ScriptedNode::start(6));
+    let foreign = ScriptedNode::start(9).await;
+    foreign.script().chain_id = 1;
+    let urls = [foreign.url.as_str(), node.url.as_str()];
+    let indexing = Indexing::start(&database.pool, vec![settings(&urls, registries(), 1)]);
+    indexing.until_stored(5).await;
+    indexing.stop().await;
+    assert_eq!(database.blocks(31_337).await, node.script().blocks(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,15 @@
 //! Nodes that limit, close, leave out: they are waited for, left for a while, asked again.
 
+use std::time::Duration;
+
 use alloy_primitives::{Bloom, BloomInput, hex};
 use chain_indexer::{ChainSettings, ChainState};
 use serde_json::{Value, json};
 use service::config::RpcUrl;
 use tokio::time::Instant;
 
-use crate::branch::branches::{assert_follows, indexed, until_head, world};
-use crate::world::{Database, Indexing, Said, Script, ScriptedNode};
+use crate::branch::branches::{assert_follows, indexed, world};
+use crate::world::{Database, Ids, Indexing, Said, Script, ScriptedNode};
 
 /// A node that says `said` to its first questions but the one for its chain id.
 fn at_first(node: &ScriptedNode, questions: usize, said: Said) {
@@ -136,13 +138,6 @@ fn bloom(logs: &[&Value]) -> Value {
     json!(bloom)
 }
 
-fn leaves_out(state: &ChainState) -> bool {
-    match state {
-        ChainState::Failing { problem } => problem.contains("leaves out the logs of block 3"),
-        _ => false,
-    }
-}
-
 /// It gives no logs of `BLOCK` to who asks for a registry's.
 fn leaving_out(node: &ScriptedNode) {
     let block = node.script().headers[3]["hash"].clone();
@@ -153,18 +148,68 @@ fn leaving_out(node: &ScriptedNode) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn left_out_logs_that_the_filter_has_are_asked_for_again() {
+async fn left_out_logs_are_found_among_all_logs_of_the_block() {
     let (database, node, chain) = world(10).await;
     node.script().one_log_each = false;
     log_and_bloom(&node);
     leaving_out(&node);
-    let indexing = Indexing::start(&database.pool, vec![chain]);
-    indexing.until("devnet", |status| leaves_out(&status.state)).await;
-    assert_eq!(database.events().await, []);
-    node.script().instead = None;
-    until_head(&indexing, &node, 0).await;
+    let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     assert_eq!(database.events().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn left_out_logs_are_found_in_receipts_or_asked_for_again() {
+    for has_receipts in [true, false] {
+        let (database, node, chain) = world(10).await;
+        node.script().one_log_each = false;
+        log_and_bloom(&node);
+        // The index of its logs is behind its blocks.
+        let mut looks = 0;
+        node.script().instead = Some(Box::new(move |asked, _| match asked {
+            "eth_getLogs" => {
+                looks += 1;
+                (has_receipts || looks < 6).then(|| Said::Result(json!([])))
+            }
+            "eth_getBlockReceipts" if has_receipts => None,
+            asked if asked.contains("Receipt") => Some(Said::Error(-32_601, "not supported")),
+            _ => None,
+        }));
+        let indexing = indexed(&database, &node, &chain).await;
+        indexing.stop().await;
+        assert_eq!(database.events().await.len(), 1, "{has_receipts}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bits_of_a_filter_that_no_log_explains_hold_up_nobody() {
+    for has_receipts in [true, false] {
+        let (database, node, chain) = world(10).await;
+        node.script().one_log_each = false;
+        let log = log_and_bloom(&node);
+        node.script().set_logs(BLOCK, Vec::new());
+        node.script().instead = Some(Box::new(move |asked, _| {
+            let is_refused = asked.contains("Receipt") && !has_receipts;
+            is_refused.then_some(Said::Error(-32_601, "not supported"))
+        }));
+        let indexing = indexed(&database, &node, &chain).await;
+        // From now on no filter of the chain is believed.
+        let mut last = log.clone();
+        let header = {
+            let mut script = node.script();
+            let head = script.headers.len() as u64;
+            script.grow(1);
+            let header = script.headers.last_mut().expect("a head");
+            header["logsBloom"] = bloom(&[]);
+            (last["blockNumber"], last["blockHash"]) =
+                (header["number"].clone(), header["hash"].clone());
+            script.set_logs(head, vec![last]);
+            head
+        };
+        indexing.until_stored(header).await;
+        indexing.stop().await;
+        assert_eq!(database.events().await.len(), 1, "{has_receipts}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +234,7 @@ async fn logs_that_one_node_leaves_out_are_asked_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn left_out_logs_of_one_of_two_registries_are_noticed() {
+async fn left_out_logs_of_one_of_two_registries_are_found() {
     const REPUTATION: &str = "0x8004b663056a597dffe9eccc1965a193b7388713";
     // At the head, and in ranges.
     for blocks in [10, 300] {
@@ -206,11 +251,7 @@ async fn left_out_logs_of_one_of_two_registries_are_noticed() {
             let of_all = asked == "eth_getLogs" && params[0]["address"].is_null();
             of_all.then(|| Said::Result(everything.clone()))
         }));
-        let indexing = Indexing::start(&database.pool, vec![chain]);
-        indexing.until("devnet", |status| leaves_out(&status.state)).await;
-        assert_eq!(database.events().await, []);
-        node.script().set_logs(BLOCK, all);
-        until_head(&indexing, &node, 0).await;
+        let indexing = indexed(&database, &node, &chain).await;
         indexing.stop().await;
         assert_eq!(database.events().await.len(), 2);
     }
@@ -263,4 +304,88 @@ fn chance(ours: &Value) -> Vec<String> {
         }
     }
     chosen
+}
+
+/// Waits until the events of the first blocks are stored, one of each.
+async fn until_first_events(database: &Database, blocks: i64) {
+    let began = Instant::now();
+    loop {
+        let heights = database.events().await.into_iter().map(|event| event.block_number);
+        if heights.take(usize::try_from(blocks).expect("a few")).eq(1..=blocks) {
+            return;
+        }
+        assert!(began.elapsed().as_secs() < 120, "{}", database.events().await.len());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_that_filters_lack_are_found_in_ranges_then_at_once() {
+    let (database, node, chain) = world(10).await;
+    let stranger = json!({"address": format!("0x{:040x}", 7)});
+    // The indexer sees no block before its filter.
+    let grow = |blocks: u64| {
+        let mut script = node.script();
+        script.grow(blocks);
+        for header in &mut script.headers {
+            header["logsBloom"] = bloom(&[&stranger]);
+        }
+        script.headers.len() as u64 - 1
+    };
+    grow(0);
+    let indexing = indexed(&database, &node, &chain).await;
+    assert_eq!(database.events().await, [], "passed by their filters");
+    // Enough blocks for a comparison, which are read as ranges.
+    grow(251);
+    until_first_events(&database, 9).await;
+    // No filter is believed any more.
+    for _ in 0..2 {
+        let before = database.events().await.len();
+        let head = grow(1);
+        indexing.until_stored(head).await;
+        assert!(database.events().await.len() > before, "block {head}");
+    }
+    indexing.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stands_still_is_left_for_one_that_goes_on() {
+    let (database, node, mut chain) = world(40).await;
+    let ahead = ScriptedNode::start(140).await;
+    ahead.script().one_log_each = true;
+    chain.rpc_urls.push(RpcUrl::parse(&ahead.url).expect("a URL"));
+    let indexing = indexed(&database, &ahead, &chain).await;
+    indexing.stop().await;
+    assert_follows(&database, &ahead).await;
+    drop(node);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_come_back_as_text_are_those_that_were_sent() {
+    for blocks in [10, 300] {
+        let (database, node, chain) = world(blocks).await;
+        node.script().ids = Ids::Text;
+        let indexing = indexed(&database, &node, &chain).await;
+        indexing.stop().await;
+        assert_follows(&database, &node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_asked_for_by_number_or_receipts_where_not_by_hash() {
+    for refused in [1, 2] {
+        for said in [Said::Error(-32_602, "invalid argument"), Said::Http(500, None, "")] {
+            let (database, node, chain) = world(40).await;
+            node.script().instead = Some(Box::new(move |asked, params| {
+                let is_by_hash = params[0]["blockHash"].is_string();
+                let is_refused = asked == "eth_getLogs" && (is_by_hash || refused == 2);
+                is_refused.then(|| said.clone())
+            }));
+            let indexing = indexed(&database, &node, &chain).await;
+            indexing.stop().await;
+            assert_follows(&database, &node).await;
+            let asked = node.script().asked.values().sum::<usize>();
+            assert!(asked < 40 * 4 + 20 + 40, "{asked}");
+        }
+    }
 }

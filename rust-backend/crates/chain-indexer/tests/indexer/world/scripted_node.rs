@@ -18,8 +18,11 @@ use tokio_tungstenite::tungstenite::handshake::server;
 
 use super::door::Door;
 
+/// The identity registry of the tests' chains, as nodes write it.
+pub(crate) const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
 /// `MetadataUpdate(uint256)` of the identity registry, whose data is one word.
-const METADATA_UPDATE: &str = "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
+pub(crate) const METADATA_UPDATE: &str =
+    "0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7";
 
 /// What happens before an answer; it is told the method, or the tag that was asked for.
 type Meanwhile = Box<dyn FnMut(&mut Script, &str) + Send>;
@@ -39,6 +42,14 @@ pub(crate) enum Said {
     Half,
     /// Nothing at all, by websocket.
     Nothing,
+}
+
+/// The ids of answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ids {
+    #[default]
+    AsSent,
+    Text,
 }
 
 /// Everything the node says.
@@ -73,6 +84,8 @@ pub(crate) struct Script {
     pub(crate) instead: Option<Instead>,
     /// Who may ask it.
     pub(crate) door: Door,
+    /// How it sends ids back.
+    pub(crate) ids: Ids,
     /// Whether it says nothing to a ping either.
     pub(crate) is_deaf: bool,
 }
@@ -108,8 +121,7 @@ impl ScriptedNode {
     pub(crate) fn mine(&self) {
         let header = {
             let mut script = self.script();
-            let head = script.headers.len() as u64 - 1;
-            script.headers = script.branched(head, 0, head + 1);
+            script.grow(1);
             script.headers.last().expect("a head").clone()
         };
         self.announce(&header);
@@ -141,6 +153,12 @@ impl ScriptedNode {
 }
 
 impl Script {
+    /// Appends blocks to its chain, without announcing them.
+    pub(crate) fn grow(&mut self, blocks: u64) {
+        let head = self.headers.len() as u64 - 1;
+        self.headers = self.branched(head, 0, head + blocks);
+    }
+
     /// Gives block `number` these logs.
     pub(crate) fn set_logs(&mut self, number: u64, logs: Vec<Value>) {
         self.logs.insert(hash(0, number), Value::Array(logs));
@@ -230,6 +248,7 @@ impl Script {
             "eth_getLogs" => {
                 self.logs_from(quantity(&parameter["fromBlock"]), quantity(&parameter["toBlock"]))
             }
+            "eth_getBlockReceipts" => self.receipts_of(parameter),
             _ => panic!("{asked} is not expected"),
         })
     }
@@ -237,8 +256,15 @@ impl Script {
     /// The logs of its blocks from one to another, as far as it has them.
     pub(crate) fn logs_from(&self, first: u64, last: u64) -> Value {
         let hashes = (first..=last).map_while(|number| Some(self.at(number)?["hash"].clone()));
-        let logs = hashes.map(|hash| self.logs_of(&hash));
-        logs.flat_map(|logs| logs.as_array().expect("a list").clone()).collect()
+        let mut all = Vec::new();
+        for hash in hashes {
+            match self.logs_of(&hash) {
+                Value::Array(logs) => all.extend(logs),
+                // No list of one block is none of the range.
+                other => return other,
+            }
+        }
+        Value::Array(all)
     }
 
     pub(crate) fn at(&self, number: u64) -> Option<Value> {
@@ -248,6 +274,13 @@ impl Script {
     fn of_hash(&self, hash: &Value) -> Option<Value> {
         let mut known = self.headers.iter().chain(&self.others);
         known.find(|header| header["hash"] == *hash).cloned()
+    }
+
+    /// A receipt of each transaction that emitted a log.
+    fn receipts_of(&self, block: &Value) -> Value {
+        let Value::Array(logs) = self.logs_of(block) else { return Value::Null };
+        let receipt = |log: Value| json!({"blockHash": block, "logs": [log]});
+        logs.into_iter().map(receipt).collect()
     }
 
     fn logs_of(&self, block: &Value) -> Value {
@@ -275,8 +308,13 @@ async fn answer(
     let questions = question.as_array().map_or(std::slice::from_ref(&question), Vec::as_slice);
     let as_one = question.is_array().then_some(&question);
     for question in as_one.into_iter().chain(questions) {
-        let id = &question["id"];
-        let answer = script.lock().expect("a script").answer(question);
+        let (id, answer) = {
+            let mut script = script.lock().expect("a script");
+            let as_text = script.ids == Ids::Text && !question["id"].is_null();
+            let id = &question["id"];
+            (if as_text { json!(id.to_string()) } else { id.clone() }, script.answer(question))
+        };
+        let id = &id;
         match answer {
             Said::Http(status, retry_after, body) => {
                 let status = axum::http::StatusCode::from_u16(status).expect("a status");
@@ -385,7 +423,7 @@ fn header(number: u64, hash_of_it: &str) -> Value {
 
 fn log(number: u64, block: &str, log_index: u64, topics: &Value, data: &str) -> Value {
     json!({
-        "address": "0x8004a818bfb912233c491871b3d84c89a494bd9e",
+        "address": IDENTITY,
         "topics": topics,
         "data": data,
         "blockNumber": format!("{number:#x}"),

@@ -1,0 +1,93 @@
+//! Nodes with limits and manners that are drawn from a seed: whenever some way of asking brings the
+//! logs, the indexer gets to the head with exactly them.
+
+use std::time::Duration;
+
+use chain_indexer::ChainState;
+use event_engine::event::ChainId;
+use futures::{StreamExt, stream};
+
+use crate::branch::branches::registries;
+use crate::world::{Database, Indexing, LimitedNode, settings};
+
+/// Blocks of a node at first, most of which are final; and those that it mines afterwards.
+const BLOCKS: u32 = 160;
+const MINED: u32 = 12;
+/// Questions for a block, and to find a limit.
+const QUESTIONS_PER_BLOCK: f64 = 4.0;
+const QUESTIONS_PER_LIMIT: f64 = 20.0;
+/// Beside the blocks: the chain's id, heads and final blocks.
+const QUESTIONS_BESIDE: f64 = 60.0;
+/// Seeds of a run of `scripts/run-tests.sh`; `AGENTAURI_NODE_SEEDS` asks for others: `FIRST-LAST`.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
+/// Seeds at once. They mostly wait.
+const TOGETHER: usize = 6;
+
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let Ok(asked) = std::env::var("AGENTAURI_NODE_SEEDS") else { return SEEDS };
+    let (first, last) = asked.split_once('-').unwrap_or((&asked, &asked));
+    let number = |text: &str| text.parse().expect("AGENTAURI_NODE_SEEDS is FIRST-LAST");
+    number(first)..=number(last)
+}
+
+/// Indexes a node; the error says how that went wrong.
+async fn index(database: &Database, seed: u64) -> Result<(), String> {
+    let node = LimitedNode::start(seed, BLOCKS.into()).await;
+    let mut chain = settings(&[&node.url], registries(), 1);
+    chain.name = format!("seed {seed}");
+    chain.id = ChainId(i64::try_from(node.chain_id).expect("a small number"));
+    chain.poll_interval = Duration::from_millis(200);
+    let name = chain.name.clone();
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    let nature = format!("{:?}", node.nature);
+    let at_head = |node: &LimitedNode| {
+        let head = node.head();
+        let name = name.clone();
+        let indexing = &indexing;
+        async move {
+            let reached = indexing.until(&name, |status| {
+                status.last_block == Some(head) && status.state == ChainState::AtHead
+            });
+            reached.await;
+        }
+    };
+    at_head(&node).await;
+    for _ in 0..MINED {
+        node.mine();
+        at_head(&node).await;
+    }
+    let asked = f64::from(node.asked());
+    indexing.stop().await;
+    let stored = database.events().await;
+    let of_chain = |id: i64| u64::try_from(id) == Ok(node.chain_id);
+    let mut ids: Vec<String> = stored
+        .into_iter()
+        .filter(|event| of_chain(event.chain_id) && !event.invalidated)
+        .map(|event| event.id)
+        .collect();
+    ids.sort();
+    let expected = node.ids();
+    if ids != expected {
+        return Err(format!("seed {seed}: {} of {} events; {nature}", ids.len(), expected.len()));
+    }
+    let blocks = f64::from(BLOCKS + MINED);
+    let limits = f64::from(node.nature.limits());
+    let most = QUESTIONS_PER_BLOCK * blocks + QUESTIONS_PER_LIMIT * limits + QUESTIONS_BESIDE;
+    let most = most / (1.0 - node.nature.lapses()).powi(4);
+    if asked > most {
+        return Err(format!("seed {seed}: {asked} questions, at most {most}; {nature}"));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_some_way_of_asking_brings_the_logs_they_are_stored() {
+    let database = Database::start().await;
+    let outcomes: Vec<_> = stream::iter(seeds())
+        .map(|seed| index(&database, seed))
+        .buffer_unordered(TOGETHER)
+        .filter_map(async |outcome| outcome.err())
+        .collect()
+        .await;
+    assert!(outcomes.is_empty(), "{} went wrong\n{}", outcomes.len(), outcomes.join("\n"));
+}
