@@ -1,4 +1,5 @@
-//! Blocks of long ago: filling them in, and proving that all are there.
+//! Blocks of long ago: the first of them, filling them in, and proving that all are there.
 
 pub(crate) mod backfill;
+pub(crate) mod first_block;
 pub(crate) mod gaps;

@@ -92,6 +92,6 @@ pub use follow::indexer::Indexer;
 pub use health::check::{NodeReport, check};
 pub use health::status::{ChainState, ChainStatus, StatusBoard};
 pub use history::backfill::{Backfill, BackfillProgress};
-pub use history::gaps::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
+pub use history::gaps::{ChainPart, DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 pub use run::{ChainReaders, HEARTBEAT_LIMIT, connections, main, refuse_unusable};
 pub use service::config::{ChainSettings, Registries, Registry};

@@ -83,7 +83,7 @@ pub(crate) fn of_test(name: &str, id: event_engine::event::ChainId) -> ChainSett
         id,
         rpc_urls: Vec::new(),
         registries: Registries::default(),
-        start_block: 0,
+        start_block: service::config::StartBlock::At(0),
         poll_interval: std::time::Duration::from_secs(1),
         finality_depth: None,
         writer: ChainWriter::ChainIndexer,

@@ -31,10 +31,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
         Command::Events(command) => {
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
         }
-        Command::Chains(command) => {
-            let pool = migrated(&settings).await?;
-            chains::chains(command, &settings, &pool, args.json).await
-        }
+        Command::Chains(command) => chains::chains(command, &settings, args.json).await,
         Command::Jobs(options) => jobs::jobs(options, &migrated(&settings).await?, args.json).await,
         Command::Notifications(command) => {
             notifications::notifications(command, &migrated(&settings).await?, args.json).await

@@ -30,7 +30,7 @@ pub use connection::pool::{answered, answered_at_length, connect};
 pub use delivery::leases::PgLeases;
 pub use error::{Result, StoreError};
 pub use judging::shards::{PgClaim, PgShards};
-pub use sqlx::{PgConnection, PgPool};
+pub use sqlx::{PgConnection, PgExecutor, PgPool};
 
 /// Connects, and brings the schema up to date.
 ///

@@ -7,6 +7,7 @@ use event_store::PgPool;
 use event_store::chain::known_chains;
 use event_store::views::node_heads::{self, SeenHead};
 use serde::Serialize;
+use service::config::{ConfigError, ContractAddress, Preset, Registry};
 
 pub use event_store::chain::known_chains::KNOWN_MAX;
 
@@ -24,6 +25,53 @@ pub struct Chains {
     pub known: Vec<i64>,
     /// The heads of the chains' nodes, as their readers saw them last.
     pub heads: Vec<SeenHead>,
+}
+
+/// A public chain that is built in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BuiltIn {
+    /// Its name, which a configuration says as `preset`.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// Its id (EIP-155).
+    pub id: i64,
+    /// True if its coins are worth nothing.
+    pub testnet: bool,
+    /// The addresses of its registries, with checksum.
+    pub registries: BTreeMap<&'static str, String>,
+    /// The first block of a registry, where it is known.
+    pub first_block: Option<u64>,
+    /// Milliseconds between two blocks, where they are known.
+    pub block_time_ms: Option<u64>,
+    /// Blocks after which others take one for final, where they are known.
+    pub finality_depth: Option<u64>,
+    /// The URL of an explorer.
+    pub explorer: Option<String>,
+}
+
+impl From<Preset> for BuiltIn {
+    fn from(preset: Preset) -> Self {
+        let address = |(registry, address): (Registry, ContractAddress)| {
+            (registry.as_str(), address.checksummed())
+        };
+        Self {
+            first_block: preset.first_block(),
+            name: preset.name,
+            title: preset.title,
+            id: preset.id.0,
+            testnet: preset.is_testnet,
+            registries: preset.registries.configured().map(address).collect(),
+            block_time_ms: preset.block_time_ms,
+            finality_depth: preset.finality_depth,
+            explorer: preset.explorer,
+        }
+    }
+}
+
+/// The public chains that are built in, mainnets first. No database is asked.
+pub fn built_in() -> std::result::Result<Vec<BuiltIn>, ConfigError> {
+    Ok(service::config::presets()?.into_iter().map(BuiltIn::from).collect())
 }
 
 /// The id of a chain that is named by its id or by its name in the configuration.

@@ -21,7 +21,7 @@ const POSTGRES_MIN: i32 = 150_000;
 const CONNECTIONS: u32 = 2;
 
 /// The name of a finding that keeps nothing from working.
-pub const WARNING: &str = "warning";
+const WARNING: &str = "warning";
 
 /// A thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -59,10 +59,15 @@ impl Finding {
         Self { name: None, what: what.into(), ok, says, help: None }
     }
 
-    /// A weakness of the configuration; it keeps nothing from working.
-    fn warning(says: &str) -> Self {
-        let what = "Configuration".to_owned();
-        Self { name: Some(WARNING), what, ok: true, says: says.to_owned(), help: None }
+    /// A weakness that keeps nothing from working.
+    pub fn warning(what: impl Into<String>, says: impl Into<String>) -> Self {
+        let (what, says) = (what.into(), says.into());
+        Self { name: Some(WARNING), what, ok: true, says, help: None }
+    }
+
+    /// True of a [`Self::warning`].
+    pub fn is_warning(&self) -> bool {
+        self.name == Some(WARNING)
     }
 }
 
@@ -96,7 +101,7 @@ enum CheckError {
 /// Looks at the configuration, PostgreSQL and Redis. A check that fails is a finding, too.
 pub async fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<_> =
-        settings.warnings.iter().map(|says| Finding::warning(says)).collect();
+        settings.warnings.iter().map(|says| Finding::warning("Configuration", says)).collect();
     findings.extend(database(settings).await);
     findings.push(Finding::of("Redis", redis(settings).await));
     findings

@@ -14,7 +14,6 @@ mod error;
 mod exposure;
 mod locality;
 mod redis;
-mod registries;
 mod service_links;
 #[cfg(test)]
 mod tests;
@@ -29,14 +28,16 @@ use std::time::Duration;
 use event_engine::delivery::retry::RetrySchedule;
 use ipnet::IpNet;
 
-pub use self::chain::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter};
+pub use self::chain::{
+    ANSWER_BYTES_MAX, ChainSettings, ChainWriter, ContractAddress, NotAnAddress, Preset,
+    Registries, Registry, RpcUrl, StartBlock, presets,
+};
 use self::document::Source;
 pub use self::endpoint::Endpoint;
 use self::environment::Environment;
 pub use self::error::ConfigError;
 pub use self::exposure::is_open_to_others;
-pub use self::registries::{ContractAddress, Registries, Registry};
-use crate::mask::Masker;
+use crate::mask::{self, Masker};
 
 /// The file that is read when none is named.
 const FILE: &str = "agentauri.toml";
@@ -115,7 +116,7 @@ impl Settings {
         let secrets_dir = environment.secrets_dir()?;
         warnings.extend(secrets_dir.as_deref().and_then(exposure::secrets));
         let named = environment.text("AGENTAURI_CONFIG");
-        let chains = chains(named, working_directory, &mut warnings)?;
+        let chains = chains(named, working_directory, &environment, &mut warnings)?;
         warnings.extend(exposure::nodes(&chains));
         Ok(Self {
             database,
@@ -145,7 +146,8 @@ impl Settings {
     /// Knows the secrets of all URLs that are configured.
     pub fn masker(&self) -> Masker {
         let nodes = self.chains.iter().flat_map(|chain| &chain.rpc_urls);
-        Masker::of(nodes.chain(&self.database).chain(&self.redis).map(Endpoint::expose))
+        let servers = self.database.iter().chain(&self.redis).map(Endpoint::expose);
+        Masker::hiding(nodes.flat_map(RpcUrl::secrets).chain(servers.flat_map(mask::secrets)))
     }
 
     /// The database's URL, password included. Fails, naming `DATABASE_URL`, if there is none.
@@ -175,6 +177,7 @@ fn is_read_here(name: &str) -> bool {
 fn chains(
     named: Option<&str>,
     working_directory: &Path,
+    environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<ChainSettings>, ConfigError> {
     let file = named.unwrap_or(FILE);
@@ -193,7 +196,7 @@ fn chains(
             Err(unreadable(format!("is larger than {FILE_BYTES_MAX} bytes")))
         }
         Ok((_, metadata)) => {
-            let chains = chain::read(Source { file, text: &text })?;
+            let chains = chain::read(Source { file, text: &text }, environment)?;
             warnings.extend(exposure::keys(file, &metadata, &chains));
             Ok(chains)
         }

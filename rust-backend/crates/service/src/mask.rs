@@ -8,7 +8,8 @@
 //! a name without a value, and each segment of the path that [`may_be_secret`]; of other URLs the
 //! password and the values of the query. Found in any mixture of percent, JSON and HTML escapes, in
 //! upper or lower case, as the header `Authorization: Basic`, and of a longer one each part of
-//! eight characters. The host is no secret.
+//! eight characters. The host is no secret. The values of a node's headers are, and
+//! values of the environment in its URL behind the host.
 
 mod parts;
 mod plain;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+pub(crate) use self::parts::{is_hidden, secrets};
 pub use self::parts::{may_be_secret, shortened};
 use self::plain::Plain;
 
@@ -47,8 +49,13 @@ struct Secrets {
 impl Masker {
     /// Takes the secrets of these URLs.
     pub fn of<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
+        Self::hiding(urls.into_iter().flat_map(parts::secrets))
+    }
+
+    /// Takes these secrets.
+    pub fn hiding(words: impl IntoIterator<Item = String>) -> Self {
         let mut secrets = Secrets::default();
-        for secret in urls.into_iter().flat_map(parts::secrets) {
+        for secret in words {
             let secret: Vec<char> = Plain::of(&secret).characters().collect();
             if secret.is_empty() || secrets.whole.contains(&secret) {
                 continue;

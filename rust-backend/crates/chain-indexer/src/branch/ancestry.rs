@@ -5,6 +5,7 @@ use event_store::chain::observed_blocks::{self, BlockName};
 use event_store::chain::reorgs::{NewBranch, Returning};
 use event_store::chain::{checkpoints, covered_ranges, orphaned_blocks};
 use event_store::{PgPool, StoreError, answered_at_length};
+use service::config::StartBlock;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::stretch::Stretch;
@@ -14,7 +15,6 @@ use crate::{ChainSettings, Result};
 /// A chain's blocks in the store, of which the highest is remembered.
 pub(crate) struct Ancestry {
     pub(crate) store: ChainStore,
-    start_block: u64,
     tip: Tip,
     /// A block above it was never orphaned, and has no events to restore.
     highest_orphan: Option<i64>,
@@ -36,15 +36,15 @@ impl Ancestry {
     pub(crate) fn new(pool: PgPool, settings: &ChainSettings) -> Self {
         Self {
             store: ChainStore::new(pool, settings, Reader::Indexer),
-            start_block: settings.start_block,
             tip: Tip::Unread,
             highest_orphan: None,
             has_begun: false,
         }
     }
 
-    /// The height of the next block to store.
-    pub(crate) async fn next_number(&mut self) -> Result<u64> {
+    /// The height of the next block to store; `None` if nothing is stored and the first block is
+    /// not known: [`Self::start_at`] says it.
+    pub(crate) async fn next_number(&mut self) -> Result<Option<u64>> {
         if let Tip::Unread = self.tip {
             let store = &self.store;
             let latest = store.latest().await?;
@@ -54,12 +54,18 @@ impl Ancestry {
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
         }
         match &self.tip {
-            Tip::Unread | Tip::Nothing => Ok(self.start_block),
+            Tip::Unread | Tip::Nothing => Ok(self.start_block()),
             Tip::Block(tip) => {
                 let number = u64::try_from(tip.number).map_err(|_| self.negative_number(tip));
-                Ok(self.store.named(number)? + 1)
+                Ok(Some(self.store.named(number)? + 1))
             }
         }
+    }
+
+    /// Says the first block, where the settings do not.
+    pub(crate) fn start_at(&mut self, block: u64) {
+        self.store.start_block = StartBlock::At(block);
+        self.say_where(None);
     }
 
     /// Has the highest stored block read again: another reader may have moved it.
@@ -148,11 +154,18 @@ impl Ancestry {
         Ok(invalidated)
     }
 
+    fn start_block(&self) -> Option<u64> {
+        match self.store.start_block {
+            StartBlock::At(block) => Some(block),
+            StartBlock::Unknown { .. } => None,
+        }
+    }
+
     fn say_where(&self, latest: Option<&BlockName>) {
-        let (chain, start_block) = (self.store.name.as_str(), self.start_block);
+        let chain = self.store.name.as_str();
         if let Some(BlockName { number: block, .. }) = latest {
             tracing::info!(chain, block, "Indexing goes on above the highest stored block");
-        } else {
+        } else if let Some(start_block) = self.start_block() {
             tracing::info!(chain, start_block, "Indexing begins at the start block");
         }
     }

@@ -7,7 +7,8 @@ use event_store::chain::reorgs::{self, NewBranch, ReorgOutcome, Returning};
 use event_store::chain::{audit_cursors, chain_heights, covered_ranges};
 use event_store::events::forgeries::{self, Claims};
 use event_store::events::new_events::{self, IfStored};
-use event_store::{PgConnection, PgPool, answered};
+use event_store::{PgConnection, PgExecutor, PgPool, answered};
+use service::config::StartBlock;
 
 use crate::fetch::stretch::{Stretch, covered_addresses};
 use crate::follow::finality::Finalized;
@@ -25,8 +26,8 @@ pub(crate) struct ChainStore {
     pub(crate) name: String,
     pub(crate) reader: Reader,
     pub(crate) rights: Rights,
-    /// The first block that is read.
-    pub(crate) start_block: i64,
+    /// The first block that is read, as far as the settings say it.
+    pub(crate) start_block: StartBlock,
     /// The registries' contracts, as `covered_ranges` names them.
     pub(crate) addresses: Vec<String>,
     pub(crate) claims: Claims,
@@ -40,7 +41,7 @@ impl ChainStore {
             name: settings.name.clone(),
             reader,
             rights: settings.rights(reader),
-            start_block: i64::try_from(settings.start_block).unwrap_or(i64::MAX),
+            start_block: settings.start_block,
             addresses: covered_addresses(settings),
             claims: settings.registries.claims(),
         }
@@ -109,7 +110,21 @@ impl ChainStore {
         stretch: &Stretch,
     ) -> event_store::Result<()> {
         let blocks = stretch.below.number + 1..=stretch.tip.number;
-        chain_readers::raise_compared(connection, self.id, self.start_block, blocks).await
+        let start_block = self.start_block(&mut *connection).await?.unwrap_or(*blocks.start());
+        chain_readers::raise_compared(connection, self.id, start_block, blocks).await
+    }
+
+    /// The first block that is read: as the settings say, or else the lowest covered block; `None`
+    /// before any is covered.
+    pub(crate) async fn start_block(
+        &self,
+        executor: impl PgExecutor<'_>,
+    ) -> event_store::Result<Option<i64>> {
+        if let StartBlock::At(block) = self.start_block {
+            return Ok(Some(i64::try_from(block).unwrap_or(i64::MAX)));
+        }
+        let ranges = covered_ranges::all(executor, self.id).await?;
+        Ok(ranges.first().map(|lowest| lowest.first_block))
     }
 
     /// Begins to audit arrivals above `height`.

@@ -20,9 +20,11 @@ use crate::fetch::one_block::{Filter, complete};
 use crate::fetch::stretch::Stretch;
 use crate::follow::comparison::LogComparer;
 use crate::follow::finality::FinalityTracker;
+use crate::health::check::warn_of_missing_contracts;
 use crate::health::nodes_watch::NodesWatch;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
+use crate::history::first_block::first_block;
 use crate::rpc::answer::HeaderRef;
 use crate::rpc::heads::{Announced, Heads};
 use crate::rpc::nodes::Nodes;
@@ -49,6 +51,8 @@ pub(crate) struct Chain {
     pub(crate) head: Option<u64>,
     /// True while many blocks are missing below the head.
     pub(crate) catching_up: bool,
+    /// Begun once the nodes have answered.
+    pub(crate) looking_for_contracts: Option<AbortOnDropHandle<()>>,
     pub(crate) outage: Outage,
     pub(crate) reporter: ProblemReporter,
 }
@@ -153,6 +157,7 @@ impl Chain {
         match self.round().await {
             Ok(next) => {
                 self.recovered();
+                self.look_for_contracts();
                 self.reporter.report_ok().await;
                 Ok(next)
             }
@@ -170,7 +175,11 @@ impl Chain {
     /// Stores the blocks between the last stored one and the head, up to a round's number. If the
     /// node is on another branch, follows that.
     async fn round(&mut self) -> Result<NextCycle> {
-        let next = self.ancestry.next_number().await?;
+        let next = match self.ancestry.next_number().await? {
+            None => self.first_block().await?,
+            next => next,
+        };
+        let Some(next) = next else { return Ok(NextCycle::AfterWait) };
         let asked = self.shutdown.run_until_cancelled(self.nodes.current().head()).await;
         let Some(found) = asked.transpose()? else { return Ok(NextCycle::AfterWait) };
         let head = found.number.unsigned_abs();
@@ -192,6 +201,27 @@ impl Chain {
         let is_more = matches!(run, Run::Complete) && last < head;
         self.keep_finality(!is_more).await?;
         Ok(if is_more { NextCycle::Now } else { NextCycle::AfterWait })
+    }
+
+    /// Warns of registries without a contract, once the nodes answer.
+    fn look_for_contracts(&mut self) {
+        let (nodes, settings) = (Arc::clone(&self.nodes), Arc::clone(&self.settings));
+        self.looking_for_contracts.get_or_insert_with(|| {
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                warn_of_missing_contracts(&nodes, &settings).await;
+            }))
+        });
+    }
+
+    /// Finds the first block to store; `None` if the shutdown has begun.
+    async fn first_block(&mut self) -> Result<Option<u64>> {
+        let (nodes, settings) = (Arc::clone(&self.nodes), Arc::clone(&self.settings));
+        let finding = first_block(&nodes, &settings, || self.show(|_| {}));
+        let found = self.shutdown.run_until_cancelled(finding).await.transpose()?;
+        if let Some(first) = found {
+            self.ancestry.start_at(first);
+        }
+        Ok(found)
     }
 
     /// Invalidates the stored blocks that are not on the branch of `header`. The next round goes on

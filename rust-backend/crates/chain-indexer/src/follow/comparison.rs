@@ -81,7 +81,8 @@ impl LogComparer {
                 return Ok(Compared::NotDue);
             };
             let first = known.compared_to.map_or(i64::MIN, |height| height + 1);
-            let first = first.max(self.store.start_block);
+            let start_block = self.store.asked(self.store.start_block(pool)).await?;
+            let first = first.max(start_block.unwrap_or(i64::MAX));
             let last = tip.number - DISTANCE;
             if last < first {
                 return Ok(if is_due { Compared::ToTheEnd } else { Compared::NotDue });

@@ -76,6 +76,7 @@ impl Indexer {
             finality: FinalityTracker::new(settings.finality_depth),
             head: None,
             catching_up: false,
+            looking_for_contracts: None,
             outage: Outage::default(),
             reporter: ProblemReporter::new(self.pool.clone(), settings.id, Reader::Indexer),
         })

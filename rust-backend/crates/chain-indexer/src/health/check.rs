@@ -1,10 +1,12 @@
 //! Asking a chain's nodes before it is indexed.
 
+use alloy_primitives::Address;
 use event_engine::event::ChainId;
+use service::config::ContractAddress;
 
 use crate::rpc::node::Node;
 use crate::rpc::nodes::Nodes;
-use crate::{ChainSettings, IndexerError, Result};
+use crate::{ChainSettings, IndexerError, Registry, Result};
 
 /// The answers of a chain's nodes.
 #[derive(Debug)]
@@ -19,6 +21,9 @@ pub struct NodeReport {
     pub nodes_reachable: usize,
     /// The failures of the others. The chain is indexed without them; worth a warning.
     pub unreachable: Vec<IndexerError>,
+    /// The registries at whose address the nodes have no contract. Worth a warning: there may be
+    /// one later.
+    pub without_code: Vec<(Registry, ContractAddress)>,
 }
 
 /// Asks each node of the chain for its chain id and head.
@@ -35,6 +40,7 @@ pub async fn check(chain: &ChainSettings) -> Result<NodeReport> {
         head: 0,
         nodes_reachable: 0,
         unreachable: Vec::new(),
+        without_code: Vec::new(),
     };
     for head in heads {
         match head {
@@ -49,5 +55,30 @@ pub async fn check(chain: &ChainSettings) -> Result<NodeReport> {
     if report.nodes_reachable == 0 {
         return Err(report.unreachable.swap_remove(0));
     }
+    report.without_code = missing_contracts(&nodes, chain).await;
     Ok(report)
+}
+
+/// Logs each registry at whose address there is no contract, once.
+pub(crate) async fn warn_of_missing_contracts(nodes: &Nodes, settings: &ChainSettings) {
+    let chain = settings.name.as_str();
+    for (registry, address) in missing_contracts(nodes, settings).await {
+        let (registry, address) = (registry.as_str(), address.checksummed());
+        tracing::warn!(chain, registry, address, "There is no contract at a registry's address");
+    }
+}
+
+/// The registries without a contract. A node that does not say it, or fails, is passed over.
+async fn missing_contracts(
+    nodes: &Nodes,
+    settings: &ChainSettings,
+) -> Vec<(Registry, ContractAddress)> {
+    let mut missing = Vec::new();
+    for (registry, address) in settings.registries.configured() {
+        let asked = nodes.current().has_code(Address::from(address.0), None).await;
+        if matches!(asked, Ok(Some(false))) {
+            missing.push((registry, address));
+        }
+    }
+    missing
 }

@@ -24,6 +24,7 @@ use crate::branch::chain_store::ChainStore;
 use crate::fetch::ranges::Ranges;
 use crate::fetch::stretch::Stretch;
 use crate::follow::finality::FinalityTracker;
+use crate::history::first_block::first_block;
 use crate::rpc::node_backoff;
 use crate::rpc::nodes::Nodes;
 use crate::{ChainSettings, IndexerError, Result};
@@ -198,7 +199,10 @@ impl Filling {
         let mut finality = FinalityTracker::new(self.settings.finality_depth);
         let reach = finality.reach(node, head).await?;
         let (highest, has_indexer, ranges) = self.store.asked(self.look()).await?;
-        let first = self.asked.0.unwrap_or(self.settings.start_block);
+        let first = match self.asked.0 {
+            Some(first) => first,
+            None => first_block(&self.nodes, &self.settings, || ()).await?,
+        };
         // Blocks above the highest stored one are the indexer's.
         let indexed = highest.filter(|_| has_indexer).map(i64::unsigned_abs);
         let ends = [self.asked.1, indexed].into_iter().flatten();
@@ -318,7 +322,7 @@ mod tests {
             asked: (None, None),
         };
         let mut indexer = Ancestry::new(pool, &settings);
-        assert_eq!(indexer.next_number().await.expect("a height"), 0);
+        assert_eq!(indexer.next_number().await.expect("a height"), Some(0));
 
         let absent = |highest| OtherWriter::Absent { highest };
         let first = filling.commit(&blocks(&settings, 1), &absent(None)).await;
@@ -327,7 +331,7 @@ mod tests {
         assert_eq!(appended.expect("a store"), None, "the backfill was faster");
         let next = filling.commit(&blocks(&settings, 2), &absent(Some(1))).await;
         assert!(matches!(next, Ok(Commit::Overtaken)));
-        assert_eq!(indexer.next_number().await.expect("a height"), 2);
+        assert_eq!(indexer.next_number().await.expect("a height"), Some(2));
         let appended = indexer.append(&blocks(&settings, 2)).await;
         assert_eq!(appended.expect("a store"), Some(0));
     }

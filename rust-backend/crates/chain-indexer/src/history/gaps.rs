@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::block::Block;
 use crate::fetch::one_block::{Filter, fetch};
+use crate::history::first_block::first_block;
 use crate::rpc::node_backoff;
 use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
@@ -66,8 +67,13 @@ pub struct GapReport {
     pub to: i64,
     /// True if the blocks were compared with a node's.
     pub against_chain: bool,
-    /// True if no log of the chain is missing or invalidated, and no other row claims to be one.
-    pub complete: bool,
+    /// True if no log of the chain is missing or invalidated, and no other row claims to be one;
+    /// false if something is wrong; `None` if nothing is, and logs were not compared.
+    pub complete: Option<bool>,
+    /// The parts of the chain that were compared.
+    pub compared: Vec<ChainPart>,
+    /// The other parts.
+    pub not_compared: Vec<ChainPart>,
     /// Missing blocks, agents and events.
     pub gaps: Vec<Gap>,
     /// Events that the chain has and that were invalidated: by hand, or by their writer's mistake.
@@ -83,6 +89,18 @@ pub struct GapReport {
     pub events_mended: u64,
     /// Events that differed or were forged, and are corrected or invalidated now.
     pub events_corrected: u64,
+}
+
+/// A part of a chain that can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainPart {
+    /// Blocks that were read, and their parents: our indexer's own account.
+    Blocks,
+    /// The numbers of the identity registry's agents.
+    Agents,
+    /// The logs of each block, with those of a node.
+    Logs,
 }
 
 /// A valid event that differs from the log whose name it has.
@@ -155,6 +173,7 @@ struct Checking<'c, P> {
     store: ChainStore,
     /// Kept for the whole run: the limits that they are learnt to have, and their failures.
     nodes: Nodes,
+    start_block: i64,
     progress: P,
 }
 
@@ -173,15 +192,29 @@ impl GapCheck {
         settings.rpc_urls.rotate_left(1);
         let nodes = Nodes::new(&settings)?;
         let store = ChainStore::new(self.pool.clone(), &self.settings, reader);
-        Checking { check: self, store, nodes, progress }.run().await
+        let Some(stored) = self.highest(&store).await? else { return Ok(None) };
+        let start_block = match store.asked(store.start_block(&store.pool)).await? {
+            Some(block) => block,
+            None => first_block(&nodes, &self.settings, || ()).await?.cast_signed(),
+        };
+        let checking = Checking { check: self, store, nodes, start_block, progress };
+        checking.run(stored).await.map(Some)
+    }
+
+    /// The highest stored block: of a reader of ours, or of the chain's other writers.
+    async fn highest(&self, store: &ChainStore) -> Result<Option<i64>> {
+        match store.latest().await? {
+            Some(block) => Ok(Some(block.number)),
+            None => store.asked(gaps::highest(&store.pool, store.id)).await,
+        }
     }
 }
 
 impl<P: Fn(u64, u64)> Checking<'_, P> {
-    async fn run(&self) -> Result<Option<GapReport>> {
-        let Some(blocks) = self.blocks().await? else { return Ok(None) };
+    async fn run(&self, stored: i64) -> Result<GapReport> {
+        let blocks = self.blocks(stored).await?;
         let mut report = self.find(&blocks).await?;
-        if self.check.mend && !report.complete {
+        if self.check.mend && report.complete == Some(false) {
             let mended = self.mended(&report).await?;
             report = GapReport {
                 events_mended: mended.stored,
@@ -189,24 +222,23 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                 ..self.find(&blocks).await?
             };
         }
-        Ok(Some(report))
+        Ok(report)
     }
 
-    async fn blocks(&self) -> Result<Option<RangeInclusive<i64>>> {
-        let Some(stored) = self.store.latest().await? else { return Ok(None) };
+    async fn blocks(&self, stored: i64) -> Result<RangeInclusive<i64>> {
         let GapCheck { from, to, against_chain, .. } = *self.check;
         let finalized = self.store.finalized().await?.filter(|_| against_chain);
-        let usual = finalized.map_or(stored.number, |block| block.number);
+        let usual = finalized.map_or(stored, |block| block.number);
         let number = |given: Option<u64>, key, usual: i64| match given.map(i64::try_from) {
             None => Ok(usual),
-            Some(Ok(number)) if number <= stored.number => Ok(number),
+            Some(Ok(number)) if number <= stored => Ok(number),
             Some(_) => self.refuse(key, "it is above the highest stored block"),
         };
-        let (from, to) = (number(from, "--from", self.start_block())?, number(to, "--to", usual)?);
+        let (from, to) = (number(from, "--from", self.start_block)?, number(to, "--to", usual)?);
         if to < from {
             return self.refuse("--to", "it is below the first block to check");
         }
-        Ok(Some(from..=to))
+        Ok(from..=to)
     }
 
     async fn find(&self, blocks: &RangeInclusive<i64>) -> Result<GapReport> {
@@ -218,22 +250,31 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
             against_chain: self.check.against_chain,
             ..GapReport::default()
         };
-        if self.check.settings.indexed {
+        let compares = |part| match part {
+            ChainPart::Blocks => self.check.settings.indexed,
+            ChainPart::Agents => self.check.settings.registries.identity.is_some(),
+            ChainPart::Logs => self.check.against_chain,
+        };
+        let parts = [ChainPart::Blocks, ChainPart::Agents, ChainPart::Logs].into_iter();
+        (found.compared, found.not_compared) = parts.partition(|part| compares(*part));
+        if compares(ChainPart::Blocks) {
             found.gaps.extend(self.ancestry_gaps(blocks).await?);
         }
-        if self.check.settings.registries.identity.is_some() {
-            let from_zero = *blocks.start() <= self.start_block();
+        if compares(ChainPart::Agents) {
+            let from_zero = *blocks.start() <= self.start_block;
             let (pool, id) = (&self.store.pool, self.store.id);
             let agents = gaps::agents(pool, id, blocks.clone(), from_zero).await;
             found.gaps.extend(self.store.named(agents)?.into_iter().map(Gap::Agents));
         }
-        if self.check.against_chain {
+        if compares(ChainPart::Logs) {
             self.compare(blocks, &mut found).await?;
         }
-        found.complete = found.gaps.is_empty()
+        let is_sound = found.gaps.is_empty()
             && found.invalidated == 0
             && found.differing.is_empty()
             && found.forged.is_empty();
+        found.complete =
+            if is_sound { self.check.against_chain.then_some(true) } else { Some(false) };
         found.gaps.truncate(GAPS_MAX);
         found.differing.truncate(GAPS_MAX);
         found.forged.truncate(GAPS_MAX);
@@ -257,7 +298,7 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                     mended.stored += self.mend_blocks(*first..=*last).await?;
                 }
                 Gap::Agents(AgentGap { from_block, to_block, .. }) => {
-                    let first = from_block.unwrap_or(self.start_block());
+                    let first = from_block.unwrap_or(self.start_block);
                     let blocks = first.min(*to_block)..=first.max(*to_block);
                     self.mend_events(blocks, &mut mended).await?;
                 }
@@ -298,10 +339,6 @@ impl<P: Fn(u64, u64)> Checking<'_, P> {
                 }
             }
         }
-    }
-
-    fn start_block(&self) -> i64 {
-        self.store.start_block
     }
 
     fn refuse<T>(&self, key: &'static str, problem: &'static str) -> Result<T> {

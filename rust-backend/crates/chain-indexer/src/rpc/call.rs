@@ -29,6 +29,7 @@ impl RpcCall {
             "eth_getLogs" | "eth_getBlockReceipts" | "eth_getTransactionReceipt" => {
                 Some(Wanted::Logs)
             }
+            "eth_getCode" => None,
             _ if self.params[0] == "finalized" || self.params[0] == "safe" => None,
             _ => Some(Wanted::Blocks),
         }
@@ -54,6 +55,7 @@ impl fmt::Display for RpcCall {
                 (Some(first), Some(last)) => write!(f, "logs of blocks {first}–{last}"),
                 _ => write!(f, "logs of block {}", text(&first["blockHash"])),
             },
+            "eth_getCode" => write!(f, "code at {}", text(first)),
             method => f.write_str(method),
         }
     }

@@ -2,6 +2,7 @@
 //! JSON-RPC as of <https://ethereum.github.io/execution-apis/>.
 
 mod asking;
+mod code;
 mod receipts;
 
 use std::sync::atomic::Ordering;

@@ -118,7 +118,7 @@ impl HeadPosition {
 impl Nodes {
     /// Takes a chain's nodes and asks them nothing yet.
     pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
-        let said = Said::of(settings.rpc_urls.iter().map(service::config::Endpoint::expose));
+        let said = Said::of(&settings.rpc_urls);
         let client =
             service::http::client_builder().build().map_err(|error| IndexerError::Node {
                 chain: settings.name.clone(),
@@ -126,10 +126,11 @@ impl Nodes {
                 problem: said.shown(&error.to_string()),
             })?;
         let endpoints = settings.rpc_urls.iter().enumerate().map(|(index, url)| {
-            let exposed = url.expose().clone();
-            let rpc = match exposed.scheme() {
-                "ws" | "wss" => Rpc::Ws(Ws::new(exposed, said.clone(), settings.answer_bytes_max)),
-                _ => Rpc::Http(Http::new(client.clone(), exposed)),
+            let rpc = match url.expose().scheme() {
+                "ws" | "wss" => {
+                    Rpc::Ws(Ws::new(url.clone(), said.clone(), settings.answer_bytes_max))
+                }
+                _ => Rpc::Http(Http::new(client.clone(), url.clone())),
             };
             NodeEndpoint {
                 label: format!("rpc_urls[{index}] ({url})"),

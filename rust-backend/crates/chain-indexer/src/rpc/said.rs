@@ -1,8 +1,8 @@
 //! Texts of nodes, made fit to be shown and kept.
 
+use service::config::RpcUrl;
 use service::escape::escape;
 use service::mask::Masker;
-use url::Url;
 
 /// Characters of a node's error that are passed on: it is a stranger's text.
 const CHARACTERS_MAX: usize = 300;
@@ -13,9 +13,9 @@ const CHARACTERS_MAX: usize = 300;
 pub(crate) struct Said(Masker);
 
 impl Said {
-    /// Hides the secrets of all the chain's URLs: a node may name another one's.
-    pub(crate) fn of<'u>(urls: impl IntoIterator<Item = &'u Url>) -> Self {
-        Self(Masker::of(urls))
+    /// Hides the secrets of all the chain's URLs and headers: a node may name another one's.
+    pub(crate) fn of(urls: &[RpcUrl]) -> Self {
+        Self(Masker::hiding(urls.iter().flat_map(RpcUrl::secrets)))
     }
 
     /// The text without the URLs' secrets, escaped, and then shortened: a secret that was cut or
@@ -31,8 +31,8 @@ mod tests {
 
     #[test]
     fn what_a_node_says_is_masked_before_it_is_cut_and_escaped() {
-        let url = Url::parse("https://a.example/v3/abcdef0123456789").expect("a URL");
-        let said = Said::of([&url]);
+        let url = RpcUrl::parse("https://a.example/v3/abcdef0123456789").expect("a URL");
+        let said = Said::of(&[url]);
         let long = format!("{}\u{1b}/abcdef\\u00301234567890", "x".repeat(290));
         assert_eq!(said.shown(&long), format!("{}\\u{{1b}}/***…", "x".repeat(290)));
         let shown = said.shown(&format!("{}/abcdef0123456789", "x".repeat(294)));

@@ -1,5 +1,7 @@
 //! JSON-RPC over HTTP.
 
+pub(crate) mod redirect;
+
 use std::error::Error;
 use std::iter::successors;
 use std::time::Duration;
@@ -8,8 +10,9 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use url::Url;
+use service::config::RpcUrl;
 
+use self::redirect::redirected;
 use crate::rpc::call::{Failure, Reply, RpcCall, Sent};
 use crate::rpc::shorten::Shortener;
 
@@ -22,11 +25,11 @@ const LONGER_THAN_ANY_QUESTION: Duration = Duration::from_mins(2);
 /// A node's endpoint.
 pub(crate) struct Http {
     client: reqwest::Client,
-    url: Url,
+    url: RpcUrl,
 }
 
 impl Http {
-    pub(crate) fn new(client: reqwest::Client, url: Url) -> Self {
+    pub(crate) fn new(client: reqwest::Client, url: RpcUrl) -> Self {
         Self { client, url }
     }
 
@@ -103,10 +106,15 @@ impl Http {
     ) -> Result<(), Failure> {
         let question =
             serde_json::to_vec(question).map_err(|error| Failure::Broken(describe(&error)))?;
-        let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
+        let request = self.client.post(self.url.expose().clone());
+        let request = request.headers(self.url.headers().clone());
+        let request = request.header(CONTENT_TYPE, "application/json");
         let request = request.timeout(LONGER_THAN_ANY_QUESTION).body(question);
         let response = request.send().await.map_err(without_url)?;
         let status = response.status();
+        if let Some(failure) = redirected(self.url.expose(), status.as_u16(), response.headers()) {
+            return Err(failure);
+        }
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
             let mut body = Vec::new();

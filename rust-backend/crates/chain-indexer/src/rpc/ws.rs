@@ -11,20 +11,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use service::config::RpcUrl;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
-use url::Url;
 
 use crate::rpc::answer::NodeHeader;
 use crate::rpc::call::{Failure, Reply, RpcCall, Sent, read};
 use crate::rpc::said::Said;
+use crate::rpc::transport::redirect::redirected;
 
 /// Interval of pings. Load balancers close a connection that is idle for a minute.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -42,7 +46,7 @@ type WsAnswer = Option<Result<Box<RawValue>, Failure>>;
 
 /// A node's endpoint.
 pub(crate) struct Ws {
-    url: Url,
+    url: RpcUrl,
     said: Said,
     /// The latest one; it has ended once its channel is closed.
     connection: Mutex<Option<Connection>>,
@@ -85,7 +89,7 @@ impl Announcements {
 
 impl Ws {
     /// An endpoint of which no message longer than `bytes_max` is read.
-    pub(crate) fn new(url: Url, said: Said, bytes_max: usize) -> Self {
+    pub(crate) fn new(url: RpcUrl, said: Said, bytes_max: usize) -> Self {
         let (connection, ids, alone) = (Mutex::new(None), AtomicU64::new(1), Mutex::new(()));
         Self { url, said, connection, ids, bytes_max, alone }
     }
@@ -156,32 +160,48 @@ impl Ws {
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max));
-        let connecting = connect_async_with_config(self.url.as_str(), Some(config), true);
+        let connecting = connect_async_with_config(self.request()?, Some(config), true);
         let connecting = timeout(service::http::CONNECT_TIMEOUT, connecting).await;
         let (socket, _) = connecting
             .map_err(|_elapsed| Failure::Unreachable("no connection in time".to_owned()))?
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| self.failure(&error))?;
         let (questions, asked) = mpsc::channel(WAITING_MAX);
         let (announce, heads) = watch::channel(None);
         let said = self.said.clone();
         tokio::spawn(Serving { socket, asked, announce, waiting: HashMap::new() }.run(said));
         Ok(Connection { questions, heads })
     }
+
+    /// The handshake, with the user of the URL and the headers of the settings.
+    fn request(&self) -> Result<Request, Failure> {
+        let mut request = self
+            .url
+            .expose()
+            .as_str()
+            .into_client_request()
+            .map_err(|error| Failure::broken(&error.to_string()))?;
+        let headers = request.headers_mut();
+        headers.extend(self.url.headers().clone());
+        headers.extend(self.url.basic_authorization().map(|value| (AUTHORIZATION, value)));
+        Ok(request)
+    }
+
+    /// The errors of a handshake that are answers.
+    fn failure(&self, error: &tungstenite::Error) -> Failure {
+        match error {
+            tungstenite::Error::Http(response) => {
+                let status = response.status().as_u16();
+                let body = response.body().as_deref().unwrap_or_default();
+                redirected(self.url.expose(), status, response.headers())
+                    .unwrap_or_else(|| Failure::of_status(status, None, body))
+            }
+            other => Failure::Unreachable(other.to_string()),
+        }
+    }
 }
 
 fn closed() -> Failure {
     Failure::broken("the connection was closed")
-}
-
-/// The errors of a handshake that are answers.
-fn failure(error: &tungstenite::Error) -> Failure {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            Failure::of_status(response.status().as_u16(), None, body)
-        }
-        other => Failure::Unreachable(other.to_string()),
-    }
 }
 
 /// A message that answers nothing.

@@ -2,7 +2,7 @@
 
 use chain_indexer::{ChainSettings, IndexerError};
 use serde_json::Value;
-use service::config::{ChainWriter, Endpoint};
+use service::config::{ChainWriter, RpcUrl};
 
 use crate::branch::branches::world;
 use crate::world::{Database, Indexing, ScriptedNode, StoredEvent, audit, settings};
@@ -262,7 +262,7 @@ async fn of_two_nodes_one_alone_invalidates_nothing() {
     for node in [&node, &other] {
         node.script().finalize(3);
     }
-    chain.rpc_urls.push(Endpoint::parse(&other.url).expect("a URL"));
+    chain.rpc_urls.push(RpcUrl::parse(&other.url).expect("a URL"));
     let written = named(&node.script().headers, 1..=19);
     insert(&database, &written).await;
     let auditing = audit(&database.pool, vec![chain]);

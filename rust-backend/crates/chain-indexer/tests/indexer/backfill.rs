@@ -2,7 +2,7 @@
 
 use chain_indexer::{Backfill, BackfillProgress, ChainSettings, ChainState, IndexerError};
 use serde_json::json;
-use service::config::ChainWriter;
+use service::config::{ChainWriter, StartBlock};
 use tokio_util::sync::CancellationToken;
 
 use crate::branch::branches::{assert_follows, indexed, until_head, world};
@@ -21,7 +21,7 @@ async fn fill(
 /// A chain that is indexed from `start` on, with all its history on the node.
 async fn indexed_from(start: u64, blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
     let (database, node, mut chain) = world(blocks).await;
-    let start_block = std::mem::replace(&mut chain.start_block, start);
+    let start_block = std::mem::replace(&mut chain.start_block, StartBlock::At(start));
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     chain.start_block = start_block;
@@ -174,7 +174,7 @@ async fn stopped_and_begun_again_it_loses_and_doubles_nothing() {
 async fn beside_a_running_indexer_the_head_is_stored_at_once() {
     let (database, node, mut chain) = world(1_500).await;
     let history = chain.clone();
-    chain.start_block = 1_400;
+    chain.start_block = StartBlock::At(1_400);
     let indexing = indexed(&database, &node, &chain).await;
     let filling = fill(&database, &history, (None, None));
     let following = async {

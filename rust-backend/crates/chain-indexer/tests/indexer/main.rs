@@ -5,6 +5,7 @@ mod auditing;
 mod backfill;
 mod branch;
 mod every_log;
+mod first_block;
 mod forgeries;
 mod gaps;
 mod long_blocks;

@@ -1,5 +1,6 @@
 //! Nodes that fail, lie, lag or limit, and their websockets.
 
+mod credentials;
 mod faults;
 mod lies;
 mod nodes;

@@ -20,7 +20,7 @@ fn command(directory: &PrivateDirectory, chains: &str, database_url: &str) -> Co
     command
 }
 
-fn chain(name: &str, id: u64, rpc_urls: &[&str]) -> String {
+pub(crate) fn chain(name: &str, id: u64, rpc_urls: &[&str]) -> String {
     format!(
         "[[chains]]\nname = \"{name}\"\nid = {id}\nrpc_urls = {rpc_urls:?}\n\
          poll_interval_ms = 20\n\
@@ -123,14 +123,14 @@ async fn a_chain_of_foreign_nodes_stores_nothing_and_stops_alone() {
 }
 
 /// The process, with its metrics.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     address: String,
     directory: PrivateDirectory,
 }
 
 impl Running {
-    async fn start(chains: &str, database: &Database) -> Self {
+    pub(crate) async fn start(chains: &str, database: &Database) -> Self {
         let directory = PrivateDirectory::temporary().expect("a directory");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = free.local_addr().expect("its address").to_string();
@@ -153,6 +153,17 @@ impl Running {
         panic!("{line}: {}; {}", self.get("/metrics").await, self.said());
     }
 
+    /// Waits until its log has this sentence, and gives that line.
+    pub(crate) async fn until_said(&self, sentence: &str) -> String {
+        for _ in 0..6_000 {
+            if let Some(line) = self.said().lines().find(|line| line.contains(sentence)) {
+                return line.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{sentence}: {}", self.said());
+    }
+
     /// What it answers; nothing before it listens.
     async fn get(&self, path: &str) -> String {
         let Ok(mut stream) = TcpStream::connect(&self.address).await else { return String::new() };
@@ -168,7 +179,7 @@ impl Running {
     }
 
     /// Ends it as a service manager does, and gives its log.
-    async fn stop(mut self) -> String {
+    pub(crate) async fn stop(mut self) -> String {
         let id = self.child.id().expect("a process").to_string();
         let mut kill = Command::new("kill");
         assert!(kill.args(["-TERM", &id]).status().await.expect("kill").success());

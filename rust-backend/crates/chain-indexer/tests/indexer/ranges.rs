@@ -180,7 +180,7 @@ async fn a_node_that_lies_is_left_for_the_next() {
     let liar = ScriptedNode::start(BLOCKS).await;
     liar.script().one_log_each = true;
     lying(&liar, |logs| logs[3] = json!({}));
-    chain.rpc_urls.insert(0, service::config::Endpoint::parse(&liar.url).expect("a URL"));
+    chain.rpc_urls.insert(0, service::config::RpcUrl::parse(&liar.url).expect("a URL"));
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     assert_complete(&database, &node).await;

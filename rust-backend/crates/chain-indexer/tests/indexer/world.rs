@@ -3,6 +3,7 @@
 mod auditing;
 mod database;
 mod devnet;
+mod door;
 mod gate;
 mod indexing;
 mod limited_node;

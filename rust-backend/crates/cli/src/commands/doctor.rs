@@ -3,7 +3,8 @@
 pub(crate) mod chain;
 
 use anyhow::{Result, bail};
-use operations::doctor::{self, Finding, Help, WARNING};
+use chain_indexer::NodeReport;
+use operations::doctor::{self, Finding, Help};
 use service::config::Settings;
 use service::output;
 
@@ -39,12 +40,15 @@ pub(crate) async fn doctor(settings: &Settings, args: DoctorArgs, json: bool) ->
         findings.push(Finding::of::<String>("Chains", Ok("none is configured".to_owned())));
     }
     for chain in &settings.chains {
-        let report = chain_indexer::check(chain).await;
-        let says = report.map(|report| {
+        let what = format!("Chain {}", chain.name);
+        let mut warnings = Vec::new();
+        let says = chain_indexer::check(chain).await.map(|report| {
+            warnings = weaknesses(&report);
             let (answer, silent) = (report.nodes_reachable, report.unreachable.len());
             format!("head {}, {answer} nodes answer, {silent} do not", report.head)
         });
-        findings.push(Finding::of(format!("Chain {}", chain.name), says));
+        findings.push(Finding::of(&what, says));
+        findings.extend(warnings.into_iter().map(|says| Finding::warning(&what, says)));
     }
     let failed = findings.iter().filter(|finding| !finding.ok).count();
     // A server may repeat the password in its error about a login.
@@ -63,17 +67,29 @@ pub(crate) async fn doctor(settings: &Settings, args: DoctorArgs, json: bool) ->
     Ok(())
 }
 
+/// Weaknesses of a chain that works.
+fn weaknesses(report: &NodeReport) -> Vec<String> {
+    let silent = report.unreachable.iter().map(ToString::to_string);
+    let missing = report.without_code.iter().map(|(registry, address)| {
+        let (registry, address) = (registry.as_str(), address.checksummed());
+        format!("registries.{registry}: there is no contract at {address} on this chain")
+    });
+    silent.chain(missing).collect()
+}
+
 fn show(findings: &[Finding]) {
     let rows = findings.iter().map(|finding| {
-        let ok = match (finding.ok, finding.name) {
-            (false, _) => "FAILED",
-            (true, Some(WARNING)) => "warning",
-            (true, _) => "ok",
+        let ok = if !finding.ok {
+            "FAILED"
+        } else if finding.is_warning() {
+            "warning"
+        } else {
+            "ok"
         };
         [ok.to_owned(), finding.what.clone(), finding.says.clone()]
     });
     output::table(["", "CHECK", "FOUND"], rows.collect(), "");
-    for Finding { what, says, .. } in findings.iter().filter(|finding| !finding.ok) {
+    for Finding { what, says, .. } in findings.iter().filter(|it| !it.ok || it.is_warning()) {
         output::in_full(what, says);
     }
     for (what, Help { remedy, see }) in

@@ -9,7 +9,9 @@ use event_engine::event::ChainId;
 use private_servers::{Anvil, AnvilOptions, PrivateDirectory};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::config::{ANSWER_BYTES_MAX, ChainSettings, ChainWriter, Endpoint, Registries};
+use service::config::{
+    ANSWER_BYTES_MAX, ChainSettings, ChainWriter, Registries, RpcUrl, StartBlock,
+};
 use tokio::process::Command;
 use url::Url;
 
@@ -80,13 +82,13 @@ impl Devnet {
             name: "devnet".to_owned(),
             id: ChainId(CHAIN_ID),
             // Heads are announced, where a poll would find each a while later.
-            rpc_urls: vec![Endpoint::parse(&self.anvil.ws_url()).expect("a URL")],
+            rpc_urls: vec![RpcUrl::parse(&self.anvil.ws_url()).expect("a URL")],
             registries: Registries {
                 identity: registry(&identity)?,
                 reputation: registry(&reputation)?,
                 validation: registry(&validation)?,
             },
-            start_block,
+            start_block: StartBlock::At(start_block),
             finality_depth: None,
             writer: ChainWriter::ChainIndexer,
             indexed: true,

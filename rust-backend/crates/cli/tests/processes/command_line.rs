@@ -1,5 +1,7 @@
 //! The operator's commands, from triggers to what came of them.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 use testbed::{Bed, Process, Receiver, Row, eventually, trigger_file};
 
@@ -57,6 +59,35 @@ async fn one_process_does_it_all_and_the_commands_tell_of_it() {
     assert_eq!(bed.count("SELECT count(*) FROM jobs").await, 1);
     run.signal("TERM");
     assert_eq!(run.ended().await, 0, "{:#?}", run.lines());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_and_slow_statements_are_no_lines_of_ours() {
+    let bed = Bed::start().await;
+    let start = |arguments: &[&str]| {
+        let mut command = agentauri_command(&bed, arguments);
+        command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("it starts")
+    };
+    // PostgreSQL notices that a table is there already.
+    let migrated = start(&["migrate"]).wait_with_output().await.expect("it ends");
+    let mut holder = bed.strangers.begin().await.expect("a transaction");
+    let lock = "LOCK TABLE triggers IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *holder).await.expect("locked");
+    let list = start(&["triggers", "list"]);
+    let waited = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                  AND clock_timestamp() - query_start > interval '1100 ms'";
+    eventually("a statement has waited", async || bed.count(waited).await > 0).await;
+    holder.rollback().await.expect("released");
+    let listed = list.wait_with_output().await.expect("it ends");
+    for output in [migrated, listed] {
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).expect("text");
+        assert!(output.status.success(), "{said}");
+        for foreign in ["skipping", "slow statement", "SELECT"] {
+            assert!(!said.contains(foreign), "{said}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

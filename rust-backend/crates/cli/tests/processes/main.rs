@@ -2,6 +2,7 @@
 
 mod apply;
 mod chain;
+mod chains;
 mod command_line;
 mod demo;
 mod files;

@@ -12,7 +12,7 @@
 use std::ops::RangeInclusive;
 
 use event_engine::event::ChainId;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use crate::Result;
 
@@ -43,14 +43,14 @@ impl CoveredRange {
 }
 
 /// The ranges of a chain, lowest first.
-pub async fn all(pool: &PgPool, chain_id: ChainId) -> Result<Vec<CoveredRange>> {
+pub async fn all(executor: impl PgExecutor<'_>, chain_id: ChainId) -> Result<Vec<CoveredRange>> {
     let ranges = sqlx::query_as!(
         CoveredRange,
         "SELECT addresses, first_block, parent_hash, last_block, last_hash FROM covered_ranges
          WHERE chain_id = $1 ORDER BY first_block, last_block",
         chain_id.0,
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await?;
     Ok(ranges)
 }

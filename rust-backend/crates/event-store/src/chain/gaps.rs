@@ -66,6 +66,19 @@ pub struct AgentGap {
     pub to_block: i64,
 }
 
+/// The height up to which other programs than our readers have stored a chain: its checkpoint, or
+/// without one, its highest event.
+pub async fn highest(pool: &PgPool, chain_id: ChainId) -> Result<Option<i64>> {
+    let highest = sqlx::query_scalar!(
+        "SELECT coalesce((SELECT block_number FROM checkpoints WHERE chain_id = $1),
+                         (SELECT max(block_number) FROM events WHERE chain_id = $1))",
+        chain_id.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(highest)
+}
+
 /// The ancestry of a chain from the lowest of these heights upwards, `count` blocks at most.
 pub async fn ancestry(
     pool: &PgPool,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _};
 use tokio::time::timeout;
+use tracing::log::LevelFilter;
 
 use crate::{Result, StoreError};
 
@@ -27,7 +28,7 @@ const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
 const PING_MAX: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is taken without a question.
 const FRESH: Duration = Duration::from_millis(100);
-/// A statement that takes longer is logged.
+/// A statement that takes longer is logged, where `RUST_LOG` has `sqlx::query=debug`.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
 /// Opens a pool of at most `connections_max` connections, and proves that one of them works.
@@ -58,8 +59,12 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
             ("work_mem", "256MB".to_owned()),
             // Nothing of ours is worth compiling; a wrong estimate costs a second of it.
             ("jit", "off".to_owned()),
+            // The driver would log notices like lines of ours.
+            ("client_min_messages", "warning".to_owned()),
         ])
-        .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
+        // Statements are logged with their text: below the levels that are on by default.
+        .log_statements(LevelFilter::Trace)
+        .log_slow_statements(LevelFilter::Debug, SLOW_STATEMENT);
     // The pool would only say that it timed out.
     let proof = async { Ok(options.connect().await?.close().await?) };
     within(ANSWER_MAX, proof).await?;

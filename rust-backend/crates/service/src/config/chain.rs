@@ -1,13 +1,23 @@
 //! The chains of the configuration file: `[[chains]]`.
 
+mod placeholders;
+mod preset;
+mod registries;
+mod rpc_url;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use event_engine::event::ChainId;
+use event_engine::event::spelling::nearest;
 
+use super::ConfigError;
 use super::document::{Source, Table, TomlNode};
-use super::registries::{ContractAddress, NotAnAddress, Registries, Registry};
-use super::{ConfigError, Endpoint};
+use super::environment::Environment;
+
+pub use self::preset::{Preset, presets};
+pub use self::registries::{ContractAddress, NotAnAddress, Registries, Registry};
+pub use self::rpc_url::RpcUrl;
 
 /// Chains of one file. There are 25 with registries.
 const CHAINS_MAX: usize = 256;
@@ -27,7 +37,7 @@ const FINALITY_DEPTH_MAX: i64 = 1_000_000;
 const REQUESTS_PER_SECOND_MAX: i64 = 100_000;
 
 const KEYS: &str = "name id rpc_urls registries start_block poll_interval_ms finality_depth writer \
-                    indexed requests_per_second";
+                    indexed requests_per_second preset";
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
@@ -46,11 +56,11 @@ pub struct ChainSettings {
     pub id: ChainId,
     /// JSON-RPC over http, https, ws or wss, 1 to 16. The first is asked that has not failed
     /// lately; those by websocket also announce heads.
-    pub rpc_urls: Vec<Endpoint>,
+    pub rpc_urls: Vec<RpcUrl>,
     /// The registries whose logs are stored.
     pub registries: Registries,
     /// The first block that is read. Without meaning once a block of the chain is stored.
-    pub start_block: u64,
+    pub start_block: StartBlock,
     /// Between two questions for the head: 20 ms to 60 s.
     pub poll_interval: Duration,
     /// Blocks below the highest stored one from which a block is final, 0 to 1,000,000: no
@@ -66,6 +76,18 @@ pub struct ChainSettings {
     /// Bytes of an answer that are read: [`ANSWER_BYTES_MAX`], or fewer in a test. The file does
     /// not say it.
     pub answer_bytes_max: usize,
+}
+
+/// The first block that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartBlock {
+    /// This one.
+    At(u64),
+    /// The first with a registry's contract, which the nodes are asked for.
+    Unknown {
+        /// A time, unix seconds, before which no registry was there, if one is known.
+        deployed_after: Option<u64>,
+    },
 }
 
 /// The one program that writes a chain's checkpoint and invalidates its events. Others may insert.
@@ -90,33 +112,43 @@ impl ChainWriter {
 }
 
 /// Reads all chains of a file.
-pub(super) fn read(source: Source<'_>) -> Result<Vec<ChainSettings>> {
+pub(super) fn read(source: Source<'_>, environment: &Environment) -> Result<Vec<ChainSettings>> {
     let parsed = source.parse()?;
     let top = Table::top(source, &parsed);
     top.only(&["chains"])?;
     let Some(list) = top.get("chains") else { return Ok(Vec::new()) };
-    if list.table().is_ok() {
+    if list.is_table() {
         return list.refuse("is one table, and has to be a list of them: write [[chains]]");
     }
     let mut chains: Vec<ChainSettings> = Vec::new();
     for node in list.list(CHAINS_MAX)? {
         let table = node.table()?;
-        let chain = chain(&table)?;
+        let chain = chain(&table, environment)?;
+        // The key that says it.
+        let key = |key| table.get(key).map_or_else(|| table.require("preset"), Ok);
         if chains.iter().any(|other| other.name == chain.name) {
-            return table.require("name")?.refuse(format!("{:?} is there twice", chain.name));
+            return key("name")?.refuse(format!("{:?} is there twice", chain.name));
         }
         if let Some(other) = chains.iter().find(|other| other.id == chain.id) {
             let reason = format!("{} is the id of {:?} already", chain.id, other.name);
-            return table.require("id")?.refuse(reason);
+            return key("id")?.refuse(reason);
         }
         chains.push(chain);
     }
     Ok(chains)
 }
 
-fn chain(table: &Table<'_>) -> Result<ChainSettings> {
+fn chain(table: &Table<'_>, environment: &Environment) -> Result<ChainSettings> {
     table.renamed("owner", "writer")?;
+    if let Some(headers) = table.get("headers") {
+        return headers.refuse(
+            "belongs to one URL: write \
+             rpc_urls = [{ url = \"https://…\", headers = { name = \"value\" } }]",
+        );
+    }
     table.only(&KEYS.split_whitespace().collect::<Vec<_>>())?;
+    let preset = table.get("preset").map(|node| preset(&node)).transpose()?;
+    let preset = preset.as_ref();
     let integer = |name, min, max, default| {
         table.get(name).map_or(Ok(default), |node| node.integer(min, max))
     };
@@ -127,12 +159,17 @@ fn chain(table: &Table<'_>) -> Result<ChainSettings> {
     let writer = table.get("writer").map_or(Ok(ChainWriter::default()), |node| writer(&node))?;
     let requests_per_second =
         integer("requests_per_second", 0, REQUESTS_PER_SECOND_MAX, 0)?.unsigned_abs();
+    let id = |node: &TomlNode<'_>| node.integer(1, i64::MAX).map(ChainId);
+    let name = own(table, "name", name, preset.map(|preset| preset.name.clone()))?;
+    let id = own(table, "id", id, preset.map(|preset| preset.id))?;
+    let rpc_urls = rpc_urls(&table.require("rpc_urls")?, environment)?;
+    let registries = own(table, "registries", registries, preset.map(|preset| preset.registries))?;
     Ok(ChainSettings {
-        name: name(&table.require("name")?)?,
-        id: ChainId(table.require("id")?.integer(1, i64::MAX)?),
-        rpc_urls: rpc_urls(&table.require("rpc_urls")?)?,
-        registries: registries(&table.require("registries")?)?,
-        start_block: integer("start_block", 0, i64::MAX, 0)?.unsigned_abs(),
+        name,
+        id,
+        rpc_urls,
+        registries,
+        start_block: start_block(table, preset, &registries)?,
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
         writer,
@@ -140,6 +177,44 @@ fn chain(table: &Table<'_>) -> Result<ChainSettings> {
         requests_per_second: u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new),
         answer_bytes_max: ANSWER_BYTES_MAX,
     })
+}
+
+/// A value of the table, or else of the preset.
+fn own<'a, T>(
+    table: &Table<'a>,
+    key: &str,
+    read: impl FnOnce(&TomlNode<'a>) -> Result<T>,
+    of_preset: Option<T>,
+) -> Result<T> {
+    match of_preset {
+        Some(value) if table.get(key).is_none() => Ok(value),
+        _ => read(&table.require(key)?),
+    }
+}
+
+fn preset(node: &TomlNode<'_>) -> Result<Preset> {
+    let (name, all) = (node.text()?, presets()?);
+    if let Some(preset) = all.iter().find(|preset| preset.name == name) {
+        return Ok(preset.clone());
+    }
+    let names = all.iter().map(|preset| preset.name.as_str());
+    let meant = nearest(name, names);
+    let meant = meant.map_or_else(String::new, |meant| format!(" did you mean {meant:?}?"));
+    node.refuse(format!(
+        "is no chain that is built in;{meant} `agentauri chains list` names them all"
+    ))
+}
+
+fn start_block(
+    table: &Table<'_>,
+    preset: Option<&Preset>,
+    registries: &Registries,
+) -> Result<StartBlock> {
+    match (table.get("start_block"), preset) {
+        (Some(node), _) => Ok(StartBlock::At(node.integer(0, i64::MAX)?.unsigned_abs())),
+        (None, Some(preset)) => Ok(preset.start_block(registries)),
+        (None, None) => Ok(StartBlock::At(0)),
+    }
 }
 
 fn writer(node: &TomlNode<'_>) -> Result<ChainWriter> {
@@ -174,24 +249,23 @@ fn name(node: &TomlNode<'_>) -> Result<String> {
     Ok(name.to_owned())
 }
 
-fn rpc_urls(node: &TomlNode<'_>) -> Result<Vec<Endpoint>> {
+fn rpc_urls(node: &TomlNode<'_>, environment: &Environment) -> Result<Vec<RpcUrl>> {
     let list = node.list(RPC_URLS_MAX)?;
     if list.is_empty() {
         return node.refuse("is empty, and has to have a URL");
     }
-    list.iter().map(rpc_url).collect()
-}
-
-fn rpc_url(node: &TomlNode<'_>) -> Result<Endpoint> {
-    // The text may hold a key, so it is not quoted.
-    let endpoint = match Endpoint::parse(node.text()?) {
-        Ok(endpoint) => endpoint,
-        Err(error) => return node.refuse(format!("is not a URL: {error}")),
-    };
-    match endpoint.expose().scheme() {
-        "http" | "https" | "ws" | "wss" => Ok(endpoint),
-        _ => node.refuse("has to begin with http://, https://, ws:// or wss://"),
+    let mut urls: Vec<RpcUrl> = Vec::new();
+    for node in list {
+        let url = rpc_url::read(&node, environment)?;
+        // Two keys of one provider may be two headers.
+        let same =
+            |other: &RpcUrl| (other.expose(), other.headers()) == (url.expose(), url.headers());
+        if let Some(index) = urls.iter().position(same) {
+            return node.refuse(format!("is the same as rpc_urls[{index}]: leave one of them"));
+        }
+        urls.push(url);
     }
+    Ok(urls)
 }
 
 fn registries(node: &TomlNode<'_>) -> Result<Registries> {
@@ -200,7 +274,8 @@ fn registries(node: &TomlNode<'_>) -> Result<Registries> {
     let mut addresses: Vec<ContractAddress> = Vec::new();
     let mut read = |registry: Registry| {
         let Some(node) = table.get(registry.as_str()) else { return Ok(None) };
-        let address = address(&node)?;
+        let address: ContractAddress =
+            node.text()?.parse().or_else(|error: NotAnAddress| node.refuse(error.to_string()))?;
         if addresses.contains(&address) {
             return node.refuse("is the address of another registry of this chain");
         }
@@ -216,10 +291,4 @@ fn registries(node: &TomlNode<'_>) -> Result<Registries> {
         return table.refuse("is empty, and has to have identity, reputation or validation");
     }
     Ok(registries)
-}
-
-fn address(node: &TomlNode<'_>) -> Result<ContractAddress> {
-    node.text()?
-        .parse()
-        .or_else(|NotAnAddress| node.refuse("is not an address: 0x and 40 hexadecimal digits"))
 }

@@ -91,6 +91,12 @@ impl<'a> Table<'a> {
         self.get(name).ok_or_else(|| self.source.refused(self.at, &self.key_of(name), "is missing"))
     }
 
+    /// All values by their names.
+    pub(super) fn entries(&self) -> Vec<(&'a str, TomlNode<'a>)> {
+        let names = self.entries.keys().map(|name| name.get_ref().as_ref());
+        names.filter_map(|name| Some((name, self.get(name)?))).collect()
+    }
+
     /// Refuses the table as a whole.
     pub(super) fn refuse<T>(&self, reason: impl Into<String>) -> Result<T> {
         Err(self.source.refused(self.at, &self.key, reason))
@@ -124,6 +130,10 @@ impl<'a> TomlNode<'a> {
             .ok()
             .filter(|number| (min..=max).contains(number))
             .map_or_else(|| self.refuse(format!("{integer} is not from {min} to {max}")), Ok)
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
     }
 
     pub(super) fn table(&self) -> Result<Table<'a>> {

@@ -6,10 +6,9 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::ChainSettings;
 use super::locality::is_here;
+use super::{ChainSettings, RpcUrl};
 use crate::escape::escape;
-use crate::mask::Masker;
 
 /// Files of a directory of secrets that are looked at.
 const FILES_MAX: usize = 10_000;
@@ -45,8 +44,7 @@ pub(super) fn secrets(directory: &Path) -> Option<String> {
 
 /// A configuration file with keys of nodes that others may read.
 pub(super) fn keys(name: &str, file: &Metadata, chains: &[ChainSettings]) -> Option<String> {
-    let urls = chains.iter().flat_map(|chain| &chain.rpc_urls);
-    let has_keys = Masker::of(urls.map(super::Endpoint::expose)).has_secrets();
+    let has_keys = chains.iter().flat_map(|chain| &chain.rpc_urls).any(RpcUrl::has_key_in_file);
     (has_keys && is_open_to_others(file)).then(|| {
         format!("{name}: has keys of nodes, and may be read by others than its owner; chmod 600")
     })

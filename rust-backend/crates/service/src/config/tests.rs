@@ -1,5 +1,7 @@
 mod encryption;
 mod exposure;
+mod nodes;
+mod presets;
 
 use std::fs;
 
@@ -144,7 +146,8 @@ fn a_refused_url_is_not_quoted() {
 fn chains_are_read_with_what_is_usual() {
     let settings = with_file(CHAIN).expect("settings");
     let chain = &settings.chains[0];
-    assert_eq!((chain.name.as_str(), chain.id.0, chain.start_block), ("sepolia", 11_155_111, 0));
+    assert_eq!((chain.name.as_str(), chain.id.0), ("sepolia", 11_155_111));
+    assert_eq!(chain.start_block, StartBlock::At(0));
     assert_eq!(chain.rpc_urls[0].expose().path(), "/key");
     assert_eq!((chain.poll_interval, chain.finality_depth), (Duration::from_secs(1), None));
     assert_eq!((chain.writer, chain.indexed), (ChainWriter::ChainIndexer, true));

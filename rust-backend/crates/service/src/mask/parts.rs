@@ -43,8 +43,15 @@ pub fn may_be_secret(segment: &str) -> bool {
     (length >= SEGMENT_CHARS_MIN || mixed) && !is_word(WORDS, &segment)
 }
 
+/// True if a value of which nothing else is known is hidden: neither very short nor a usual word.
+pub(crate) fn is_hidden(value: &str) -> bool {
+    value.chars().count() >= VALUE_CHARS_MIN
+        && !matches!(value, "true" | "false")
+        && !is_word(WORDS, value)
+}
+
 /// The secrets of a URL, as they stand in it or are sent.
-pub(super) fn secrets(url: &Url) -> Vec<String> {
+pub(crate) fn secrets(url: &Url) -> Vec<String> {
     let mut secrets = Vec::new();
     let web = is_web(url);
     if web {
@@ -62,8 +69,7 @@ pub(super) fn secrets(url: &Url) -> Vec<String> {
         match value.as_ref() {
             "" => secrets.push(name.into_owned()),
             _ if !web && is_word(OPEN, &name) => {}
-            "true" | "false" => {}
-            value if is_word(WORDS, value) => {}
+            value if !is_hidden(value) => {}
             value => secrets.push(value.to_owned()),
         }
     }

@@ -2,6 +2,7 @@
 
 use chain_indexer::{ChainSettings, ChainState, Registries};
 use serde_json::{Value, json};
+use service::config::StartBlock;
 
 use crate::world::{Database, IDENTITY, Indexing, Script, ScriptedNode, settings};
 
@@ -151,7 +152,7 @@ async fn a_second_writers_event_goes_and_comes_back_with_its_block() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_stored_may_be_replaced() {
     let (database, node, mut chain) = world(10).await;
-    chain.start_block = 5;
+    chain.start_block = StartBlock::At(5);
     let indexing = indexed(&database, &node, &chain).await;
     let branch = node.script().branched(2, 1, 12);
     node.script().headers = branch;
@@ -166,7 +167,7 @@ async fn everything_that_is_stored_may_be_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_first_block_is_another_chain_and_not_followed() {
     let (database, node, mut chain) = world(4).await;
-    chain.start_block = 0;
+    chain.start_block = StartBlock::At(0);
     let indexing = indexed(&database, &node, &chain).await;
     let events = database.events().await;
     {

@@ -2,7 +2,7 @@
 
 use chain_indexer::{ChainSettings, ChainState, IndexerError};
 use event_engine::event::ChainId;
-use service::config::ChainWriter;
+use service::config::{ChainWriter, StartBlock};
 
 use crate::branch::branches::{assert_follows, indexed, registries, until_head, world};
 use crate::world::{Database, Indexing, Said, ScriptedNode, audit, settings};
@@ -235,7 +235,7 @@ async fn without_a_tag_the_64th_block_below_the_highest_is_final() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_final_moves_up_only_and_only_to_what_is_stored() {
     let (database, node, mut chain) = world(41).await;
-    chain.start_block = 10;
+    chain.start_block = StartBlock::At(10);
     // Below what is stored; a step; a step back; a block of another branch; a step on.
     for (said, branch, now) in
         [(9, 0, None), (20, 0, Some(20)), (15, 0, Some(20)), (30, 1, Some(20)), (30, 0, Some(30))]

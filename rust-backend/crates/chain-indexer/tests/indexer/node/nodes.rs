@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Bloom, BloomInput, hex};
 use chain_indexer::{ChainSettings, ChainState};
 use serde_json::{Value, json};
-use service::config::Endpoint;
+use service::config::RpcUrl;
 use tokio::time::Instant;
 
 use crate::branch::branches::{assert_follows, indexed, world};
@@ -60,7 +60,7 @@ async fn while_one_node_wants_to_be_left_alone_the_other_is_asked() {
     let (database, node, mut chain) = world(300).await;
     let limited = ScriptedNode::start(300).await;
     limited.script().instead = Some(Box::new(|_, _| Some(Said::Http(429, Some(60), ""))));
-    chain.rpc_urls.insert(0, Endpoint::parse(&limited.url).expect("a URL"));
+    chain.rpc_urls.insert(0, RpcUrl::parse(&limited.url).expect("a URL"));
     let indexing = indexed(&database, &node, &chain).await;
     indexing.stop().await;
     assert_follows(&database, &node).await;
@@ -108,7 +108,7 @@ async fn a_node_that_fails_is_left_for_the_next_and_tried_again_later() {
     let first = ScriptedNode::start(10).await;
     first.script().one_log_each = true;
     at_first(&first, 1, Said::Http(502, None, ""));
-    chain.rpc_urls.insert(0, Endpoint::parse(&first.url).expect("a URL"));
+    chain.rpc_urls.insert(0, RpcUrl::parse(&first.url).expect("a URL"));
     let indexing = indexed(&database, &node, &chain).await;
     let asked = first.script().asked.values().sum::<usize>();
     assert!(asked <= 2, "{asked}");
@@ -226,7 +226,7 @@ async fn logs_that_one_node_leaves_out_are_asked_of_the_other() {
             }
         }
         leaving_out(&node);
-        chain.rpc_urls.push(Endpoint::parse(&honest.url).expect("a URL"));
+        chain.rpc_urls.push(RpcUrl::parse(&honest.url).expect("a URL"));
         let indexing = indexed(&database, &honest, &chain).await;
         indexing.stop().await;
         assert_eq!(database.events().await.len(), 1);
@@ -353,7 +353,7 @@ async fn a_node_that_stands_still_is_left_for_one_that_goes_on() {
     let (database, node, mut chain) = world(40).await;
     let ahead = ScriptedNode::start(140).await;
     ahead.script().one_log_each = true;
-    chain.rpc_urls.push(Endpoint::parse(&ahead.url).expect("a URL"));
+    chain.rpc_urls.push(RpcUrl::parse(&ahead.url).expect("a URL"));
     let indexing = indexed(&database, &ahead, &chain).await;
     indexing.stop().await;
     assert_follows(&database, &ahead).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chain_indexer::{ChainSettings, ChainState, IndexerError};
 use serde_json::json;
-use service::config::Endpoint;
+use service::config::RpcUrl;
 
 use crate::branch::branches::{assert_follows, registries, until_head, world};
 use crate::every_log::expected_rows;
@@ -16,7 +16,7 @@ const NEVER: Duration = Duration::from_hours(1);
 /// A node that is asked by websocket only.
 async fn by_websocket(blocks: u64) -> (Database, ScriptedNode, ChainSettings) {
     let (database, node, mut chain) = world(blocks).await;
-    chain.rpc_urls = vec![Endpoint::parse(&node.ws_url).expect("a URL")];
+    chain.rpc_urls = vec![RpcUrl::parse(&node.ws_url).expect("a URL")];
     (database, node, chain)
 }
 
@@ -79,7 +79,7 @@ async fn a_silent_connection_is_given_up_and_another_node_asked() {
     let (database, node, mut chain) = by_websocket(10).await;
     let other = ScriptedNode::start(10).await;
     other.script().one_log_each = true;
-    chain.rpc_urls.push(Endpoint::parse(&other.url).expect("a URL"));
+    chain.rpc_urls.push(RpcUrl::parse(&other.url).expect("a URL"));
     let indexing = Indexing::start(&database.pool, vec![chain]);
     until_head(&indexing, &node, 0).await;
     node.until_subscribed().await;

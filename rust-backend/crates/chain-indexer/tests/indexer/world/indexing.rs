@@ -5,7 +5,7 @@ use std::time::Duration;
 use chain_indexer::{ChainSettings, ChainStatus, Indexer, IndexerError, Registries, StatusBoard};
 use event_engine::event::ChainId;
 use event_store::PgPool;
-use service::config::{ChainWriter, Endpoint};
+use service::config::{ChainWriter, RpcUrl, StartBlock};
 use service::health::Health;
 
 use super::running::{PATIENCE, Running};
@@ -20,9 +20,9 @@ pub(crate) fn settings(urls: &[&str], registries: Registries, start_block: u64) 
     ChainSettings {
         name: "devnet".to_owned(),
         id: ChainId(31_337),
-        rpc_urls: urls.iter().map(|url| Endpoint::parse(url).expect("a URL")).collect(),
+        rpc_urls: urls.iter().map(|url| RpcUrl::parse(url).expect("a URL")).collect(),
         registries,
-        start_block,
+        start_block: StartBlock::At(start_block),
         poll_interval: Duration::from_millis(20),
         finality_depth: None,
         writer: ChainWriter::ChainIndexer,

@@ -204,6 +204,7 @@ impl Chain {
         }
         let answer = match method {
             "eth_chainId" => json!(format!("{:#x}", self.id)),
+            "eth_getCode" => json!("0x60"),
             "eth_getBlockByNumber" => return self.by_number(&params[0]),
             "eth_getBlockByHash" => self.of_hash(&params[0]).map_or(Value::Null, |it| it.0.clone()),
             "eth_getLogs" => return self.logs(&params[0]),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, extract::State};
@@ -13,6 +14,9 @@ use testbed::quantity;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server;
+
+use super::door::Door;
 
 /// The identity registry of the tests' chains, as nodes write it.
 pub(crate) const IDENTITY: &str = "0x8004a818bfb912233c491871b3d84c89a494bd9e";
@@ -68,10 +72,18 @@ pub(crate) struct Script {
     pub(crate) safe: Value,
     /// Whether it has never heard of either.
     pub(crate) refuses_finalized: bool,
+    /// The first height at which each address has code; the highest number: there is none.
+    pub(crate) code_from: u64,
+    /// The lowest height whose state it has.
+    pub(crate) state_from: u64,
+    /// What it says of the code in older states; an error if it is nothing.
+    pub(crate) of_old_code: Option<&'static str>,
     /// How often each method was asked; a tag counts under its own name.
     pub(crate) asked: BTreeMap<String, usize>,
     pub(crate) meanwhile: Option<Meanwhile>,
     pub(crate) instead: Option<Instead>,
+    /// Who may ask it.
+    pub(crate) door: Door,
     /// How it sends ids back.
     pub(crate) ids: Ids,
     /// Whether it says nothing to a ping either.
@@ -218,6 +230,18 @@ impl Script {
                 let instead = self.by_hash.get(parameter.as_str().unwrap_or_default()).cloned();
                 instead.or_else(|| self.of_hash(parameter)).unwrap_or(Value::Null)
             }
+            "eth_getCode" => match question["params"][1].as_str() {
+                _ if self.code_from == u64::MAX => json!("0x"),
+                Some("latest") | None => json!("0x60"),
+                Some(_) => match quantity(&question["params"][1]) {
+                    height if height < self.state_from => match self.of_old_code {
+                        Some(code) => json!(code),
+                        None => return Said::Error(-32_000, "missing trie node"),
+                    },
+                    height if height < self.code_from => json!("0x"),
+                    _ => json!("0x60"),
+                },
+            },
             "eth_getLogs" if parameter["blockHash"].is_string() => {
                 self.logs_of(&parameter["blockHash"])
             }
@@ -272,7 +296,14 @@ impl Script {
     }
 }
 
-async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(question): Json<Value>) -> Response {
+async fn answer(
+    State(script): State<Arc<Mutex<Script>>>,
+    headers: HeaderMap,
+    Json(question): Json<Value>,
+) -> Response {
+    if let Some(refusal) = script.lock().expect("a script").door.refusal(&headers) {
+        return refusal.into_response();
+    }
     let mut said = Vec::new();
     let questions = question.as_array().map_or(std::slice::from_ref(&question), Vec::as_slice);
     let as_one = question.is_array().then_some(&question);
@@ -335,7 +366,13 @@ async fn serve_websocket(
     script: Arc<Mutex<Script>>,
     announcements: broadcast::Sender<String>,
 ) {
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
+    let at_the_door = |request: &server::Request, response: server::Response| {
+        let refusal = script.lock().expect("a script").door.refusal(request.headers());
+        refusal.map_or(Ok(response), |refusal| Err(refusal.map(Some)))
+    };
+    let accepted = tokio_tungstenite::accept_hdr_async(stream, at_the_door).await;
+    let Ok(mut socket) = accepted else { return };
     let mut heads: Option<broadcast::Receiver<String>> = None;
     loop {
         let announced = async {

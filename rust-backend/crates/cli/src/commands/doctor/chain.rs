@@ -1,7 +1,7 @@
 //! `agentauri doctor --chain NAME`: a chain's stored blocks and events, compared with its nodes.
 
 use anyhow::{Result, bail};
-use chain_indexer::{DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
+use chain_indexer::{ChainPart, DifferingEvent, ForgedEvent, Gap, GapCheck, GapReport};
 use event_store::PgPool;
 use event_store::chain::gaps::AgentGap;
 use service::config::Settings;
@@ -41,7 +41,7 @@ pub(crate) async fn doctor(
     } else {
         show(&report);
     }
-    if !report.complete {
+    if report.complete == Some(false) {
         bail!("blocks or events of chain {name} are missing, invalidated or not the chain's");
     }
     Ok(())
@@ -79,9 +79,41 @@ fn show(report: &GapReport) {
             output::line(format!("{count} events {what}"));
         }
     }
+    let list = |parts: &[ChainPart], says: fn(ChainPart) -> &'static str| {
+        parts.iter().map(|part| says(*part)).collect::<Vec<_>>().join("; ")
+    };
+    if !report.compared.is_empty() {
+        output::line(format!("Compared: {}.", list(&report.compared, compared)));
+    }
+    if !report.not_compared.is_empty() {
+        output::line(format!("Not compared: {}.", list(&report.not_compared, not_compared)));
+    }
     let how = if *against_chain { ", compared with a node" } else { "" };
-    let verdict = if *complete { "complete" } else { "NOT complete" };
+    let verdict = match complete {
+        Some(true) => "complete",
+        Some(false) => "NOT complete",
+        None => "nothing is missing in what was compared",
+    };
     output::line(format!("Chain {chain}, blocks {from} to {to}{how}: {verdict}."));
+}
+
+fn compared(part: ChainPart) -> &'static str {
+    match part {
+        ChainPart::Blocks => "blocks (each is read, and its parent is the one below)",
+        ChainPart::Agents => "agents (the identity registry counts them up)",
+        ChainPart::Logs => "logs (each block's, with those of a node)",
+    }
+}
+
+fn not_compared(part: ChainPart) -> &'static str {
+    match part {
+        ChainPart::Blocks => {
+            "blocks (chain-indexer does not read this chain, and its writer keeps no account of \
+             the blocks that it has read)"
+        }
+        ChainPart::Agents => "agents (no identity registry is configured)",
+        ChainPart::Logs => "logs (--against-chain compares them with those of a node)",
+    }
 }
 
 fn what(gap: &Gap) -> String {

@@ -1,8 +1,9 @@
 //! `agentauri doctor --chain`: what is missing is named, mended, and the exit code says which.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{Bed, Process, eventually};
 
+use crate::chain::ponder::owned_by_ponder;
 use crate::chain::reorgs::Chain;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,12 +52,62 @@ async fn doctor_names_what_of_a_chain_is_missing_and_mends_it() {
     );
     let (said, _, code) = doctor(&["--chain", "devnet", "--to", "3", "--json"]).await;
     let report: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!((code, &report["complete"], &report["to"]), (Some(0), &true.into(), &3.into()));
+    assert_eq!((code, &report["complete"], &report["to"]), (Some(0), &Value::Null, &3.into()));
+    let parts = (&report["compared"], &report["not_compared"]);
+    assert_eq!(parts, (&json!(["blocks", "agents"]), &json!(["logs"])));
 
     let (said, _, code) = doctor(&["--chain", "devnet", "--against-chain", "--mend"]).await;
     assert!(code == Some(0) && said.contains(": complete."), "{said}");
     let (said, _, code) = doctor(&["--chain", "devnet"]).await;
-    assert!(code == Some(0) && said.contains(": complete."), "{said}");
+    assert!(code == Some(0) && !said.contains("complete"), "{said}");
+    assert!(said.contains("Not compared: logs (--against-chain"), "{said}");
+    assert!(said.contains(": nothing is missing in what was compared."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_the_truth_of_a_chain_that_ponder_owns() {
+    let (bed, chain) = tokio::join!(Bed::start(), Chain::start());
+    let config = owned_by_ponder(&chain);
+    let doctor = async |arguments: &[&str]| {
+        let mut command = Process::command("agentauri", &bed);
+        command.env("AGENTAURI_CONFIG", config.path()).args(["doctor", "--chain", "devnet"]);
+        let output = command.args(arguments).output().await.expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (text(output.stdout), text(output.stderr), output.status.code())
+    };
+    let (_, error, code) = doctor(&[]).await;
+    assert!(code == Some(1) && error.contains("nothing of chain devnet is stored yet"), "{error}");
+    // The rows of our own indexer, without its account of the blocks: as Ponder leaves them.
+    let indexer = Process::start("chain-indexer", &bed, &[("AGENTAURI_CONFIG", chain.config())]);
+    let head = chain.head().await;
+    eventually("the chain is stored", async || {
+        bed.count("SELECT coalesce(max(block_number), 0) FROM observed_blocks").await == head
+    })
+    .await;
+    drop(indexer);
+    let execute = async |sql: &'static str| {
+        sqlx::query(sql).execute(&bed.strangers).await.expect("done");
+    };
+    execute("TRUNCATE observed_blocks, covered_ranges, chain_readers, chain_heights").await;
+    let highest = bed.count("SELECT max(block_number) FROM events").await;
+    for to in [head, highest] {
+        let (said, error, code) = doctor(&[]).await;
+        assert!(code == Some(0) && !said.contains("complete"), "{said}{error}");
+        for part in [
+            format!(" to {to}: nothing is missing in what was compared."),
+            "Compared: agents (".to_owned(),
+            "Not compared: blocks (chain-indexer does not read this chain".to_owned(),
+        ] {
+            assert!(said.contains(&part), "{said}");
+        }
+        let (said, _, code) = doctor(&["--against-chain"]).await;
+        assert!(code == Some(0) && said.contains("with a node: complete."), "{said}");
+        execute("DELETE FROM checkpoints").await;
+    }
+    execute("DELETE FROM events WHERE block_number = (SELECT max(block_number) - 1 FROM events)")
+        .await;
+    let (said, _, code) = doctor(&["--against-chain"]).await;
+    assert!(code == Some(1) && said.contains("with a node: NOT complete."), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,7 @@ fn assert_runs(ponder: &mut Process) {
 }
 
 /// The chain's file, with another writer.
-fn owned_by_ponder(chain: &Chain) -> tempfile::NamedTempFile {
+pub(crate) fn owned_by_ponder(chain: &Chain) -> tempfile::NamedTempFile {
     let text = std::fs::read_to_string(chain.config()).expect("the file");
     let text = text.replace("[chains.registries]", "writer = \"ponder\"\n[chains.registries]");
     let file = tempfile::NamedTempFile::new().expect("a file");
