@@ -15,6 +15,10 @@ use crate::networks::{embedded_v4, special};
 /// Servers and proxies should take 8,000 bytes (RFC 9110, section 4.1); all of them take 2,048.
 pub const URL_BYTES_MAX: usize = 2_048;
 
+/// Bytes of a name, and of one of its labels (RFC 1035, section 2.3.4).
+const NAME_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
 /// The addresses that an action may send to.
 #[derive(Clone, Debug, Default)]
 pub struct DestinationPolicy {
@@ -34,6 +38,18 @@ pub enum Refusal {
     /// Nothing to connect to.
     #[error("the URL names no host")]
     NoHost,
+    /// Nothing listens on port 0.
+    #[error("the URL has port 0, on which nothing can listen")]
+    Port,
+    /// No name that a name server could have.
+    #[error(
+        "{0:?} is no name of a host: labels of 1 to {LABEL_BYTES_MAX} letters, digits, `-` or `_`, \
+         with a `.` between two"
+    )]
+    Name(String),
+    /// A variable of some shell or template; nothing puts a value there.
+    #[error("{0:?} stands in the URL, where no variable is replaced; write its value")]
+    Placeholder(String),
     /// A name or password would be sent, stored and shown.
     #[error("the URL must not carry a user name or password")]
     UserInfo,
@@ -96,6 +112,12 @@ impl DestinationPolicy {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refusal::Scheme);
         }
+        if let Some(placeholder) = placeholder(url.as_str()) {
+            return Err(Refusal::Placeholder(placeholder));
+        }
+        if url.port() == Some(0) {
+            return Err(Refusal::Port);
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::UserInfo);
         }
@@ -112,6 +134,9 @@ impl DestinationPolicy {
     }
 
     fn check_name(&self, name: &str) -> Result<(), Refusal> {
+        if !is_host_name(name) {
+            return Err(Refusal::Name(name.to_owned()));
+        }
         let last_label = name.trim_end_matches('.').rsplit('.').next();
         let loopback_permitted =
             self.permits(Ipv4Addr::LOCALHOST.into()) || self.permits(Ipv6Addr::LOCALHOST.into());
@@ -120,6 +145,27 @@ impl DestinationPolicy {
         }
         Ok(())
     }
+}
+
+/// True for a name that may be in the DNS: its letters are those of host names (RFC 1123), and `_`.
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.len() <= NAME_BYTES_MAX
+        && name.split('.').all(|label| {
+            (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.bytes().all(is_letter)
+        })
+}
+
+/// The first `${…}` or `{{…}}` of a URL. A parsed one has its braces as `%7B` in a path.
+fn placeholder(url: &str) -> Option<String> {
+    let written = url.replace("%7B", "{").replace("%7D", "}");
+    let begins = [("${", "}"), ("{{", "}}")];
+    let found = begins.iter().find_map(|(begin, end)| {
+        let rest = &written[written.find(begin)?..];
+        Some(&rest[..rest.find(end)? + end.len()])
+    });
+    found.map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -202,6 +248,11 @@ mod tests {
             "https://[2606:4700::1111]:443/a?b=c",
             "https://notlocalhost/",
             "https://localhost.example/",
+            "https://example.org./hook",
+            "http://backend:8080/",
+            "https://_hooks.a-b.example/",
+            "https://bücher.example/",
+            "https://a.example/$1/{id}",
         ] {
             assert_eq!(check(&DestinationPolicy::default(), url), Ok(()), "{url}");
         }
@@ -215,6 +266,18 @@ mod tests {
             ("file:///etc/passwd", Refusal::Scheme),
             ("unix:/run/postgresql.sock", Refusal::Scheme),
             ("https://user@example.org/", Refusal::UserInfo),
+            ("http://example.org:0/", Refusal::Port),
+            ("http://1.1.1.1:0/", Refusal::Port),
+            ("http://a..b/", Refusal::Name("a..b".to_owned())),
+            ("http://.a/", Refusal::Name(".a".to_owned())),
+            ("http://a../", Refusal::Name("a..".to_owned())),
+            ("http://./", Refusal::Name(".".to_owned())),
+            ("http://a*b/", Refusal::Name("a*b".to_owned())),
+            ("http://$HOST/", Refusal::Name("$host".to_owned())),
+            ("http://${HOST}/", Refusal::Placeholder("${host}".to_owned())),
+            ("http://{{host}}/", Refusal::Placeholder("{{host}}".to_owned())),
+            ("https://a.example/${TOKEN}", Refusal::Placeholder("${TOKEN}".to_owned())),
+            ("https://a.example/?t={{ .t }}", Refusal::Placeholder("{{%20.t%20}}".to_owned())),
             ("https://:password@example.org/", Refusal::UserInfo),
         ] {
             assert_eq!(check(&policy, url), Err(refusal), "{url}");
@@ -222,6 +285,77 @@ mod tests {
         let long = |bytes: usize| format!("{:x<bytes$}", "https://example.org/");
         assert_eq!(check(&policy, &long(2_048)), Ok(()));
         assert_eq!(check(&policy, &long(2_049)), Err(Refusal::TooLong(2_049)));
+    }
+
+    /// Draws URLs whose parts are each sound or not, and gives the first that is sound in all parts
+    /// and refused, or the other way round.
+    fn first_misjudged(check: impl Fn(&str) -> bool) -> Option<String> {
+        const LABELS: [(&str, bool); 12] = [
+            ("a", true),
+            ("b-c", true),
+            ("_hooks", true),
+            ("xn--bcher-kva", true),
+            ("b\u{fc}cher", true),
+            ("a1", true),
+            ("", false),
+            ("a*b", false),
+            ("$HOST", false),
+            ("${HOST}", false),
+            ("{{host}}", false),
+            ("a b", false),
+        ];
+        const PORTS: [(&str, bool); 4] =
+            [("", true), (":8080", true), (":0", false), (":00", false)];
+        const PATHS: [(&str, bool); 5] = [
+            ("/", true),
+            ("/a$b{c}?d=$1", true),
+            ("/${TOKEN}", false),
+            ("/?t=${TOKEN}", false),
+            ("/a?b={{ c }}", false),
+        ];
+        let mut random = StdRng::seed_from_u64(19);
+        for _ in 0..20_000 {
+            let long = "x".repeat(random.random_range(60..67));
+            let mut is_sound = true;
+            let mut labels = Vec::new();
+            for _ in 0..random.random_range(1..6) {
+                let (label, is_label) = match random.random_range(0..30) {
+                    0 => (long.as_str(), long.len() <= 63),
+                    // Mostly sound ones, so that many a URL is.
+                    drawn @ 1..=11 => LABELS[drawn],
+                    drawn => LABELS[drawn % 6],
+                };
+                labels.push(label);
+                is_sound &= is_label;
+            }
+            let (port, is_port) = PORTS[random.random_range(0..PORTS.len())];
+            let (path, is_path) = PATHS[random.random_range(0..PATHS.len())];
+            // Ends with a letter, so that it is no number of an address.
+            let url = format!("http://{}.example{port}{path}", labels.join("."));
+            if check(&url) != (is_sound && is_port && is_path) {
+                return Some(url);
+            }
+        }
+        None
+    }
+
+    fn is_destination(url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| DestinationPolicy::default().check_url(&url).is_ok())
+    }
+
+    #[test]
+    fn no_url_that_can_never_be_reached_is_a_destination() {
+        assert_eq!(first_misjudged(is_destination), None);
+    }
+
+    #[test]
+    fn a_check_that_forgets_one_part_is_caught() {
+        for (forgotten, instead) in
+            [(":0/", ":1/"), ("$", "s"), ("{{", "a"), ("*", "a"), ("..", ".")]
+        {
+            let found = first_misjudged(|url| is_destination(&url.replace(forgotten, instead)));
+            assert!(found.is_some(), "{forgotten}");
+        }
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl SecretPlace {
         let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let plain = |c: char| !c.is_control() && c != '/' && c != '\\';
         let is_variable = |name: &str| {
-            name.strip_prefix(VARIABLE_PREFIX).is_some_and(|rest| rest.chars().all(letter))
+            let rest = name.strip_prefix(VARIABLE_PREFIX);
+            rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(letter))
         };
         let is_file = |name: &str| {
             (1..=FILE_NAME_BYTES_MAX).contains(&name.len())

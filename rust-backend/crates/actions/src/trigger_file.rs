@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event_engine::trigger::TriggerSpec;
 use event_engine::trigger::action::{ActionSpec, WrittenAction};
-use event_engine::trigger_file::{self, TriggerFileError, WrittenTrigger};
+use event_engine::trigger_file::{self, TriggerFile, TriggerFileError, WrittenTrigger};
 
 use crate::policy::DestinationPolicy;
 use crate::registry;
@@ -17,9 +17,10 @@ pub fn parse(
     document: &str,
     chains: &BTreeMap<String, i64>,
     policy: &DestinationPolicy,
-) -> Result<Vec<TriggerSpec>, TriggerFileError> {
-    let written = trigger_file::parse(document, chains)?;
-    written.into_iter().map(|trigger| checked(trigger, policy)).collect()
+) -> Result<TriggerFile, TriggerFileError> {
+    let TriggerFile { triggers, warnings } = trigger_file::parse(document, chains)?;
+    let triggers = triggers.into_iter().map(|trigger| checked(trigger, policy));
+    Ok(TriggerFile { triggers: triggers.collect::<Result<_, _>>()?, warnings })
 }
 
 fn checked(

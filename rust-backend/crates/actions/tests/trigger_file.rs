@@ -8,7 +8,8 @@ use event_engine::trigger_file::TriggerFileError;
 
 fn parse(document: &str) -> Result<Vec<TriggerSpec>, TriggerFileError> {
     let chains = BTreeMap::from([("base".to_owned(), 8453)]);
-    actions::trigger_file::parse(document, &chains, &DestinationPolicy::default())
+    let file = actions::trigger_file::parse(document, &chains, &DestinationPolicy::default())?;
+    Ok(file.triggers)
 }
 
 fn trigger(actions: &str) -> String {
@@ -26,6 +27,46 @@ fn every_example_of_the_documentation_is_accepted() {
             panic!("{error}\n{example}");
         }
     }
+}
+
+/// As the page quotes them, each from the document that it is about.
+#[test]
+fn every_quoted_refusal_is_what_is_said() {
+    let documentation = include_str!("../../../../docs/triggers.md");
+    let quoted = documentation.lines().filter_map(|line| line.strip_prefix("    triggers.yaml:"));
+    let hook = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let with = |says: &str| format!("version: 1\ntriggers:\n  - name: t\n    {says}\n");
+    let of = |says: &str| with(&format!("{says}\n    {hook}"));
+    let feedback = "registry: reputation\n    events: [NewFeedback]\n";
+    let url = |url: &str, more: &str| {
+        let hook = format!("{{type: webhook, url: '{url}', secret: {{file: s}}{more}}}");
+        with(&format!("registry: identity\n    actions: [{hook}]"))
+    };
+    let documents = [
+        of("when: 'score < '"),
+        of("when: count(10) > 5"),
+        of("registry: identity\n    cooldown: 10min"),
+        of("registry: identity\n    finality: soon"),
+        of("# nothing"),
+        of("registry: reputation\n    events: [NewFedback]"),
+        of(&format!("{feedback}    when: scroe < 60")),
+        of("when: owner == \"vitalik.eth\""),
+        of("chains: [010]"),
+        url("http://${HOST}/", ""),
+        url("http://10.1.2.3/", ""),
+        url("https://a.example/", ", retries: 3"),
+    ];
+    let said = documents.iter().map(|document| parse(document).expect_err(document).to_string());
+    let said: Vec<String> = said.collect();
+    let missing: Vec<&str> =
+        quoted.filter(|quoted| !said.iter().any(|said| ends_alike(said, quoted))).collect();
+    assert!(missing.is_empty(), "quoted and not said: {missing:#?}\nsaid: {said:#?}");
+}
+
+/// Equal but for the place.
+fn ends_alike(said: &str, quoted: &str) -> bool {
+    let sentence = |text: &str| text.split_once(": ").map(|(_, sentence)| sentence.to_owned());
+    sentence(said) == sentence(quoted)
 }
 
 #[test]
@@ -91,7 +132,7 @@ fn an_action_is_refused_with_its_place_its_key_and_the_remedy() {
         ("{type: webhook, url: [a], secret: {file: s}}".to_owned(), "5:36: url: must be a text"),
         (
             "{type: webhook, url: no, secret: {file: s}}".to_owned(),
-            "5:36: url: relative URL without a base",
+            "5:36: url: is no URL such as https://example.org/hook: relative URL without a base",
         ),
         (
             "{type: webhook, url: 'http://10.1.2.3/', secret: {file: s}}".to_owned(),
@@ -127,6 +168,7 @@ fn a_secret_that_can_never_be_read_is_refused() {
         "{file: .hidden}",
         &too_long,
         "{env: AGENTAURI_SECRE}",
+        "{env: AGENTAURI_SECRET_}",
         "{env: AGENTAURI_SECRET_a-b}",
         "{env: 'AGENTAURI_SECRET_a b'}",
     ] {
@@ -141,7 +183,7 @@ fn a_refusal_has_its_key_beside_its_sentence() {
     for (actions, key) in [
         ("{type: webhook, url: 'https://a.example', secret: {env: }}", Some("secret.env")),
         ("{type: webhook, sha256: x, url: 'https://a.example', secret: {file: s}}", Some("sha256")),
-        ("{type: webhook, type: log}", None),
+        ("{type: webhook, type: log}", Some("type")),
     ] {
         let error = parse(&trigger(actions)).expect_err(actions);
         assert_eq!(error.key.as_deref(), key, "{error}");

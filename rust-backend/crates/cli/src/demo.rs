@@ -84,8 +84,10 @@ pub(crate) async fn demo(settings: Settings, options: DemoArgs, json: bool) -> R
     settings.chains = vec![chain];
     let parts = Parts::new(&settings, settings.chains.clone(), &Health::default()).await?;
     let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
-    let triggers = actions::trigger_file::parse(&receiver.triggers(), &BTreeMap::new(), &policy)?;
-    operations::triggers::apply(&parts.pool(), &Account::default(), &triggers, true).await?;
+    let file = actions::trigger_file::parse(&receiver.triggers(), &BTreeMap::new(), &policy)?;
+    let (pool, account) = (parts.pool(), Account::default());
+    let plan = operations::triggers::plan(&pool, &account, &file.triggers, true).await?;
+    operations::triggers::apply(&pool, &account, &file.triggers, &plan).await?;
     let stop = CancellationToken::new();
     let running = tokio::spawn(parts.run(stop.clone()));
     progress.say(&format!("Ready after {:.1} s; traffic begins", began.elapsed().as_secs_f64()));

@@ -72,6 +72,9 @@
 //! What the text alone shows never to compare is refused: `score == "good"`, `approved < true`.
 //! So is the order of a quoted number and something that may be text, `value < "60"`: by their
 //! bytes, "100" would come before "60".
+//!
+//! Of a trigger whose events are known (`selected.rs`), names and types that no such event has are
+//! refused, too.
 
 mod comparison;
 mod error;
@@ -83,6 +86,7 @@ mod operand;
 mod operator;
 mod parser;
 mod quoted;
+mod selected;
 mod verdict;
 mod word;
 
@@ -102,6 +106,7 @@ pub use self::verdict::Verdict;
 pub(crate) use self::comparison::is_hex;
 pub(crate) use self::functions::window::Window;
 pub(crate) use self::operand::{Operand, Value};
+pub(crate) use self::selected::SelectedEvents;
 
 use self::expression::Expression;
 
@@ -159,8 +164,17 @@ struct Parsed {
 impl Condition {
     /// Reads a condition. The error says what is wrong and where.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
+        Self::parse_for(source, None)
+    }
+
+    /// Reads a condition for the events that a trigger selects, where they are known: a name or a
+    /// type that no such event has is refused.
+    pub(crate) fn parse_for(
+        source: &str,
+        selected: Option<&SelectedEvents>,
+    ) -> Result<Self, ConditionError> {
         check_length("condition", source)?;
-        let (expression, functions) = parser::parse(source)?;
+        let (expression, functions) = parser::parse(source, selected)?;
         Ok(Self(Arc::new(Parsed { source: source.into(), expression, functions })))
     }
 
@@ -174,6 +188,16 @@ impl Condition {
         &self.0.functions
     }
 
+    /// The names of those selected events for which the condition is never true.
+    pub(crate) fn silent(&self, selected: &SelectedEvents) -> Vec<&'static str> {
+        selected.silent(&self.0.expression)
+    }
+
+    /// The first function that counts no selected event.
+    pub(crate) fn idle(&self, selected: &SelectedEvents) -> Option<&Function> {
+        self.functions().iter().find(|function| selected.never_counts(function))
+    }
+
     /// Judges one event. It costs at most [`COMPARISONS_MAX`] comparisons and never fails.
     ///
     /// `readings` has one place for each of [`functions`](Self::functions); `None` where the state
@@ -184,9 +208,12 @@ impl Condition {
 }
 
 /// Reads a text that is one name of an event's: a column, what derives from one, or an argument.
-pub(crate) fn parse_name(source: &str) -> Result<Operand, ConditionError> {
+pub(crate) fn parse_name(
+    source: &str,
+    selected: Option<&SelectedEvents>,
+) -> Result<Operand, ConditionError> {
     check_length("name", source)?;
-    parser::name(source)
+    parser::name(source, selected)
 }
 
 fn check_length(what: &str, source: &str) -> Result<(), ConditionError> {

@@ -1,5 +1,8 @@
 //! An event of a registry, as the store keeps it.
 
+pub mod shape;
+pub mod spelling;
+
 use std::fmt;
 use std::sync::OnceLock;
 

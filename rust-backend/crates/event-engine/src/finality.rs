@@ -56,7 +56,9 @@ impl FromStr for Finality {
             "safe" => Ok(Self::Safe),
             "finalized" => Ok(Self::Finalized),
             _ => match text.parse() {
-                Ok(count @ 1..=CONFIRMATIONS_MAX) => Ok(Self::Confirmations(count)),
+                Ok(count @ 1..=CONFIRMATIONS_MAX) if count.to_string() == text => {
+                    Ok(Self::Confirmations(count))
+                }
                 _ => Err(UnknownFinality(text.to_owned())),
             },
         }

@@ -73,6 +73,9 @@ pub struct Definition {
     /// Set if it selects every event on purpose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub match_all: bool,
+    /// Set if its names and types were not to be checked against the known events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 impl Definition {
@@ -117,6 +120,8 @@ struct StoredDefinition {
     finality: Finality,
     #[serde(default)]
     match_all: bool,
+    #[serde(default)]
+    unchecked: bool,
 }
 
 impl From<StoredDefinition> for Definition {
@@ -129,6 +134,7 @@ impl From<StoredDefinition> for Definition {
             cooldown_s: stored.cooldown_s,
             finality: stored.finality,
             match_all: stored.match_all,
+            unchecked: stored.unchecked,
         }
     }
 }

@@ -3,26 +3,24 @@
 //! A document with any problem is refused as a whole, with the line, the column and the key. The
 //! keys of an action are handed on as they are written, for its kind to check.
 
-mod action;
 mod check;
+mod document;
 #[cfg(test)]
 mod drawn_tests;
 mod form;
-mod plain;
+mod selection;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use serde_saphyr::Spanned;
-
 use crate::trigger::TriggerSpec;
-use crate::trigger::action::WrittenAction;
-use crate::trigger::config::TextPlace;
+use crate::trigger::action::{ActionSpec, WrittenAction};
+use crate::trigger::config::{ConfigNode, TextPlace};
 
 /// The largest document, in bytes: about 50,000 triggers.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A refusal of a document of triggers.
+/// A refusal of a document of triggers, or a warning about one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{problem}", line_prefix(*line, *column), key_prefix(key.as_deref()))]
 pub struct TriggerFileError {
@@ -51,66 +49,48 @@ impl TriggerFileError {
 /// A trigger whose actions are still to be checked by their kinds.
 pub type WrittenTrigger = TriggerSpec<WrittenAction>;
 
-/// Lists and tables within each other: a trigger takes five, its action's own keys the rest.
-const DEPTH_MAX: usize = 32;
+/// The content of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerFile<A = ActionSpec> {
+    /// Its triggers.
+    pub triggers: Vec<TriggerSpec<A>>,
+    /// Parts of it that could not be checked, or have no effect.
+    pub warnings: Vec<TriggerFileError>,
+}
+
+type Result<T, E = TriggerFileError> = std::result::Result<T, E>;
 
 /// Reads a document of triggers. `chains` has the ids of the chains by their configured names.
 ///
 /// # Errors
 /// The first problem and its place.
-pub fn parse(
-    document: &str,
-    chains: &BTreeMap<String, i64>,
-) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
+pub fn parse(document: &str, chains: &BTreeMap<String, i64>) -> Result<TriggerFile<WrittenAction>> {
+    let document = document::read(text(document.as_bytes())?)?;
+    check::file(document, &check::Context { chains })
+}
+
+/// The text of a document.
+///
+/// # Errors
+/// The document is too long, or not in UTF-8.
+pub fn text(document: &[u8]) -> Result<&str> {
     if document.len() > DOCUMENT_BYTES_MAX {
         let problem = format!("the document is longer than {DOCUMENT_BYTES_MAX} bytes");
         return Err(TriggerFileError::of_document(TextPlace::default(), problem));
     }
-    plain::require(document)?;
-    read(document, chains)
+    str::from_utf8(document).map_err(|error| {
+        let before = String::from_utf8_lossy(&document[..error.valid_up_to()]);
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let line = number(before.matches('\n').count()) + 1;
+        let place = TextPlace { line, column: number(last.chars().count()) + 1 };
+        TriggerFileError::of_document(place, "this byte is no UTF-8; save the document as UTF-8")
+    })
 }
 
-/// Reads a document whose nodes all mean their plain text.
-fn read(
-    document: &str,
-    chains: &BTreeMap<String, i64>,
-) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
-    let options = serde_saphyr::options! {
-        // The document's length limits all but the depth and the copies that aliases make.
-        budget: serde_saphyr::budget! {
-            max_depth: DEPTH_MAX,
-            max_events: usize::MAX,
-            max_aliases: usize::MAX,
-            max_anchors: usize::MAX,
-            max_nodes: usize::MAX,
-            max_total_scalar_bytes: usize::MAX,
-            max_merge_keys: usize::MAX,
-            enforce_alias_anchor_ratio: false,
-        },
-        with_snippet: false,
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
-        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
-    };
-    let form: form::File = serde_saphyr::from_str_with_options(document, options)
-        .map_err(|error| unreadable(&error))?;
-    check::file(form, &check::Context { document, chains })
-}
-
-/// A refusal of the value of `key` that stands at `at`.
-fn refuse<T>(at: &Spanned<T>, key: &str, problem: impl Display) -> TriggerFileError {
-    TriggerFileError::at(place(at), key, problem)
-}
-
-fn place<T>(at: &Spanned<T>) -> TextPlace {
-    TextPlace { line: at.referenced.line(), column: at.referenced.column() }
-}
-
-fn unreadable(error: &serde_saphyr::Error) -> TriggerFileError {
-    let place = error.location().map_or_else(TextPlace::default, |place| TextPlace {
-        line: place.line(),
-        column: place.column(),
-    });
-    TriggerFileError::of_document(place, error.without_snippet().to_string())
+/// A problem of the value of `key`.
+fn refuse(value: &ConfigNode, key: &str, problem: impl Display) -> TriggerFileError {
+    TriggerFileError::at(value.at, key, problem)
 }
 
 /// The place at the beginning of a refusal; empty where it is unknown.

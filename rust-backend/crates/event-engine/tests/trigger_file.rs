@@ -26,7 +26,7 @@ triggers:
 
 fn parse(document: &str) -> Result<Vec<WrittenTrigger>, TriggerFileError> {
     let chains = BTreeMap::from([("base".to_owned(), 8453)]);
-    event_engine::trigger_file::parse(document, &chains)
+    event_engine::trigger_file::parse(document, &chains).map(|file| file.triggers)
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn state_is_told_apart_by_a_group_and_a_cooldown_is_in_seconds() {
     assert_eq!(cooled.group_by.as_deref(), Some("args.id"));
     assert_eq!(cooled.cooldown_s, Some(86_400));
 
-    let both = definition("match_all: true\n    cooldown: 90s\n    when: ema(x, 3) < ema(x, 9)");
+    let both =
+        definition("match_all: true\n    cooldown: 90s\n    when: ema(value, 3) < ema(value, 9)");
     assert_eq!((both.group_by, both.cooldown_s), (None, Some(90)));
 }
 
@@ -161,7 +162,7 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
     let table = [
         (with("registry: x").replace("version: 1", "version: 2"), "1:10: version: 2 is unknown"),
         (with("chains: [nowhere]"), "4:14: chains: no chain named \"nowhere\" is configured"),
-        (with("chains: [-1]"), "4:14: chains: -1 is not a chain id"),
+        (with("chains: [-1]"), "4:14: chains: -1 is not a chain id: a whole number in decimal"),
         (with("chains: []"), "4:13: chains: an empty list"),
         (with("agents: ['042']"), "4:14: agents: \"042\" is not a decimal number"),
         (with("when: 'score <'"), "4:11: when: column"),
@@ -188,8 +189,8 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
         ),
         (with("registry: x\n    finality: 0"), "5:15: finality: \"0\" is unknown"),
         (with("registry: x\n    finality: soon"), "5:15: finality: \"soon\" is unknown"),
-        (with("registri: x"), "unknown field `registri`"),
-        (with("events: NewFeedback"), "4:13:"),
+        (with("registri: x"), "4:5: registri: is unknown; did you mean `registry`?"),
+        (with("events: NewFeedback"), "4:13: events: must be a list: put its values in brackets"),
         (with("# nothing"), "would match every event of every chain"),
         (trigger("registry: x\n    actions: []"), "5:14: actions: must be 1 to 16"),
         (trigger("registry: x\n    actions: [x]"), "5:15: actions: each is a table"),
@@ -199,7 +200,10 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
             trigger("registry: x\n    actions: [{type: x, id: a b}]"),
             "5:29: id: \"a b\" is not 1 to 128 letters",
         ),
-        (trigger("registry: x\n    actions: [{type: x, a: 1, a: 2}]"), "duplicate"),
+        (
+            trigger("registry: x\n    actions: [{type: x, a: 1, a: 2}]"),
+            "5:31: a: stands here twice; it stands in line 5, too",
+        ),
     ];
     let mut wrong = Vec::new();
     for (document, expected) in table {
@@ -335,6 +339,99 @@ fn a_stored_definition_with_an_unknown_key_is_refused() {
     let stored = r#"{"registry":"x","wallets":["0x1"]}"#;
     let error = serde_json::from_str::<Definition>(stored).expect_err("refused").to_string();
     assert!(error.contains("unknown field `wallets`"), "{error}");
+}
+
+#[test]
+fn no_value_is_refused_without_its_key_and_place() {
+    let action = "actions: [{type: webhook, url: 'https://a.example', secret: {file: s}}]";
+    let table = [
+        ("chains: [010]", "4:14: chains: 010 begins with a zero, which is octal to some; write 10"),
+        ("chains: [0x1f]", "4:14: chains: 0x1f is not a chain id: a whole number in decimal"),
+        ("chains: [1e3]", "4:14: chains: 1e3 is not a chain id"),
+        ("chains: [1_000]", "4:14: chains: 1_000 is not a chain id"),
+        ("chains: [1.0]", "4:14: chains: 1.0 is not a chain id"),
+        ("chains: [9223372036854775808]", "4:14: chains: 9223372036854775808 is too large"),
+        (
+            "chains: [bas]",
+            "4:14: chains: no chain named \"bas\" is configured; did you mean `base`?",
+        ),
+        ("chains: [[1]]", "4:14: chains: must be a text, and is a list"),
+        ("chains: 1", "4:13: chains: must be a list: put its values in brackets"),
+        ("agents: 42", "4:13: agents: must be a list: put its values in brackets"),
+        ("agents: [4.2e1]", "4:14: agents: \"4.2e1\" is not a decimal number"),
+        ("agents: [true]", "4:14: agents: \"true\" is not a decimal number"),
+        (
+            "agents: ['2157920892373161954235709850086879078532699846656405640394575840079131296\
+             39935']",
+            "4:14: agents: \"2157",
+        ),
+        ("agents: {a: 1}", "4:13: agents: must be a list"),
+        ("events: [{a: 1}]", "4:14: events: must be a text, and is a table"),
+        ("registry: [identity]", "4:15: registry: must be a text, and is a list"),
+        ("registry: \"a\\0b\"", "4:15: registry: the character U+0000 is in this text"),
+        ("events: [\"a\\u0000b\"]", "4:14: events: the character U+0000 is in this text"),
+        ("when: \"tag1 == 'a\\0'\"", "4:11: when: the character U+0000 is in this text"),
+        ("\"a\\0b\": 1", "4:5: triggers: the character U+0000 is in this text"),
+        ("when: [score < 60]", "4:11: when: must be a text, and is a list"),
+        ("when: 60", "4:11: when: column 1: 60 is a number, not a condition"),
+        ("when: yes", "4:11: when: column 1: `yes` is no argument"),
+        ("registry: identity\n    since: 2026-11-01", "5:12: since: \"2026-11-01\" is neither"),
+        ("registry: identity\n    since: 1793491200", "5:12: since: \"1793491200\" is neither"),
+        ("registry: identity\n    finality: 010", "5:15: finality: 010 begins with a zero"),
+        ("registry: identity\n    finality: +1", "5:15: finality: \"+1\" is unknown"),
+        ("registry: identity\n    finality: 1.0", "5:15: finality: \"1.0\" is unknown"),
+        ("registry: identity\n    cooldown: 1:30", "5:15: cooldown: column 2: "),
+        ("match_all: yes", "4:16: match_all: \"yes\" is neither `true` nor `false`"),
+        ("match_all: 1", "4:16: match_all: \"1\" is neither `true` nor `false`"),
+        ("unchecked: on", "4:16: unchecked: \"on\" is neither `true` nor `false`"),
+        ("match_all: true\n    match_all: true", "5:5: match_all: stands here twice; it stands in"),
+        ("[a]: 1", "4:5: triggers: a list or a table stands where a key belongs"),
+        ("<<: x", "4:9: <<: takes over tables by their aliases"),
+    ];
+    let mut wrong = Vec::new();
+    for (says, expected) in table {
+        let error = parse(&trigger(&format!("{says}\n    {action}"))).expect_err(expected);
+        if !error.to_string().starts_with(expected) {
+            wrong.push(format!("{says}\nsaid:     {error}\nexpected: {expected}"));
+        }
+    }
+    let documents = [
+        ("version: 1\ntriggers: 7", "2:11: triggers: must be a list"),
+        ("version: 1\ntriggers: [7]", "2:12: a trigger is a table of keys"),
+        ("version: 1", "1:1: triggers: is missing"),
+        ("triggers: []", "1:1: version: is missing"),
+        ("version: 0x1\ntriggers: []", "1:10: version: 0x1 is unknown; it is 1"),
+        ("[]", "1:1: a document of triggers is a table of keys"),
+        ("", "1:1: the document is empty"),
+        ("version: 1\ntriggers: [", "2:11: triggers: this is no YAML: unclosed bracket '['"),
+        ("version: 1\ntriggers: &a [*a]", "2:15: triggers: an alias of the list or table that"),
+    ];
+    for (document, expected) in documents {
+        let error = parse(document).expect_err(expected);
+        if !error.to_string().starts_with(expected) {
+            wrong.push(format!("{document}\nsaid:     {error}\nexpected: {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_table_of_very_many_keys_is_refused() {
+    let keys: Vec<String> = (0..300).map(|number| format!("k{number}: x")).collect();
+    let table = format!("match_all: true\n    actions: [{{type: x, a: {{{}}}}}]", keys.join(", "));
+    let error = parse(&trigger(&table)).expect_err("refused").to_string();
+    assert!(error.contains("this table has more than 256 keys"), "{error}");
+}
+
+#[test]
+fn a_document_that_is_no_text_is_refused_at_its_byte() {
+    let text = |bytes: &[u8]| event_engine::trigger_file::text(bytes).map(str::to_owned);
+    let error = text(b"version: 1\ntri\xffggers").expect_err("refused").to_string();
+    assert_eq!(error, "2:4: this byte is no UTF-8; save the document as UTF-8");
+    let error = text(b"\xff\xfev\0e\0").expect_err("UTF-16").to_string();
+    assert!(error.starts_with("1:1: this byte is no UTF-8"), "{error}");
+    let marked = format!("\u{feff}{EVERYTHING}");
+    assert_eq!(parse(&marked).expect("accepted"), parse(EVERYTHING).expect("accepted"));
 }
 
 fn trigger(rest: &str) -> String {

@@ -1,6 +1,7 @@
 //! Tables `triggers`, `trigger_versions`, `trigger_actions` and `trigger_set`.
 
 mod apply;
+mod changes;
 mod definitions;
 
 use event_engine::index::{IndexBuilder, TriggerIndex};
@@ -11,7 +12,9 @@ use uuid::Uuid;
 
 use self::definitions::{Compiled, Definitions};
 
-pub use self::apply::{Applied, Removed, TriggerChange, apply, disable};
+pub use self::apply::{
+    Applied, Removed, TriggerChange, TriggerPlan, apply, apply_planned, disable, plan,
+};
 use crate::Result;
 
 /// The revision of the set of triggers.

@@ -3,7 +3,7 @@
 //!
 //! | room | asks and does |
 //! |---|---|
-//! | [`triggers`] | check, apply, list, show and disable triggers |
+//! | [`triggers`] | check, plan, apply, list, show and disable triggers |
 //! | [`events`] | list and show events |
 //! | [`jobs`] | list and show jobs, with their attempts |
 //! | [`chains`] | which chains are known, and which may be named |

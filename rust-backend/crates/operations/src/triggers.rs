@@ -7,9 +7,10 @@ use actions::policy::DestinationPolicy;
 use actions::registry::{self, Description};
 use actions::trigger_file;
 use event_engine::trigger::TriggerSpec;
+use event_engine::trigger_file::{TriggerFile, TriggerFileError};
 use event_store::PgPool;
 use event_store::triggers;
-pub use event_store::triggers::{Applied, Removed, TriggerChange};
+pub use event_store::triggers::{Applied, Removed, TriggerChange, TriggerPlan};
 pub use event_store::views::triggers::JOBS_COUNTED_MAX;
 use event_store::views::triggers::{self as views, StoredAction};
 use serde::Serialize;
@@ -64,7 +65,7 @@ impl From<StoredAction> for ActionOverview {
 /// A document of triggers, and the context in which it is checked.
 pub struct TriggerDocument<'a> {
     /// YAML or JSON.
-    pub text: &'a str,
+    pub content: &'a [u8],
     /// The file's name, which refusals begin with.
     pub file: Option<&'a str>,
     /// The ids of the chains by their configured names.
@@ -73,22 +74,46 @@ pub struct TriggerDocument<'a> {
     pub policy: &'a DestinationPolicy,
 }
 
-/// Checks a document, and changes nothing.
-pub fn check(document: &TriggerDocument<'_>) -> Result<Vec<TriggerSpec>> {
-    let specs = trigger_file::parse(document.text, document.chains, document.policy)
-        .map_err(|error| InputProblem::of_document(document.file, &error))?;
-    Ok(specs)
+/// A document that may be applied.
+#[derive(Clone, Debug)]
+pub struct CheckedDocument {
+    /// Its triggers.
+    pub specs: Vec<TriggerSpec>,
+    /// Parts of it that could not be checked, or have no effect.
+    pub warnings: Vec<InputProblem>,
 }
 
-/// Puts checked triggers in force, all of them or not one. With `prune`, the account's other
-/// triggers are removed, and their pending jobs cancelled.
-pub async fn apply(
+/// Checks a document, and changes nothing.
+pub fn check(document: &TriggerDocument<'_>) -> Result<CheckedDocument> {
+    let problem = |error: &TriggerFileError| InputProblem::of_document(document.file, error);
+    let text =
+        event_engine::trigger_file::text(document.content).map_err(|error| problem(&error))?;
+    let TriggerFile { triggers, warnings } =
+        trigger_file::parse(text, document.chains, document.policy)
+            .map_err(|error| problem(&error))?;
+    Ok(CheckedDocument { specs: triggers, warnings: warnings.iter().map(problem).collect() })
+}
+
+/// Plans the application of checked triggers, and changes nothing. With `prune`, the account's
+/// other triggers are to be removed, and their pending jobs cancelled.
+pub async fn plan(
     pool: &PgPool,
     account: &Account,
     specs: &[TriggerSpec],
     prune: bool,
+) -> Result<TriggerPlan> {
+    Ok(triggers::plan(pool, account.as_str(), specs, prune).await?)
+}
+
+/// Puts checked triggers in force, all or not one, and removes the triggers that the plan removes
+/// and no other.
+pub async fn apply(
+    pool: &PgPool,
+    account: &Account,
+    specs: &[TriggerSpec],
+    plan: &TriggerPlan,
 ) -> Result<Applied> {
-    Ok(triggers::apply(pool, account.as_str(), specs, prune).await?)
+    Ok(triggers::apply_planned(pool, account.as_str(), specs, plan).await?)
 }
 
 /// Lists the triggers of an account, by name.

@@ -124,7 +124,8 @@ impl Bed {
 pub fn trigger_specs(document: &str) -> Vec<TriggerSpec> {
     let anywhere = ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network"));
     let anywhere = DestinationPolicy::new(anywhere.to_vec());
-    actions::trigger_file::parse(document, &BTreeMap::new(), &anywhere).expect("triggers")
+    let file = actions::trigger_file::parse(document, &BTreeMap::new(), &anywhere);
+    file.expect("triggers").triggers
 }
 
 /// A document of triggers with one webhook each: (name, the trigger's other keys in YAML).

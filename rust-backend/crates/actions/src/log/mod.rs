@@ -133,7 +133,7 @@ mod tests {
         let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
         let (chains, policy) = (BTreeMap::new(), DestinationPolicy::default());
         let triggers = trigger_file::parse(example.expect("an example"), &chains, &policy);
-        let triggers = triggers.expect("accepted");
+        let triggers = triggers.expect("accepted").triggers;
         let levels = triggers[0].actions.iter().map(|action| level(&action.config));
         assert_eq!(levels.collect::<Vec<_>>(), [Ok(Level::Info), Ok(Level::Warn)]);
     }

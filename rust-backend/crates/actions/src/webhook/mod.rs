@@ -47,7 +47,10 @@ impl Kind for Webhook {
         let written = keys::text("url", url, URL_BYTES_MAX)?.to_owned();
         let secret = keys.required("secret", "without one nobody can tell who sent it")?;
         let secret = SecretPlace::read("secret", secret, SECRET_PREFIX)?;
-        let url = Url::parse(&written).map_err(|error| ConfigRefusal::of("url", error))?;
+        let url = Url::parse(&written).map_err(|error| {
+            let problem = format!("is no URL such as https://example.org/hook: {error}");
+            ConfigRefusal::of("url", problem)
+        })?;
         Ok(Config { written, url, secret })
     }
 

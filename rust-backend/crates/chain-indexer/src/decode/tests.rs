@@ -5,6 +5,7 @@ mod identity_events;
 mod long_logs;
 mod property;
 mod reputation_events;
+mod shapes;
 mod validation_events;
 
 use alloy_primitives::{Address, B256, LogData, U256};

@@ -1,23 +1,19 @@
 //! `agentauri triggers`.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+mod apply;
 
-use actions::policy::DestinationPolicy;
-use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+
+use anyhow::Result;
 use clap::Subcommand;
 use event_engine::delivery::job_state::JobState;
-use event_engine::trigger::TriggerSpec;
-use operations::triggers::{
-    self, ActionOverview, Applied, DescribedTrigger, TriggerChange, TriggerDocument,
-};
+use operations::triggers::{self, ActionOverview, DescribedTrigger};
 use serde_json::json;
 use service::config::Settings;
 use service::escape::escape;
 use service::output;
-use service::process::Refused;
 
+use self::apply::ApplyArgs;
 use crate::database::migrated;
 use crate::lists::{self, AccountArgs, ListArgs};
 use crate::refusal::ended;
@@ -38,16 +34,11 @@ enum TriggersCommand {
     /// Apply the triggers of a file, all in one transaction.
     ///
     /// They are in force when the command ends. A changed trigger gets a new version, an unchanged
-    /// one stays as it is.
-    #[command(after_help = "Examples:\n  agentauri triggers apply triggers.yaml\n  \
-        agentauri triggers apply --prune - < triggers.json")]
-    Apply {
-        /// A file in YAML or JSON; - is standard input.
-        file: PathBuf,
-        /// Remove all other triggers of the account, and cancel their pending jobs.
-        #[arg(long)]
-        prune: bool,
-    },
+    /// one stays as it is. The plan is shown first; before a trigger is removed, you are asked.
+    #[command(after_help = "Examples:\n  agentauri triggers apply --dry-run triggers.yaml\n  \
+        agentauri triggers apply triggers.yaml\n  \
+        agentauri triggers apply --prune --yes - < triggers.json")]
+    Apply(ApplyArgs),
     /// List the triggers by name, with their jobs counted by state (latest 10000 of all).
     List {
         #[command(flatten)]
@@ -68,13 +59,7 @@ enum TriggersCommand {
 pub(crate) async fn triggers(args: TriggersArgs, settings: &Settings, json: bool) -> Result<()> {
     let AccountArgs { account } = args.account;
     match args.command {
-        TriggersCommand::Apply { file, prune } => {
-            // Read before anything is connected to: a refused file leaves no trace.
-            let specs = read(&file, settings)?;
-            let pool = migrated(settings).await?;
-            let applied = triggers::apply(&pool, &account, &specs, prune).await;
-            report(&applied.map_err(ended)?, json)
-        }
+        TriggersCommand::Apply(options) => apply::apply(&options, &account, settings, json).await,
         TriggersCommand::List { list } => {
             let pool = migrated(settings).await?;
             let page =
@@ -96,48 +81,6 @@ pub(crate) async fn triggers(args: TriggersArgs, settings: &Settings, json: bool
             Ok(())
         }
     }
-}
-
-/// Reads and checks a document; every refusal begins with the file and the place in it.
-fn read(file: &Path, settings: &Settings) -> Result<Vec<TriggerSpec>> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
-    } else {
-        text = std::fs::read_to_string(file)
-            .map_err(|error| Refused::new(format!("{}: {error}", file.display())))?;
-    }
-    let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
-    let document = TriggerDocument {
-        text: &text,
-        file: Some(&file.display().to_string()),
-        chains: &settings.chain_ids(),
-        policy: &policy,
-    };
-    triggers::check(&document).map_err(ended)
-}
-
-fn report(applied: &Applied, json: bool) -> Result<()> {
-    if json {
-        let changes: BTreeMap<_, _> = applied.triggers.iter().cloned().collect();
-        return output::json(&json!({
-            "revision": applied.revision, "triggers": changes, "removed": applied.removed,
-        }));
-    }
-    for (name, change) in &applied.triggers {
-        let change = match change {
-            TriggerChange::Created => "created",
-            TriggerChange::Updated => "updated",
-            TriggerChange::Unchanged => "unchanged",
-        };
-        output::line(format!("{name}: {change}"));
-    }
-    for removed in &applied.removed {
-        let jobs = removed.jobs_cancelled;
-        output::line(format!("{}: removed, {jobs} pending jobs cancelled", removed.name));
-    }
-    output::line(format!("In force: revision {}", applied.revision));
-    Ok(())
 }
 
 fn row(trigger: &DescribedTrigger) -> [String; 6] {

@@ -1,5 +1,6 @@
 //! Whole processes, as users start them: killed, cut off, misled.
 
+mod apply;
 mod chain;
 mod command_line;
 mod demo;

@@ -22,7 +22,8 @@ const TIME: i64 = 1_750_000_000;
 /// A trigger with state: which events it fires for depends on all that came before.
 const REMEMBERING: (&str, &str) = (
     "remembering",
-    "registry: identity\n    when: 'count(30s, score < 50) >= 3 || ema(score, 10) < 40'",
+    "registry: identity\n    unchecked: true\n    \
+     when: 'count(30s, score < 50) >= 3 || ema(score, 10) < 40'",
 );
 
 /// What a writer knows of what it committed: each event's score and how often its block changed.

@@ -41,6 +41,11 @@ const NAMES: [(&str, Field); 12] = [
     ("score", Field::Score),
 ];
 
+/// The names of all fields.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
 impl Field {
     pub(super) fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)

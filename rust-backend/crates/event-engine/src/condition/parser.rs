@@ -8,14 +8,18 @@ use super::expression::Expression;
 use super::field::Field;
 use super::lexer::{Lexeme, Lexer, Token};
 use super::operand::Operand;
+use super::selected::SelectedEvents;
 use super::{COMPARISONS_MAX, DEPTH_MAX, word};
 use crate::condition::functions::call::Calls;
 use crate::condition::functions::function::Function;
 use crate::condition::functions::kinds::{self, Side};
 
 /// Reads a text whose length is within the limit, and the functions it uses.
-pub(super) fn parse(source: &str) -> Result<(Expression, Box<[Function]>), ConditionError> {
-    let mut parser = Parser::new(source, "end of condition")?;
+pub(super) fn parse(
+    source: &str,
+    selected: Option<&SelectedEvents>,
+) -> Result<(Expression, Box<[Function]>), ConditionError> {
+    let mut parser = Parser::new(source, selected, "end of condition")?;
     if matches!(parser.current.token, Token::End) {
         return Err(parser.refuse_at(0, ConditionFault::syntax("the condition is empty")));
     }
@@ -28,8 +32,11 @@ pub(super) fn parse(source: &str) -> Result<(Expression, Box<[Function]>), Condi
 }
 
 /// Reads a text that is one name of an event's, and whose length is within the limit.
-pub(super) fn name(source: &str) -> Result<Operand, ConditionError> {
-    let mut parser = Parser::new(source, "the end")?;
+pub(super) fn name(
+    source: &str,
+    selected: Option<&SelectedEvents>,
+) -> Result<Operand, ConditionError> {
+    let mut parser = Parser::new(source, selected, "the end")?;
     let start = parser.current.start;
     let operand = match parser.current.token {
         Token::Name(name) => parser.named(name)?,
@@ -48,6 +55,8 @@ pub(super) fn name(source: &str) -> Result<Operand, ConditionError> {
 
 pub(super) struct Parser<'s> {
     source: &'s str,
+    /// The events that the condition is for, where they are known.
+    selected: Option<&'s SelectedEvents>,
     /// What messages call the end of the source.
     end: &'static str,
     pub(super) lexer: Lexer<'s>,
@@ -61,10 +70,15 @@ pub(super) struct Parser<'s> {
 
 /// `after` says in messages where something is expected: ` after "&&"`.
 impl<'s> Parser<'s> {
-    fn new(source: &'s str, end: &'static str) -> Result<Self, ConditionError> {
+    fn new(
+        source: &'s str,
+        selected: Option<&'s SelectedEvents>,
+        end: &'static str,
+    ) -> Result<Self, ConditionError> {
         let mut lexer = Lexer::new(source);
         let current = lexer.next()?;
-        Ok(Self { source, end, lexer, current, depth: 0, comparisons: 0, calls: Calls::default() })
+        let calls = Calls::default();
+        Ok(Self { source, selected, end, lexer, current, depth: 0, comparisons: 0, calls })
     }
 
     pub(super) fn any(&mut self, after: &str) -> Result<Expression, ConditionError> {
@@ -157,7 +171,10 @@ impl<'s> Parser<'s> {
             let message = "comparisons do not chain: join two with \"&&\"";
             return Err(self.refuse(ConditionFault::syntax(message)));
         }
-        kinds::check(&left, operator, &right).map_err(|(side, fault)| {
+        let of_selected =
+            || self.selected.map_or(Ok(()), |selected| selected.check(&left, operator, &right));
+        let checked = kinds::check(&left, operator, &right).and_then(|()| of_selected());
+        checked.map_err(|(side, fault)| {
             let offset = match side {
                 Side::Left => left_at,
                 Side::Right => right_at,
@@ -172,6 +189,7 @@ impl<'s> Parser<'s> {
         match self.current.token {
             Token::And | Token::Or | Token::Close | Token::End => {
                 kinds::check_alone(&operand).map_err(|fault| self.refuse_at(offset, fault))?;
+                self.check_selected(offset, |selected| selected.check_alone(&operand))?;
                 Ok(Expression::Flag(operand))
             }
             _ => {
@@ -208,21 +226,33 @@ impl<'s> Parser<'s> {
             return Err(self.refuse(fault));
         }
         let start = self.advance()?.start;
-        match self.current.token {
-            Token::Open => self.call(name, start),
-            _ if name == word::ARGS => self.explicit(),
+        let operand = match self.current.token {
+            Token::Open => self.call(name, start)?,
+            _ if name == word::ARGS => self.explicit()?,
             Token::Dot => {
                 let shown = word::in_backticks(name);
                 let message = format!("{shown} has no parts: only `args.` stands before a name");
-                Err(self.refuse(ConditionFault::Syntax(message)))
+                return Err(self.refuse(ConditionFault::Syntax(message)));
             }
-            _ if name == word::EMA_COUNT => self.ema_count(start),
-            _ => Ok(match (word::flag(name), Field::named(name)) {
+            _ if name == word::EMA_COUNT => self.ema_count(start)?,
+            _ => match (word::flag(name), Field::named(name)) {
                 (Some(flag), _) => Operand::Flag(flag),
                 (None, Some(field)) => Operand::Field(field),
                 (None, None) => Operand::Argument(name.into()),
-            }),
-        }
+            },
+        };
+        self.check_selected(start, |selected| selected.check_name(&operand))?;
+        Ok(operand)
+    }
+
+    /// Asks the selected events, where they are known, about the text at `offset`.
+    pub(super) fn check_selected(
+        &self,
+        offset: usize,
+        check: impl FnOnce(&SelectedEvents) -> Result<(), ConditionFault>,
+    ) -> Result<(), ConditionError> {
+        let checked = self.selected.map_or(Ok(()), check);
+        checked.map_err(|fault| self.refuse_at(offset, fault))
     }
 
     /// The `.name` behind `args`.

@@ -6,6 +6,7 @@
 //! for each shape that occurs, however many triggers there are.
 
 use crate::event::Event;
+use crate::event::shape::ALIAS;
 use crate::trigger::Selectors;
 
 use super::candidates::PostingLists;
@@ -72,9 +73,6 @@ const ANY: u32 = 0;
 /// Digits of an agent that is its own number: 10^18 leaves the highest bit to names.
 const AGENT_DIGITS_MAX: usize = 18;
 const IS_NAME: u64 = 1 << 63;
-
-/// The seed document's name for the chain's `Registered`.
-const ALIAS: (&str, &str) = ("AgentRegistered", "Registered");
 
 impl Keys {
     /// Adds a trigger's selectors. The numbers of triggers must ascend.

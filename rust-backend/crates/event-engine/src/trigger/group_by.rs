@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use sha2::{Digest, Sha256};
 
 use crate::argument::number::Number;
-use crate::condition::{ConditionError, Operand, Value, is_hex, parse_name};
+use crate::condition::{ConditionError, Operand, SelectedEvents, Value, is_hex, parse_name};
 use crate::event::Event;
 
 /// Bytes of a key: enough for every name and uint256 that the registries emit. Keys are stored in
@@ -35,7 +35,16 @@ impl GroupBy {
     /// Parses the text of `group_by:`, any name that a condition knows. The error gives the problem
     /// and its column.
     pub fn parse(source: &str) -> Result<Self, ConditionError> {
-        Ok(Self { name: parse_name(source)? })
+        Self::parse_for(source, None)
+    }
+
+    /// The same for the events that a trigger selects, where they are known: one must have the
+    /// name.
+    pub(crate) fn parse_for(
+        source: &str,
+        selected: Option<&SelectedEvents>,
+    ) -> Result<Self, ConditionError> {
+        Ok(Self { name: parse_name(source, selected)? })
     }
 
     /// The event's group. `None` if the event has no such value.

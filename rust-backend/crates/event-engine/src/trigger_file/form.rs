@@ -1,110 +1,86 @@
-//! The document as it is written, before anything in it is believed.
+//! The forms of values: tables of known keys, lists, texts.
 
-use std::fmt;
+use super::{Result, TriggerFileError, refuse};
+use crate::event::spelling::proposal;
+use crate::trigger::config::{ConfigNode, ConfigValue};
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_saphyr::Spanned;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    pub(super) version: Spanned<u64>,
-    pub(super) triggers: Vec<Spanned<TriggerForm>>,
+/// The values of the known keys of a table, each where its key stands in `known`. `of` names the
+/// table in a refusal.
+pub(super) fn keys<const N: usize>(
+    table: ConfigNode,
+    of: &str,
+    known: [&'static str; N],
+) -> Result<[Option<ConfigNode>; N]> {
+    let mut values = [const { None }; N];
+    let ConfigValue::Table(entries) = table.value else {
+        let problem = format!("{of} is a table of keys, as in `{}: …`", known[0]);
+        return Err(TriggerFileError::of_document(table.at, problem));
+    };
+    for entry in entries {
+        let Some(place) = known.iter().position(|key| *key == entry.key) else {
+            let meant = proposal(&entry.key, known, &format!("the keys of {of} are"));
+            let problem = format!("is unknown{meant}");
+            return Err(TriggerFileError::at(entry.key_at, &entry.key, problem));
+        };
+        values[place] = Some(entry.node);
+    }
+    Ok(values)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TriggerForm {
-    pub(super) name: Spanned<String>,
-    pub(super) chains: Option<Spanned<Vec<Spanned<NumberOrText>>>>,
-    pub(super) registry: Option<Spanned<String>>,
-    pub(super) events: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(super) agents: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(super) when: Option<Spanned<String>>,
-    pub(super) since: Option<Spanned<String>>,
-    pub(super) finality: Option<Spanned<NumberOrText>>,
-    pub(super) cooldown: Option<Spanned<String>>,
-    pub(super) group_by: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) match_all: bool,
-    pub(super) actions: Spanned<Vec<AnyNode>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum NumberOrText {
-    Number(i64),
-    Text(String),
-}
-
-/// Anything, with its place.
-#[derive(Debug)]
-pub(super) struct AnyNode(pub(super) Spanned<AnyValue>);
-
-#[derive(Debug)]
-pub(super) enum AnyValue {
-    Text(String),
-    /// A scalar that YAML takes for a number or a boolean; its text stands in the document.
-    Resolved,
-    List(Vec<AnyNode>),
-    Table(Vec<(Spanned<String>, AnyNode)>),
-}
-
-impl<'de> Deserialize<'de> for AnyNode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AnyValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyVisitor)
-    }
-}
-
-struct AnyVisitor;
-
-impl<'de> Visitor<'de> for AnyVisitor {
-    type Value = AnyValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value, a list or a table")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<AnyValue, E> {
-        Ok(AnyValue::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<AnyValue, E> {
-        Ok(AnyValue::Resolved)
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<AnyValue, E> {
-        Ok(AnyValue::Resolved)
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<AnyValue, E> {
-        Ok(AnyValue::Resolved)
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<AnyValue, E> {
-        Ok(AnyValue::Resolved)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AnyValue, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(node) = list.next_element()? {
-            nodes.push(node);
+/// The values of a list that is not empty.
+pub(super) fn list(key: &str, node: ConfigNode) -> Result<Vec<ConfigNode>> {
+    match node.value {
+        ConfigValue::List(values) if values.is_empty() => {
+            Err(TriggerFileError::at(node.at, key, "an empty list; leave it out to mean all"))
         }
-        Ok(AnyValue::List(nodes))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<AnyValue, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = table.next_entry()? {
-            entries.push(entry);
+        ConfigValue::List(values) => Ok(values),
+        ConfigValue::Text(_) | ConfigValue::Table(_) => {
+            let problem = "must be a list: put its values in brackets, as in [a, b]";
+            Err(TriggerFileError::at(node.at, key, problem))
         }
-        Ok(AnyValue::Table(entries))
     }
+}
+
+/// The text of a scalar, as it is written.
+pub(super) fn text<'n>(key: &str, node: &'n ConfigNode) -> Result<&'n str> {
+    let found = match &node.value {
+        ConfigValue::Text(text) => return Ok(text),
+        ConfigValue::List(_) => "list",
+        ConfigValue::Table(_) => "table",
+    };
+    Err(refuse(node, key, format!("must be a text, and is a {found}")))
+}
+
+/// A text of 1 to so many bytes.
+pub(super) fn bounded(key: &str, node: &ConfigNode, bytes_max: usize) -> Result<String> {
+    let text = text(key, node)?;
+    if (1..=bytes_max).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err(refuse(node, key, format!("must be 1 to {bytes_max} bytes")))
+}
+
+/// `true` or `false`; a missing value is false.
+pub(super) fn flag(key: &str, node: Option<&ConfigNode>) -> Result<bool> {
+    let Some(node) = node else { return Ok(false) };
+    match text(key, node)? {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(refuse(node, key, format!("{other:?} is neither `true` nor `false`"))),
+    }
+}
+
+/// A whole number from 0. Without a leading zero: it would be octal to some.
+pub(super) fn whole_number(text: &str) -> Option<std::result::Result<i64, String>> {
+    if text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let shortest = text.trim_start_matches('0');
+    if text != "0" && shortest.len() < text.len() {
+        let meant = if shortest.is_empty() { "0" } else { shortest };
+        return Some(Err(format!(
+            "{text} begins with a zero, which is octal to some; write {meant}"
+        )));
+    }
+    Some(text.parse().map_err(|_| format!("{text} is too large")))
 }

@@ -134,6 +134,21 @@ pub(crate) async fn cancel_of_triggers(
     Ok(done.rows_affected())
 }
 
+/// The number of jobs that [`cancel_of_triggers`] would cancel of a trigger.
+pub(crate) async fn pending_of_trigger(
+    connection: &mut PgConnection,
+    trigger: Uuid,
+) -> Result<u64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM jobs
+           WHERE trigger_id = $1 AND state = 'pending' AND retracts IS NULL"#,
+        trigger,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 pub(crate) async fn unpushed(
     pool: &PgPool,
     unpushed_for: Duration,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use event_engine::delivery::retry::RetrySchedule;
+use event_engine::event::spelling::nearest;
 use ipnet::IpNet;
 
 use super::{ConfigError, Endpoint, Listen, database, redis, service_links};
@@ -24,9 +25,6 @@ pub(super) const KNOWN: [&str; 6] = [
 
 /// Variables of ours that others read: webhooks' secrets, and the tests.
 const OTHERS: [&str; 3] = ["AGENTAURI_SECRET_", "AGENTAURI_TEST_", "AGENTAURI_TIMESCALEDB_ROOT"];
-
-/// Wrong letters at most in an unknown name for which a known one is proposed.
-const TYPOS_MAX: usize = 6;
 
 /// Schemes of a database's URL.
 const POSTGRES: &[&str] = &["postgres", "postgresql"];
@@ -160,26 +158,8 @@ fn network(entry: &str) -> Result<IpNet> {
 }
 
 fn unknown(name: &str) -> String {
-    let nearest = KNOWN.iter().map(|known| (distance(name, known), known)).min();
-    match nearest {
-        Some((typos, known)) if typos <= TYPOS_MAX => {
-            format!("there is no such variable; did you mean {known}?")
-        }
-        _ => format!("there is no such variable; there are {}", KNOWN.join(", ")),
+    match nearest(name, KNOWN) {
+        Some(known) => format!("there is no such variable; did you mean {known}?"),
+        None => format!("there is no such variable; there are {}", KNOWN.join(", ")),
     }
-}
-
-/// Levenshtein's distance: the number of letters to add, remove or replace.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, a) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, b) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }

@@ -78,6 +78,7 @@ impl Parser<'_> {
         let value_at = self.current.start;
         let value = self.operand(format_args!("a value such as `score`"))?;
         kinds::check_averaged(&value).map_err(|fault| self.refuse_at(value_at, fault))?;
+        self.check_selected(value_at, |selected| selected.check_averaged(&value))?;
         if !matches!(self.current.token, Token::Comma) {
             let shown = kinds::describe(&value);
             return Err(self.expected(format_args!("\",\" and a number after {shown}")));

@@ -29,6 +29,16 @@ pub(crate) enum Side {
     Right,
 }
 
+impl Side {
+    /// The opposite part.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
 pub(crate) fn check(
     left: &Operand,
     operator: Operator,

@@ -1,0 +1,251 @@
+//! The difference between a document and the stored triggers.
+
+use std::collections::BTreeMap;
+
+use event_engine::trigger::{Definition, Since, TriggerSpec};
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::apply::TriggerChange;
+use crate::Result;
+
+/// The effect on each trigger of a document, and the rows to write, as columns for `unnest`.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) triggers: Vec<(String, TriggerChange)>,
+    ids: Vec<Uuid>,
+    names: Vec<String>,
+    versions: Vec<i32>,
+    lineages: Vec<i32>,
+    definitions: Vec<Json<Value>>,
+    sinces: Vec<i64>,
+    /// JSON arrays: arrays of arrays do not unnest.
+    action_ids: Vec<Json<Vec<String>>>,
+    action_versions: Vec<Json<Vec<i32>>>,
+    actions: Vec<(Uuid, String, i32, String, Value)>,
+}
+
+impl Changes {
+    /// The changes from the stored triggers to `specs`. `ids` has the id of each trigger.
+    pub(super) async fn of(
+        connection: &mut PgConnection,
+        specs: &[TriggerSpec],
+        ids: &[Uuid],
+    ) -> Result<Self> {
+        let known = stored(connection, ids).await?;
+        let known_actions = stored_actions(connection, ids).await?;
+        let now = now(connection).await?;
+        let mut changes = Self::default();
+        for (spec, id) in specs.iter().zip(ids) {
+            let change = changes.add(*id, spec, known.get(id), &known_actions, now);
+            changes.triggers.push((spec.name.clone(), change));
+        }
+        Ok(changes)
+    }
+
+    fn add(
+        &mut self,
+        id: Uuid,
+        spec: &TriggerSpec,
+        stored: Option<&KnownTrigger>,
+        stored_actions: &StoredActions,
+        now: i64,
+    ) -> TriggerChange {
+        let alive = stored.filter(|stored| stored.state != "removed");
+        let definition = serde_json::to_value(&spec.definition).expect("a definition is JSON");
+        let since = match (spec.since, alive) {
+            (Since::Time(time), _) => time,
+            (Since::Creation, Some(stored)) => stored.since,
+            (Since::Creation, None) => now,
+        };
+        let mut new_actions = Vec::new();
+        let mut actions = Vec::with_capacity(spec.actions.len());
+        for action in &spec.actions {
+            let config = serde_json::to_value(&action.config).expect("a configuration is JSON");
+            let version = match stored_actions.get(&(id, action.id.clone())) {
+                Some(latest) if latest.kind == action.kind && latest.config == config => {
+                    latest.version
+                }
+                latest => {
+                    let version = latest.map_or(1, |latest| latest.version + 1);
+                    let kind = action.kind.clone();
+                    new_actions.push((id, action.id.clone(), version, kind, config));
+                    version
+                }
+            };
+            actions.push((action.id.clone(), version));
+        }
+        if let Some(stored) = alive {
+            let same = stored.state == "active"
+                && stored.definition == definition
+                && stored.since == since
+                && stored.actions == actions;
+            if same {
+                return TriggerChange::Unchanged;
+            }
+        }
+        self.actions.append(&mut new_actions);
+        self.ids.push(id);
+        self.names.push(spec.name.clone());
+        let version = stored.map_or(1, |stored| stored.latest_version.max(stored.version) + 1);
+        self.versions.push(version);
+        let carried = alive.filter(|stored| stored.carries_on(&spec.definition));
+        self.lineages.push(carried.map_or(version, |stored| stored.lineage));
+        self.definitions.push(Json(definition));
+        self.sinces.push(since);
+        let (action_ids, action_versions) = actions.into_iter().unzip();
+        self.action_ids.push(Json(action_ids));
+        self.action_versions.push(Json(action_versions));
+        if alive.is_some() { TriggerChange::Updated } else { TriggerChange::Created }
+    }
+
+    pub(super) async fn write(&self, connection: &mut PgConnection, account: &str) -> Result<()> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        sqlx::query!(
+            "INSERT INTO triggers AS t (id, account, name, version)
+             SELECT new.id, $1, new.name, new.version
+             FROM unnest($2::uuid[], $3::text[], $4::integer[]) AS new (id, name, version)
+             ON CONFLICT (id) DO UPDATE
+             SET version = excluded.version, state = 'active', updated_at = now(),
+                 created_at = CASE WHEN t.state = 'removed' THEN now() ELSE t.created_at END",
+            account,
+            &self.ids,
+            &self.names,
+            &self.versions,
+        )
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query!(
+            "INSERT INTO trigger_versions (trigger_id, version, lineage, definition, since,
+                                           action_ids, action_versions)
+             SELECT new.id, new.version, new.lineage, new.definition, new.since,
+                    ARRAY(SELECT jsonb_array_elements_text(new.action_ids)),
+                    ARRAY(SELECT jsonb_array_elements_text(new.action_versions)::integer)
+             FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::bigint[], $5::jsonb[],
+                         $6::jsonb[], $7::integer[])
+                  AS new (id, version, definition, since, action_ids, action_versions, lineage)",
+            &self.ids,
+            &self.versions,
+            &self.definitions as &[Json<Value>],
+            &self.sinces,
+            &self.action_ids as &[Json<Vec<String>>],
+            &self.action_versions as &[Json<Vec<i32>>],
+            &self.lineages,
+        )
+        .execute(&mut *connection)
+        .await?;
+        self.write_actions(connection).await
+    }
+
+    async fn write_actions(&self, connection: &mut PgConnection) -> Result<()> {
+        let triggers: Vec<Uuid> = self.actions.iter().map(|action| action.0).collect();
+        let ids: Vec<&str> = self.actions.iter().map(|action| action.1.as_str()).collect();
+        let versions: Vec<i32> = self.actions.iter().map(|action| action.2).collect();
+        let kinds: Vec<&str> = self.actions.iter().map(|action| action.3.as_str()).collect();
+        let configs: Vec<Value> = self.actions.iter().map(|action| action.4.clone()).collect();
+        sqlx::query!(
+            "INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[])",
+            &triggers,
+            &ids as &[&str],
+            &versions,
+            &kinds as &[&str],
+            &configs,
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The stored trigger.
+struct KnownTrigger {
+    state: String,
+    version: i32,
+    latest_version: i32,
+    lineage: i32,
+    definition: Value,
+    since: i64,
+    actions: Vec<(String, i32)>,
+}
+
+impl KnownTrigger {
+    /// True if its state goes on under the new definition. A trigger that was not judged for a
+    /// while, or observed something else, begins afresh.
+    fn carries_on(&self, definition: &Definition) -> bool {
+        let stored = serde_json::from_value::<Definition>(self.definition.clone());
+        self.state == "active" && stored.is_ok_and(|stored| definition.carries_on(&stored))
+    }
+}
+
+/// The latest version of each action by trigger and id.
+type StoredActions = BTreeMap<(Uuid, String), LatestAction>;
+
+struct LatestAction {
+    version: i32,
+    kind: String,
+    config: Value,
+}
+
+/// The time of the transaction by the database's clock, the only one for `since`; unix seconds.
+async fn now(connection: &mut PgConnection) -> Result<i64> {
+    let now = sqlx::query_scalar!(r#"SELECT floor(extract(epoch FROM now()))::bigint AS "now!""#);
+    Ok(now.fetch_one(connection).await?)
+}
+
+async fn stored(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, KnownTrigger>> {
+    let rows = sqlx::query!(
+        r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since, v.action_ids,
+                  v.action_versions,
+                  (SELECT max(version) FROM trigger_versions a WHERE a.trigger_id = t.id)
+                      AS "latest_version!"
+           FROM triggers t
+           JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
+           WHERE t.id = ANY($1)"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let stored = KnownTrigger {
+                state: row.state,
+                version: row.version,
+                lineage: row.lineage,
+                latest_version: row.latest_version,
+                definition: row.definition,
+                since: row.since,
+                actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
+            };
+            (row.id, stored)
+        })
+        .collect())
+}
+
+async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<StoredActions> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (trigger_id, action_id) trigger_id, action_id, version, action_type,
+                config
+         FROM trigger_actions WHERE trigger_id = ANY($1)
+         ORDER BY trigger_id, action_id, version DESC",
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let latest =
+                LatestAction { version: row.version, kind: row.action_type, config: row.config };
+            ((row.trigger_id, row.action_id), latest)
+        })
+        .collect())
+}
