@@ -3,6 +3,7 @@
 mod apply;
 mod chain;
 mod command_line;
+mod databases;
 mod demo;
 mod files;
 mod metrics;
@@ -11,4 +12,5 @@ mod notifications;
 mod problems;
 mod refusals;
 mod security;
+mod serving;
 mod shutdown;
