@@ -8,6 +8,7 @@ use event_engine::port::Leases;
 use service::backoff::Backoff;
 use tokio::sync::mpsc;
 
+use crate::desk::HeldJobs;
 use crate::measures;
 
 /// Attempts in one transaction.
@@ -30,6 +31,7 @@ pub(crate) enum LeaseEnd {
 pub(crate) async fn record<L: Leases>(
     leases: L,
     holder: String,
+    held: HeldJobs,
     mut ended: mpsc::Receiver<LeaseEnd>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -47,6 +49,7 @@ pub(crate) async fn record<L: Leases>(
                 .await;
             measures::recorded(&made);
             tell_dead(&made);
+            held.end(made.iter().map(|attempt| attempt.lease.id));
         }
         if !back.is_empty() {
             let count = back.len();
@@ -54,6 +57,7 @@ pub(crate) async fn record<L: Leases>(
                 leases.give_back(&holder, &back)
             })
             .await;
+            held.end(back.iter().map(|(lease, _)| lease.id));
         }
     }
 }
