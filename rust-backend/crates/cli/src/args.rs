@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// List and show stored events.
     #[command(subcommand)]
     Events(EventsCommand),
-    /// List the known chains, and restrict the chains of events.
+    /// List the known chains, restrict the chains of events, and reset a chain begun anew.
     #[command(subcommand)]
     Chains(ChainsCommand),
     /// List and show jobs: one action for one match, with its attempts.

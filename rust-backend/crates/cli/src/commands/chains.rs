@@ -1,5 +1,7 @@
 //! `agentauri chains`.
 
+mod reset;
+
 use anyhow::Result;
 use clap::Subcommand;
 use operations::PgPool;
@@ -7,6 +9,7 @@ use operations::chains::{self, Chains, KNOWN_MAX};
 use service::config::Settings;
 use service::output;
 
+use crate::commands::chains::reset::ResetArgs;
 use crate::refusal::{ended, ended_at_argument};
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +27,15 @@ pub(crate) enum ChainsCommand {
         #[arg(long)]
         any: bool,
     },
+    /// Forget all of a chain that began anew under its id, such as a devnet that was restarted.
+    ///
+    /// It compares the stored blocks with the chain's nodes, shows the consequences, and asks. Then
+    /// it invalidates every event of the old chain, as a reorganisation does (each delivered
+    /// message is retracted), and forgets the old blocks: the chain's readers begin anew. It
+    /// may be killed at any time: the same command goes on where it stopped.
+    #[command(after_help = "Examples:\n  agentauri chains reset devnet --dry-run\n  \
+        agentauri chains reset devnet --yes")]
+    Reset(ResetArgs),
 }
 
 pub(crate) async fn chains(
@@ -33,6 +45,9 @@ pub(crate) async fn chains(
     json: bool,
 ) -> Result<()> {
     let chains = match command {
+        ChainsCommand::Reset(options) => {
+            return reset::reset(settings, pool, &options, json).await;
+        }
         ChainsCommand::List => chains::list(pool).await,
         ChainsCommand::Allow { any: true, .. } => chains::allow_any(pool).await,
         ChainsCommand::Allow { chains: named, .. } => {
