@@ -5,7 +5,10 @@ CREATE TABLE IF NOT EXISTS chain_locks (
     chain_id BIGINT PRIMARY KEY,
     -- How many reorganisations were followed. The auditor compares arrivals with a reader's blocks
     -- once more where it has risen meanwhile.
-    reorgs   BIGINT NOT NULL DEFAULT 0
+    reorgs   BIGINT NOT NULL DEFAULT 0,
+    -- How often the chain began anew (`agentauri chains reset`). History that was read before is
+    -- not stored behind it.
+    resets   BIGINT NOT NULL DEFAULT 0
 );
 
 -- Holds the chain's lock until the transaction ends. In ours it is the first statement that writes.

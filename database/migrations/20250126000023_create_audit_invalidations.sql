@@ -14,8 +14,9 @@ CREATE TABLE IF NOT EXISTS audit_invalidations (
 CREATE INDEX IF NOT EXISTS audit_invalidations_block ON audit_invalidations (chain_id, block_hash);
 
 -- Invalidates the valid events of these blocks, within these heights, whoever wrote them, and
--- returns their number. An event with another block's hash is proved by nothing to be replaced. The
--- auditor remembers its events, so that they can come back.
+-- returns their number. An event with another block's hash is proved by nothing to be replaced;
+-- where the chain began anew, all are, and `hashes` is NULL. The auditor remembers its events, so
+-- that they can come back.
 CREATE OR REPLACE FUNCTION invalidate_blocks(
     of_chain BIGINT, lowest BIGINT, highest BIGINT, hashes TEXT[], is_remembered BOOLEAN)
 RETURNS BIGINT
@@ -26,7 +27,7 @@ BEGIN
     WITH taken AS (
         UPDATE public.events SET invalidated = true
         WHERE chain_id = of_chain AND block_number BETWEEN lowest AND highest AND NOT invalidated
-            AND public.comparable_hash(block_hash) = ANY (hashes)
+            AND (hashes IS NULL OR public.comparable_hash(block_hash) = ANY (hashes))
         RETURNING id, "timestamp", public.comparable_hash(block_hash) AS hash, revision
     ), remembered AS (
         INSERT INTO public.audit_invalidations (

@@ -466,3 +466,38 @@ BEGIN
     DELETE FROM public.observed_blocks WHERE chain_id = of_chain AND reader = old_schema;
 END
 $$;
+
+-- Forgets what Ponder has read of a chain that began anew: its schemas are dropped, and the answers
+-- of nodes that it keeps in `ponder_sync`, of which its history would be made again. Their events
+-- are the caller's. Returns a schema that a process of Ponder's writes to, and the caller rolls
+-- back; NULL where all is forgotten.
+CREATE OR REPLACE FUNCTION ponder_reset(of_chain BIGINT) RETURNS TEXT
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    schemas TEXT[] := ARRAY(
+        SELECT schema_name FROM public.ponder_schemas WHERE chain_id = of_chain
+        ORDER BY schema_name FOR UPDATE);
+    old_schema TEXT;
+    cache REGCLASS;
+BEGIN
+    FOREACH old_schema IN ARRAY schemas LOOP
+        -- Its process holds it; until the transaction ends, none starts.
+        IF NOT pg_try_advisory_xact_lock(hashtextextended('ponder:' || old_schema, 0)) THEN
+            RETURN old_schema;
+        END IF;
+        UPDATE public.ponder_schemas SET status = 'retired' WHERE schema_name = old_schema;
+        PERFORM public.ponder_forget(old_schema);
+    END LOOP;
+    IF schemas <> '{}' THEN
+        FOR cache IN
+            SELECT a.attrelid FROM pg_attribute a
+            JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+            JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'ponder_sync'
+            WHERE a.attname = 'chain_id' AND NOT a.attisdropped
+        LOOP
+            EXECUTE format('DELETE FROM %s WHERE chain_id = $1', cache) USING of_chain;
+        END LOOP;
+    END IF;
+    RETURN NULL;
+END
+$$;

@@ -23,7 +23,8 @@ REVOKE EXECUTE ON FUNCTION
     public.ponder_rights, public.ponder_copy_events, public.ponder_doubt_events,
     public.ponder_contradict, public.ponder_take_back_forged, public.ponder_pass_block,
     public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
-    public.ponder_forget, public.ponder_is_writing, public.ponder_refuse_replacing
+    public.ponder_forget, public.ponder_is_writing, public.ponder_refuse_replacing,
+    public.ponder_reset
 FROM PUBLIC;
 
 -- Independent of the owner's default privileges.

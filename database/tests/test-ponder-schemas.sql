@@ -1,7 +1,7 @@
 -- What Ponder's tables tell `events`: the tables are made here as Ponder makes them, and written as
 -- it writes them, in reorgs, at restarts and beside another writer.
 \ir tap.sql
-SELECT pg_temp.plan(51);
+SELECT pg_temp.plan(53);
 
 CREATE PROCEDURE pg_temp.tables_of(schema_name TEXT) LANGUAGE plpgsql AS $$
 BEGIN
@@ -408,8 +408,18 @@ SELECT pg_temp.is(pg_temp.told(),
         'of another@2 without one@2',
     'what is forged is not valid for a moment where a block''s events come back');
 
-DROP SCHEMA tap_four CASCADE;
-DROP SCHEMA tap_three CASCADE;
+-- The chain begins anew. Ponder keeps what nodes answered beside its schemas.
+CREATE SCHEMA ponder_sync;
+CREATE TABLE ponder_sync.blocks (chain_id BIGINT, number BIGINT);
+INSERT INTO ponder_sync.blocks VALUES (-3, 9), (-4, 9);
+SELECT pg_temp.is(ponder_reset(-3), NULL::text, 'what Ponder has of a chain can be forgotten');
+SELECT pg_temp.is(
+    concat_ws(' ', to_regclass('tap_three.cursor'), to_regclass('tap_four.cursor'),
+        (SELECT string_agg(schema_name, ' ') FROM ponder_schemas WHERE chain_id = -3),
+        (SELECT string_agg(chain_id::text, ' ') FROM ponder_sync.blocks)),
+    '-4', 'its schemas are dropped, and of other chains nothing is');
+DROP SCHEMA ponder_sync CASCADE;
+
 DROP SCHEMA tap_two CASCADE;
 DELETE FROM superseded_events WHERE chain_id < 0;
 DELETE FROM chain_heights WHERE chain_id < 0;

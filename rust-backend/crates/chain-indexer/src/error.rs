@@ -2,6 +2,7 @@
 
 use event_engine::event::ChainId;
 use event_store::StoreError;
+use event_store::chain::chain_readers::ChainProblem;
 
 /// An error of the indexer. Each names its chain as the operator does.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +45,8 @@ pub enum IndexerError {
     #[error(
         "chain {chain:?}: the node of {node} replaces final blocks: above block {fork} it has \
          {found}, where another is stored, and block {finalized} is final. Nothing is \
-         invalidated; docs/operations/problems.md says what to do"
+         invalidated; docs/operations/problems.md says what to do, or `agentauri chains reset \
+         {chain}` begins anew with the chain that its nodes have"
     )]
     BelowFinalized {
         /// The chain.
@@ -57,6 +59,43 @@ pub enum IndexerError {
         finalized: i64,
         /// Hash of the node's block above `fork`, 0x hex.
         found: String,
+    },
+    /// A node shares no block with the stored chain: it is of another one with the same id, as a
+    /// devnet that was restarted. Nothing is indexed until another node is of the stored chain, or
+    /// an operator resets the chain.
+    #[error(
+        "chain {chain:?}: the node of {node} shares no block with the stored chain: its block \
+         {block} is {found}, stored is {stored}. Nothing is invalidated; if the chain began anew, \
+         run `agentauri chains reset {chain}`, if not, correct its rpc_urls"
+    )]
+    OtherChain {
+        /// The chain.
+        chain: String,
+        /// Key and host of the node.
+        node: String,
+        /// The height of the lowest stored block.
+        block: i64,
+        /// The stored hash, 0x hex.
+        stored: String,
+        /// The node's hash, 0x hex.
+        found: String,
+    },
+    /// A node's head is below every stored block, and it does not know the highest: it lags, or is
+    /// of another chain. The indexer asks the next node, and again.
+    #[error(
+        "chain {chain:?}: the head {head} of {node} is below every stored block, and it does not \
+         have the highest, {highest}: it lags and is waited for; or the chain began anew: then \
+         run `agentauri chains reset {chain}`"
+    )]
+    BelowStored {
+        /// The chain.
+        chain: String,
+        /// Key and host of the node.
+        node: String,
+        /// Height of its head.
+        head: i64,
+        /// The height of the highest stored block.
+        highest: i64,
     },
     /// The nodes have another final block than the store. Nothing was stored; find out which of the
     /// two is on the chain.
@@ -87,9 +126,26 @@ pub enum IndexerError {
 }
 
 impl IndexerError {
-    /// True if the chain stops; after any other error it is tried again.
+    /// True if the chain's task ends; after any other error it is tried again.
     pub fn stops_the_chain(&self) -> bool {
-        !matches!(self, Self::Node { .. } | Self::Store { .. })
+        use IndexerError::{BelowStored, Node, OtherChain, Store};
+        !matches!(self, Node { .. } | Store { .. } | OtherChain { .. } | BelowStored { .. })
+    }
+
+    /// The consequence for the chain, as operators are told.
+    pub(crate) fn consequence(&self) -> ChainProblem {
+        match self {
+            Self::Node { .. } | Self::Store { .. } | Self::BelowStored { .. } => {
+                ChainProblem::Failing
+            }
+            // Of another chain, too: its nodes are asked again, and only an operator can mend it.
+            _ => ChainProblem::Stopped,
+        }
+    }
+
+    /// True if the chain may have begun anew: worth a line in the log even within an outage.
+    pub(crate) fn may_need_a_reset(&self) -> bool {
+        matches!(self, Self::OtherChain { .. } | Self::BelowStored { .. })
     }
 }
 

@@ -35,7 +35,7 @@
 //! transaction then invalidates the events of the blocks above it, remembers these in
 //! `orphaned_blocks`, takes them out of `observed_blocks` and sets the checkpoint back; the loop
 //! goes on with the new branch. A lower head on the same branch is of a node that lags: it is
-//! waited for.
+//! waited for (`lower_head`).
 //!
 //! `finality` keeps the highest stored block that is final, by the nodes' tag `finalized` or by the
 //! operator's depth. A branch that replaces it is not followed.
@@ -58,8 +58,11 @@
 //! - **Valid events are on the chain.** Only events of blocks proved replaced are invalidated, and
 //!   all of them together; a block that comes back brings its events back, of any writer.
 //! - **Nothing final is invalidated.** A branch that replaces a final block stops its chain with
-//!   [`IndexerError::BelowFinalized`], an operator's matter. So does a node of another chain. The
-//!   other chains go on.
+//!   [`IndexerError::BelowFinalized`], an operator's matter. So does a node with another chain id.
+//!   The other chains go on.
+//! - **Another chain is not followed.** A node without a block of the stored and settled chain is
+//!   wrong, or the chain began anew: [`IndexerError::OtherChain`] is told, and the node is asked
+//!   again until an operator resets the chain or the node comes right. [`compare`] tells which.
 //! - **Everything else passes.** After a failure of a node or a database, or an answer without
 //!   sense, from the start or later, it tries again with growing waits, for as long as it takes,
 //!   and logs the beginning and the end.
@@ -87,6 +90,7 @@ mod supervise;
 
 pub use self::settings::ChainRole;
 pub use audit::Auditor;
+pub use branch::comparison::{ChainComparison, compare};
 pub use error::{IndexerError, Result};
 pub use follow::indexer::Indexer;
 pub use health::check::{NodeReport, check};

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::chain::chain_readers::ChainProblem;
 use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -39,7 +38,7 @@ impl ChainTasks {
                 .unwrap_or_else(|_| Err(IndexerError::Panicked { chain: settings.name.clone() }));
             match &ended {
                 Ok(()) => reporter.report_ok().await,
-                Err(error) => reporter.report_problem(ChainProblem::Stopped, error).await,
+                Err(error) => reporter.report_problem(error).await,
             }
             (settings, ended)
         });

@@ -5,11 +5,11 @@ use chain_indexer::{ChainSettings, IndexerError};
 use service::config::Settings;
 use service::process::Refused;
 
-/// The configured chain of this name or id.
-pub(crate) fn configured(settings: &Settings, named: &str) -> Result<ChainSettings> {
+/// The configured chain of this name or id, which the option or argument `typed` gives.
+pub(crate) fn configured(settings: &Settings, typed: &str, named: &str) -> Result<ChainSettings> {
     let is_named = |chain: &&ChainSettings| chain.name == named || chain.id.to_string() == named;
     let found = settings.chains.iter().find(is_named).cloned();
-    let problem = || Refused::new(format!("--chain: no chain named {named:?} is configured"));
+    let problem = || Refused::new(format!("{typed}: no chain named {named:?} is configured"));
     Ok(found.ok_or_else(problem)?)
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod chain;
 mod commands;
+mod confirm;
 mod database;
 mod demo;
 mod dispatch;

@@ -172,7 +172,7 @@ async fn a_log_that_was_renumbered_is_read_again_from_its_beginning() {
 async fn late_row(pool: &PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
     let blocks: Vec<ObservedBlock> = (1..=5).map(block).collect();
-    observed_blocks::insert(&mut connection, Reader::Indexer, &blocks).await.expect("blocks");
+    observed_blocks::insert(&mut connection, Reader::Indexer, None, &blocks).await.expect("blocks");
     reorgs::follow(pool, &reorg(5, 3), Reader::Indexer, WRITER).await.expect("followed");
     event(pool, "0xA5", 5).await;
     run(pool, "INSERT INTO audit_suspects VALUES (31337, 5, '0xa5')").await;
@@ -189,7 +189,9 @@ async fn restoring(pool: &PgPool) -> PgTransaction<'static> {
     let blocks = [block(4), block(5)];
     let mut transaction = pool.begin().await.expect("a transaction");
     let returning = Returning::of(&mut transaction, CHAIN, &blocks, Some(5)).await.expect("held");
-    observed_blocks::insert(&mut transaction, Reader::Indexer, &blocks).await.expect("blocks");
+    observed_blocks::insert(&mut transaction, Reader::Indexer, None, &blocks)
+        .await
+        .expect("blocks");
     returning.restore(&mut transaction, &Claims::default()).await.expect("restored");
     transaction
 }

@@ -57,7 +57,7 @@ async fn every_step(reader: Reader) {
     let (_postgres, pool) = database().await;
     let blocks: Vec<ObservedBlock> = (1..=5).map(|number| block(number, "a")).collect();
     let mut connection = pool.acquire().await.expect("a connection");
-    observed_blocks::insert(&mut connection, reader, &blocks).await.expect("blocks");
+    observed_blocks::insert(&mut connection, reader, None, &blocks).await.expect("blocks");
     checkpoints::set(&mut connection, CHAIN, &name(5, "0xa5"), 1_760_000_005)
         .await
         .expect("a checkpoint");
@@ -211,9 +211,14 @@ async fn store(pool: &PgPool, numbers: std::ops::RangeInclusive<i64>, branch: &s
     for number in numbers {
         let block = block(number, branch);
         let mut connection = pool.acquire().await.expect("a connection");
-        observed_blocks::insert(&mut connection, Reader::Indexer, std::slice::from_ref(&block))
-            .await
-            .expect("a block");
+        observed_blocks::insert(
+            &mut connection,
+            Reader::Indexer,
+            None,
+            std::slice::from_ref(&block),
+        )
+        .await
+        .expect("a block");
         event(pool, &format!("{branch}{number}"), CHAIN.0, number, &block.block_hash).await;
         let set = checkpoints::set(&mut connection, CHAIN, &block.name(), block.timestamp).await;
         set.expect("a checkpoint");

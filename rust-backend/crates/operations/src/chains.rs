@@ -1,4 +1,6 @@
-//! Chains: which are known, and which events may name. They are everybody's.
+//! Chains: which are known, which events may name, and the reset of one. They are everybody's.
+
+pub mod reset;
 
 use std::collections::{BTreeMap, BTreeSet};
 

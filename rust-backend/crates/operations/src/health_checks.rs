@@ -209,7 +209,7 @@ fn unread_chains(unread: &[UnreadChain], now: DateTime<Utc>) -> Problem {
     let ok = says.is_empty();
     let says = if ok { "none is known to fail".to_owned() } else { says.join("; ") };
     let remedy = "a failing chain is tried again by itself; for a stopped one correct its file or \
-                  its nodes, then restart the indexer";
+                  its nodes, then restart the indexer, or reset a chain that began anew";
     problem("chains_unread", "Chains not read", (ok, says), remedy, "a-chain-is-not-read")
 }
 

@@ -6,7 +6,7 @@
 //! | [`triggers`] | check, plan, apply, list, show and disable triggers |
 //! | [`events`] | list and show events |
 //! | [`jobs`] | list and show jobs, with their attempts |
-//! | [`chains`] | which chains are known, and which may be named |
+//! | [`chains`] | which chains are known, which may be named, and the reset of one |
 //! | [`health_checks`] | status: how far each chain is, and the problems |
 //! | [`doctor`] | whether everything that is needed can be reached and used |
 //! | [`notifications`] | when an INSERT notifies |

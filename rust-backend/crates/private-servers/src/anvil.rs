@@ -141,6 +141,13 @@ impl Anvil {
         self.launch()
     }
 
+    /// The same with another time of the first block, in unix seconds: a chain of another genesis
+    /// under the same id.
+    pub fn restart_at(&mut self, timestamp: u64) -> Result<(), Error> {
+        self.options.timestamp = Some(timestamp);
+        self.restart()
+    }
+
     /// Stops it, within 20 s at worst.
     pub fn stop(mut self) {
         if let Some(mut server) = self.server.take() {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Outage {
     is_on: bool,
+    has_turned: bool,
     said_at: Option<Instant>,
 }
 
@@ -20,6 +21,13 @@ impl Outage {
     /// A try failed. Returns true if the one before did not: then it is worth a line in the log.
     pub fn begins(&mut self) -> bool {
         !std::mem::replace(&mut self.is_on, true)
+    }
+
+    /// A try failed, in a way that is worth a line of its own where `turns`. Returns true as
+    /// [`Self::begins`] does, and the first time that it turns.
+    pub fn begins_or_turns(&mut self, turns: bool) -> bool {
+        let is_first = turns && !std::mem::replace(&mut self.has_turned, true);
+        self.begins() || is_first
     }
 
     /// A try failed at `now`. Returns true as [`Self::begins`] does, and again each time that
@@ -35,6 +43,7 @@ impl Outage {
 
     /// A try succeeded. Returns true if the one before failed: then it is worth a line in the log.
     pub fn ends(&mut self) -> bool {
+        self.has_turned = false;
         std::mem::take(&mut self.is_on)
     }
 }
@@ -51,6 +60,17 @@ mod tests {
             assert!(outage.begins() && !outage.begins() && outage.is_on());
             assert!(outage.ends() && !outage.ends() && !outage.is_on());
         }
+    }
+
+    #[test]
+    fn a_failure_that_turns_is_said_once_more() {
+        let mut outage = Outage::default();
+        for _ in 0..2 {
+            assert!(outage.begins_or_turns(false) && !outage.begins_or_turns(false));
+            assert!(outage.begins_or_turns(true) && !outage.begins_or_turns(true));
+            assert!(outage.ends());
+        }
+        assert!(outage.begins_or_turns(true) && !outage.begins_or_turns(true));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 
 use super::context::AuditContext;
 use super::measures;
+use crate::branch::lower_head::LowerHead;
 use crate::branch::walk::Walk;
 use crate::follow::finality::{DEPTH_DEFAULT, FinalityTracker};
 use crate::rpc::answer::{HeaderRef, NodeHeader};
@@ -26,12 +27,13 @@ pub(super) struct Branch {
     /// The highest audited block; `None` at the start and after a failure, to be read.
     tip: Option<BlockName>,
     finality: FinalityTracker,
+    lower_head: LowerHead,
 }
 
 impl Branch {
     pub(super) fn new(context: Arc<AuditContext>) -> Self {
         let finality = FinalityTracker::new(context.settings.finality_depth);
-        Self { context, tip: None, finality }
+        Self { context, tip: None, finality, lower_head: LowerHead::default() }
     }
 
     /// Has the tip read again: a commit may or may not have happened.
@@ -52,7 +54,7 @@ impl Branch {
             self.begin(node, head).await?;
             return Ok((self.tip.clone(), false));
         };
-        let mut fork = None;
+        let fork;
         if head.number > tip.number {
             let first = tip.number.unsigned_abs() + 1;
             let last = head.number.unsigned_abs().min(first + HEADERS_TOGETHER_MAX - 1);
@@ -64,8 +66,8 @@ impl Branch {
                 self.append(Some(&tip), headers).await?;
                 return Ok((self.tip.clone(), is_at_head));
             }
-        } else if context.store.contradicts(&head.name()).await? {
-            fork = Some(head);
+        } else {
+            fork = self.lower_head.fork(&context.store, node, &tip, head).await?;
         }
         // A node that lags behind on our branch is waited for.
         let Some(fork) = fork else { return Ok((Some(tip), true)) };

@@ -21,7 +21,7 @@ use crate::health::problem::ProblemReporter;
 use crate::rpc::node_backoff;
 use crate::rpc::nodes::Nodes;
 use crate::settings::ChainRole as _;
-use crate::{ChainSettings, Result};
+use crate::{ChainSettings, IndexerError, Result};
 
 /// Interval between two counts of the blocks of which nothing is proved.
 const COUNTED_EVERY: Duration = Duration::from_secs(5);
@@ -107,23 +107,37 @@ impl AuditedChain {
                 if self.outage.ends() {
                     tracing::info!(chain = self.context.store.name, "Auditing works again");
                 }
-                measures::set(measures::FAILING, self.context.store.id, 0);
+                self.show(None);
                 self.reporter.report_ok().await;
                 Ok(next)
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
-                if self.outage.begins() {
-                    let (chain, problem) = (self.context.store.name.as_str(), error.to_string());
-                    tracing::warn!(chain, problem, "Auditing fails and is tried again");
-                }
-                measures::set(measures::FAILING, self.context.store.id, 1);
-                self.reporter.report_problem(ChainProblem::Failing, &error).await;
+                self.failed(&error);
+                self.reporter.report_problem(&error).await;
                 self.branch.unsure();
                 self.checkpoint = None;
                 tokio::time::sleep(self.backoff.next_wait()).await;
                 Ok(NextCycle::Now)
             }
+        }
+    }
+
+    fn failed(&mut self, error: &IndexerError) {
+        if self.outage.begins_or_turns(error.may_need_a_reset()) {
+            let (chain, problem) = (self.context.store.name.as_str(), error.to_string());
+            tracing::warn!(chain, problem, "Auditing fails and is tried again");
+        }
+        self.show(Some(error.consequence()));
+    }
+
+    fn show(&self, problem: Option<ChainProblem>) {
+        let states = [
+            (measures::FAILING, problem == Some(ChainProblem::Failing)),
+            (measures::STOPPED, problem == Some(ChainProblem::Stopped)),
+        ];
+        for (series, is_so) in states {
+            measures::set(series, self.context.store.id, i64::from(is_so));
         }
     }
 

@@ -9,7 +9,6 @@ use service::config::StartBlock;
 
 use crate::branch::chain_store::ChainStore;
 use crate::fetch::stretch::Stretch;
-use crate::rpc::answer::HeaderRef;
 use crate::{ChainSettings, Result};
 
 /// A chain's blocks in the store, of which the highest is remembered.
@@ -20,6 +19,8 @@ pub(crate) struct Ancestry {
     highest_orphan: Option<i64>,
     /// True once `chain_readers` says that the chain is indexed.
     has_begun: bool,
+    /// The highest stored block that the log told of last.
+    told: Option<Option<BlockName>>,
 }
 
 /// The highest stored block.
@@ -39,6 +40,7 @@ impl Ancestry {
             tip: Tip::Unread,
             highest_orphan: None,
             has_begun: false,
+            told: None,
         }
     }
 
@@ -50,7 +52,12 @@ impl Ancestry {
             let latest = store.latest().await?;
             self.highest_orphan =
                 store.asked(orphaned_blocks::highest(&store.pool, store.id)).await?;
-            self.say_where(latest.as_ref());
+            if self.told.as_ref() != Some(&latest) {
+                self.say_where(latest.as_ref());
+                self.told = Some(latest.clone());
+            }
+            // Also after a reset of the chain beside us.
+            self.has_begun &= latest.is_some();
             self.tip = latest.map_or(Tip::Nothing, Tip::Block);
         }
         match &self.tip {
@@ -81,15 +88,10 @@ impl Ancestry {
         }
     }
 
-    /// True if another block than this one is stored at its height.
-    pub(crate) async fn contradicts(&self, header: HeaderRef) -> Result<bool> {
-        let found = header.name();
-        Ok(self.tip() != Some(&found) && self.store.contradicts(&found).await?)
-    }
-
     /// Stores blocks, their events and, if we are the chain's writer, the checkpoint of the last
     /// one, in one transaction. Returns how many rows of `events` were written; `None` if the
-    /// blocks do not follow the highest stored one, or another process has begun with the chain.
+    /// blocks do not follow the highest stored one, or another process has begun with the chain or
+    /// reset it.
     pub(crate) async fn append(&mut self, stretch: &Stretch) -> Result<Option<u64>> {
         if self.tip().is_some_and(|tip| *tip != stretch.below) {
             return Ok(None);
@@ -127,7 +129,11 @@ impl Ancestry {
             chain_readers::begin(&mut transaction, id).await?;
         }
         // First, because a second indexer of the same chain waits and fails here.
-        observed_blocks::insert(&mut transaction, Reader::Indexer, &stretch.rows).await?;
+        let reader = Reader::Indexer;
+        let rows = &stretch.rows;
+        if !observed_blocks::insert(&mut transaction, reader, self.tip(), rows).await? {
+            return Ok(None);
+        }
         let rows = store.write_events(&mut transaction, stretch, &returning).await?;
         if let Some(last) = stretch.rows.last().filter(|_| rights.set_checkpoint) {
             checkpoints::set(&mut transaction, id, &last.name(), last.timestamp).await?;

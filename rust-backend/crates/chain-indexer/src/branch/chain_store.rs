@@ -70,10 +70,14 @@ impl ChainStore {
         self.page(height, BLOCKS_PER_PAGE).await
     }
 
-    /// True if another block than this one is observed at its height.
-    pub(crate) async fn contradicts(&self, block: &BlockName) -> Result<bool> {
-        let page = self.page(block.number, 1).await?;
-        Ok(page.first().is_some_and(|it| it.number == block.number && it.hash != block.hash))
+    /// The highest observed block that is not above `height`.
+    pub(crate) async fn at_or_below(&self, height: i64) -> Result<Option<BlockName>> {
+        Ok(self.page(height, 1).await?.pop())
+    }
+
+    /// The lowest block that the reader has observed.
+    pub(crate) async fn lowest(&self) -> Result<Option<BlockName>> {
+        self.asked(observed_blocks::lowest(&self.pool, self.id, self.reader)).await
     }
 
     async fn page(&self, height: i64, count: u32) -> Result<Vec<BlockName>> {

@@ -26,10 +26,11 @@ impl<F: Fn()> Walk<'_, F> {
     /// `header`, which is not observed.
     ///
     /// Changes nothing; after a failure the caller reads `tip` again. Fails if the branch replaces
-    /// a finalized block, and if the node lacks a parent or the finalized block: another node has
-    /// it, or the branch is gone.
+    /// a finalized block or the chain's first one, and if the node lacks a parent or the finalized
+    /// block: another node has it, or the branch is gone.
     pub(crate) async fn down(self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
         let mut finalized = self.store.finalized().await?;
+        self.refuse_another_chain(finalized.as_ref()).await?;
         let mut header = self.at_or_above(finalized.as_ref(), header).await?;
         let mut page = HeaderPage { store: self.store, blocks: Vec::new() };
         let (mut branch, mut fork_time) = (Vec::new(), None);
@@ -69,6 +70,39 @@ impl<F: Fn()> Walk<'_, F> {
         };
         branch.reverse();
         Ok(NewBranch { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
+    }
+
+    /// Fails where the node has another block than the lowest observed one, and every block above
+    /// that leads from it to the finalized one, or it is the chain's first: no branch of the chain
+    /// leaves out either. One question, which saves a walk in vain.
+    async fn refuse_another_chain(&self, finalized: Option<&BlockName>) -> Result<()> {
+        let Some(lowest) = self.store.lowest().await? else { return Ok(()) };
+        let is_settled = match finalized {
+            // Another reader may have seen another branch become final.
+            Some(finalized) => {
+                self.store.at_or_below(finalized.number).await?.as_ref() == Some(finalized)
+            }
+            None => false,
+        };
+        if !is_settled && lowest.number > 0 {
+            return Ok(());
+        }
+        let Some(header) = self.node.header(lowest.number.unsigned_abs()).await? else {
+            return Ok(());
+        };
+        let found = header.header_ref().map_err(|problem| self.node.distrust(&problem))?.name();
+        if found.number != lowest.number || found.hash == lowest.hash {
+            return Ok(());
+        }
+        // It is avoided for a while: another node may be of the stored chain.
+        drop(self.node.distrust("it is of another chain"));
+        Err(IndexerError::OtherChain {
+            chain: self.store.name.clone(),
+            node: self.node.label().to_owned(),
+            block: lowest.number,
+            stored: lowest.hash,
+            found: found.hash,
+        })
     }
 
     /// The block at which the walk begins. Another reader may have followed the branch before, and

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::branch::ancestry::Ancestry;
 use crate::branch::chain_store::ChainStore;
+use crate::branch::lower_head::LowerHead;
 use crate::branch::walk::Walk;
 use crate::decode::NotDecoded;
 use crate::decode::unknown_logs::UnknownLogs;
@@ -47,6 +48,7 @@ pub(crate) struct Chain {
     pub(crate) backoff: Backoff,
     pub(crate) unknown_logs: UnknownLogs,
     pub(crate) finality: FinalityTracker,
+    pub(crate) lower_head: LowerHead,
     /// The head that the node showed last.
     pub(crate) head: Option<u64>,
     /// True while many blocks are missing below the head.
@@ -163,8 +165,10 @@ impl Chain {
             }
             Err(error) if error.stops_the_chain() => Err(error),
             Err(error) => {
+                // Mostly it has not moved; an operator may reset the chain meanwhile.
+                self.ancestry.unsure();
                 self.failed(&error);
-                self.reporter.report_problem(ChainProblem::Failing, &error).await;
+                self.reporter.report_problem(&error).await;
                 let wait = tokio::time::sleep(self.backoff.next_wait());
                 let waited = self.shutdown.run_until_cancelled(wait).await;
                 Ok(waited.map_or(NextCycle::AfterWait, |()| NextCycle::Now))
@@ -186,9 +190,7 @@ impl Chain {
         self.see_head(head, next);
         let mut last = head.min(next.saturating_add(BLOCKS_PER_ROUND_MAX - 1));
         let run = if head < next {
-            // A node that lags behind on our branch is waited for.
-            let is_other = self.ancestry.contradicts(found).await?;
-            if is_other { Run::Forked(found) } else { Run::Missing }
+            self.compare(found).await?
         } else if let Some(reach) = self.reach_of_ranges(next, head).await? {
             last = reach;
             self.store_ranges(next, reach).await?
@@ -224,6 +226,16 @@ impl Chain {
         Ok(found)
     }
 
+    /// Compares a head that is not above the highest stored block. A node that lags behind on our
+    /// branch is waited for.
+    async fn compare(&mut self, head: HeaderRef) -> Result<Run> {
+        let Some(tip) = self.ancestry.tip() else { return Ok(Run::Missing) };
+        let (store, node) = (&self.ancestry.store, self.nodes.current());
+        let comparing = self.lower_head.fork(store, node, tip, head);
+        let compared = self.shutdown.run_until_cancelled(comparing).await.transpose()?;
+        Ok(compared.flatten().map_or(Run::Missing, Run::Forked))
+    }
+
     /// Invalidates the stored blocks that are not on the branch of `header`. The next round goes on
     /// with the new ones.
     async fn follow(&mut self, header: HeaderRef) -> Result<NextCycle> {
@@ -231,14 +243,7 @@ impl Chain {
         let (store, node) = (&self.ancestry.store, self.nodes.current());
         let walk = Walk { store, node, alive: || self.show(|_| {}) };
         let walked = self.shutdown.run_until_cancelled(walk.down(&tip, header)).await;
-        let reorg = match walked {
-            None => return Ok(NextCycle::AfterWait),
-            Some(Err(error)) => {
-                self.ancestry.unsure();
-                return Err(error);
-            }
-            Some(Ok(reorg)) => reorg,
-        };
+        let Some(reorg) = walked.transpose()? else { return Ok(NextCycle::AfterWait) };
         let lowering = chain_readers::lower_compared(&store.pool, store.id, reorg.fork.number);
         store.asked(lowering).await?;
         // Not interrupted: a transaction under way is finished.
@@ -328,11 +333,16 @@ impl Chain {
 
     fn failed(&mut self, error: &IndexerError) {
         let problem = error.to_string();
-        if self.outage.begins() {
+        if self.outage.begins_or_turns(error.may_need_a_reset()) {
             let chain = self.settings.name.as_str();
             tracing::warn!(chain, problem, "Indexing fails and is tried again until it works");
         }
-        self.show(|status| status.state = ChainState::Failing { problem });
+        self.show(|status| {
+            status.state = match error.consequence() {
+                ChainProblem::Failing => ChainState::Failing { problem },
+                ChainProblem::Stopped => ChainState::Stopped { problem },
+            }
+        });
     }
 
     fn show_progress(&self) {

@@ -9,6 +9,7 @@ use service::outage::Outage;
 use tokio_util::sync::CancellationToken;
 
 use crate::branch::ancestry::Ancestry;
+use crate::branch::lower_head::LowerHead;
 use crate::decode::unknown_logs::UnknownLogs;
 use crate::follow::chain::Chain;
 use crate::follow::finality::FinalityTracker;
@@ -74,6 +75,7 @@ impl Indexer {
             backoff: node_backoff(),
             unknown_logs: UnknownLogs::default(),
             finality: FinalityTracker::new(settings.finality_depth),
+            lower_head: LowerHead::default(),
             head: None,
             catching_up: false,
             looking_for_contracts: None,

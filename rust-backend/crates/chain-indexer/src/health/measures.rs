@@ -11,7 +11,7 @@ pub(crate) fn describe() {
         ("agentauri_chain_last_block", "The last block that is stored"),
         ("agentauri_chain_finalized_block", "The last block that is stored and finalized"),
         ("agentauri_chain_failing", "1 while the node or PostgreSQL fails and is retried"),
-        ("agentauri_chain_stopped", "1 where the chain has stopped for good"),
+        ("agentauri_chain_stopped", "1 where the chain has stopped until an operator acts"),
     ];
     for (name, text) in gauges {
         describe_gauge!(name, text);

@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 
 use crate::IndexerError;
 
+/// All is well, or a problem and its text.
+type Report = Result<(), (ChainProblem, String)>;
+
 /// Reports the problem of one reader of one chain, and its end. Clones share the latest report.
 #[derive(Clone)]
 pub(crate) struct ProblemReporter {
@@ -17,7 +20,7 @@ pub(crate) struct ProblemReporter {
     chain: ChainId,
     reader: Reader,
     /// The latest report of this process.
-    reported: Arc<Mutex<Option<Result<(), ChainProblem>>>>,
+    reported: Arc<Mutex<Option<Report>>>,
 }
 
 impl ProblemReporter {
@@ -34,16 +37,18 @@ impl ProblemReporter {
     }
 
     /// Reports that the chain cannot be read.
-    pub(crate) async fn report_problem(&self, state: ChainProblem, error: &IndexerError) {
-        if *self.reported.lock() != Some(Err(state)) {
-            let (chain, reader, problem) = (self.chain, self.reader, error.to_string());
+    pub(crate) async fn report_problem(&self, error: &IndexerError) {
+        let (state, problem) = (error.consequence(), error.to_string());
+        let report = Err((state, problem.clone()));
+        if self.reported.lock().as_ref() != Some(&report) {
+            let (chain, reader) = (self.chain, self.reader);
             let noting = chain_readers::note(&self.pool, chain, reader, state, &problem);
-            self.remember(answered(noting).await, Err(state));
+            self.remember(answered(noting).await, report);
         }
     }
 
     /// After a failure the next round tries again; mostly the database is away.
-    fn remember(&self, written: event_store::Result<()>, report: Result<(), ChainProblem>) {
+    fn remember(&self, written: event_store::Result<()>, report: Report) {
         match written {
             Ok(()) => *self.reported.lock() = Some(report),
             Err(error) => {

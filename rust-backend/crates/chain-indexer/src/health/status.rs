@@ -22,7 +22,7 @@ pub enum ChainState {
         /// The latest failure.
         problem: String,
     },
-    /// It has stopped for good; an operator has to act.
+    /// It has stopped; an operator has to act.
     Stopped {
         /// The reason.
         problem: String,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use event_store::chain::chain_readers::{self, Reader};
 use event_store::chain::covered_ranges::{self, CoveredRange};
 use event_store::chain::reorgs::Returning;
-use event_store::chain::{observed_blocks, orphaned_blocks};
+use event_store::chain::{chain_locks, observed_blocks, orphaned_blocks};
 use event_store::{PgPool, answered_at_length};
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +70,8 @@ pub struct BackfillProgress {
 enum FillEnd {
     Complete,
     ByShutdown,
-    /// The indexer has begun meanwhile: the gaps have to be looked for again.
+    /// The indexer has begun meanwhile, or the chain was reset: the gaps have to be looked for
+    /// again.
     Overtaken,
 }
 
@@ -78,6 +79,8 @@ enum FillEnd {
 struct Missing {
     gaps: Vec<RangeInclusive<u64>>,
     others: OtherWriter,
+    /// Resets of the chain before they were looked for.
+    resets: i64,
 }
 
 /// Another writer of the chain's blocks.
@@ -158,7 +161,7 @@ impl Filling {
         show: &impl Fn(&BackfillProgress),
     ) -> Result<FillEnd> {
         let looked = shutdown.run_until_cancelled(self.missing(progress)).await;
-        let Some(Missing { gaps, mut others }) = looked.transpose()? else {
+        let Some(Missing { gaps, mut others, resets }) = looked.transpose()? else {
             return Ok(FillEnd::ByShutdown);
         };
         let left: u64 = gaps.iter().map(|gap| gap.end() - gap.start() + 1).sum();
@@ -171,7 +174,7 @@ impl Filling {
                 let Some(fetched) = fetched.transpose()? else { return Ok(FillEnd::ByShutdown) };
                 let Some(stretch) = fetched else { break };
                 // Not interrupted: a transaction under way is finished.
-                let stored = answered_at_length(self.commit(&stretch, &others)).await;
+                let stored = answered_at_length(self.commit(&stretch, &others, resets)).await;
                 let rows = match self.store.named(stored)? {
                     Commit::Done(rows) => rows,
                     Commit::Overtaken => return Ok(FillEnd::Overtaken),
@@ -198,7 +201,7 @@ impl Filling {
         let head = node.head().await?.number.unsigned_abs();
         let mut finality = FinalityTracker::new(self.settings.finality_depth);
         let reach = finality.reach(node, head).await?;
-        let (highest, has_indexer, ranges) = self.store.asked(self.look()).await?;
+        let (highest, has_indexer, ranges, resets) = self.store.asked(self.look()).await?;
         let first = match self.asked.0 {
             Some(first) => first,
             None => first_block(&self.nodes, &self.settings, || ()).await?,
@@ -210,7 +213,7 @@ impl Filling {
         let others =
             if has_indexer { OtherWriter::Indexer } else { OtherWriter::Absent { highest } };
         let Some(last) = last.filter(|last| *last >= first) else {
-            return Ok(Missing { gaps: Vec::new(), others });
+            return Ok(Missing { gaps: Vec::new(), others, resets });
         };
         progress.range = Some(first..=last);
         let number = |height: u64| i64::try_from(height).unwrap_or(i64::MAX);
@@ -218,26 +221,37 @@ impl Filling {
             covered_ranges::gaps(&ranges, &self.store.addresses, number(first)..=number(last));
         let gaps =
             gaps.into_iter().map(|gap| gap.start().unsigned_abs()..=gap.end().unsigned_abs());
-        Ok(Missing { gaps: gaps.collect(), others })
+        Ok(Missing { gaps: gaps.collect(), others, resets })
     }
 
-    /// The highest stored block, true if an indexer stores blocks, and the covered ranges.
-    async fn look(&self) -> event_store::Result<(Option<i64>, bool, Vec<CoveredRange>)> {
+    /// The highest stored block, true if an indexer stores blocks, the covered ranges, and the
+    /// number of resets before.
+    async fn look(&self) -> event_store::Result<(Option<i64>, bool, Vec<CoveredRange>, i64)> {
         let (pool, id) = (&self.store.pool, self.store.id);
+        let resets = chain_locks::resets(pool, id).await?;
         let Some(highest) = observed_blocks::latest(pool, id, Reader::Indexer).await? else {
             // The covered ranges are of an earlier life.
-            return Ok((None, false, Vec::new()));
+            return Ok((None, false, Vec::new(), resets));
         };
         let has_indexer = self.settings.indexed && chain_readers::has_begun(pool, id).await?;
         let ranges = covered_ranges::all(pool, id).await?;
-        Ok((Some(highest.number), has_indexer, ranges))
+        Ok((Some(highest.number), has_indexer, ranges, resets))
     }
 
-    async fn commit(&self, stretch: &Stretch, others: &OtherWriter) -> event_store::Result<Commit> {
+    async fn commit(
+        &self,
+        stretch: &Stretch,
+        others: &OtherWriter,
+        resets: i64,
+    ) -> event_store::Result<Commit> {
         let (store, id) = (&self.store, self.store.id);
         let highest_orphan = orphaned_blocks::highest(&store.pool, id).await?;
         let orphans = highest_orphan.filter(|_| store.rights.invalidate);
         let mut transaction = store.pool.begin().await?;
+        chain_locks::hold(&mut transaction, id).await?;
+        if chain_locks::resets(&mut *transaction, id).await? != resets {
+            return Ok(Commit::Overtaken);
+        }
         let returning = Returning::of(&mut transaction, id, &stretch.rows, orphans).await?;
         if let OtherWriter::Absent { highest } = others {
             let found = observed_blocks::highest_for_the_first(&mut transaction, id).await?;
@@ -277,7 +291,7 @@ impl Filling {
 enum Commit {
     /// It stored so many rows of `events`.
     Done(u64),
-    /// Nothing was stored: another process has begun with the chain.
+    /// Nothing was stored: another process has begun with the chain, or reset it.
     Overtaken,
     /// Nothing was stored: at this height there is another block.
     Contradicts(i64),

@@ -1,6 +1,6 @@
 //! A writer that only inserts, and the auditor beside it, with a scripted node.
 
-use chain_indexer::{ChainSettings, IndexerError};
+use chain_indexer::ChainSettings;
 use serde_json::Value;
 use service::config::{ChainWriter, RpcUrl};
 
@@ -308,11 +308,28 @@ async fn a_branch_below_the_finalized_block_stops_the_audit() {
     let auditing = audit(&database.pool, vec![chain]);
     until_audited(&database, &node).await;
     database.until("12 is final", async || database.finalized(31_337).await == Some(12)).await;
-    let branch = node.script().branched(11, 1, 25);
-    node.script().headers = branch;
-    let error = auditing.ended().await.expect_err("a chain that stops");
-    assert!(matches!(error, IndexerError::BelowFinalized { finalized: 12, .. }), "{error}");
+    let (first, branch) = {
+        let script = node.script();
+        (script.headers.clone(), script.branched(11, 1, 25))
+    };
+    // It is told, below everything that was audited and above it.
+    for (headers, state, says) in [
+        (branch[..6].to_vec(), "failing", "below every stored block"),
+        (branch, "stopped", "shares no block with the stored chain: its block 12 is"),
+    ] {
+        node.script().headers = headers;
+        database
+            .until("it is told", async || {
+                let told = database.problem_of("auditor", 31_337).await;
+                told.is_some_and(|(is, why)| is == state && why.contains(says))
+            })
+            .await;
+    }
     assert!(database.events().await.iter().all(|event| !event.invalidated));
+    node.script().headers = first;
+    let is_well = async || database.problem_of("auditor", 31_337).await.is_none();
+    database.until("the node is right again", is_well).await;
+    auditing.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,4 +2,5 @@
 
 pub(crate) mod branches;
 mod finality;
+mod other_chains;
 mod reorgs;

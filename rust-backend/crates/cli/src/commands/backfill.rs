@@ -46,7 +46,7 @@ pub(crate) async fn backfill(settings: &Settings, options: BackfillArgs, json: b
     {
         return Err(Refused::new(format!("--from {from} is above --to {to}")).into());
     }
-    let chain = chain::configured(settings, &options.chain)?;
+    let chain = chain::configured(settings, "--chain", &options.chain)?;
     let pool = database::migrated(settings, "agentauri-backfill", CONNECTIONS).await?;
     let backfill = Backfill { pool, settings: chain.clone(), from: options.from, to: options.to };
     let (shown, began) =

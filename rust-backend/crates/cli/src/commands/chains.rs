@@ -1,5 +1,7 @@
 //! `agentauri chains`.
 
+mod reset;
+
 use anyhow::Result;
 use clap::Subcommand;
 use operations::chains::{self, BuiltIn, Chains, KNOWN_MAX};
@@ -7,6 +9,7 @@ use serde::Serialize;
 use service::config::Settings;
 use service::output;
 
+use crate::commands::chains::reset::ResetArgs;
 use crate::database::migrated;
 use crate::refusal::{ended, ended_at_argument};
 
@@ -26,6 +29,15 @@ pub(crate) enum ChainsCommand {
         #[arg(long)]
         any: bool,
     },
+    /// Forget all of a chain that began anew under its id, such as a devnet that was restarted.
+    ///
+    /// It compares the stored blocks with the chain's nodes, shows the consequences, and asks. Then
+    /// it invalidates every event of the old chain, as a reorganisation does (each delivered
+    /// message is retracted), and forgets the old blocks: the chain's readers begin anew. It
+    /// may be killed at any time: the same command goes on where it stopped.
+    #[command(after_help = "Examples:\n  agentauri chains reset devnet --dry-run\n  \
+        agentauri chains reset devnet --yes")]
+    Reset(ResetArgs),
 }
 
 /// All of `chains list`.
@@ -39,6 +51,9 @@ struct ChainsList {
 
 pub(crate) async fn chains(command: ChainsCommand, settings: &Settings, json: bool) -> Result<()> {
     let chains = match command {
+        ChainsCommand::Reset(options) => {
+            return reset::reset(settings, &migrated(settings).await?, &options, json).await;
+        }
         ChainsCommand::List => return list(settings, json).await,
         ChainsCommand::Allow { any: true, .. } => {
             chains::allow_any(&migrated(settings).await?).await

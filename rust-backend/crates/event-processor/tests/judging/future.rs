@@ -110,10 +110,10 @@ async fn a_header_that_is_ahead_is_stored_and_told() {
         seen.into_iter().next().map(|it| (it.number, it.subject, it.latest, it.block_time))
     };
     let usual = [block(1, 0), block(2, now), block(3, now + 40)];
-    observed_blocks::insert(&mut connection, Reader::Indexer, &usual).await.expect("stored");
+    observed_blocks::insert(&mut connection, Reader::Indexer, None, &usual).await.expect("stored");
     assert_eq!(told().await, None);
     let ahead = [block(4, now + 3_600), block(5, now), block(6, 4_102_444_800)];
-    observed_blocks::insert(&mut connection, Reader::Indexer, &ahead)
+    observed_blocks::insert(&mut connection, Reader::Indexer, None, &ahead)
         .await
         .expect("stored, not refused");
     let (subject, hash) = ("block".to_owned(), "0x06".to_owned());

@@ -24,7 +24,7 @@ pub async fn append(
     if tip.as_ref() != below {
         return Ok(None);
     }
-    observed_blocks::insert(&mut transaction, Reader::Auditor, blocks).await?;
+    observed_blocks::insert(&mut transaction, Reader::Auditor, below, blocks).await?;
     let hashes: Vec<String> = blocks.iter().map(|block| block.block_hash.clone()).collect();
     audit_suspects::clear(&mut transaction, blocks).await?;
     if let (Some(first), Some(last)) = (blocks.first(), blocks.last()) {

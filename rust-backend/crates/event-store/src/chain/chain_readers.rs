@@ -121,11 +121,11 @@ pub async fn has_begun(executor: impl PgExecutor<'_>, chain_id: ChainId) -> Resu
     Ok(has_begun)
 }
 
-/// Forgets that it has, where no block of the chain is stored: that was in an earlier life. Belongs
-/// into the transaction that stores the first.
+/// Forgets that it has, where no block of the chain is stored: that was in an earlier life, or the
+/// chain is reset. Belongs into the transaction that stores the first, or resets it.
 pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
     sqlx::query!(
-        "UPDATE chain_readers SET (began_at, logs_compared_to) = (NULL, NULL)
+        "UPDATE chain_readers SET (began_at, logs_compared_to, wrong_filter_at) = (NULL, NULL, NULL)
          WHERE chain_id = $1 AND reader = 'indexer'",
         chain_id.0,
     )

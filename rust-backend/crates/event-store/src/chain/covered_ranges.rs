@@ -112,7 +112,7 @@ pub async fn cover(
 }
 
 /// Forgets all ranges of a chain of which no block is stored: they are of an earlier life. Belongs
-/// into the transaction that stores the first.
+/// into the transaction that stores the first, or that invalidates events to reset the chain.
 pub async fn forget(connection: &mut PgConnection, chain_id: ChainId) -> Result<()> {
     sqlx::query!("DELETE FROM covered_ranges WHERE chain_id = $1", chain_id.0)
         .execute(connection)

@@ -20,6 +20,15 @@ pub struct BlockName {
     pub hash: String,
 }
 
+/// The ends of the observed blocks of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The lowest block.
+    pub lowest: BlockName,
+    /// The highest block.
+    pub highest: BlockName,
+}
+
 /// One row of `observed_blocks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedBlock {
@@ -49,6 +58,40 @@ pub async fn latest(
     reader: Reader,
 ) -> Result<Option<BlockName>> {
     Ok(downwards(executor, chain_id, reader, i64::MAX, 1).await?.pop())
+}
+
+/// The lowest block that the reader has observed; `None` before the first.
+pub async fn lowest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        "SELECT block_number AS number, block_hash AS hash FROM observed_blocks
+         WHERE chain_id = $1 AND reader = $2 ORDER BY block_number LIMIT 1",
+        chain_id.0,
+        reader.as_str(),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(block)
+}
+
+/// The lowest and the highest block that any reader of the chain has observed, Ponder's included;
+/// `None` where no block is.
+pub async fn span(pool: &PgPool, chain_id: ChainId) -> Result<Option<Span>> {
+    let row = sqlx::query!(
+        "SELECT lowest.block_number AS lowest_number, lowest.block_hash AS lowest_hash,
+                highest.block_number AS highest_number, highest.block_hash AS highest_hash
+         FROM (SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1
+               ORDER BY block_number, reader LIMIT 1) AS lowest
+         CROSS JOIN (SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1
+                     ORDER BY block_number DESC, reader LIMIT 1) AS highest",
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|row| Span {
+        lowest: BlockName { number: row.lowest_number, hash: row.lowest_hash },
+        highest: BlockName { number: row.highest_number, hash: row.highest_hash },
+    }))
 }
 
 /// The observed blocks from height `from` downwards, highest first, `count` at most.
@@ -129,20 +172,29 @@ pub async fn highest_for_the_first(
     Ok(highest.map(|block| block.number))
 }
 
-/// Adds blocks. A height that is observed already is an error: a second process reads the chain as
-/// this reader, or a commit whose answer was lost went through. The caller reads [`latest`] again.
-/// Our indexer's are noted where their time is ahead.
+/// Adds blocks above `tip`, if there is one. A height that is observed already is an error: a
+/// second process reads the chain as this reader, or a commit whose answer was lost went through.
+/// The caller reads [`latest`] again. Returns false, and adds nothing, where `tip` is gone: the
+/// chain was reset. Until the transaction ends `tip` stays. Our indexer's blocks are noted where
+/// their time is ahead.
 pub async fn insert(
     connection: &mut PgConnection,
     reader: Reader,
+    tip: Option<&BlockName>,
     blocks: &[ObservedBlock],
-) -> Result<()> {
+) -> Result<bool> {
     let columns = BlockColumns::of(blocks);
-    sqlx::query!(
-        r#"WITH new AS (
-               SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
-                                    $5::bigint[])
+    let done = sqlx::query!(
+        r#"WITH tip AS (
+               SELECT FROM observed_blocks
+               WHERE (chain_id, reader, block_number, block_hash)
+                   = (($1::bigint[])[1], $7, $8::bigint, $9::text)
+               FOR KEY SHARE
+           ), new AS (
+               SELECT new.* FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[],
+                                        $5::bigint[])
                         AS new (chain_id, block_number, block_hash, parent_hash, "timestamp")
+               WHERE $8::bigint IS NULL OR EXISTS (SELECT FROM tip)
            ), ahead AS (
                INSERT INTO times_ahead AS t
                       (chain_id, subject, latest, block_time, seen_at, number)
@@ -168,10 +220,12 @@ pub async fn insert(
         &columns.timestamps,
         AHEAD_S_MAX,
         reader.as_str(),
+        tip.map(|tip| tip.number),
+        tip.map(|tip| tip.hash.as_str()),
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Adds blocks of our indexer's, some of which may be stored. Returns the height of a block that is

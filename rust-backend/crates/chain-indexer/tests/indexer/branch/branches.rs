@@ -164,24 +164,6 @@ async fn everything_that_is_stored_may_be_replaced() {
     assert_eq!(database.orphans().await.len(), 5);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_first_block_is_another_chain_and_not_followed() {
-    let (database, node, mut chain) = world(4).await;
-    chain.start_block = StartBlock::At(0);
-    let indexing = indexed(&database, &node, &chain).await;
-    let events = database.events().await;
-    {
-        let (mut script, other) = (node.script(), json!(format!("0x{:064x}", 7)));
-        let mut headers = script.branched(0, 1, 3);
-        headers[0]["hash"] = other.clone();
-        headers[1]["parentHash"] = other;
-        script.headers = headers;
-    }
-    indexing.until("devnet", |status| fails_with(&status.state, "its first block")).await;
-    indexing.stop().await;
-    assert_eq!(database.events().await, events);
-}
-
 fn fails_with(state: &ChainState, problem: &str) -> bool {
     matches!(state, ChainState::Failing { problem: said } if said.contains(problem))
 }

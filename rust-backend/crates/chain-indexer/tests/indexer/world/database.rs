@@ -133,14 +133,19 @@ impl Database {
         block.expect("the finalized block").map(|block| block.number)
     }
 
-    /// Waits until a statement waits for a lock.
     /// What operators are told of the chain, by its indexer.
     pub(crate) async fn problem(&self, chain: i64) -> Option<(String, String)> {
+        self.problem_of("indexer", chain).await
+    }
+
+    /// What operators are told of the chain, by one of its readers.
+    pub(crate) async fn problem_of(&self, reader: &str, chain: i64) -> Option<(String, String)> {
         let unread = chain_readers::unread(&self.pool).await.expect("problems").into_iter();
-        let mut own = unread.filter(|it| it.chain_id == chain && it.reader == "indexer");
+        let mut own = unread.filter(|it| it.chain_id == chain && it.reader == reader);
         own.next().map(|it| (it.state, it.problem))
     }
 
+    /// Waits until a statement waits for a lock.
     pub(crate) async fn until_somebody_waits_for_a_lock(&self) {
         let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
         for _ in 0..6_000 {

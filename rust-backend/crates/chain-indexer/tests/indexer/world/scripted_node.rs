@@ -182,6 +182,16 @@ impl Script {
         headers
     }
 
+    /// A chain with another first block, up to a head.
+    pub(crate) fn begun_anew(&self, branch: u64, head: u64) -> Vec<Value> {
+        let (mut headers, first) = (self.branched(0, branch, head), json!(hash(branch, 0)));
+        if let Some(second) = headers.get_mut(1) {
+            second["parentHash"] = first.clone();
+        }
+        headers[0]["hash"] = first;
+        headers
+    }
+
     /// Gives its block `number` the tag `finalized`.
     pub(crate) fn finalize(&mut self, number: u64) {
         self.finalized = self.at(number).expect("a block");

@@ -24,7 +24,7 @@ pub(crate) async fn doctor(
     json: bool,
 ) -> Result<()> {
     let DoctorArgs { chain, from, to, against_chain, mend } = options;
-    let settings = chain::configured(settings, &chain.unwrap_or_default())?;
+    let settings = chain::configured(settings, "--chain", &chain.unwrap_or_default())?;
     let name = settings.name.clone();
     let check = GapCheck { pool: pool.clone(), settings, from, to, against_chain, mend };
     let shown = Progress::new("{wide_bar} {msg}", json);

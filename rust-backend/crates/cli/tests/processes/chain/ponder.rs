@@ -7,7 +7,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use testbed::{Bed, Process, Receiver, eventually, trigger_file};
 use tokio::process::Command;
 
-use crate::chain::reorgs::{Chain, DEPTH_MAX, TRIGGERS, check, check_links, is_settled, rounds};
+use crate::chain::reorgs::{
+    Chain, DEPTH_MAX, TRIGGERS, check, check_links, check_reorgs, is_settled, rounds,
+};
 use crate::nothing_committed_is_lost::replay;
 
 const PONDER: &str = "ponder";
@@ -46,6 +48,7 @@ async fn ponder_as_the_indexer_has_a_reorg_retracted() {
         .await;
     }
     check(&chain, &receiver).await;
+    check_reorgs(&receiver);
     check_links(&bed, &receiver).await;
     drop(processes);
     replay(&bed).await;
@@ -69,7 +72,7 @@ pub(crate) fn owned_by_ponder(chain: &Chain) -> tempfile::NamedTempFile {
     file
 }
 
-fn ponder(bed: &Bed, config: &str) -> Command {
+pub(super) fn ponder(bed: &Bed, config: &str) -> Command {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../ponder-indexers");
     assert!(
         folder.join("node_modules/ponder").exists(),

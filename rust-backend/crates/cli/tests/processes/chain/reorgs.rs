@@ -63,6 +63,7 @@ async fn soak(keys: &str) {
     }
     eventually("all is retracted", async || is_settled(&bed, &chain).await).await;
     check(&chain, &receiver).await;
+    check_reorgs(&receiver);
     check_links(&bed, &receiver).await;
     drop(processes);
     replay(&bed).await;
@@ -133,7 +134,6 @@ pub(crate) async fn check(chain: &Chain, receiver: &Receiver) {
         }
     }
     assert!(retracted.len() > 10, "{} of {}", retracted.len(), matched.len());
-    assert!(retracted.values().any(|data| data["reorg"]["new_hash"].is_string()));
     for (job, data) in &retracted {
         // A receiver that was told of nothing may be told to forget it: the answer was lost.
         let told = matched.get(job).map_or(&data["event"]["id"], |told| &told["event"]["id"]);
@@ -153,6 +153,13 @@ pub(crate) async fn check(chain: &Chain, receiver: &Receiver) {
         assert!(is_new, "told twice: {data}");
     }
     assert_eq!(of_all, logs);
+}
+
+/// Some of what was retracted names the block that took the other's place.
+pub(crate) fn check_reorgs(receiver: &Receiver) {
+    let messages = receiver.messages();
+    let mut told = messages.values().map(|bodies| &bodies[0]["data"]["reorg"]);
+    assert!(told.any(|reorg| reorg["new_hash"].is_string()));
 }
 
 /// An event's name in another block: what is linked, by trigger.
@@ -241,8 +248,7 @@ pub(crate) struct Chain {
 impl Chain {
     pub(crate) async fn start() -> Self {
         let mut options = AnvilOptions::new(PrivateDirectory::temporary().expect("a directory"));
-        // Behind the clock: many blocks are mined, each a second after the one before.
-        options.timestamp = UNIX_EPOCH.elapsed().ok().map(|now| now.as_secs() - 86_400);
+        options.timestamp = Some(seconds_ago(86_400));
         // It keeps few states of old blocks otherwise, and loses its contracts in a long soak.
         let arguments = ["--gas-limit", "1000000000", "--prune-history", "1000"];
         options.arguments = arguments.map(str::to_owned).to_vec();
@@ -253,8 +259,20 @@ impl Chain {
         let chain = Self { anvil, config, node, deployment };
         chain.configure("");
         // So that no reorg takes the registries away.
-        chain.node.ask("anvil_mine", json!([format!("{DEPTH_MAX:#x}"), "0x1"])).await;
+        chain.mine(DEPTH_MAX).await;
         chain
+    }
+
+    /// Restarts the node with another first block, and the same registries in other ones.
+    pub(crate) async fn begin_anew(&mut self) {
+        self.anvil.restart_at(seconds_ago(43_200)).expect("restarted");
+        let deployed = script(&["src/deploy.ts", "--rpc", &self.anvil.rpc_url()]).await;
+        assert_eq!(deployed, self.deployment, "at the same addresses");
+    }
+
+    /// Mines blocks without transactions.
+    pub(crate) async fn mine(&self, blocks: u64) {
+        self.node.ask("anvil_mine", json!([format!("{blocks:#x}"), "0x1"])).await;
     }
 
     /// The file that names it.
@@ -263,7 +281,7 @@ impl Chain {
     }
 
     /// Writes that file, with more keys.
-    fn configure(&self, keys: &str) {
+    pub(crate) fn configure(&self, keys: &str) {
         std::fs::write(&self.config, self.document(keys)).expect("written");
     }
 
@@ -344,6 +362,11 @@ impl Chain {
         };
         logs.as_array().expect("a list").iter().map(name).collect()
     }
+}
+
+/// Behind the clock: many blocks are mined, each a second after the one before.
+fn seconds_ago(seconds: u64) -> u64 {
+    UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs() - seconds
 }
 
 /// Runs one of the devnet's scripts and reads the line it prints.
