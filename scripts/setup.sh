@@ -60,6 +60,7 @@ need_apt() {
 need_tests() {
     need_postgres
     need_redis
+    need_pgbouncer
     need_timescaledb
     need_account
     need_nextest
@@ -89,6 +90,11 @@ postgres_bin() {
 # need_redis: the redis-server program.
 need_redis() {
     command -v redis-server >/dev/null || need_apt redis-server
+}
+
+# need_pgbouncer: the program of the pooler that tests put before PostgreSQL.
+need_pgbouncer() {
+    [[ -x /usr/sbin/pgbouncer ]] || need_apt pgbouncer
 }
 
 # need_account: the account of root's private servers, here and in TimescaleDB's root, under one
@@ -268,7 +274,7 @@ at_least() {
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
-    (($#)) || set -- rust nextest postgres redis timescaledb account
+    (($#)) || set -- rust nextest postgres redis pgbouncer timescaledb account
     for part in "$@"; do
         declare -F "need_$part" >/dev/null || stop "unknown: $part"
         [[ $part != npm && $part != apt ]] || stop "need_$part wants arguments: source this file"

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
-use crate::{QueueError, Result};
+use crate::{QueueError, RedisRefusal, Result};
 
 /// Time for Redis to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,7 +17,8 @@ const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(500);
 /// A connection that is made when first used, and again after it broke. Clones share it.
 ///
 /// The manager replaces a connection that reports an error. A dead one is silent, so an answer
-/// that times out replaces it, too.
+/// that times out replaces it, too, and so does a server that answers and does not serve: behind
+/// the same address may be another by now.
 #[derive(Clone)]
 pub(crate) struct RedisConnection {
     client: Client,
@@ -45,9 +46,11 @@ impl RedisConnection {
         self.manager.lock().clone()
     }
 
-    /// Passes an answer on. After a timeout the next command uses a new connection.
+    /// Passes an answer on. After a timeout or a refusal the next command uses a new connection.
     fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
-        if answer.as_ref().is_err_and(RedisError::is_timeout) {
+        let is_useless =
+            |error: &RedisError| error.is_timeout() || RedisRefusal::of(error).is_some();
+        if answer.as_ref().is_err_and(is_useless) {
             let (client, config) = (self.client.clone(), self.config.clone());
             let manager = ConnectionManager::new_lazy_with_config(client, config)?;
             *self.manager.lock() = manager;
@@ -70,7 +73,7 @@ impl ConnectionLike for RedisConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             let answer = self.manager().req_packed_command(command).await;
-            self.heard(answer)
+            self.heard(answer.and_then(Value::extract_error))
         })
     }
 
@@ -82,11 +85,21 @@ impl ConnectionLike for RedisConnection {
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
             let answers = self.manager().req_packed_commands(commands, offset, count).await;
-            self.heard(answers)
+            self.heard(answers.and_then(refused_first))
         })
     }
 
     fn get_db(&self) -> i64 {
         self.manager().get_db()
+    }
+}
+
+/// The answers to a pipeline, or the first refusal: all of a thousand together would make one error
+/// of 80 kB.
+fn refused_first(answers: Vec<Value>) -> RedisResult<Vec<Value>> {
+    let is_refusal = |answer: &Value| matches!(answer, Value::ServerError(_));
+    match answers.iter().position(is_refusal) {
+        Some(first) => answers.into_iter().skip(first).map(Value::extract_error).collect(),
+        None => Ok(answers),
     }
 }

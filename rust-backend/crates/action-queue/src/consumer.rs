@@ -22,6 +22,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Forgotten entries removed at a time.
 const FORGOTTEN_MAX: usize = 1_000;
+/// An id that no entry can have, and the id of no entry: ids count from 1970.
+const IMPOSSIBLE: &str = "0-0";
+const NO_ENTRY: &str = "0-1";
 
 /// Idle time after which a consumer is taken for that of a worker that is gone.
 const GONE_AFTER: Duration = Duration::from_hours(1);
@@ -30,6 +33,7 @@ const GONE_AFTER: Duration = Duration::from_hours(1);
 pub struct QueueConsumer {
     connection: RedisConnection,
     consumer: String,
+    stream: &'static str,
 }
 
 impl QueueConsumer {
@@ -38,8 +42,13 @@ impl QueueConsumer {
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str, consumer: &str) -> Result<Self> {
+        Self::of(url, consumer, STREAM)
+    }
+
+    /// The same for another stream.
+    pub(crate) fn of(url: &str, consumer: &str, stream: &'static str) -> Result<Self> {
         let connection = RedisConnection::lazy(url, ANSWER_TIMEOUT)?;
-        Ok(Self { connection, consumer: consumer.to_owned() })
+        Ok(Self { connection, consumer: consumer.to_owned(), stream })
     }
 }
 
@@ -53,7 +62,7 @@ impl Inbox for QueueConsumer {
             .arg(ids_max)
             .arg("BLOCK")
             .arg(u64::try_from(BLOCK.as_millis()).unwrap_or(u64::MAX))
-            .arg(&["STREAMS", STREAM, ">"])
+            .arg(&["STREAMS", self.stream, ">"])
             .query_async(&mut self.connection)
             .await;
         let entries = match read {
@@ -71,8 +80,10 @@ impl Inbox for QueueConsumer {
 
     /// Measured by Redis's clock, which numbers the entries.
     async fn behind(&mut self) -> Result<Duration> {
-        let groups: redis::RedisResult<StreamInfoGroupsReply> =
-            redis::cmd("XINFO").arg(&["GROUPS", STREAM]).query_async(&mut self.connection).await;
+        let groups: redis::RedisResult<StreamInfoGroupsReply> = redis::cmd("XINFO")
+            .arg(&["GROUPS", self.stream])
+            .query_async(&mut self.connection)
+            .await;
         let groups = match groups {
             Ok(reply) => reply.groups,
             // The stream does not exist, or no longer exists.
@@ -83,7 +94,7 @@ impl Inbox for QueueConsumer {
         let read = ours.map_or_else(|| "0-0".to_owned(), |group| group.last_delivered_id);
         let (unread, now): (StreamRangeReply, (u64, u64)) = redis::pipe()
             .cmd("XRANGE")
-            .arg(&[STREAM, &format!("({read}"), "+", "COUNT", "1"])
+            .arg(&[self.stream, &format!("({read}"), "+", "COUNT", "1"])
             .cmd("TIME")
             .query_async(&mut self.connection)
             .await?;
@@ -96,7 +107,7 @@ impl Inbox for QueueConsumer {
     /// May wait up to a second, for a read that was dropped and still blocks.
     async fn leave(&mut self) -> Result<()> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
-            .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", STREAM, "0"])
+            .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", self.stream, "0"])
             .query_async(&mut self.connection)
             .await;
         let entries = match read {
@@ -110,8 +121,10 @@ impl Inbox for QueueConsumer {
     }
 
     async fn forget(&mut self) -> Result<()> {
+        self.create_group().await?;
+        self.try_writes().await?;
         let claimed: redis::RedisResult<StreamAutoClaimReply> = redis::cmd("XAUTOCLAIM")
-            .arg(&[STREAM, GROUP, &self.consumer])
+            .arg(&[self.stream, GROUP, &self.consumer])
             .arg(u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX))
             .arg("0")
             .arg("COUNT")
@@ -120,11 +133,12 @@ impl Inbox for QueueConsumer {
             .await;
         match claimed {
             Ok(reply) => self.remove(&reply.claimed).await?,
+            // It was wiped meanwhile.
             Err(error) if error.code() == Some("NOGROUP") => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         let known: StreamInfoConsumersReply = redis::cmd("XINFO")
-            .arg(&["CONSUMERS", STREAM, GROUP])
+            .arg(&["CONSUMERS", self.stream, GROUP])
             .query_async(&mut self.connection)
             .await?;
         for consumer in known.consumers {
@@ -142,7 +156,7 @@ impl Inbox for QueueConsumer {
 impl QueueConsumer {
     async fn delete_consumer(&mut self, name: &str) -> Result<()> {
         let () = redis::cmd("XGROUP")
-            .arg(&["DELCONSUMER", STREAM, GROUP, name])
+            .arg(&["DELCONSUMER", self.stream, GROUP, name])
             .query_async(&mut self.connection)
             .await?;
         Ok(())
@@ -150,7 +164,7 @@ impl QueueConsumer {
 
     async fn create_group(&mut self) -> Result<()> {
         let created: redis::RedisResult<()> = redis::cmd("XGROUP")
-            .arg(&["CREATE", STREAM, GROUP, "0", "MKSTREAM"])
+            .arg(&["CREATE", self.stream, GROUP, "0", "MKSTREAM"])
             .query_async(&mut self.connection)
             .await;
         match created {
@@ -160,6 +174,29 @@ impl QueueConsumer {
         }
     }
 
+    /// Adds and removes nothing, by the commands that add and remove.
+    async fn try_writes(&mut self) -> Result<()> {
+        let added: redis::RedisResult<()> = redis::cmd("XADD")
+            .arg(&[self.stream, IMPOSSIBLE, FIELD, ""])
+            .query_async(&mut self.connection)
+            .await;
+        match added {
+            // That it is impossible is asked last.
+            Err(error) if error.code() == Some("ERR") => {}
+            added => added?,
+        }
+        let () = redis::pipe()
+            .cmd("XACK")
+            .arg(&[self.stream, GROUP, NO_ENTRY])
+            .ignore()
+            .cmd("XDEL")
+            .arg(&[self.stream, NO_ENTRY])
+            .ignore()
+            .query_async(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
     async fn remove(&mut self, entries: &[StreamId]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
@@ -167,12 +204,12 @@ impl QueueConsumer {
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         let () = redis::pipe()
             .cmd("XACK")
-            .arg(STREAM)
+            .arg(self.stream)
             .arg(GROUP)
             .arg(&ids)
             .ignore()
             .cmd("XDEL")
-            .arg(STREAM)
+            .arg(self.stream)
             .arg(&ids)
             .ignore()
             .query_async(&mut self.connection)

@@ -9,10 +9,12 @@
 mod connection;
 mod consumer;
 mod error;
+mod rehearsal;
 mod sender;
 
 pub use consumer::QueueConsumer;
-pub use error::{QueueError, Result};
+pub use error::{QueueError, RedisRefusal, Result};
+pub use rehearsal::rehearse;
 pub use sender::Sender;
 
 /// The stream. Its entries have one field, `job`, with the id of a job.

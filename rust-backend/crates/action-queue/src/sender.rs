@@ -22,6 +22,7 @@ const LENGTH_MAX: usize = 100_000;
 #[derive(Clone)]
 pub struct Sender {
     connection: RedisConnection,
+    stream: &'static str,
 }
 
 impl Sender {
@@ -30,12 +31,24 @@ impl Sender {
     /// # Errors
     /// [`QueueError::Url`]
     pub fn new(url: &str) -> Result<Self> {
-        Ok(Self { connection: RedisConnection::lazy(url, ANSWER_TIMEOUT)? })
+        Self::of(url, STREAM)
+    }
+
+    /// The same for another stream.
+    pub(crate) fn of(url: &str, stream: &'static str) -> Result<Self> {
+        Ok(Self { connection: RedisConnection::lazy(url, ANSWER_TIMEOUT)?, stream })
     }
 
     /// Checks that Redis answers and accepts the login.
     pub async fn ping(&self) -> Result<()> {
         let () = redis::cmd("PING").query_async(&mut self.connection.clone()).await?;
+        Ok(())
+    }
+
+    /// Deletes the stream.
+    pub(crate) async fn delete(&self) -> Result<()> {
+        let mut connection = self.connection.clone();
+        let () = redis::cmd("DEL").arg(self.stream).query_async(&mut connection).await?;
         Ok(())
     }
 }
@@ -51,7 +64,7 @@ impl JobQueue for Sender {
                 let text: &str = id.0.hyphenated().encode_lower(&mut text);
                 pipeline
                     .cmd("XADD")
-                    .arg(STREAM)
+                    .arg(self.stream)
                     .arg(&["MAXLEN", "~"])
                     .arg(LENGTH_MAX)
                     .arg(&["*", FIELD, text])
@@ -63,6 +76,6 @@ impl JobQueue for Sender {
     }
 
     async fn length(&self) -> Result<u64> {
-        Ok(redis::cmd("XLEN").arg(STREAM).query_async(&mut self.connection.clone()).await?)
+        Ok(redis::cmd("XLEN").arg(self.stream).query_async(&mut self.connection.clone()).await?)
     }
 }

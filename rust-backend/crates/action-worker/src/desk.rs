@@ -1,5 +1,7 @@
 //! The desk: where ids become leases, and leases attempts.
 
+mod held;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use actions::registry;
 use event_engine::delivery::lease::{Lease, LeasedJob, Loaded};
 use event_engine::job::JobId;
 use event_engine::port::{Inbox, Leases};
+use parking_lot::Mutex;
 use service::health::Heartbeat;
 use service::outage::Outage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::held::HeldJobs;
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
 use crate::measures;
@@ -25,8 +29,9 @@ const LEASED_TOGETHER_MIN: usize = 64;
 /// Jobs leased together while all of them find a place at their destination: more make a lease
 /// hardly cheaper, and messages only wait for each other.
 const LEASED_TOGETHER_MAX: usize = 256;
-/// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long.
-const LEASE: Duration = Duration::from_secs(30);
+/// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long, and until
+/// the sweep takes them back.
+const LEASE: Duration = Duration::from_secs(27);
 /// How long a job waits that was leased and could not be looked at, or has changed since.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Between two tries while Redis or PostgreSQL is away.
@@ -39,6 +44,9 @@ pub(crate) struct Desk<L, P> {
     acting: Acting<P>,
     destinations: Destinations,
     places: Arc<Semaphore>,
+    held: HeldJobs,
+    /// Jobs that a call may have leased which was not answered. No attempt of theirs has begun.
+    doubted: Mutex<Vec<JobId>>,
     /// Attempts that have begun and are not with the recorder yet.
     pub(crate) under_way: TaskTracker,
     ended: mpsc::Sender<LeaseEnd>,
@@ -50,6 +58,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         leases: L,
         holder: String,
         acting: Acting<P>,
+        held: HeldJobs,
         ended: mpsc::Sender<LeaseEnd>,
     ) -> Self {
         Self {
@@ -58,6 +67,8 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             acting,
             destinations: Destinations::default(),
             places: Arc::new(Semaphore::new(PLACES)),
+            held,
+            doubted: Mutex::default(),
             under_way: TaskTracker::new(),
             ended,
         }
@@ -88,7 +99,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                     together = next;
                 }
                 Err(error) => {
-                    heartbeat.unready();
+                    heartbeat.unready(&error.to_string());
                     if outage.begins() {
                         tracing::warn!(%error, "No jobs to be had; trying again");
                     }
@@ -109,6 +120,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         inbox: &mut impl Inbox,
         together: usize,
     ) -> anyhow::Result<usize> {
+        self.disown().await?;
         let place = Arc::clone(&self.places).acquire_owned().await;
         let mut places = vec![place.expect("the semaphore is never closed")];
         while places.len() < together
@@ -132,10 +144,17 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         ids: &[JobId],
         mut places: Vec<OwnedSemaphorePermit>,
     ) -> Result<usize, L::Error> {
-        let leases = self.leases.take(&self.holder, ids, LEASE).await?;
+        let leases = match self.leases.take(&self.holder, ids, LEASE).await {
+            Ok(leases) => leases,
+            Err(error) => {
+                self.doubted.lock().extend(self.held.unknown_of(ids));
+                return Err(error);
+            }
+        };
         if leases.is_empty() {
             return Ok(0);
         }
+        self.held.take(leases.iter().map(|lease| lease.id));
         let taken = leases.len();
         let loaded = match self.leases.load(&leases).await {
             Ok(loaded) => loaded,
@@ -170,13 +189,25 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         }
         measures::leased(taken, back.len());
         let given_back = back.len();
-        if given_back > 0
-            && let Err(error) = self.leases.give_back(&self.holder, &back).await
-        {
-            self.leave(back.into_iter()).await;
-            return Err(error);
+        if given_back > 0 {
+            if let Err(error) = self.leases.give_back(&self.holder, &back).await {
+                self.leave(back.into_iter()).await;
+                return Err(error);
+            }
+            self.held.end(back.iter().map(|(lease, _)| lease.id));
         }
         Ok(given_back)
+    }
+
+    /// Gives back the jobs that unanswered calls may have leased, before others are leased:
+    /// otherwise an attempt would count of which nothing was sent.
+    pub(crate) async fn disown(&self) -> Result<(), L::Error> {
+        let doubted = self.doubted.lock().clone();
+        if !doubted.is_empty() {
+            self.leases.disown(&self.holder, &doubted).await?;
+            self.doubted.lock().clear();
+        }
+        Ok(())
     }
 
     /// Leaves leases with the recorder, which gives them back when the store can be reached: if

@@ -7,6 +7,7 @@ use event_engine::port::Leases;
 use service::backoff::Backoff;
 use tokio::sync::mpsc;
 
+use crate::desk::HeldJobs;
 use crate::measures;
 
 /// Attempts in one transaction.
@@ -29,6 +30,7 @@ pub(crate) enum LeaseEnd {
 pub(crate) async fn record<L: Leases>(
     leases: L,
     holder: String,
+    held: HeldJobs,
     mut ended: mpsc::Receiver<LeaseEnd>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -45,6 +47,7 @@ pub(crate) async fn record<L: Leases>(
             persist(count, "Attempts not recorded; trying again", || leases.finish(&holder, &made))
                 .await;
             measures::recorded(&made);
+            held.end(made.iter().map(|attempt| attempt.lease.id));
         }
         if !back.is_empty() {
             let count = back.len();
@@ -52,6 +55,7 @@ pub(crate) async fn record<L: Leases>(
                 leases.give_back(&holder, &back)
             })
             .await;
+            held.end(back.iter().map(|(lease, _)| lease.id));
         }
     }
 }

@@ -1,10 +1,17 @@
 //! The sweep: what is due and nobody pushed, and leases that ran out. It makes Redis a mere hint.
+//!
+//! It tries to write to PostgreSQL and to Redis even where nothing is due, so its failure tells
+//! that nothing can be delivered.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event_engine::delivery::lease::Outcome;
+use event_engine::delivery::lease::{Expired, Outcome};
+use event_engine::job::JobId;
 use event_engine::port::{Inbox, JobQueue, Leases};
+use service::health::{Heartbeat, PartProblem};
 use service::outage::Outage;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Retries;
@@ -20,6 +27,10 @@ const PUSHED_MAX: u64 = 10_000;
 /// Ids pushed in each sweep, however many wait: what was lost, and what is due again, must not wait
 /// until readers have caught up with processors.
 const PUSHED_ALWAYS: u64 = 200;
+/// A lease that ran out is taken back after it was seen for so long. Where a commit was not
+/// answered for longer than a lease, its leases are seen only when they have run out; their holder
+/// is first given the time to disown them.
+const SEEN_FOR: Duration = Duration::from_secs(3);
 /// Leases taken back in one sweep.
 const EXPIRED_MAX: i64 = 1_000;
 /// Sweeps between two looks for entries of the queue that a dead worker left.
@@ -31,6 +42,12 @@ pub(crate) struct Sweep<L, Q, I> {
     pub(crate) queue: Q,
     pub(crate) inbox: I,
     pub(crate) retries: Retries,
+    /// Reports the sweep's failure to `/ready`.
+    pub(crate) heartbeat: Heartbeat,
+    /// Leases that ran out, by job and attempt, and since when they are seen.
+    pub(crate) expired: BTreeMap<(JobId, i32), Instant>,
+    /// The failure of the latest look for forgotten entries.
+    pub(crate) unforgotten: Option<String>,
 }
 
 impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
@@ -43,7 +60,10 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(PERIOD) => {}
             }
-            match self.sweep(round).await {
+            let swept = self.sweep(round).await;
+            let problem = swept.as_ref().err().map(ToString::to_string);
+            self.heartbeat.set_problem(problem.map(|says| PartProblem { says, stops: true }));
+            match swept {
                 Ok(()) if outage.ends() => tracing::info!("The sweep works again"),
                 Err(error) if outage.begins() => {
                     tracing::warn!(%error, "The sweep failed; trying again");
@@ -54,26 +74,32 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
         }
     }
 
+    /// Fails with the first failure, after all that goes on without the step that failed.
     async fn sweep(&mut self, round: u32) -> anyhow::Result<()> {
         self.take_back_expired().await?;
-        if round.is_multiple_of(FORGET_EVERY) {
-            self.inbox.forget().await?;
+        if round.is_multiple_of(FORGET_EVERY) || self.unforgotten.is_some() {
+            self.unforgotten = self.inbox.forget().await.err().map(|error| error.to_string());
         }
         // What waits in the queue already need not be pushed again on top.
         let waiting = self.queue.length().await?;
         let room = PUSHED_MAX.saturating_sub(waiting).max(PUSHED_ALWAYS);
-        let behind = self.inbox.behind().await?;
-        let unpushed_for = behind.saturating_add(LOST_AFTER);
+        // Without an answer, ids that wait are pushed again, which does no harm.
+        let behind = self.inbox.behind().await;
+        let unpushed_for = behind.as_ref().copied().unwrap_or_default().saturating_add(LOST_AFTER);
         let due = self.leases.unpushed(unpushed_for, i64::try_from(room)?).await?;
         if !due.is_empty() {
             self.queue.push(&due).await?;
         }
         measures::swept(waiting, due.len());
-        Ok(())
+        behind?;
+        match &self.unforgotten {
+            Some(error) => anyhow::bail!("{error}"),
+            None => Ok(()),
+        }
     }
 
     async fn take_back_expired(&mut self) -> anyhow::Result<()> {
-        for expired in self.leases.expired(EXPIRED_MAX).await? {
+        for expired in self.seen_long_enough().await? {
             let (lease, holder) = (expired.lease, expired.holder);
             tracing::warn!(
                 job = %lease.id, attempt = lease.attempt, holder,
@@ -87,5 +113,17 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             measures::recorded(&lost);
         }
         Ok(())
+    }
+
+    async fn seen_long_enough(&mut self) -> anyhow::Result<Vec<Expired>> {
+        let (mut expired, now) = (self.leases.expired(EXPIRED_MAX).await?, Instant::now());
+        let name = |it: &Expired| (it.lease.id, it.lease.attempt);
+        let seen = expired.iter().map(|it| {
+            let since = self.expired.get(&name(it)).copied();
+            (name(it), since.unwrap_or(now))
+        });
+        self.expired = seen.collect();
+        expired.retain(|it| self.expired[&name(it)] + SEEN_FOR <= now);
+        Ok(expired)
     }
 }

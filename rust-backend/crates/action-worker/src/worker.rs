@@ -1,5 +1,6 @@
 //! A worker: the desk, the recorder and the sweep, together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::{Acting, Jitter, Performer, Retries};
-use crate::desk::Desk;
+use crate::desk::{Desk, HeldJobs};
 use crate::destinations::PLACES;
 use crate::measures;
 use crate::recorder;
@@ -55,13 +56,17 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
             queue: self.queue,
             inbox: self.inbox_of_sweep,
             retries: retries.clone(),
+            heartbeat: self.heartbeat.clone(),
+            expired: BTreeMap::new(),
+            unforgotten: None,
         };
         let sweep = tokio::spawn(sweep.run(shutdown.clone()));
         let (ended, to_record) = mpsc::channel(PLACES);
-        let recorder =
-            tokio::spawn(recorder::record(self.leases.clone(), self.name.clone(), to_record));
+        let held = HeldJobs::default();
+        let (leases, name) = (self.leases.clone(), self.name.clone());
+        let recorder = tokio::spawn(recorder::record(leases, name, held.clone(), to_record));
         let acting = Acting { performer: self.performer, retries, shortage: Shortage::default() };
-        let desk = Arc::new(Desk::new(self.leases, self.name, acting, ended));
+        let desk = Arc::new(Desk::new(self.leases, self.name, acting, held, ended));
         desk.work(&mut self.inbox, &self.heartbeat, &shutdown).await;
         // The sweep uses the same name; it ends with the shutdown.
         let left = tokio::spawn(async move {
@@ -76,6 +81,9 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
         if tokio::time::timeout(self.grace, desk.under_way.wait()).await.is_err() {
             tracing::warn!(attempts = desk.under_way.len(), "Left unfinished at shutdown");
         } else {
+            if let Ok(Err(error)) = tokio::time::timeout(self.grace, desk.disown()).await {
+                tracing::warn!(%error, "Leases that nothing was sent under may count");
+            }
             drop(desk);
             if tokio::time::timeout(self.grace, recorder).await.is_err() {
                 tracing::warn!("Attempts were not recorded before shutdown");

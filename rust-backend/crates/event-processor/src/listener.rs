@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use event_engine::event::ChainId;
+use event_store::connection::listening;
 use event_store::judging::gate;
 use event_store::judging::notification_settings::{self, Mode};
 use event_store::{PgPool, StoreError, answered};
 use serde::Deserialize;
-use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use service::outage::Outage;
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::announcer::Announcer;
@@ -21,9 +24,9 @@ const NEW_EVENT: &str = "new_event";
 const EVENT_LOG: &str = "event_log";
 /// Time between two attempts to listen while PostgreSQL is away.
 const RETRY: Duration = Duration::from_millis(500);
-/// Silence after which a connection is tested: a dead one is silent, too, and the tick alone is
+/// Time between two judgements of a connection. A dead one is only silent, and the tick alone is
 /// slow.
-const QUIET: Duration = Duration::from_secs(3);
+const JUDGED_EVERY: Duration = Duration::from_secs(3);
 
 /// Receives notifications until it is told to stop.
 pub(crate) struct Listener {
@@ -38,11 +41,12 @@ pub(crate) struct Listener {
 impl Listener {
     /// Listens until `shutdown`. While it cannot, the tick finds all events.
     pub(crate) async fn listen(mut self, shutdown: CancellationToken) {
+        let mut outage = Outage::default();
         while !shutdown.is_cancelled() {
             let ended = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                ended = self.session() => ended,
+                ended = self.session(&mut outage) => ended,
             };
             self.keeper.lost();
             self.wake.ring();
@@ -50,7 +54,9 @@ impl Listener {
                 tracing::warn!("The connection that listens was cut; listening again");
                 continue;
             };
-            tracing::warn!(%error, "Not listening; polling at each tick");
+            if outage.begins() {
+                tracing::warn!(%error, "Not listening; polling at each tick");
+            }
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
@@ -61,13 +67,19 @@ impl Listener {
 
     /// One connection, until it is cut. Each ring starts a survey, which finds the events whose
     /// notifications were missed between two connections.
-    async fn session(&mut self) -> Result<(), StoreError> {
+    async fn session(&mut self, outage: &mut Outage) -> Result<(), StoreError> {
         let mut listener = answered(self.connect()).await?;
+        outage.ends();
         tracing::info!("Listening for PostgreSQL NOTIFY events on channel '{NEW_EVENT}'");
         self.wake.ring();
+        let mut judged_at = Instant::now();
         loop {
             tokio::select! {
                 biased;
+                () = tokio::time::sleep_until(judged_at + JUDGED_EVERY) => {
+                    answered(listening::check(&mut listener)).await?;
+                    judged_at = Instant::now();
+                }
                 Some(order) = self.keeper.orders.recv() => {
                     answered(obey(order, &mut listener)).await?;
                 }
@@ -75,17 +87,13 @@ impl Listener {
                     let Some(notification) = received? else { return Ok(()) };
                     self.handle(&notification, &mut listener).await?;
                 }
-                () = tokio::time::sleep(QUIET) => answered(is_there(&mut listener)).await?,
             }
         }
     }
 
-    /// A listening connection from a pool of its own: a silently dead one occupies its place in the
-    /// pool for as long as TCP believes in it. When it closes, a shut gate opens.
+    /// A listening connection. When it closes, a shut gate opens.
     async fn connect(&self) -> Result<PgListener, StoreError> {
-        let options = self.pool.connect_options().as_ref().clone();
-        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-        let mut listener = PgListener::connect_with(&pool).await?;
+        let mut listener = listening::connect(&self.pool).await?;
         // A receiver that reconnects by itself could not be interrupted by an order.
         listener.eager_reconnect(false);
         // First, so that no change of mode is missed after it is read.
@@ -135,11 +143,6 @@ async fn obey(order: Order, listener: &mut PgListener) -> Result<(), StoreError>
         }
         Order::Open => gate::open(listener).await?,
     }
-    Ok(())
-}
-
-async fn is_there(listener: &mut PgListener) -> Result<(), StoreError> {
-    sqlx::query("SELECT 1").execute(listener).await?;
     Ok(())
 }
 

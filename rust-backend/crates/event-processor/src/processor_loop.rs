@@ -49,8 +49,9 @@ pub trait BatchObserver: Send + Sync + 'static {
     fn on_jobs(&self, jobs: Vec<JobId>);
     /// These entries were judged. Called after `on_jobs`.
     fn on_judged(&self, entries: &[Entry]);
-    /// The loop surveyed the shards, and the store answered or did not.
-    fn on_cycle(&self, answered: bool);
+    /// The loop surveyed the shards. An obstacle keeps all of them from being judged: the survey
+    /// failed, or the batches of each shard that has entries.
+    fn on_cycle(&self, obstacle: Option<&str>);
 }
 
 /// The judging loop over the shards of a store. Ready shards are judged together. A failure stays
@@ -207,7 +208,7 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
         let began = Instant::now();
         let survey = self.judge.shards.survey(&named, BATCH_ENTRIES_MAX).await;
         measures::surveyed(began.elapsed());
-        self.judge.observer.on_cycle(survey.is_ok());
+        self.judge.observer.on_cycle(self.obstacle(&survey).as_deref());
         let pause = match survey {
             Ok(survey) => self.start(&survey),
             Err(error) => {
@@ -218,6 +219,18 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
             }
         };
         if self.running(BatchKind::Together) > 0 { pause.min(BATCH_GATHERS_FOR) } else { pause }
+    }
+
+    /// The reason why nothing can be judged.
+    fn obstacle(&self, survey: &Result<Survey, S::Error>) -> Option<String> {
+        let survey = match survey {
+            Ok(survey) => survey,
+            Err(error) => return Some(error.to_string()),
+        };
+        let problem = |found: &Ready| self.backoffs.get(&found.shard)?.problem();
+        let mut problems = survey.ready.iter().map(problem);
+        let first = problems.next()??;
+        problems.all(|problem| problem.is_some()).then(|| first.to_owned())
     }
 
     /// Starts batches of the ready shards and returns the time to wait for news.
@@ -358,7 +371,7 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
                 }
                 Ok(_) => backoff.held(now),
                 Err(problem) => {
-                    if backoff.failed(now) {
+                    if backoff.failed(now, problem) {
                         tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
                     }
                     measures::failed(shard, is_known);

@@ -100,12 +100,11 @@ impl BatchObserver for ProcessorObserver {
         }
     }
 
-    fn on_cycle(&self, answered: bool) {
+    fn on_cycle(&self, obstacle: Option<&str>) {
         self.heartbeat.beat();
-        if answered {
-            self.heartbeat.ready();
-        } else {
-            self.heartbeat.unready();
+        match obstacle {
+            None => self.heartbeat.ready(),
+            Some(why) => self.heartbeat.unready(why),
         }
         self.announcer.settle();
     }
@@ -146,14 +145,14 @@ pub async fn name_chains(pool: &PgPool, settings: &Settings) -> Result<(), Confi
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))
 }
 
-/// Connects to the queue. A refusal is an error; an absent server is not, because judging goes on
-/// without it.
+/// Connects to the queue. A refused login is an error; a server that is absent or does not serve is
+/// not, because judging goes on without it.
 pub async fn connect(redis_url: &str) -> Result<Sender, ConfigError> {
     let refused = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
     let queue = Sender::new(redis_url).map_err(refused)?;
     match queue.ping().await {
         Ok(()) => tracing::info!("Connected to Redis"),
-        Err(error @ QueueError::Unavailable(_)) => {
+        Err(error @ (QueueError::Unavailable(_) | QueueError::Refused { .. })) => {
             tracing::warn!(%error, "Redis is away; judging begins without it");
         }
         Err(error) => return Err(refused(error)),

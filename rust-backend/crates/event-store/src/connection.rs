@@ -1,6 +1,9 @@
 //! Connections to PostgreSQL, and the schema that they find there.
 
+pub mod listening;
 pub mod migrations;
 pub(crate) mod pool;
 pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod stored_text;
+pub(crate) mod usable;

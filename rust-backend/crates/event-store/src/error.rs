@@ -10,13 +10,38 @@ pub enum StoreError {
     /// PostgreSQL refused or could not be reached. Retry the whole cycle: nothing was committed,
     /// or it was and deciding it again adds nothing.
     #[error("PostgreSQL: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// A session takes no writes. Retry as after [`Self::Database`], on another connection, which
+    /// may lead to a server that does.
+    #[error(
+        "PostgreSQL takes no writes: {says}; DATABASE_URL has to lead to a primary where \
+         default_transaction_read_only is off"
+    )]
+    ReadOnly {
+        /// The cause, or the server's words.
+        says: String,
+    },
     /// PostgreSQL did not answer in time. Retry as after [`Self::Database`], on another connection.
     #[error("PostgreSQL did not answer for {limit:?}")]
     Silent {
         /// The limit.
         limit: Duration,
     },
+    /// A pooler lends one session to several connections. Stop.
+    #[error(
+        "a pooler in transaction mode is in between, and our sessions listen, hold locks and have \
+         settings: let it pool in session mode, or let DATABASE_URL lead to PostgreSQL itself"
+    )]
+    Pooled,
+    /// A parameter of the connection was refused before the login, as poolers do. Stop.
+    #[error(
+        "{0}; a pooler in between refuses what it does not know: leave options out of \
+         DATABASE_URL, or let the pooler pass them over (PgBouncer's ignore_startup_parameters)"
+    )]
+    Parameter(#[source] sqlx::Error),
+    /// The database cannot hold our schema, and nothing of it was made. Stop.
+    #[error("{0}")]
+    Unfit(Unfit),
     /// A migration failed. Stop.
     #[error("migrating the schema: {0}")]
     Migration(#[source] MigrateError),
@@ -81,15 +106,58 @@ pub enum StoreError {
     },
 }
 
+/// The reason why a database cannot hold our schema, with the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Text of a chain could not be stored as it is.
+    #[error(
+        "the database's encoding is {0}, and a chain's text may hold any character: make one with \
+         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding(String),
+    /// Our tables and functions lie there and nowhere else.
+    #[error(
+        "the database has no schema public, where all of our tables lie: CREATE SCHEMA public \
+         AUTHORIZATION {0}, or use a database of its own"
+    )]
+    NoSchemaPublic(String),
+    /// The role may not create there.
+    #[error(
+        "{0} may not create in schema public, where all of our tables lie: GRANT CREATE, USAGE ON \
+         SCHEMA public TO {0}, or use a database that belongs to that role"
+    )]
+    NoRight(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match refusal_to_write(&error) {
+            Some(says) => Self::ReadOnly { says },
+            None => Self::Database(error),
+        }
+    }
+}
+
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::VersionMismatch(version) | MigrateError::VersionMissing(version) => {
                 Self::OtherSchema { version }
             }
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                if refusal_to_write(&error).is_some() =>
+            {
+                error.into()
+            }
             other => Self::Migration(other),
         }
     }
+}
+
+/// The server's words where it takes no writes (`read_only_sql_transaction`).
+fn refusal_to_write(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?;
+    (error.code().as_deref() == Some("25006")).then(|| error.message().to_owned())
 }
 
 /// A result of the store.

@@ -28,7 +28,7 @@ pub mod views;
 
 pub use connection::pool::{answered, answered_at_length, connect};
 pub use delivery::leases::PgLeases;
-pub use error::{Result, StoreError};
+pub use error::{Result, StoreError, Unfit};
 pub use judging::shards::{PgClaim, PgShards};
 pub use sqlx::{PgConnection, PgPool};
 

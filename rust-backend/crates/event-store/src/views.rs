@@ -10,3 +10,4 @@ pub mod server;
 pub mod slice;
 pub mod status;
 pub mod triggers;
+pub mod writes;

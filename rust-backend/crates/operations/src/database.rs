@@ -18,7 +18,7 @@ pub enum DatabaseError {
 impl From<StoreError> for DatabaseError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::OtherSchema { .. } => {
+            StoreError::OtherSchema { .. } | StoreError::Unfit(_) | StoreError::ReadOnly { .. } => {
                 ConfigError::variable("DATABASE_URL", error.to_string()).into()
             }
             other => Self::Store(other),

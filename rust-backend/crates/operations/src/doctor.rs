@@ -1,17 +1,18 @@
 //! Doctor: whether all that is needed can be reached and used. The nodes of the chains are asked by
 //! their reader, whose findings its caller adds.
 
+mod queue;
+mod writes;
+
 use std::time::Duration;
 
-use action_queue::Sender;
-use event_engine::port::JobQueue as _;
 use event_store::judging::notification_settings;
 use event_store::views::server::{self, ServerVersion};
 use event_store::{PgPool, StoreError};
 use serde::Serialize;
 use service::config::{ConfigError, Settings};
 
-use crate::health_checks::{Problem, doors, health_checks};
+use crate::health_checks::{PAGE, Problem, doors, health_checks};
 
 /// A notification that takes longer is lost.
 const NOTIFICATION_MAX: Duration = Duration::from_secs(2);
@@ -59,6 +60,17 @@ impl Finding {
         Self { name: None, what: what.into(), ok, says, help: None }
     }
 
+    /// A failure whose remedy is known, and the section of the page of problems that explains it.
+    fn failed(
+        name: &'static str,
+        what: &str,
+        says: String,
+        (remedy, section): (&'static str, &str),
+    ) -> Self {
+        let help = Some(Help { remedy, see: format!("{PAGE}#{section}") });
+        Self { name: Some(name), what: what.to_owned(), ok: false, says, help }
+    }
+
     /// A weakness of the configuration; it keeps nothing from working.
     fn warning(says: &str) -> Self {
         let what = "Configuration".to_owned();
@@ -76,7 +88,7 @@ impl From<Problem> for Finding {
 
 /// Why a check failed; only ever shown.
 #[derive(Debug, thiserror::Error)]
-enum CheckError {
+pub(crate) enum CheckError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -98,8 +110,27 @@ pub async fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<_> =
         settings.warnings.iter().map(|says| Finding::warning(says)).collect();
     findings.extend(database(settings).await);
-    findings.push(Finding::of("Redis", redis(settings).await));
+    findings.push(queue::finding(settings).await);
+    name_causes(&mut findings);
     findings
+}
+
+/// Gives the consequences of a server that does not serve the remedy of their cause.
+fn name_causes(findings: &mut [Finding]) {
+    let fails = |what: &str| findings.iter().any(|it| it.what == what && !it.ok);
+    let cause = match (fails(writes::WHAT), fails(queue::WHAT)) {
+        (true, _) => Some((&["events_unjudged", "jobs_overdue"][..], writes::FIRST)),
+        (false, true) => Some((&["jobs_overdue"][..], queue::FIRST)),
+        (false, false) => None,
+    };
+    let Some((consequences, remedy)) = cause else { return };
+    for Finding { name, help, .. } in findings {
+        if let (Some(name), Some(help)) = (name, help)
+            && consequences.contains(name)
+        {
+            help.remedy = remedy;
+        }
+    }
 }
 
 async fn database(settings: &Settings) -> Vec<Finding> {
@@ -110,6 +141,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![
         Finding::of("PostgreSQL", version(&pool).await),
         Finding::of("Schema", schema(&pool).await),
+        writes::finding(&pool).await,
         Finding::of("Notifications", notification(&pool).await),
     ];
     let checked = health_checks(&pool).await.map(|checks| checks.problems);
@@ -154,10 +186,4 @@ fn problems(what: &str, checked: crate::Result<Vec<Problem>>) -> Vec<Finding> {
         Ok(problems) => problems.into_iter().map(Finding::from).collect(),
         Err(error) => vec![Finding::of(what, Err(error))],
     }
-}
-
-async fn redis(settings: &Settings) -> Result<String, CheckError> {
-    let queue = Sender::new(settings.redis_url()?)?;
-    queue.ping().await?;
-    Ok(format!("answers; {} jobs wait in the queue", queue.length().await?))
 }

@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::Result;
 
 /// The page whose sections the problems name.
-const PAGE: &str = "docs/operations/problems.md";
+pub(crate) const PAGE: &str = "docs/operations/problems.md";
 /// A writing transaction that is open for longer delays judging noticeably.
 const WRITING_SECONDS_MAX: f64 = 5.0;
 /// A queue that is read is all but empty; beyond half of it notifications stop.
@@ -171,7 +171,8 @@ fn overdue(signals: &HealthSignals) -> Problem {
         0 => "none is overdue".to_owned(),
         _ => format!("{jobs}{many} overdue, the oldest by {oldest:.0} s"),
     };
-    let remedy = "start an action-worker, or more of them; check Redis and the receivers";
+    let remedy = "start an action-worker, or more of them; `agentauri doctor` tells whether \
+                  PostgreSQL and Redis serve";
     problem("jobs_overdue", "Jobs overdue", (ok, says), remedy, "jobs-are-overdue")
 }
 

@@ -62,7 +62,7 @@ pub struct Postgres {
 }
 
 /// Passwords of the two roles; empty without TCP.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Passwords {
     owner: String,
     superuser: String,
@@ -111,6 +111,34 @@ impl Postgres {
         let installation = Installation::for_test()?;
         let directory = installation.temporary_directory()?;
         Self::start(PostgresOptions { installation, ..PostgresOptions::fast(directory) })
+    }
+
+    /// A standby of this server, in a directory of its own: it follows from now on, and knows the
+    /// same roles and databases.
+    ///
+    /// Takes a second or two. It goes on after the end of this server.
+    pub fn standby(&self) -> Result<Self, Error> {
+        let directory = self.options.installation.temporary_directory()?;
+        let folder = directory.server_folder("postgres")?;
+        let data = directory.folder_for_server(&folder, "data")?;
+        let sockets = directory.folder_for_server(&folder, "socket")?;
+        cluster::follow(&self.programs, (&self.sockets, self.port), &data)?;
+        let mut standby = Self {
+            server: None,
+            data,
+            sockets,
+            log: folder.join("server.log"),
+            port: SOCKET_PORT,
+            passwords: self.passwords.clone(),
+            programs: self.programs.clone(),
+            options: PostgresOptions { directory, ..self.options.clone() },
+        };
+        if standby.options.tcp {
+            standby.launch_on_free_port()?;
+        } else {
+            standby.launch()?;
+        }
+        Ok(standby)
     }
 
     /// The URL of the database `agentauri_backend` as its owner, for sqlx, psql and libpq.
@@ -206,6 +234,10 @@ impl Postgres {
              ALTER ROLE {SUPERUSER} PASSWORD '{superuser}'\n"
         );
         cluster::run_single(&self.programs, &self.data, &sql)?;
+        self.launch_on_free_port()
+    }
+
+    fn launch_on_free_port(&mut self) -> Result<(), Error> {
         let mut tries = 1;
         loop {
             self.port = free_port::choose()?;

@@ -55,6 +55,8 @@ pub struct Redis {
     log: PathBuf,
     port: u16,
     password: String,
+    /// The port of its master, if it began as a replica.
+    master: Option<u16>,
     options: RedisOptions,
 }
 
@@ -63,6 +65,18 @@ impl Redis {
     ///
     /// A server that a dead process left on the same data is stopped first.
     pub fn start(options: RedisOptions) -> Result<Self, Error> {
+        Self::start_after(options, None)
+    }
+
+    /// A replica of this server, which listens on TCP, in a directory of its own; it has the same
+    /// password.
+    pub fn replica(&self) -> Result<Self, Error> {
+        let directory = PrivateDirectory::temporary()?;
+        let options = RedisOptions { directory, ..self.options.clone() };
+        Self::start_after(options, Some(self))
+    }
+
+    fn start_after(options: RedisOptions, master: Option<&Self>) -> Result<Self, Error> {
         let program = programs::find("redis-server", "scripts/setup.sh redis installs it")?;
         let folder = options.directory.server_folder("redis")?;
         let data = options.directory.folder_for_server(&folder, "data")?;
@@ -76,10 +90,11 @@ impl Redis {
             log: folder.join("server.log"),
             port: 0,
             password: String::new(),
+            master: master.map(|master| master.port),
             options,
         };
         if redis.options.tcp {
-            redis.password = password::random();
+            redis.password = master.map_or_else(password::random, |it| it.password.clone());
             redis.start_on_free_port()?;
         } else {
             redis.launch()?;
@@ -175,7 +190,10 @@ impl Redis {
         let _ = writeln!(text, "dir {}", quoted(&self.data));
         if self.options.tcp {
             let _ = writeln!(text, "bind 127.0.0.1\nport {}", self.port);
-            let _ = writeln!(text, "requirepass {}", self.password);
+            let _ = writeln!(text, "requirepass {0}\nmasterauth {0}", self.password);
+            if let Some(master) = self.master {
+                let _ = writeln!(text, "replicaof 127.0.0.1 {master}");
+            }
         } else {
             let _ = writeln!(text, "port 0\nunixsocketperm 700");
             let _ = writeln!(text, "unixsocket {}", quoted(&self.socket));

@@ -1,9 +1,9 @@
 //! Liveness and readiness of the process, for supervisors and load balancers.
 //!
 //! `/health` asks "should it be restarted?": 200 while every part gave a sign of life within its
-//! limit, else 503. `/ready` asks "should it get work?": 200 once every part said that it is ready.
-//! Both answer in JSON and name the parts that are missing; `/ready` also names the problem of a
-//! part, and is 503 where that stops its work.
+//! limit, else 503. `/ready` asks "should it get work?": 200 while every part says that it is
+//! ready. Both answer in JSON and name the parts that are missing; `/ready` also names the
+//! problems of a part, and is 503 where one of them stops its work.
 
 mod connections;
 mod server;
@@ -14,8 +14,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::escape::escape;
+
 pub use self::connections::ConnectionLimits;
 pub use self::server::{BindError, DefaultPort, HealthServer, start};
+
+/// Characters of a problem: errors are others' text.
+const SAYS_CHARS_MAX: usize = 1_000;
 
 /// The parts of a process. Clones share them.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ struct Part {
     beaten_ms: AtomicU64,
     ready: AtomicBool,
     retired: AtomicBool,
+    /// The reason why it is not ready any more.
+    lacks: Mutex<Option<String>>,
     problem: Mutex<Option<PartProblem>>,
 }
 
@@ -68,6 +75,7 @@ impl Health {
             beaten_ms: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            lacks: Mutex::default(),
             problem: Mutex::default(),
         });
         self.parts.lock().push(Arc::clone(&part));
@@ -90,7 +98,7 @@ impl Health {
     pub fn problems(&self) -> Vec<(&'static str, PartProblem)> {
         let parts = self.parts.lock();
         let working = parts.iter().filter(|part| !part.retired.load(Ordering::Relaxed));
-        working.filter_map(|part| Some((part.name, part.problem.lock().clone()?))).collect()
+        working.flat_map(|part| part.problems().map(|problem| (part.name, problem))).collect()
     }
 
     fn stalled_at(&self, now: Instant) -> Vec<&'static str> {
@@ -116,11 +124,15 @@ impl Heartbeat {
 
     /// Says that this part is ready for work.
     pub fn ready(&self) {
-        self.part.ready.store(true, Ordering::Relaxed);
+        if !self.part.ready.swap(true, Ordering::Relaxed) {
+            *self.part.lacks.lock() = None;
+        }
     }
 
-    /// Says that this part is not ready for work any more, until it says [`Self::ready`] again.
-    pub fn unready(&self) {
+    /// Says that this part is not ready for work any more, and why, until it says [`Self::ready`]
+    /// again.
+    pub fn unready(&self, why: &str) {
+        *self.part.lacks.lock() = Some(escape(why, SAYS_CHARS_MAX).to_string());
         self.part.ready.store(false, Ordering::Relaxed);
     }
 
@@ -141,7 +153,12 @@ impl Heartbeat {
     }
 }
 
-impl Part {}
+impl Part {
+    fn problems(&self) -> impl Iterator<Item = PartProblem> {
+        let lacks = self.lacks.lock().clone().map(|says| PartProblem { says, stops: true });
+        lacks.into_iter().chain(self.problem.lock().clone())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -188,7 +205,10 @@ mod tests {
         assert_eq!(health.unready(), ["other"]);
         other.ready();
         assert!(health.unready().is_empty());
-        one.unready();
+        one.unready("its store is away");
         assert_eq!(health.unready(), ["one"]);
+        assert_eq!(health.problems()[0].1.says, "its store is away");
+        one.ready();
+        assert!(health.problems().is_empty());
     }
 }

@@ -1,4 +1,6 @@
-//! Logs: one line an event, made to be read by people and grep.
+//! Logs: one line an event, made to be read by people and grep, of a bounded length.
+
+mod bounded;
 
 use std::io::IsTerminal as _;
 
@@ -6,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use self::bounded::Bounded;
 use crate::config::{ConfigError, Settings};
 
 /// Our own crates, which are logged at DEBUG when `RUST_LOG` is not set. All others: WARN.
@@ -63,7 +66,7 @@ fn subscriber(
         // Without the module, so that the sentence follows its level.
         .with_target(false)
         .with_ansi(colours)
-        .with_writer(writer)
+        .with_writer(Bounded(writer))
         .finish()
 }
 
@@ -144,6 +147,19 @@ mod tests {
     fn a_rust_log_that_means_nothing_is_refused_by_name() {
         let error = filter(Some("event_store=loud")).expect_err("no such level").to_string();
         assert!(error.starts_with("RUST_LOG: "), "{error}");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_its_bound() {
+        let long = "x".repeat(80_000);
+        let text = logged(None, false, || {
+            tracing::warn!(target: "event_store", error = long, "it failed");
+            tracing::warn!(target: "event_store", "the next one is whole");
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{} bytes", text.len());
+        assert!(lines[0].len() < 5_000 && lines[0].contains("bytes left out"), "{}", lines[0]);
+        assert!(lines[1].ends_with("the next one is whole"), "{}", lines[1]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Fault {
     /// True if a message may come twice, under one id: a worker may die before it records a
     /// delivery.
     pub may_repeat: bool,
+    /// True if an attempt may count of which nothing was sent: a worker may die after its lease.
+    pub may_burn: bool,
     /// The action.
     pub inflict: Inflict,
 }
@@ -44,10 +46,12 @@ macro_rules! fault {
             programs: $programs,
             recovery_max: Duration::from_secs($seconds),
             may_repeat: false,
+            may_burn: false,
             inflict: |world| Box::pin($inflict(world)),
         }
     };
-    (again $($rest:tt)*) => { Fault { may_repeat: true, ..fault!($($rest)*) } };
+    (again $($rest:tt)*) => { Fault { may_burn: true, ..fault!(late $($rest)*) } };
+    (late $($rest:tt)*) => { Fault { may_repeat: true, ..fault!($($rest)*) } };
 }
 
 /// All faults.
@@ -74,6 +78,13 @@ pub const FAULTS: &[Fault] = &[
         "PostgreSQL stopped (immediate), away for 2 s, started again and recovered"),
     fault!("postgres-disk-full", ONE, 5 s, database::disk_full,
         "no space left for jobs, cursors and results for 3 s"),
+    fault!("postgres-read-only", ONE, 5 s, database::read_only,
+        "new sessions of PostgreSQL are read-only for 4 s"),
+    fault!("postgres-promoted", ONE, 10 s, database::promoted,
+        "a standby behind PostgreSQL's address for 4 s, then the primary is gone and the standby \
+         promoted"),
+    fault!(late "postgres-no-standby", ONE, 10 s, database::no_standby,
+        "commits wait for a synchronous standby that is missing for 40 s"),
     fault!("postgres-cut", ONE, 3 s, network::postgres_cut,
         "every connection to PostgreSQL reset, ten times in 3 s"),
     fault!("postgres-refused", ONE, 5 s, network::postgres_refused,
@@ -93,6 +104,12 @@ pub const FAULTS: &[Fault] = &[
         "Redis is a read-only replica without a master for 3 s"),
     fault!("redis-out-of-memory", ONE, 5 s, redis::out_of_memory,
         "Redis refuses every write for 3 s, as out of memory"),
+    fault!("redis-without-time", ONE, 5 s, redis::without_time,
+        "Redis refuses TIME for 5 s, as an access list without it"),
+    fault!("redis-forbidden", ONE, 5 s, redis::forbidden,
+        "Redis refuses each of the commands that add, read and remove ids, one after another"),
+    fault!("redis-promoted", ONE, 5 s, redis::promoted,
+        "Redis killed, a replica behind its address for 3 s, then promoted"),
     fault!("redis-cut", ONE, 3 s, network::redis_cut,
         "every connection to Redis reset, ten times in 3 s"),
     fault!("redis-stalled", ONE, 15 s, network::redis_stalled,

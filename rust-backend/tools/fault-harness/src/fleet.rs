@@ -132,7 +132,11 @@ pub fn port(url: &str) -> Result<u16> {
     Url::parse(url)?.port().ok_or_else(|| anyhow::anyhow!("a server without a port"))
 }
 
-fn through(proxy: &Proxy, url: &str) -> Result<String> {
+/// A server's URL by the way of a proxy.
+///
+/// # Errors
+/// It has no port.
+pub fn through(proxy: &Proxy, url: &str) -> Result<String> {
     let mut url = Url::parse(url)?;
     let changed = url.set_port(Some(proxy.port()));
     ensure!(changed.is_ok(), "a server without a port");

@@ -32,8 +32,10 @@ pub struct Proxy {
 }
 
 /// The treatment of connections, which are numbered from 1 as they come.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct NetworkState {
+    /// The server of new connections.
+    server: SocketAddr,
     /// The number of the latest connection.
     latest: u64,
     /// Connections up to this number are reset.
@@ -58,15 +60,19 @@ impl Proxy {
     pub async fn before(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let state = watch::Sender::new(NetworkState::default());
-        let server = (Ipv4Addr::LOCALHOST, port).into();
-        let accepting = tokio::spawn(accept(listener, server, state.clone()));
+        let state = watch::Sender::new(NetworkState::before(port));
+        let accepting = tokio::spawn(accept(listener, state.clone()));
         Ok(Self { address, state, _accepting: AbortOnDropHandle::new(accepting) })
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Leads new connections to another port of loopback; the present ones stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.state.send_modify(|state| state.server = (Ipv4Addr::LOCALHOST, port).into());
     }
 
     /// Resets every connection; new ones pass.
@@ -108,6 +114,12 @@ impl Proxy {
 }
 
 impl NetworkState {
+    fn before(port: u16) -> Self {
+        let server = (Ipv4Addr::LOCALHOST, port).into();
+        let delay = Duration::ZERO;
+        Self { server, latest: 0, cut: 0, stalled: [0; 2], delay, refusing: false }
+    }
+
     fn stall(&mut self, way: Way, upto: u64) {
         if way != Way::ToClient {
             self.stalled[TO_SERVER] = upto;
@@ -118,24 +130,20 @@ impl NetworkState {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, state: watch::Sender<NetworkState>) {
+async fn accept(listener: TcpListener, state: watch::Sender<NetworkState>) {
     let mut number = 0;
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         number += 1;
         state.send_modify(|state| state.latest = number);
-        tokio::spawn(carry(number, client, server, state.subscribe()));
+        tokio::spawn(carry(number, client, state.subscribe()));
     }
 }
 
 /// Carries a connection from its beginning to its end.
-async fn carry(
-    number: u64,
-    client: TcpStream,
-    server: SocketAddr,
-    mut state: watch::Receiver<NetworkState>,
-) {
-    if state.borrow().refusing {
+async fn carry(number: u64, client: TcpStream, mut state: watch::Receiver<NetworkState>) {
+    let NetworkState { server, refusing, .. } = *state.borrow();
+    if refusing {
         return reset(&client);
     }
     let Ok(server) = TcpStream::connect(server).await else { return reset(&client) };

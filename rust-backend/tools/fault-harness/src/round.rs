@@ -101,6 +101,9 @@ fn against(verdict: &Verdict, fault: &Fault) -> Vec<String> {
     if verdict.doubled > 0 {
         complaints.push(format!("{} doubled", verdict.doubled));
     }
+    if verdict.burnt > 0 && !fault.may_burn {
+        complaints.push(format!("{} attempts count of which nothing was sent", verdict.burnt));
+    }
     if verdict.again > 0 && !fault.may_repeat {
         complaints.push(format!("{} messages came again, though no worker died", verdict.again));
     }

@@ -31,6 +31,8 @@ pub struct Verdict {
     pub delivered: usize,
     /// Messages beyond the first of an id: delivery is at least once.
     pub again: usize,
+    /// Attempts that count and of which no message came.
+    pub burnt: i64,
     /// Expected jobs that are missing, undelivered or not received; attempted jobs of superseded
     /// events without a retraction; events missing from a trigger's state; entries not judged.
     pub lost: i64,
@@ -58,6 +60,7 @@ struct Counted {
     imagined: i64,
     entries: i64,
     judged: i64,
+    attempts: i64,
 }
 
 /// The triggers of [`crate::load::triggers`] repeated in SQL. An event that matches does so in each
@@ -116,7 +119,8 @@ SELECT (SELECT count(*) FROM events) AS events,
        (SELECT count(*) FROM (TABLE counted EXCEPT ALL TABLE observed) AS missing) AS forgotten,
        (SELECT count(*) FROM (TABLE observed EXCEPT ALL TABLE counted) AS excess) AS imagined,
        (SELECT count(*) FROM event_log) AS entries,
-       (SELECT coalesce(sum(entries_judged), 0)::bigint FROM shard_cursors) AS judged
+       (SELECT coalesce(sum(entries_judged), 0)::bigint FROM shard_cursors) AS judged,
+       (SELECT coalesce(sum(attempts), 0)::bigint FROM jobs) AS attempts
 "#;
 
 /// Judges a database at rest by a receiver's messages.
@@ -130,6 +134,7 @@ pub async fn reach(pool: &PgPool, messages: &Messages) -> Result<Verdict> {
     // All bodies of an id must be the same.
     let altered = messages.values().filter(|bodies| bodies.iter().any(|body| *body != bodies[0]));
     let altered = i64::try_from(altered.count())?;
+    let received_in_all: usize = messages.values().map(Vec::len).sum();
     let unjudged = (counted.entries - counted.judged).max(0);
     let judged_again = (counted.judged - counted.entries).max(0);
     Ok(Verdict {
@@ -139,6 +144,7 @@ pub async fn reach(pool: &PgPool, messages: &Messages) -> Result<Verdict> {
         superseded: counted.superseded,
         retracted: counted.retracted,
         delivered: messages.len(),
+        burnt: (counted.attempts - i64::try_from(received_in_all)?).max(0),
         again: messages.values().map(|bodies| bodies.len() - 1).sum(),
         lost: counted.missing
             + counted.unreceived

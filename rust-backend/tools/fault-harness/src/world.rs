@@ -8,7 +8,7 @@ use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
 use event_store::views::status;
 use sqlx::postgres::PgPoolOptions;
-use testbed::{Bed, Receiver};
+use testbed::{Bed, Postgres, Receiver, Redis};
 
 use crate::faults::small_disk::SmallDisk;
 use crate::fleet::{self, Fleet, Program};
@@ -53,13 +53,26 @@ pub struct World {
     pub fleet: Fleet,
     /// The length of faults whose length is free.
     pub span: Span,
-    /// Connections without a proxy, which fail soon while the server is away.
+    /// The proxy before PostgreSQL for all but the binaries. It is never harmed.
+    pub way: Proxy,
+    /// Connections by that way, which fail soon while the server is away.
     pub direct: PgPool,
+    /// A second PostgreSQL or Redis, if a fault needed one.
+    pub second: Second,
     /// The small disk of [`Self::bed`], if a fault needed one. Declared later, because it must
     /// outlive PostgreSQL.
     pub small_disk: Option<SmallDisk>,
     receiver: Receiver,
     load: Load,
+}
+
+/// Servers that take over from those of a bed.
+#[derive(Default)]
+pub struct Second {
+    /// A standby, promoted or not.
+    pub postgres: Option<Postgres>,
+    /// A replica, promoted or not.
+    pub redis: Option<Redis>,
 }
 
 /// A moment by our clock and PostgreSQL's, which is the same machine's.
@@ -96,6 +109,7 @@ impl World {
         bed.apply(&load::triggers(&receiver.url())).await;
         let postgres = Proxy::before(fleet::port(&bed.postgres.url())?).await?;
         let redis = Proxy::before(fleet::port(&bed.redis.url())?).await?;
+        let way = Proxy::before(fleet::port(&bed.postgres.url())?).await?;
         let mut fleet = Fleet::new(&bed, &postgres, &redis)?;
         for program in programs {
             fleet.start(&bed, *program);
@@ -103,10 +117,22 @@ impl World {
         let direct = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy(&bed.postgres.url())?;
+            .connect_lazy(&fleet::through(&way, &bed.postgres.url())?)?;
         let load = Load::start(&direct, seed);
-        let small_disk = None;
-        let world = Self { bed, postgres, redis, fleet, span, direct, small_disk, receiver, load };
+        let (small_disk, second) = (None, Second::default());
+        let world = Self {
+            bed,
+            postgres,
+            redis,
+            fleet,
+            span,
+            way,
+            direct,
+            second,
+            small_disk,
+            receiver,
+            load,
+        };
         world.recovery_within(Moment::now(), WARM_UP_MAX).await.context("it does not begin")?;
         Ok(world)
     }

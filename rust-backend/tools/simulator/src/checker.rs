@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use event_engine::delivery::lease::{AttemptRecord, Lease, LeasedJob, Outcome};
 use event_engine::event::ChainId;
+use event_engine::job::JobId;
 use event_engine::log::Position;
 use tokio::time::Instant;
 
@@ -24,6 +25,7 @@ pub use self::waking::Saw;
 use self::waking::Waking;
 use crate::actors::receiver::Receivers;
 use crate::store::{Database, Judged, Noted, Rule};
+use crate::world::life::Life;
 
 /// Watches over a world.
 #[derive(Debug, Default)]
@@ -90,19 +92,31 @@ impl Checker {
         self.note(checked);
     }
 
+    /// The answer to a call that took leases was lost.
+    pub fn untold(&mut self, holder: &str, jobs: &[JobId], now: Duration, life: &Life) {
+        self.leasing.untold(holder, jobs, now, life);
+    }
+
     /// Leases were given back.
     pub fn given_back(&mut self, holder: &str, back: &[(Lease, Duration)]) {
         self.leasing.over(holder, back.iter().map(|(lease, _)| lease));
     }
 
     /// Attempts were recorded.
-    pub fn finished(&mut self, holder: &str, attempts: &[AttemptRecord], now_ms: i64) {
+    pub fn finished(
+        &mut self,
+        holder: &str,
+        attempts: &[AttemptRecord],
+        (now, now_ms): (Duration, i64),
+    ) {
         for made in attempts.iter().filter(|it| it.attempt.outcome != Outcome::Lost) {
             let checked = self.leasing.made(holder, &made.lease);
             self.note(checked);
         }
         for lost in attempts.iter().filter(|it| it.attempt.outcome == Outcome::Lost) {
             let checked = self.leasing.written_off(holder, &lost.lease, now_ms);
+            self.note(checked);
+            let checked = self.leasing.told(holder, &lost.lease, now);
             self.note(checked);
         }
         self.leasing.over(holder, attempts.iter().map(|attempt| &attempt.lease));

@@ -33,6 +33,8 @@ pub enum Mutant {
     CachedState,
     /// What never left the house counts as an attempt.
     CountsWhatNeverLeft,
+    /// A lease whose taker was not told of it counts as an attempt.
+    CountsUntoldLeases,
     /// Only what is not under way when it is taken back is retracted.
     ForgetsUnderWay,
     /// An event that is taken back goes on waiting.

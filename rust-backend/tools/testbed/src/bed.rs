@@ -101,11 +101,7 @@ impl Bed {
     /// # Panics
     /// Redis does not answer, or refuses it.
     pub async fn tell_redis(&self, words: &[&str]) {
-        let client = redis::Client::open(self.redis.url()).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let mut command = redis::Cmd::new();
-        command.arg(words);
-        let () = command.query_async(&mut connection).await.expect("done");
+        tell_redis(&self.redis.url(), words).await;
     }
 
     /// The number that a query returns.
@@ -115,6 +111,18 @@ impl Bed {
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
     }
+}
+
+/// Gives a Redis a command.
+///
+/// # Panics
+/// Redis does not answer, or refuses it.
+pub async fn tell_redis(url: &str, words: &[&str]) {
+    let client = redis::Client::open(url).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let mut command = redis::Cmd::new();
+    command.arg(words);
+    let () = command.query_async(&mut connection).await.expect("done");
 }
 
 /// The triggers of a document, whose actions may go anywhere.

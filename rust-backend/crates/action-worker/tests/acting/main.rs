@@ -2,6 +2,7 @@
 
 mod lacking;
 mod log;
+mod unanswered;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 mod chain;
 mod command_line;
+mod databases;
 mod demo;
 mod files;
 mod metrics;
@@ -10,4 +11,5 @@ mod notifications;
 mod problems;
 mod refusals;
 mod security;
+mod serving;
 mod shutdown;

@@ -275,7 +275,7 @@ async fn status_shows_known_chains_and_some_of_the_others() {
     assert!(said.contains("249 unknown chains are not shown"), "{said}");
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").to_string()
 }
@@ -311,7 +311,7 @@ async fn json(bed: &Bed, command: &str) -> Value {
 }
 
 /// What a command says, and whether it ended well.
-async fn agentauri(bed: &Bed, arguments: &[&str]) -> (String, bool) {
+pub(crate) async fn agentauri(bed: &Bed, arguments: &[&str]) -> (String, bool) {
     let mut command = Process::command("agentauri", bed);
     let output = command.args(arguments).output().await.expect("it runs");
     (String::from_utf8(output.stdout).expect("text"), output.status.success())

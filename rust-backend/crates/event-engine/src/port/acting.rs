@@ -32,6 +32,14 @@ pub trait Leases: Clone + Send + Sync + 'static {
         back: &[(Lease, Duration)],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// Gives back all leases that `holder` has on these jobs, as [`Self::give_back`] does without a
+    /// delay: it took them by a call that was not answered, so that no attempt has begun.
+    fn disown(
+        &self,
+        holder: &str,
+        ids: &[JobId],
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
     /// Records the attempts and moves their jobs on: all of them or nothing.
     ///
     /// A worker whose lease ran out still records its attempt. It moves the job only if it did
@@ -74,7 +82,8 @@ pub trait Inbox: Send + 'static {
     /// before it have been read, or were lost.
     fn behind(&mut self) -> impl Future<Output = Result<Duration, Self::Error>> + Send;
 
-    /// Removes the ids that dead workers had read, and their names.
+    /// Removes the ids that dead workers had read, and their names. Fails also where ids could not
+    /// be added or removed.
     fn forget(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Removes this worker from the queue.

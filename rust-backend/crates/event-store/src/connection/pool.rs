@@ -2,20 +2,20 @@
 //!
 //! A connection can die without telling: a firewall forgets it, a machine goes, and no answer ever
 //! comes. The driver would wait for ever, so each call of ours is [`answered`] within a limit, and
-//! a connection is asked whether it still works before it goes back to the pool.
+//! a connection is asked whether it still answers before it goes back to the pool, and whether it
+//! can do our work before it is used again.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::time::timeout;
 
+use crate::connection::settings;
+use crate::connection::usable::works;
 use crate::{Result, StoreError};
 
-/// A stalled holder of a shard loses its transaction, and with it the shard, after this time
-/// without a word or without reading its answer.
-const STALLED_MS_MAX: u32 = 1_500;
 /// The time that a caller waits for a free connection before it is an error.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The limit of one call, several statements long. A slower one on a server that works is tried
@@ -23,62 +23,72 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// The same for reads without an end, such as a million triggers.
 const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
-/// The time in which a connection has to show that it works.
+/// The time in which a connection that comes back has to answer.
 const PING_MAX: Duration = Duration::from_secs(1);
 /// A connection that was used this recently is taken without a question.
 const FRESH: Duration = Duration::from_millis(100);
 /// A statement that takes longer is logged.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
-/// Opens a pool of at most `connections_max` connections, and proves that one of them works.
+/// Opens a pool of at most `connections_max` connections, and proves that two of them are sessions
+/// of their own.
 ///
 /// # Errors
-/// The URL does not parse, the server cannot be reached, or it refuses the login.
+/// The URL does not parse, the server cannot be reached, or it refuses the login;
+/// [`StoreError::Parameter`] and [`StoreError::Pooled`] where a pooler is in the way.
 pub async fn connect(url: &str, application: &str, connections_max: u32) -> Result<PgPool> {
-    let options = PgConnectOptions::from_str(url)?
+    let options = options(url)?
         .application_name(application)
-        .options([
-            ("idle_in_transaction_session_timeout", STALLED_MS_MAX.to_string()),
-            // An abandoned call ends there, too, and releases its locks.
-            ("client_connection_check_interval", "1s".to_owned()),
-            ("tcp_keepalives_idle", "1".to_owned()),
-            ("tcp_keepalives_interval", "1".to_owned()),
-            ("tcp_keepalives_count", "3".to_owned()),
-            ("tcp_user_timeout", STALLED_MS_MAX.to_string()),
-            // Over the role's own settings: a schema that is named like the role, or a temporary
-            // table, would stand in front of our tables.
-            ("search_path", "public,pg_temp".to_owned()),
-            // Our statements ask by key, and each has its index. The statistics of a table that
-            // has just been filled say otherwise, and then a plan is kept that reads all of it.
-            ("enable_seqscan", "off".to_owned()),
-            ("enable_bitmapscan", "off".to_owned()),
-            // Rows that are read together are counted as they are written, and end where there is
-            // no room left (see claim_shards()): a window that spills to disk would first read all
-            // of it.
-            ("work_mem", "256MB".to_owned()),
-            // Nothing of ours is worth compiling; a wrong estimate costs a second of it.
-            ("jit", "off".to_owned()),
-        ])
         .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
     // The pool would only say that it timed out.
-    let proof = async { Ok(options.connect().await?.close().await?) };
-    within(ANSWER_MAX, proof).await?;
+    let proof = within(ANSWER_MAX, settings::open(&options)).await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(settings::apply(connection)))
+        // A call that failed on a connection is tried again later than this.
         .before_acquire(|connection, used| {
             Box::pin(async move { Ok(used.idle_for < FRESH || works(connection).await) })
         })
         // The pool's own question has no limit: a connection that does not answer would never
         // come back, nor leave its place to another.
-        .after_release(|connection, _| Box::pin(async { Ok(works(connection).await) }))
+        .after_release(|connection, _| Box::pin(async { Ok(answers(connection).await) }))
         .connect_with(options)
         .await?;
+    within(ANSWER_MAX, refuse_shared(proof, &pool)).await?;
     Ok(pool)
 }
 
-pub(crate) async fn works(connection: &mut PgConnection) -> bool {
+fn options(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)?
+        // A pooler may refuse it, and no float of ours is cut by its default.
+        .extra_float_digits(None::<i8>);
+    // An address of IPv6 stands in brackets in a URL, and without them everywhere else.
+    let host = options.get_host();
+    let host = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).map(str::to_owned);
+    Ok(match host {
+        Some(host) => options.host(&host),
+        None => options,
+    })
+}
+
+/// Two open connections are two sessions, unless a pooler lends one session to both, transaction by
+/// transaction: it would take our locks and settings, and the channels that we listen to.
+async fn refuse_shared(mut proof: PgConnection, pool: &PgPool) -> Result<()> {
+    let mut other = pool.acquire().await?;
+    if session_id(&mut proof).await? == session_id(&mut other).await? {
+        return Err(StoreError::Pooled);
+    }
+    proof.close().await?;
+    Ok(())
+}
+
+async fn session_id(connection: &mut PgConnection) -> Result<i32> {
+    Ok(sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?.try_get(0)?)
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_MAX, connection.ping()).await, Ok(Ok(())))
 }
 

@@ -9,17 +9,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, SqlSafeStr as _, SqlStr};
 
 use crate::Result;
-use crate::connection::pool::works;
+use crate::connection::settings;
+use crate::connection::usable::{refuse_read_only, works};
 
 /// Our statements look up by key, so each has one plan; to make it anew each time costs as much as
 /// to run it.
 const GENERIC_PLANS: &str = "SET plan_cache_mode = force_generic_plan; ";
-/// A connection that was used this recently is taken without a question, which would cost each bell
-/// a round trip: a look every half second keeps one fresh.
+/// A connection that was used and judged lately is taken without a question, which would cost each
+/// bell a round trip: a look every half second keeps one fresh.
 const FRESH: Duration = Duration::from_millis(750);
+/// A connection is asked this often if it still takes writes, however much it is used: a survey
+/// only reads, and would go on for ever on a standby.
+const JUDGED_FOR: Duration = Duration::from_secs(1);
 /// After this time a connection is closed: PostgreSQL caches tables and plans as long as it lives.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
@@ -40,6 +44,7 @@ pub(crate) struct Session {
     connection: PgConnection,
     made_at: Instant,
     used_at: Instant,
+    judged_at: Instant,
 }
 
 impl Session {
@@ -57,16 +62,24 @@ impl Sessions {
     }
 
     /// A connection that works.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`](crate::StoreError::ReadOnly), or no connection is to be had.
     pub(crate) async fn take(&self) -> Result<Session> {
         while let Some(mut session) = self.pop() {
-            if session.used_at.elapsed() < FRESH || works(&mut session).await {
+            if session.used_at.elapsed() < FRESH && session.judged_at.elapsed() < JUDGED_FOR {
+                return Ok(session);
+            }
+            if works(&mut session).await {
+                session.judged_at = Instant::now();
                 return Ok(session);
             }
         }
-        let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        let mut connection = settings::open(&self.pool.connect_options()).await?;
+        refuse_read_only(&mut connection).await?;
         sqlx::raw_sql(self.preamble.clone()).execute(&mut connection).await?;
         let now = Instant::now();
-        Ok(Session { connection, made_at: now, used_at: now })
+        Ok(Session { connection, made_at: now, used_at: now, judged_at: now })
     }
 
     /// Takes one back on which nothing went wrong and no transaction is open.

@@ -42,7 +42,14 @@ impl Leases for PgLeases {
     }
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
-        answered(give_back(&self.pool, holder, back)).await
+        let back: Vec<_> =
+            back.iter().map(|(lease, delay)| (lease.id, Some(lease.attempt), *delay)).collect();
+        answered(give_back(&self.pool, holder, &back)).await
+    }
+
+    async fn disown(&self, holder: &str, ids: &[JobId]) -> Result<()> {
+        let back: Vec<_> = ids.iter().map(|id| (*id, None, Duration::ZERO)).collect();
+        answered(give_back(&self.pool, holder, &back)).await
     }
 
     async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<()> {
@@ -154,17 +161,23 @@ async fn take(
         .collect())
 }
 
-async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
-    let ids: Vec<Uuid> = back.iter().map(|(lease, _)| lease.id.0).collect();
-    let numbers: Vec<i32> = back.iter().map(|(lease, _)| lease.attempt).collect();
-    let delays: Vec<f64> = back.iter().map(|(_, delay)| delay.as_secs_f64()).collect();
+/// Gives leases back: of each job the one of this attempt, or any that `holder` has.
+async fn give_back(
+    pool: &PgPool,
+    holder: &str,
+    back: &[(JobId, Option<i32>, Duration)],
+) -> Result<()> {
+    let ids: Vec<Uuid> = back.iter().map(|(id, ..)| id.0).collect();
+    let numbers: Vec<Option<i32>> = back.iter().map(|(_, attempt, _)| *attempt).collect();
+    let delays: Vec<f64> = back.iter().map(|(.., delay)| delay.as_secs_f64()).collect();
     let mut transaction = pool.begin().await?;
     let given = sqlx::query!(
         "WITH held AS MATERIALIZED (
              SELECT jobs.id, back.delay
              FROM unnest($2::uuid[], $3::integer[], $4::double precision[])
                   AS back (id, attempt, delay)
-             JOIN jobs ON jobs.id = back.id AND jobs.attempts = back.attempt
+             JOIN jobs ON jobs.id = back.id
+                  AND jobs.attempts = COALESCE(back.attempt, jobs.attempts)
              WHERE state = 'leased' AND lease_holder = $1
              ORDER BY jobs.id
              FOR UPDATE OF jobs
@@ -177,7 +190,7 @@ async fn give_back(pool: &PgPool, holder: &str, back: &[(Lease, Duration)]) -> R
          RETURNING jobs.id, attempts",
         holder,
         &ids,
-        &numbers,
+        &numbers as &[Option<i32>],
         &delays,
     )
     .fetch_all(&mut *transaction)

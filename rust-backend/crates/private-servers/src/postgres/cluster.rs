@@ -66,6 +66,26 @@ pub(crate) fn run_single(programs: &Programs, data: &Path, sql: &str) -> Result<
     launch.run("postgres --single", sql.as_bytes()).map(drop)
 }
 
+/// Copies a running cluster into the empty folder `data`, as a standby of it: the server that
+/// listens on this port in this folder of sockets.
+pub(crate) fn follow(
+    programs: &Programs,
+    (sockets, port): (&Path, u16),
+    data: &Path,
+) -> Result<(), Error> {
+    let folder = data.parent().unwrap_or(Path::new("/"));
+    let mut launch = programs.launch("pg_basebackup", folder)?;
+    launch.add("--host");
+    launch.add(programs.inner(sockets)?);
+    launch.add(format!("--port={port}"));
+    launch.add(format!("--username={SUPERUSER}"));
+    for word in ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata"] {
+        launch.add(word);
+    }
+    launch.add(programs.inner(data)?);
+    launch.run("pg_basebackup", b"").map(drop)
+}
+
 fn make(programs: &Programs, data: &Path, extra: &[&str]) -> Result<(), Error> {
     make_for(data, programs.account)?;
     let folder = data.parent().unwrap_or(Path::new("/"));

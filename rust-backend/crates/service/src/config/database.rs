@@ -18,6 +18,8 @@ use crate::is_word;
 const KNOWN: &str = "application_name dbname host hostaddr options password port ssl-ca ssl-cert \
                      ssl-key ssl-mode ssl-root-cert sslcert sslkey sslmode sslrootcert \
                      statement-cache-capacity user";
+/// Names by which clients are told a schema.
+const SCHEMA: &str = "currentSchema options[search_path] schema search_path";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -29,6 +31,7 @@ pub(super) fn read(
     warnings: &mut Vec<String>,
 ) -> Result<Endpoint> {
     let url = endpoint.expose();
+    refuse_other_schema(url, environment)?;
     let (mut query, dropped) = parameters(url, |name| is_word(KNOWN, name) || is_option(name));
     let of_variables = [
         host(url, environment).map(|host| ("host", host.to_owned())),
@@ -44,6 +47,40 @@ pub(super) fn read(
         form_urlencoded::Serializer::new(String::new()).append_pair(name, &value).finish()
     }));
     Ok(endpoint.with_query(&query.join("&")))
+}
+
+/// Refuses a parameter that asks for another schema than public: it would be passed over, and the
+/// tables would not lie where the operator looks for them.
+fn refuse_other_schema(url: &Url, environment: &Environment) -> Result<()> {
+    let is_other = |path: &str| {
+        let first = path.split(',').next().unwrap_or_default();
+        first.trim_matches([' ', '"', '\'', '\\']) != "public"
+    };
+    // As in `-c search_path=app,public`.
+    let in_options = |text: &str| {
+        let path = text.split_once("search_path=").map(|(_, rest)| rest.to_owned());
+        path.is_some_and(|path| is_other(path.split_whitespace().next().unwrap_or_default()))
+    };
+    let refuse = |name: &str, key: &str| {
+        let reason = format!(
+            "{key}: all of our tables lie in schema public; leave it out, or name a database of \
+             its own"
+        );
+        Err(ConfigError::variable(name, reason))
+    };
+    for (name, value) in url.query_pairs() {
+        let is_refused = match name.as_ref() {
+            "options" => in_options(&value),
+            name => is_word(SCHEMA, name) && is_other(&value),
+        };
+        if is_refused {
+            return refuse("DATABASE_URL", &name);
+        }
+    }
+    match environment.text("PGOPTIONS") {
+        Some(text) if in_options(text) => refuse("PGOPTIONS", "search_path"),
+        _ => Ok(()),
+    }
 }
 
 fn is_option(name: &str) -> bool {

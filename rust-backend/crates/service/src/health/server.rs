@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -142,9 +142,14 @@ async fn is_ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
         return (status, Json(answer));
     }
     let stops = problems.iter().any(|(_, problem)| problem.stops);
-    let says = problems.into_iter().map(|(part, problem)| (part.to_owned(), problem.says.into()));
-    answer["problems"] = Value::Object(says.collect());
-    if !stops || status != StatusCode::OK {
+    let mut says = Map::new();
+    for (part, problem) in problems {
+        let text = says.entry(part).or_insert_with(|| String::new().into());
+        let earlier = text.as_str().filter(|it| !it.is_empty()).map(|it| format!("{it}; "));
+        *text = (earlier.unwrap_or_default() + &problem.says).into();
+    }
+    answer["problems"] = Value::Object(says);
+    if !stops {
         return (status, Json(answer));
     }
     answer["status"] = "problem".into();

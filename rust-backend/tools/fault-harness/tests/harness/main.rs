@@ -11,12 +11,14 @@ use fault_harness::round::{self, Trial};
 use fault_harness::world::{Span, World};
 
 /// One of each place that a fault strikes: a process of ours, PostgreSQL, the way to it, Redis.
-const SHORT: [&str; 5] = [
+const SHORT: [&str; 7] = [
     "processor-stopped-of-two",
     "postgres-immediate",
+    "postgres-promoted",
     "postgres-stalled",
     "redis-stalled",
     "redis-killed",
+    "redis-promoted",
 ];
 /// Binaries without optimisation, on cores that other tests use at the same time.
 const PATIENCE: u32 = 6;

@@ -45,7 +45,7 @@ impl BatchObserver for Herald {
 
     fn on_judged(&self, _entries: &[Entry]) {}
 
-    fn on_cycle(&self, _answered: bool) {}
+    fn on_cycle(&self, _obstacle: Option<&str>) {}
 }
 
 /// No gate: writers notify, or do not, regardless of sleepers.

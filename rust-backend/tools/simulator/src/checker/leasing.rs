@@ -1,12 +1,17 @@
 //! Is every attempt made under a lease of its own, and none of what was taken back?
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use event_engine::delivery::lease::{Lease, LeasedJob};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
 
 use crate::store::{Database, Job, State};
+use crate::world::life::Life;
+
+/// The longest that the world's troubles keep a worker from disowning leases.
+const DISOWNED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A lease that was given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +27,8 @@ struct Grant {
 pub(super) struct Leasing {
     grants: BTreeMap<(JobId, String, i32), Grant>,
     attempts: BTreeMap<JobId, usize>,
+    /// Leases whose taker was not told of them: since when, its life, and how often it had stalled.
+    untold: BTreeMap<(JobId, String, i32), (Duration, Life, u32)>,
 }
 
 impl Leasing {
@@ -48,6 +55,7 @@ impl Leasing {
                 return Err(format!("{holder} has no lease in the store: {lease:?}"));
             };
             let grant = Grant { until_ms: *until_ms, ..Grant::default() };
+            self.untold.remove(&key(holder, lease));
             self.grants.insert(key(holder, lease), grant);
         }
         Ok(())
@@ -63,6 +71,32 @@ impl Leasing {
         match self.grants.get(&key(holder, lease)) {
             Some(grant) if !grant.over && grant.until_ms >= now_ms => {
                 Err(format!("a lease in force of {holder} was written off: {lease:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A worker was not told of leases that it took.
+    pub(super) fn untold(&mut self, holder: &str, jobs: &[JobId], now: Duration, life: &Life) {
+        for job in jobs {
+            let is_its = |(key, it): &(&(JobId, String, i32), &Grant)| {
+                key.1 == holder && !it.over && !it.attempted
+            };
+            if let Some((key, _)) = self.grants_of(*job).filter(is_its).last() {
+                self.untold.insert(key.clone(), (now, life.clone(), life.stalls()));
+            }
+        }
+    }
+
+    /// An attempt counts as lost only if its holder was told of the lease, or could not help it.
+    pub(super) fn told(&self, holder: &str, lease: &Lease, now: Duration) -> Result<(), String> {
+        match self.untold.get(&key(holder, lease)) {
+            Some((since, life, stalls))
+                if now.saturating_sub(*since) > DISOWNED_WITHIN
+                    && !life.is_dead()
+                    && life.stalls() == *stalls =>
+            {
+                Err(format!("{holder} was never told of a lease that counts: {lease:?}"))
             }
             _ => Ok(()),
         }

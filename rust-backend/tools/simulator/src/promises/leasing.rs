@@ -51,6 +51,19 @@ pub async fn a_lease_is_given_back_by_who_has_it<B: Bed>(bed: &B) {
     assert!(leased(bed, "a", job, LONG).await.is_none(), "it is not due");
 }
 
+/// A worker that does not know what it has leased gives it back, and no attempt counts. What others
+/// have, and what nobody has, stays as it is.
+pub async fn a_lease_that_nobody_heard_of_is_disowned<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let leases = bed.leases();
+    leases.disown("a", &[job]).await.expect("heard");
+    leased(bed, "a", job, LONG).await.expect("a lease");
+    leases.disown("b", &[job]).await.expect("heard");
+    assert_eq!(state(bed, job).await, JobState::Leased);
+    leases.disown("a", &[job]).await.expect("given back");
+    assert_eq!(leased(bed, "b", job, LONG).await.map(|lease| lease.attempt), Some(1));
+}
+
 /// What the chain has taken back is not leased but cancelled, although nobody has judged it yet.
 pub async fn what_was_taken_back_is_not_leased<B: Bed>(bed: &B) {
     let job = one_job(bed).await;

@@ -132,6 +132,12 @@ impl Jobs {
         }
     }
 
+    /// The leases that `holder` has on some jobs.
+    pub fn leases_of(&self, holder: &str, ids: &[JobId]) -> Vec<Lease> {
+        let jobs = ids.iter().filter_map(|id| self.by_id.get(id));
+        jobs.filter(|job| job.is_held_by(holder)).map(Job::lease).collect()
+    }
+
     /// Gives leases back, and their attempts with them.
     pub fn give_back(&mut self, holder: &str, back: &[(Lease, Duration)], now_ms: i64) {
         for (lease, delay) in back {

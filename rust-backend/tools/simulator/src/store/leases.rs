@@ -38,7 +38,11 @@ impl Leases for FakeLeases {
             }
             Ok(leases)
         });
-        taken.await
+        let taken = taken.await;
+        if matches!(taken, Err(Fault::Unanswered)) {
+            world.checker().untold(holder, ids, world.clock.elapsed(), &self.link.life);
+        }
+        taken
     }
 
     async fn load(&self, leases: &[Lease]) -> Result<Loaded, Fault> {
@@ -52,18 +56,13 @@ impl Leases for FakeLeases {
     }
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<(), Fault> {
-        let world = &self.link.world;
-        let given = self.link.ask(|| {
-            let mut database = world.database();
-            let now_ms = world.clock.database_ms();
-            database.judged.jobs.give_back(holder, back, now_ms);
-            let jobs: Vec<JobId> = back.iter().map(|(lease, _)| lease.id).collect();
-            database.retract(&jobs, now_ms);
-            database.flush();
-            world.checker().given_back(holder, back);
-            Ok(())
-        });
-        given.await
+        self.gives_back(holder, |_| back.to_vec()).await
+    }
+
+    async fn disown(&self, holder: &str, ids: &[JobId]) -> Result<(), Fault> {
+        let leases = |database: &Database| database.judged.jobs.leases_of(holder, ids);
+        let at_once = |lease| (lease, Duration::ZERO);
+        self.gives_back(holder, |it| leases(it).into_iter().map(at_once).collect()).await
     }
 
     async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<(), Fault> {
@@ -71,7 +70,8 @@ impl Leases for FakeLeases {
         let finished = self.link.ask(|| {
             let mut database = world.database();
             let now_ms = world.clock.database_ms();
-            world.checker().finished(holder, attempts, now_ms);
+            let now = (world.clock.elapsed(), now_ms);
+            world.checker().finished(holder, attempts, now);
             database.judged.jobs.finish(holder, attempts, now_ms);
             let jobs: Vec<JobId> = attempts.iter().map(|attempt| attempt.lease.id).collect();
             database.retract(&jobs, now_ms);
@@ -109,6 +109,28 @@ impl Leases for FakeLeases {
             Ok(ids)
         });
         unpushed.await
+    }
+}
+
+impl FakeLeases {
+    async fn gives_back(
+        &self,
+        holder: &str,
+        which: impl FnOnce(&Database) -> Vec<(Lease, Duration)> + Send,
+    ) -> Result<(), Fault> {
+        let world = &self.link.world;
+        let given = self.link.ask(|| {
+            let mut database = world.database();
+            let now_ms = world.clock.database_ms();
+            let back = which(&database);
+            database.judged.jobs.give_back(holder, &back, now_ms);
+            let jobs: Vec<JobId> = back.iter().map(|(lease, _)| lease.id).collect();
+            database.retract(&jobs, now_ms);
+            database.flush();
+            world.checker().given_back(holder, &back);
+            Ok(())
+        });
+        given.await
     }
 }
 

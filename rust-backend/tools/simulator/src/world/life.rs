@@ -1,6 +1,7 @@
 //! Whether a process runs, stands still or is dead.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -21,13 +22,20 @@ enum Phase {
 /// is dead never passes.
 // No `watch` channel: it wakes those who wait in an order that it rolls dice for.
 #[derive(Clone, Debug, Default)]
-pub struct Life(Arc<(Mutex<Phase>, Notify)>);
+pub struct Life(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Mutex<Phase>,
+    turned: Notify,
+    stalls: AtomicU32,
+}
 
 impl Life {
     /// Waits until the process runs; for ever if it is dead.
     pub async fn pass(&self) {
         loop {
-            let turned = self.0.1.notified();
+            let turned = self.0.turned.notified();
             if *self.phase() == Phase::Running {
                 return;
             }
@@ -40,6 +48,11 @@ impl Life {
         *self.phase() == Phase::Dead
     }
 
+    /// How often it stood still.
+    pub fn stalls(&self) -> u32 {
+        self.0.stalls.load(Ordering::Relaxed)
+    }
+
     /// Kills it.
     pub fn die(&self) {
         *self.phase() = Phase::Dead;
@@ -47,6 +60,7 @@ impl Life {
 
     /// Lets it stand still.
     pub fn stall(&self) {
+        self.0.stalls.fetch_add(1, Ordering::Relaxed);
         self.turn(Phase::Running, Phase::Stalled);
     }
 
@@ -59,11 +73,11 @@ impl Life {
         let mut phase = self.phase();
         if *phase == from {
             *phase = to;
-            self.0.1.notify_waiters();
+            self.0.turned.notify_waiters();
         }
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.0.0.lock()
+        self.0.phase.lock()
     }
 }

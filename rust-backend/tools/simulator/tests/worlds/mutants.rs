@@ -26,6 +26,11 @@ fn counting_an_attempt_that_never_left_the_house_is_found() {
 }
 
 #[test]
+fn counting_a_lease_that_its_holder_never_heard_of_is_found() {
+    found(Mutant::CountsUntoldLeases, &["was never told of"]);
+}
+
+#[test]
 fn a_fence_in_redis_keeps_jobs_from_being_begun() {
     found(Mutant::RedisFence, &["nobody begins it", "something is left to do"]);
 }

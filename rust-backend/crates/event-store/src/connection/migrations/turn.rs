@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migrate as _, MigrateError};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
+use crate::connection::settings;
 use crate::{Result, StoreError};
 
 /// sqlx's, in which each applied migration has a row.
@@ -28,7 +29,7 @@ impl MigrationLock {
     /// # Errors
     /// [`StoreError::Migrating`] where that takes too long.
     pub(super) async fn take(pool: &PgPool) -> Result<Self> {
-        let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+        let mut connection = settings::open(&pool.connect_options()).await?;
         make_table(&mut connection).await?;
         // The mode conflicts with itself, and with nothing that a migration does to the table:
         // give_to_owner() leaves it until it is free.

@@ -71,6 +71,34 @@ fn a_database_on_this_machine_is_connected_to_as_before() {
     }
 }
 
+#[test]
+fn another_schema_than_public_is_refused_by_its_name() {
+    let refused = |url: &str, variables: &[(&str, &str)]| {
+        let all: Vec<_> =
+            [("DATABASE_URL", url)].into_iter().chain(variables.iter().copied()).collect();
+        from(&all).err().map(|error| error.to_string())
+    };
+    for (query, key) in [
+        ("schema=app", "schema"),
+        ("currentSchema=app,public", "currentSchema"),
+        ("search_path=app", "search_path"),
+        ("options[search_path]=app", "options[search_path]"),
+        ("options[search_path]=%22%24user%22,public", "options[search_path]"),
+        ("options=-csearch_path%3Dapp", "options"),
+        ("options=-c%20geqo%3Doff%20-c%20search_path%3Dapp,public", "options"),
+    ] {
+        let said = refused(&format!("postgres://u:p@localhost/x?{query}"), &[]);
+        let expected = format!("DATABASE_URL: {key}: all of our tables lie in schema public");
+        assert!(said.as_ref().is_some_and(|it| it.starts_with(&expected)), "{query}: {said:?}");
+    }
+    let url = "postgres://u:p@localhost/x";
+    let said = refused(url, &[("PGOPTIONS", "-c search_path=app")]);
+    assert!(said.is_some_and(|said| said.starts_with("PGOPTIONS: search_path: ")));
+    for query in ["schema=public", "options[search_path]=public,app", "options=-c%20geqo%3Doff"] {
+        assert_eq!(refused(&format!("{url}?{query}"), &[]), None, "{query}");
+    }
+}
+
 /// The first variables drawn, as people write them, of which the driver makes something else.
 fn first_misread(given: impl Fn(&str, &[(&str, &str)]) -> String) -> Option<String> {
     let mut random = StdRng::seed_from_u64(17);
