@@ -11,7 +11,7 @@ use redis::streams::{
 use uuid::Uuid;
 
 use crate::connection::RedisConnection;
-use crate::{FIELD, GROUP, QueueError, Result, STREAM};
+use crate::{FIELD, FORMER_STREAM, GROUP, QueueError, Result, StreamName};
 
 /// Time that a read waits for an id.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -25,6 +25,9 @@ const FORGOTTEN_MAX: usize = 1_000;
 /// An id that no entry can have, and the id of no entry: ids count from 1970.
 const IMPOSSIBLE: &str = "0-0";
 const NO_ENTRY: &str = "0-1";
+/// Idle time after which no worker of an earlier version is taken to read any more: each read of
+/// theirs ends after a second.
+const FORMER_LEFT_AFTER: Duration = Duration::from_secs(30);
 
 /// Idle time after which a consumer is taken for that of a worker that is gone.
 const GONE_AFTER: Duration = Duration::from_hours(1);
@@ -32,8 +35,8 @@ const GONE_AFTER: Duration = Duration::from_hours(1);
 /// A worker's consumer of the stream of due jobs' ids.
 pub struct QueueConsumer {
     connection: RedisConnection,
+    stream: StreamName,
     consumer: String,
-    stream: &'static str,
 }
 
 impl QueueConsumer {
@@ -41,14 +44,9 @@ impl QueueConsumer {
     ///
     /// # Errors
     /// [`QueueError::Url`]
-    pub fn new(url: &str, consumer: &str) -> Result<Self> {
-        Self::of(url, consumer, STREAM)
-    }
-
-    /// The same for another stream.
-    pub(crate) fn of(url: &str, consumer: &str, stream: &'static str) -> Result<Self> {
+    pub fn new(url: &str, stream: &StreamName, consumer: &str) -> Result<Self> {
         let connection = RedisConnection::lazy(url, ANSWER_TIMEOUT)?;
-        Ok(Self { connection, consumer: consumer.to_owned(), stream })
+        Ok(Self { connection, stream: stream.clone(), consumer: consumer.to_owned() })
     }
 }
 
@@ -62,7 +60,7 @@ impl Inbox for QueueConsumer {
             .arg(ids_max)
             .arg("BLOCK")
             .arg(u64::try_from(BLOCK.as_millis()).unwrap_or(u64::MAX))
-            .arg(&["STREAMS", self.stream, ">"])
+            .arg(&["STREAMS", self.stream.as_str(), ">"])
             .query_async(&mut self.connection)
             .await;
         let entries = match read {
@@ -81,7 +79,7 @@ impl Inbox for QueueConsumer {
     /// Measured by Redis's clock, which numbers the entries.
     async fn behind(&mut self) -> Result<Duration> {
         let groups: redis::RedisResult<StreamInfoGroupsReply> = redis::cmd("XINFO")
-            .arg(&["GROUPS", self.stream])
+            .arg(&["GROUPS", self.stream.as_str()])
             .query_async(&mut self.connection)
             .await;
         let groups = match groups {
@@ -94,7 +92,7 @@ impl Inbox for QueueConsumer {
         let read = ours.map_or_else(|| "0-0".to_owned(), |group| group.last_delivered_id);
         let (unread, now): (StreamRangeReply, (u64, u64)) = redis::pipe()
             .cmd("XRANGE")
-            .arg(&[self.stream, &format!("({read}"), "+", "COUNT", "1"])
+            .arg(&[self.stream.as_str(), &format!("({read}"), "+", "COUNT", "1"])
             .cmd("TIME")
             .query_async(&mut self.connection)
             .await?;
@@ -107,7 +105,7 @@ impl Inbox for QueueConsumer {
     /// May wait up to a second, for a read that was dropped and still blocks.
     async fn leave(&mut self) -> Result<()> {
         let read: redis::RedisResult<Option<StreamReadReply>> = redis::cmd("XREADGROUP")
-            .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", self.stream, "0"])
+            .arg(&["GROUP", GROUP, &self.consumer, "STREAMS", self.stream.as_str(), "0"])
             .query_async(&mut self.connection)
             .await;
         let entries = match read {
@@ -124,7 +122,7 @@ impl Inbox for QueueConsumer {
         self.create_group().await?;
         self.try_writes().await?;
         let claimed: redis::RedisResult<StreamAutoClaimReply> = redis::cmd("XAUTOCLAIM")
-            .arg(&[self.stream, GROUP, &self.consumer])
+            .arg(&[self.stream.as_str(), GROUP, &self.consumer])
             .arg(u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX))
             .arg("0")
             .arg("COUNT")
@@ -138,7 +136,7 @@ impl Inbox for QueueConsumer {
             Err(error) => return Err(error.into()),
         }
         let known: StreamInfoConsumersReply = redis::cmd("XINFO")
-            .arg(&["CONSUMERS", self.stream, GROUP])
+            .arg(&["CONSUMERS", self.stream.as_str(), GROUP])
             .query_async(&mut self.connection)
             .await?;
         for consumer in known.consumers {
@@ -149,6 +147,7 @@ impl Inbox for QueueConsumer {
                 self.delete_consumer(&consumer.name).await?;
             }
         }
+        self.delete_former_stream().await;
         Ok(())
     }
 }
@@ -156,15 +155,36 @@ impl Inbox for QueueConsumer {
 impl QueueConsumer {
     async fn delete_consumer(&mut self, name: &str) -> Result<()> {
         let () = redis::cmd("XGROUP")
-            .arg(&["DELCONSUMER", self.stream, GROUP, name])
+            .arg(&["DELCONSUMER", self.stream.as_str(), GROUP, name])
             .query_async(&mut self.connection)
             .await?;
         Ok(())
     }
 
+    /// Deletes the stream of earlier versions once none of their workers has read for a while.
+    async fn delete_former_stream(&mut self) {
+        let known: redis::RedisResult<StreamInfoConsumersReply> = redis::cmd("XINFO")
+            .arg(&["CONSUMERS", FORMER_STREAM, GROUP])
+            .query_async(&mut self.connection)
+            .await;
+        let consumers = match known {
+            Ok(reply) => reply.consumers,
+            // Nobody ever read it.
+            Err(error) if error.code() == Some("NOGROUP") => Vec::new(),
+            // It does not exist, or is hidden from us; an absent Redis is told of elsewhere.
+            Err(_) => return,
+        };
+        let left_ms = FORMER_LEFT_AFTER.as_millis();
+        if consumers.iter().all(|consumer| consumer.idle as u128 > left_ms) {
+            // A user without the right to DEL leaves it there, which does no harm.
+            let _: redis::RedisResult<()> =
+                redis::cmd("DEL").arg(FORMER_STREAM).query_async(&mut self.connection).await;
+        }
+    }
+
     async fn create_group(&mut self) -> Result<()> {
         let created: redis::RedisResult<()> = redis::cmd("XGROUP")
-            .arg(&["CREATE", self.stream, GROUP, "0", "MKSTREAM"])
+            .arg(&["CREATE", self.stream.as_str(), GROUP, "0", "MKSTREAM"])
             .query_async(&mut self.connection)
             .await;
         match created {
@@ -177,7 +197,7 @@ impl QueueConsumer {
     /// Adds and removes nothing, by the commands that add and remove.
     async fn try_writes(&mut self) -> Result<()> {
         let added: redis::RedisResult<()> = redis::cmd("XADD")
-            .arg(&[self.stream, IMPOSSIBLE, FIELD, ""])
+            .arg(&[self.stream.as_str(), IMPOSSIBLE, FIELD, ""])
             .query_async(&mut self.connection)
             .await;
         match added {
@@ -187,10 +207,10 @@ impl QueueConsumer {
         }
         let () = redis::pipe()
             .cmd("XACK")
-            .arg(&[self.stream, GROUP, NO_ENTRY])
+            .arg(&[self.stream.as_str(), GROUP, NO_ENTRY])
             .ignore()
             .cmd("XDEL")
-            .arg(&[self.stream, NO_ENTRY])
+            .arg(&[self.stream.as_str(), NO_ENTRY])
             .ignore()
             .query_async(&mut self.connection)
             .await?;
@@ -204,12 +224,12 @@ impl QueueConsumer {
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         let () = redis::pipe()
             .cmd("XACK")
-            .arg(self.stream)
+            .arg(self.stream.as_str())
             .arg(GROUP)
             .arg(&ids)
             .ignore()
             .cmd("XDEL")
-            .arg(self.stream)
+            .arg(self.stream.as_str())
             .arg(&ids)
             .ignore()
             .query_async(&mut self.connection)

@@ -6,7 +6,7 @@ use event_engine::job::JobId;
 use event_engine::port::JobQueue;
 
 use crate::connection::RedisConnection;
-use crate::{FIELD, QueueError, Result, STREAM};
+use crate::{FIELD, QueueError, Result, StreamName};
 
 /// Time for an answer: no command of the sender blocks in Redis.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const LENGTH_MAX: usize = 100_000;
 #[derive(Clone)]
 pub struct Sender {
     connection: RedisConnection,
-    stream: &'static str,
+    stream: StreamName,
 }
 
 impl Sender {
@@ -30,13 +30,9 @@ impl Sender {
     ///
     /// # Errors
     /// [`QueueError::Url`]
-    pub fn new(url: &str) -> Result<Self> {
-        Self::of(url, STREAM)
-    }
-
-    /// The same for another stream.
-    pub(crate) fn of(url: &str, stream: &'static str) -> Result<Self> {
-        Ok(Self { connection: RedisConnection::lazy(url, ANSWER_TIMEOUT)?, stream })
+    pub fn new(url: &str, stream: &StreamName) -> Result<Self> {
+        let connection = RedisConnection::lazy(url, ANSWER_TIMEOUT)?;
+        Ok(Self { connection, stream: stream.clone() })
     }
 
     /// Checks that Redis answers and accepts the login.
@@ -48,7 +44,7 @@ impl Sender {
     /// Deletes the stream.
     pub(crate) async fn delete(&self) -> Result<()> {
         let mut connection = self.connection.clone();
-        let () = redis::cmd("DEL").arg(self.stream).query_async(&mut connection).await?;
+        let () = redis::cmd("DEL").arg(self.stream.as_str()).query_async(&mut connection).await?;
         Ok(())
     }
 }
@@ -64,7 +60,7 @@ impl JobQueue for Sender {
                 let text: &str = id.0.hyphenated().encode_lower(&mut text);
                 pipeline
                     .cmd("XADD")
-                    .arg(self.stream)
+                    .arg(self.stream.as_str())
                     .arg(&["MAXLEN", "~"])
                     .arg(LENGTH_MAX)
                     .arg(&["*", FIELD, text])
@@ -76,6 +72,8 @@ impl JobQueue for Sender {
     }
 
     async fn length(&self) -> Result<u64> {
-        Ok(redis::cmd("XLEN").arg(self.stream).query_async(&mut self.connection.clone()).await?)
+        let mut length = redis::cmd("XLEN");
+        length.arg(self.stream.as_str());
+        Ok(length.query_async(&mut self.connection.clone()).await?)
     }
 }

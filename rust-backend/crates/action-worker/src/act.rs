@@ -2,10 +2,14 @@
 
 mod jitter;
 
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
 use event_engine::delivery::lease::{
     Attempt, AttemptRecord, Disposition, Lease, LeasedJob, Outcome,
 };
 use event_engine::delivery::retry::RetrySchedule;
+use futures::future::BoxFuture;
 use service::mask::Masker;
 use tokio::time::Instant;
 
@@ -17,6 +21,12 @@ use crate::shortage::Shortage;
 
 /// Makes attempts: all that leaves the house goes through it.
 pub trait Performer: Send + Sync + 'static {
+    /// The rest of what must be known of the origin before an attempt takes a place there. `None`:
+    /// nothing is to be waited for.
+    fn prepare(&self, _action_type: &str, _origin: &str) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
     /// Makes one attempt, and returns its result and the signal about its destination. It ends
     /// within half a minute, however slow the receiver is.
     ///
@@ -24,6 +34,10 @@ pub trait Performer: Send + Sync + 'static {
     /// Nothing was sent, for want of something of this machine: it is no attempt.
     fn perform(&self, assignment: &LeasedJob) -> impl Future<Output = Performed> + Send;
 }
+
+/// Age at which a job's attempts count although its host asks for pauses: as old as the longest
+/// pause that is honoured.
+const PAUSED_FOR_MAX: TimeDelta = TimeDelta::days(1);
 
 /// When a failed attempt is repeated.
 #[derive(Clone)]
@@ -69,12 +83,19 @@ pub(crate) struct Acting<P> {
 
 impl<P: Performer> Acting<P> {
     /// Makes the attempt, and returns its record and the signal about its destination; or the time
-    /// for which its lease is given back.
+    /// for which its lease is given back, because the attempt does not count: it lacked something
+    /// of this machine, or met a pause of its host.
     pub(crate) async fn act(&self, assignment: LeasedJob) -> (LeaseEnd, Told) {
         match self.performer.perform(&assignment).await {
             Ok((attempt, told)) => {
                 if told.used_network() {
                     self.shortage.passed(Instant::now());
+                }
+                if let Told::Paused(_) = told
+                    && Utc::now() - assignment.lease.created_at < PAUSED_FOR_MAX
+                {
+                    measures::paused();
+                    return (LeaseEnd::GivenBack(assignment.lease, Duration::ZERO), told);
                 }
                 let attempt =
                     self.retries.record(assignment.lease, assignment.action_type, attempt);
@@ -85,7 +106,7 @@ impl<P: Performer> Acting<P> {
                 let wait = self.shortage.felt(&not_begun, Instant::now());
                 // Not all at once: together they would lack it again.
                 let wait = wait.mul_f64(1.0 + self.retries.jitter.draw());
-                (LeaseEnd::NotBegun(assignment.lease, wait), Told::Unsent)
+                (LeaseEnd::GivenBack(assignment.lease, wait), Told::Unsent)
             }
         }
     }

@@ -35,6 +35,8 @@ pub enum Told {
     Silence,
     /// The message was refused.
     Nothing,
+    /// The host was asked too much, or is closed for a while: for that time if it named one.
+    Paused(Duration),
     /// The message was never sent.
     Unsent,
 }

@@ -10,6 +10,7 @@ use actions::registry;
 use event_engine::delivery::lease::{Lease, LeasedJob, Loaded};
 use event_engine::job::JobId;
 use event_engine::port::{Inbox, Leases};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use service::health::Heartbeat;
 use service::outage::Outage;
@@ -29,8 +30,8 @@ const LEASED_TOGETHER_MIN: usize = 64;
 /// Jobs leased together while all of them find a place at their destination: more make a lease
 /// hardly cheaper, and messages only wait for each other.
 const LEASED_TOGETHER_MAX: usize = 256;
-/// Longer than an attempt may take and be recorded; a dead worker's jobs wait this long, and until
-/// the sweep takes them back.
+/// Longer than a lookup and an attempt may take and be recorded; a dead worker's jobs wait this
+/// long, and until the sweep takes them back.
 const LEASE: Duration = Duration::from_secs(27);
 /// How long a job waits that was leased and could not be looked at, or has changed since.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -170,22 +171,13 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             self.end(LeaseEnd::Made(self.acting.unreadable(lease, &problem))).await;
         }
         for assignment in loaded.jobs {
-            let entered = self.destinations.enter(&origin(&assignment), Instant::now());
-            match (entered, places.pop()) {
-                (Ok(at), Some(place)) => {
-                    let desk = Arc::clone(self);
-                    self.under_way.spawn(async move {
-                        measures::under_way(1);
-                        let (ended, told) = desk.acting.act(assignment).await;
-                        measures::under_way(-1);
-                        at.leave(told);
-                        drop(place);
-                        desk.end(ended).await;
-                    });
-                }
-                (Err(wait), _) => back.push((assignment.lease, wait)),
-                (Ok(_), None) => back.push((assignment.lease, AGAIN)),
-            }
+            let origin = origin(&assignment);
+            let prepared = self.acting.performer.prepare(&assignment.action_type, &origin);
+            let begun = match prepared {
+                Some(prepared) => self.begin_prepared(assignment, origin, prepared),
+                None => self.begin_attempt(assignment, &origin, places.pop()),
+            };
+            back.extend(begun);
         }
         measures::leased(taken, back.len());
         let given_back = back.len();
@@ -197,6 +189,59 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             self.held.end(back.iter().map(|(lease, _)| lease.id));
         }
         Ok(given_back)
+    }
+
+    /// Begins an attempt once its destination is prepared, which takes no place meanwhile. Where
+    /// too many wait for the same, returns the lease and how long its job has to stay away.
+    fn begin_prepared(
+        self: &Arc<Self>,
+        assignment: LeasedJob,
+        origin: String,
+        prepared: BoxFuture<'static, ()>,
+    ) -> Option<(Lease, Duration)> {
+        let waiting = match self.destinations.wait(&origin, Instant::now()) {
+            Ok(waiting) => waiting,
+            Err(wait) => return Some((assignment.lease, wait)),
+        };
+        let desk = Arc::clone(self);
+        self.under_way.spawn(async move {
+            prepared.await;
+            drop(waiting);
+            let place = Arc::clone(&desk.places).try_acquire_owned().ok();
+            if let Some((lease, wait)) = desk.begin_attempt(assignment, &origin, place) {
+                desk.end(LeaseEnd::GivenBack(lease, wait)).await;
+            }
+        });
+        None
+    }
+
+    /// Begins an attempt. Where there is no place, returns the lease and how long its job has to
+    /// stay away.
+    fn begin_attempt(
+        self: &Arc<Self>,
+        assignment: LeasedJob,
+        origin: &str,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Option<(Lease, Duration)> {
+        let at = match (self.destinations.enter(origin, Instant::now()), &place) {
+            (Ok(at), Some(_)) => at,
+            (Ok(_), None) => return Some((assignment.lease, AGAIN)),
+            (Err(wait), _) => return Some((assignment.lease, wait)),
+        };
+        let desk = Arc::clone(self);
+        self.under_way.spawn(async move {
+            measures::under_way(1);
+            let (mut ended, told) = desk.acting.act(assignment).await;
+            measures::under_way(-1);
+            if let Some(pause) = at.leave(told, Instant::now())
+                && let LeaseEnd::GivenBack(_, wait) = &mut ended
+            {
+                *wait = pause;
+            }
+            drop(place);
+            desk.end(ended).await;
+        });
+        None
     }
 
     /// Gives back the jobs that unanswered calls may have leased, before others are leased:
@@ -214,7 +259,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
     /// they ran out, attempts would count that nobody made.
     async fn leave(&self, back: impl Iterator<Item = (Lease, Duration)>) {
         for (lease, wait) in back {
-            self.end(LeaseEnd::NotBegun(lease, wait)).await;
+            self.end(LeaseEnd::GivenBack(lease, wait)).await;
         }
     }
 

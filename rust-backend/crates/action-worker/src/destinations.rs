@@ -5,6 +5,8 @@
 //! no answer came to until the next delivery. What is not proven gets few places, and all of it
 //! together leaves some to the proven.
 
+mod pace;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::pace::Pace;
 use crate::attempt::Told;
 use crate::shared_backoff::SharedBackoff;
 
@@ -44,9 +47,18 @@ pub(crate) struct Destinations {
 #[derive(Debug)]
 struct Occupancy {
     under_way: usize,
+    waiting: usize,
     standing: Standing,
+    pace: Pace,
     /// The waits of jobs that are turned away.
     busy: SharedBackoff,
+}
+
+impl Occupancy {
+    fn new(now: Instant) -> Self {
+        let (standing, pace) = (Standing::Unproven, Pace::new(now));
+        Self { under_way: 0, waiting: 0, standing, pace, busy: BUSY }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +73,33 @@ enum Standing {
 pub(crate) struct Slot {
     destinations: Destinations,
     key: String,
-    told: Told,
+}
+
+/// One of those that wait for a destination's name, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    destinations: Destinations,
+    key: String,
 }
 
 impl Destinations {
-    /// A place at the destination, or how long to stay away: longer each time that this was waited
-    /// for in vain.
+    /// Leave to wait for the destination's name, for as many as may be under way there; or how long
+    /// to stay away.
+    pub(crate) fn wait(&self, key: &str, now: Instant) -> Result<Waiting, Duration> {
+        let mut known = self.known.lock();
+        let destination = known.entry(key.to_owned()).or_insert_with(|| Occupancy::new(now));
+        if let Some(rest) = destination.pace.rest(now) {
+            return Err(rest);
+        }
+        if destination.waiting >= destination.standing.places() {
+            return Err(destination.busy.wait(now));
+        }
+        destination.waiting += 1;
+        Ok(Waiting { destinations: self.clone(), key: key.to_owned() })
+    }
+
+    /// A place at the destination, or how long to stay away: to the end of a pause; otherwise longer
+    /// each time that a place was waited for in vain.
     pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Slot, Duration> {
         let mut known = self.known.lock();
         let standing = known.get(key).map_or(Standing::Unproven, |it| it.standing);
@@ -82,16 +115,16 @@ impl Destinations {
             Standing::Unproven => of_others(),
             Standing::Troubled => of_troubled() && of_others(),
         };
-        let destination = known.entry(key.to_owned()).or_insert(Occupancy {
-            under_way: 0,
-            standing: Standing::Unproven,
-            busy: BUSY,
-        });
-        if !room || destination.under_way >= standing.places() {
+        let destination = known.entry(key.to_owned()).or_insert_with(|| Occupancy::new(now));
+        if let Some(rest) = destination.pace.rest(now) {
+            return Err(rest);
+        }
+        let places = standing.places().min(destination.pace.places());
+        if !room || destination.under_way >= places {
             return Err(destination.busy.wait(now));
         }
         destination.under_way += 1;
-        Ok(Slot { destinations: self.clone(), key: key.to_owned(), told: Told::Unsent })
+        Ok(Slot { destinations: self.clone(), key: key.to_owned() })
     }
 }
 
@@ -106,28 +139,43 @@ impl Standing {
 }
 
 impl Slot {
-    /// Leaves it, and says what the attempt told.
-    pub(crate) fn leave(mut self, told: Told) {
-        self.told = told;
+    /// Leaves it, and says what the attempt told. Returns the time for which its message has to
+    /// stay away, if it met a pause.
+    pub(crate) fn leave(self, told: Told, now: Instant) -> Option<Duration> {
+        let mut known = self.destinations.known.lock();
+        let destination = known.get_mut(&self.key)?;
+        match told {
+            Told::Success | Told::Local => {
+                destination.standing = Standing::Proven;
+                destination.busy = BUSY;
+                destination.pace.taken(now);
+            }
+            Told::Silence => destination.standing = Standing::Troubled,
+            Told::Paused(asked) => return Some(destination.pace.pause(asked, now)),
+            Told::Nothing | Told::Unsent => {}
+        }
+        None
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut known = self.destinations.known.lock();
-        if let Some(destination) = known.get_mut(&self.key) {
-            destination.under_way -= 1;
-            match self.told {
-                Told::Success | Told::Local => {
-                    destination.standing = Standing::Proven;
-                    destination.busy = BUSY;
-                }
-                Told::Silence => destination.standing = Standing::Troubled,
-                Told::Nothing | Told::Unsent => {}
-            }
-        }
+        self.destinations.left(&self.key, |destination| destination.under_way -= 1);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.destinations.left(&self.key, |destination| destination.waiting -= 1);
+    }
+}
+
+impl Destinations {
+    fn left(&self, key: &str, leave: impl FnOnce(&mut Occupancy)) {
+        let mut known = self.known.lock();
+        known.get_mut(key).map(leave);
         if known.len() > IDLE_MAX {
-            known.retain(|_, destination| destination.under_way > 0);
+            known.retain(|_, destination| destination.under_way + destination.waiting > 0);
         }
     }
 }
@@ -142,7 +190,7 @@ mod tests {
     }
 
     fn tell(destinations: &Destinations, key: &str, told: Told) {
-        destinations.enter(key, Instant::now()).expect("a place").leave(told);
+        destinations.enter(key, Instant::now()).expect("a place").leave(told, Instant::now());
     }
 
     #[test]
@@ -205,7 +253,7 @@ mod tests {
             now += wait;
         }
         assert_eq!(waits_ms, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
-        places.pop().expect("a place").leave(Told::Success);
+        places.pop().expect("a place").leave(Told::Success, now);
         places.extend(fill(&destinations, "slow:443", now));
         assert_eq!(turned_away(now), BUSY_DELAY_MIN);
     }

@@ -27,6 +27,8 @@ pub enum Lack {
     Network,
     /// The names of resolvers.
     Resolver,
+    /// Lookups: as many as may be are under way.
+    Lookups,
     /// What TLS needs of the system: random numbers, the time.
     Tls,
 }
@@ -40,6 +42,7 @@ impl Lack {
             Self::Ports => "ports",
             Self::Network => "network",
             Self::Resolver => "resolver",
+            Self::Lookups => "lookups",
             Self::Tls => "tls",
         }
     }

@@ -15,6 +15,7 @@ pub(crate) fn describe() {
         ("agentauri_leases_given_back_total", "Leases given back before their attempt began"),
         ("agentauri_attempts_total", "Attempts ended, by kind of action and status"),
         ("agentauri_attempts_not_begun_total", "Attempts that lacked something of this machine"),
+        ("agentauri_attempts_paused_total", "Attempts that met a pause of their host"),
         ("agentauri_jobs_dead_total", "Jobs that will not be tried again"),
         ("agentauri_jobs_pushed_again_total", "Due jobs that the sweep handed to the queue"),
     ];
@@ -36,6 +37,10 @@ pub(crate) fn leased(taken: usize, given_back: usize) {
 
 pub(crate) fn not_begun(lack: Lack) {
     counter!("agentauri_attempts_not_begun_total", "lack" => lack.as_str()).increment(1);
+}
+
+pub(crate) fn paused() {
+    counter!("agentauri_attempts_paused_total").increment(1);
 }
 
 /// An attempt began (1) or ended (-1).

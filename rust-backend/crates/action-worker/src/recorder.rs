@@ -22,8 +22,8 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum LeaseEnd {
     /// An attempt was made.
     Made(AttemptRecord),
-    /// None was; the lease is given back until this time has passed, and nothing is counted.
-    NotBegun(Lease, Duration),
+    /// The lease is given back until this time has passed, and nothing is counted.
+    GivenBack(Lease, Duration),
 }
 
 /// Records what comes in until the last sender is gone. Does not give an attempt up: its lease may
@@ -40,7 +40,7 @@ pub(crate) async fn record<L: Leases>(
         for ended in batch.drain(..) {
             match ended {
                 LeaseEnd::Made(attempt) => made.push(attempt),
-                LeaseEnd::NotBegun(lease, wait) => back.push((lease, wait)),
+                LeaseEnd::GivenBack(lease, wait) => back.push((lease, wait)),
             }
         }
         if !made.is_empty() {

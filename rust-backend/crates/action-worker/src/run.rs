@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use action_queue::{QueueConsumer, QueueError, Sender};
+use action_queue::{QueueConsumer, QueueError, Sender, StreamName};
 use actions::policy::DestinationPolicy;
 use event_store::{PgLeases, PgPool};
 use service::config::{ConfigError, Settings};
@@ -37,7 +37,7 @@ pub async fn main() -> anyhow::Result<()> {
     let health = Health::default();
     let heartbeat = health.register("action-worker", HEARTBEAT_LIMIT);
     health::start(health, settings.listen, DefaultPort::ACTION_WORKER, shutdown.clone()).await?;
-    Worker::configured(&settings, pool, name, heartbeat)?.run(shutdown).await;
+    Worker::configured(&settings, pool, name, heartbeat).await?.run(shutdown).await;
     tracing::info!("Stopped");
     Ok(())
 }
@@ -46,8 +46,8 @@ impl RealWorker {
     /// A worker as the settings want it.
     ///
     /// # Errors
-    /// The variable that is wrong.
-    pub fn configured(
+    /// The variable that is wrong, or a database that does not answer.
+    pub async fn configured(
         settings: &Settings,
         pool: PgPool,
         name: String,
@@ -56,13 +56,17 @@ impl RealWorker {
         let policy = DestinationPolicy::new(settings.allow_private_destinations.clone());
         let redis_url = settings.redis_url()?;
         let no_queue = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
-        let inbox = || QueueConsumer::new(redis_url, &name).map_err(no_queue);
+        let database_id = event_store::database_id(&pool)
+            .await
+            .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+        let stream = StreamName::of(&database_id);
+        let inbox = || QueueConsumer::new(redis_url, &stream, &name).map_err(no_queue);
         let secrets = SecretContext::new(std::env::vars_os(), settings.secrets_dir.clone());
         let performer = Senders::new(policy, secrets)
             .map_err(|error| ConfigError::variable("TLS", error.to_string()))?;
         Ok(Self {
             leases: PgLeases::new(pool),
-            queue: Sender::new(redis_url).map_err(no_queue)?,
+            queue: Sender::new(redis_url, &stream).map_err(no_queue)?,
             inbox: inbox()?,
             inbox_of_sweep: inbox()?,
             performer,

@@ -27,6 +27,12 @@ pub trait ActionSender: Send + Sync + 'static {
     /// The kind.
     type Kind: Kind;
 
+    /// The rest of what must be known of an origin, such as its addresses, before an attempt takes
+    /// a place there. `None`: nothing is to be waited for.
+    fn prepare(&self, _origin: &str) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
     /// Makes one attempt. It ends within half a minute, however slow the receiver is.
     ///
     /// # Errors
@@ -55,7 +61,7 @@ impl Senders {
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(policy: DestinationPolicy, secrets: SecretContext) -> reqwest::Result<Self> {
+    pub fn new(policy: DestinationPolicy, secrets: SecretContext) -> std::io::Result<Self> {
         let webhooks = webhook::WebhookSender::new(policy.clone())?;
         let senders =
             Self { context: AttemptContext { policy, secrets }, by_kind: BTreeMap::new() };
@@ -71,6 +77,10 @@ impl Senders {
 }
 
 impl Performer for Senders {
+    fn prepare(&self, action_type: &str, origin: &str) -> Option<BoxFuture<'static, ()>> {
+        self.by_kind.get(action_type)?.prepare(origin)
+    }
+
     async fn perform(&self, assignment: &LeasedJob) -> Performed {
         match self.by_kind.get(assignment.action_type.as_str()) {
             Some(sender) => sender.perform(assignment, &self.context).await,
@@ -81,6 +91,8 @@ impl Performer for Senders {
 
 /// A sender without its types.
 trait AnySender: Send + Sync {
+    fn prepare(&self, origin: &str) -> Option<BoxFuture<'static, ()>>;
+
     fn perform<'a>(
         &'a self,
         assignment: &'a LeasedJob,
@@ -89,6 +101,10 @@ trait AnySender: Send + Sync {
 }
 
 impl<S: ActionSender> AnySender for S {
+    fn prepare(&self, origin: &str) -> Option<BoxFuture<'static, ()>> {
+        ActionSender::prepare(self, origin)
+    }
+
     fn perform<'a>(
         &'a self,
         assignment: &'a LeasedJob,

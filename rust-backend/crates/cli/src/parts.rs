@@ -33,7 +33,7 @@ impl Parts {
         event_processor::name_chains(&pool, settings).await?;
         let processor = event_processor::Processor {
             pool: open("processor", event_processor::CONNECTIONS).await?,
-            queue: event_processor::connect(settings.redis_url()?).await?,
+            queue: event_processor::connect(settings.redis_url()?, &pool).await?,
             name: name.clone(),
             heartbeat: health.register("event-processor", event_processor::HEARTBEAT_LIMIT),
         };
@@ -42,7 +42,8 @@ impl Parts {
             open("worker", action_worker::CONNECTIONS).await?,
             name.clone(),
             health.register("action-worker", action_worker::HEARTBEAT_LIMIT),
-        )?;
+        )
+        .await?;
         let reading = ChainReaders::new(pool.clone(), &chains, health);
         Ok(Self { pool, reading, processor, worker })
     }

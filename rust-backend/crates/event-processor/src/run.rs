@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use action_queue::{QueueError, Sender};
+use action_queue::{QueueError, Sender, StreamName};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Subject};
 use event_store::chain::known_chains::{self, NamedBy};
@@ -124,7 +124,7 @@ pub async fn main() -> anyhow::Result<()> {
         .await
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
     name_chains(&pool, &settings).await?;
-    let queue = connect(settings.redis_url()?).await?;
+    let queue = connect(settings.redis_url()?, &pool).await?;
     let health = Health::default();
     let heartbeat = health.register("event-processor", HEARTBEAT_LIMIT);
     health::start(health, settings.listen, DefaultPort::EVENT_PROCESSOR, shutdown.clone()).await?;
@@ -145,11 +145,14 @@ pub async fn name_chains(pool: &PgPool, settings: &Settings) -> Result<(), Confi
         .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))
 }
 
-/// Connects to the queue. A refused login is an error; a server that is absent or does not serve is
-/// not, because judging goes on without it.
-pub async fn connect(redis_url: &str) -> Result<Sender, ConfigError> {
+/// Connects to the queue of the installation in that database. A refused login is an error; a
+/// server that is absent or does not serve is not, because judging goes on without it.
+pub async fn connect(redis_url: &str, pool: &PgPool) -> Result<Sender, ConfigError> {
     let refused = |error: QueueError| ConfigError::variable("REDIS_URL", error.to_string());
-    let queue = Sender::new(redis_url).map_err(refused)?;
+    let database_id = event_store::database_id(pool)
+        .await
+        .map_err(|error| ConfigError::variable("DATABASE_URL", error.to_string()))?;
+    let queue = Sender::new(redis_url, &StreamName::of(&database_id)).map_err(refused)?;
     match queue.ping().await {
         Ok(()) => tracing::info!("Connected to Redis"),
         Err(error @ (QueueError::Unavailable(_) | QueueError::Refused { .. })) => {

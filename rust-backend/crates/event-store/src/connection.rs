@@ -1,5 +1,6 @@
 //! Connections to PostgreSQL, and the schema that they find there.
 
+mod database_id;
 pub mod listening;
 pub mod migrations;
 pub(crate) mod pool;
@@ -7,3 +8,5 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod stored_text;
 pub(crate) mod usable;
+
+pub use database_id::database_id;

@@ -26,6 +26,7 @@ pub mod judging;
 pub mod triggers;
 pub mod views;
 
+pub use connection::database_id;
 pub use connection::pool::{answered, answered_at_length, connect};
 pub use delivery::leases::PgLeases;
 pub use error::{Result, StoreError, Unfit};

@@ -114,8 +114,13 @@ pub(crate) enum CheckError {
 pub async fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<_> =
         settings.warnings.iter().map(|says| Finding::warning("Configuration", says)).collect();
-    findings.extend(database(settings).await);
-    findings.push(queue::finding(settings).await);
+    let pool = connect(settings).await;
+    let queue = queue::finding(settings, pool.as_ref().ok()).await;
+    match pool {
+        Ok(pool) => findings.extend(database(&pool).await),
+        Err(error) => findings.push(Finding::of("PostgreSQL", Err(error))),
+    }
+    findings.push(queue);
     name_causes(&mut findings);
     findings
 }
@@ -138,20 +143,16 @@ fn name_causes(findings: &mut [Finding]) {
     }
 }
 
-async fn database(settings: &Settings) -> Vec<Finding> {
-    let pool = match connect(settings).await {
-        Ok(pool) => pool,
-        Err(error) => return vec![Finding::of("PostgreSQL", Err(error))],
-    };
+async fn database(pool: &PgPool) -> Vec<Finding> {
     let mut findings = vec![
-        Finding::of("PostgreSQL", version(&pool).await),
-        Finding::of("Schema", schema(&pool).await),
-        writes::finding(&pool).await,
-        Finding::of("Notifications", notification(&pool).await),
+        Finding::of("PostgreSQL", version(pool).await),
+        Finding::of("Schema", schema(pool).await),
+        writes::finding(pool).await,
+        Finding::of("Notifications", notification(pool).await),
     ];
-    let checked = health_checks(&pool).await.map(|checks| checks.problems);
+    let checked = health_checks(pool).await.map(|checks| checks.problems);
     findings.extend(problems("Health checks", checked));
-    findings.extend(problems("Roles", doors::look(&pool).await));
+    findings.extend(problems("Roles", doors::look(pool).await));
     findings
 }
 

@@ -6,7 +6,7 @@ use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
 
 /// Our name in requests.
-const USER_AGENT: &str = concat!("agentauri/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("agentauri/", env!("CARGO_PKG_VERSION"));
 
 /// The limit of connecting, unless the caller sets another.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

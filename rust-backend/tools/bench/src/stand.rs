@@ -73,9 +73,7 @@ impl Stand {
         Ok(Self {
             processors: Vec::new(),
             others: Vec::new(),
-            arrivals: Some(
-                Arrivals::watch(&servers.redis_url(), system, Arc::clone(&ledger)).await?,
-            ),
+            arrivals: Some(Arrivals::watch(&servers, system, Arc::clone(&ledger)).await?),
             servers,
             system,
             load: Arc::new(load),

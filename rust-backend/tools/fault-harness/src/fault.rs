@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
 
-use crate::faults::{database, network, processes, redis, sessions};
+use crate::faults::{database, network, processes, receivers, redis, sessions};
 use crate::fleet::Program::{self, Processor, Run, Worker};
 use crate::world::World;
 
@@ -116,6 +116,12 @@ pub const FAULTS: &[Fault] = &[
         "open connections to Redis stall silently, for good; new ones pass"),
     fault!("redis-silent", ONE, 15 s, network::redis_silent,
         "all connections to Redis stall for 8 s, new ones too"),
+    fault!("redis-shared", ONE, 3 s, redis::shared,
+        "a second installation, with a database of its own, begins to use the same Redis"),
+    fault!("names-silent", ONE, 3 s, receivers::names_silent,
+        "33 names without an answer, 16 messages each, beside the receiver"),
+    fault!("receiver-limited", ONE, 5 s, receivers::limited,
+        "the receiver takes 20 messages a second for 20 s and answers the others with 429"),
     fault!("transaction-open", ONE, 60 s, sessions::transaction_open,
         "a writer's transaction open for a minute: judging waits, and `agentauri status` says so"),
     fault!("listener-stuck", ONE, 2 s, sessions::listener_stuck,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use testbed::{Bed, Process};
+use tokio::process::Command;
 use url::Url;
 
 use crate::proxy::Proxy;
@@ -61,6 +62,28 @@ impl Fleet {
         if program == Program::Run {
             command.arg("run");
         }
+        self.members.push((program, Process::spawn(command)));
+    }
+
+    /// Starts another process, for which the file is the system's `/etc/resolv.conf`.
+    pub fn start_with_resolvers(&mut self, bed: &Bed, program: Program, resolvers: &Path) {
+        let named = Process::command(program.binary(), bed);
+        let mut command = Command::new("unshare");
+        command.args([
+            "--mount",
+            "--",
+            "sh",
+            "-c",
+            "mount --bind \"$1\" /etc/resolv.conf && exec \"$0\"",
+        ]);
+        command.arg(named.as_std().get_program()).arg(resolvers);
+        for (name, value) in named.as_std().get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         self.members.push((program, Process::spawn(command)));
     }
 

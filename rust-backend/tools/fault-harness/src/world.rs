@@ -137,6 +137,11 @@ impl World {
         Ok(world)
     }
 
+    /// The receiver.
+    pub fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
     /// Starts a process.
     pub fn start_process(&mut self, program: Program) {
         self.fleet.start(&self.bed, program);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use action_queue::StreamName;
 use actions::policy::DestinationPolicy;
 use event_engine::trigger::TriggerSpec;
 use event_store::PgPool;
@@ -86,6 +87,14 @@ impl Bed {
     pub async fn apply(&self, document: &str) {
         let specs = trigger_specs(document);
         event_store::triggers::apply(&self.pool, "default", &specs, true).await.expect("applied");
+    }
+
+    /// The stream of the database's installation.
+    ///
+    /// # Panics
+    /// PostgreSQL does not answer.
+    pub async fn stream(&self) -> StreamName {
+        StreamName::of(&event_store::database_id(&self.pool).await.expect("an identity"))
     }
 
     /// Wipes Redis.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use standardwebhooks::Webhook;
@@ -28,6 +30,7 @@ struct State {
     messages: Mutex<BTreeMap<Uuid, Vec<Value>>>,
     /// The status it answers; 0 to never answer.
     status: AtomicU16,
+    limit: Mutex<Limit>,
     /// Locked for writing while answers are held back.
     gate: Arc<RwLock<()>>,
 }
@@ -42,6 +45,7 @@ impl Receiver {
             webhook: Webhook::new(SECRET).expect("a secret"),
             messages: Mutex::default(),
             status: AtomicU16::new(200),
+            limit: Mutex::new(Limit { per_second: u32::MAX, second: None, taken: 0, refused: 0 }),
             gate: Arc::default(),
         });
         let shared = Arc::clone(&state);
@@ -59,6 +63,17 @@ impl Receiver {
         self.state.status.store(status, Ordering::Relaxed);
     }
 
+    /// Takes so many messages in a second from now on, and answers further ones with 429 and
+    /// `Retry-After: 1`.
+    pub fn limit(&self, per_second: u32) {
+        self.state.limit.lock().per_second = per_second;
+    }
+
+    /// The number of messages that were beyond the limit.
+    pub fn refused(&self) -> u32 {
+        self.state.limit.lock().refused
+    }
+
     /// Accepts messages and holds its answers back until the guard is dropped.
     ///
     /// # Panics
@@ -74,22 +89,48 @@ impl Receiver {
     }
 }
 
+struct Limit {
+    per_second: u32,
+    /// The beginning of the second in which `taken` messages came.
+    second: Option<Instant>,
+    taken: u32,
+    refused: u32,
+}
+
+impl Limit {
+    fn takes(&mut self, now: Instant) -> bool {
+        if self.second.is_none_or(|began| now - began >= Duration::from_secs(1)) {
+            (self.second, self.taken) = (Some(now), 0);
+        }
+        let takes = self.taken < self.per_second;
+        self.taken += u32::from(takes);
+        self.refused += u32::from(!takes);
+        takes
+    }
+}
+
 impl State {
     fn messages(&self) -> MutexGuard<'_, BTreeMap<Uuid, Vec<Value>>> {
         self.messages.lock()
     }
 }
 
-async fn answer(state: Arc<State>, Received { headers, body, .. }: Received) -> StatusCode {
+async fn answer(state: Arc<State>, Received { headers, body, .. }: Received) -> Response {
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let (Some(id), Ok(())) = (id, state.webhook.verify(&body, &headers)) else {
-        return StatusCode::UNAUTHORIZED;
+        return StatusCode::UNAUTHORIZED.into_response();
     };
+    if !state.limit.lock().takes(Instant::now()) {
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response();
+    }
     let message = serde_json::from_slice(&body).unwrap_or(Value::Null);
     state.messages().entry(id).or_default().push(message);
     drop(state.gate.read().await);
     match state.status.load(Ordering::Relaxed) {
         0 => std::future::pending().await,
-        status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        status => {
+            let status = StatusCode::from_u16(status);
+            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
     }
 }

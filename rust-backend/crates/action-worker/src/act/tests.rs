@@ -48,6 +48,7 @@ impl Performer for Scripted {
             "short" => return Err(NotBegun { lack: Lack::Files, problem: String::new() }),
             "log" => Told::Local,
             "refused" => Told::Unsent,
+            "paused" => Told::Paused(Duration::from_secs(1)),
             _ => Told::Success,
         };
         let (attempt, _) = attempt::unsent(Outcome::Delivered, String::new());
@@ -61,7 +62,7 @@ async fn only_an_attempt_by_network_ends_a_shortage() {
     let acting = Acting { performer: Scripted, retries, shortage: Shortage::default() };
     let act = async |kind| acting.act(assignment(kind, ConfigNode::table([]))).await.0;
     let wait_ms = async || match act("short").await {
-        LeaseEnd::NotBegun(_, wait) => wait.as_millis(),
+        LeaseEnd::GivenBack(_, wait) => wait.as_millis(),
         LeaseEnd::Made(_) => panic!("an attempt was made"),
     };
     assert_eq!(wait_ms().await, 500);
@@ -70,4 +71,19 @@ async fn only_an_attempt_by_network_ends_a_shortage() {
         act(kind).await;
         assert_eq!(wait_ms().await, next_ms, "after {kind}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_costs_no_attempt_until_the_job_is_a_day_old() {
+    let retries = Retries { schedule: RetrySchedule::default(), jitter: Jitter::of(|| 0.0) };
+    let acting = Acting { performer: Scripted, retries, shortage: Shortage::default() };
+    let paused = async |age: TimeDelta| {
+        let mut job = assignment("paused", ConfigNode::table([]));
+        job.lease.created_at = Utc::now() - age;
+        acting.act(job).await.0
+    };
+    let young = paused(PAUSED_FOR_MAX - TimeDelta::minutes(1)).await;
+    assert!(matches!(young, LeaseEnd::GivenBack(..)), "{young:?}");
+    let old = paused(PAUSED_FOR_MAX).await;
+    assert!(matches!(old, LeaseEnd::Made(_)), "{old:?}");
 }

@@ -1,7 +1,10 @@
 //! The worker over a real PostgreSQL, Redis and receivers, in this process.
 
+mod faults;
 mod lacking;
 mod log;
+mod raw_receiver;
+mod sharing;
 mod unanswered;
 
 use std::time::Duration;
@@ -334,11 +337,12 @@ async fn a_worker_that_ends_takes_its_name_out_of_the_queue() {
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
     let client = redis::Client::open(bed.redis.url()).expect("a URL");
     let connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let stream = bed.stream().await;
     let consumers = async || {
         let mut connection = connection.clone();
         let known: redis::RedisResult<redis::streams::StreamInfoConsumersReply> =
             redis::cmd("XINFO")
-                .arg(&["CONSUMERS", action_queue::STREAM, action_queue::GROUP])
+                .arg(&["CONSUMERS", stream.as_str(), action_queue::GROUP])
                 .query_async(&mut connection)
                 .await;
         known.ok().map(|known| known.consumers.len())
@@ -385,7 +389,7 @@ async fn what_is_not_a_job_in_the_queue_is_dropped() {
     let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
     for (field, value) in [("job", "nonsense"), ("other", "x"), ("job", "")] {
         let () = redis::cmd("XADD")
-            .arg(&[action_queue::STREAM, "*", field, value])
+            .arg(&[bed.stream().await.as_str(), "*", field, value])
             .query_async(&mut connection)
             .await
             .expect("added");
@@ -393,7 +397,7 @@ async fn what_is_not_a_job_in_the_queue_is_dropped() {
     let _worker = start(&bed, LOOPBACK, "0s").await;
     decide(&bed, &[Row::new("e")]).await;
     eventually("it is delivered", async || state(&bed, JobState::Delivered).await == 1).await;
-    let queue = Sender::new(&bed.redis.url()).expect("a queue");
+    let queue = Sender::new(&bed.redis.url(), &bed.stream().await).expect("a queue");
     eventually("nothing is left", async || queue.length().await.expect("asked") == 0).await;
 }
 
@@ -420,7 +424,8 @@ async fn decide(bed: &Bed, rows: &[Row]) -> Vec<event_engine::job::JobId> {
         claim.commit(std::slice::from_ref(&plan)).await.expect("committed");
         ids.extend(plan.jobs.iter().map(|job| job.id));
     }
-    Sender::new(&bed.redis.url()).expect("a queue").push(&ids).await.expect("pushed");
+    let queue = Sender::new(&bed.redis.url(), &bed.stream().await).expect("a queue");
+    queue.push(&ids).await.expect("pushed");
     ids
 }
 
@@ -437,10 +442,11 @@ async fn start_with(bed: &Bed, allowed: &str, schedule: &str, options: SenderOpt
     let pool = event_store::connect(&bed.postgres.url(), "worker", action_worker::CONNECTIONS)
         .await
         .expect("connections");
-    let inbox = || QueueConsumer::new(&bed.redis.url(), "test").expect("a queue");
+    let stream = bed.stream().await;
+    let inbox = || QueueConsumer::new(&bed.redis.url(), &stream, "test").expect("a queue");
     let worker = Worker {
         leases: PgLeases::new(pool),
-        queue: Sender::new(&bed.redis.url()).expect("a queue"),
+        queue: Sender::new(&bed.redis.url(), &stream).expect("a queue"),
         inbox: inbox(),
         inbox_of_sweep: inbox(),
         performer,

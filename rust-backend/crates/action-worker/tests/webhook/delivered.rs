@@ -1,5 +1,5 @@
-use action_worker::senders::webhook::TIMEOUT;
 use action_worker::senders::webhook::response::RESPONSE_BYTES_MAX;
+use action_worker::senders::webhook::{ANSWER_FIELDS_MAX, TIMEOUT};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use testbed::Received;
 use tokio::io::AsyncWriteExt as _;
 
 use super::receiver::{Receiver, raw, read_request};
-use super::{SECRET, body, impatient_sender, job, now, send_at, send_to, sender, url};
+use super::{SECRET, body, job, now, send_at, send_to, sender, url};
 
 const OTHER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -97,7 +97,7 @@ async fn an_endless_answer_is_cut_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stops_in_its_body_ends_at_the_timeout() {
+async fn an_answer_that_stops_in_its_body_has_said_enough() {
     let (address, stalled) = raw(async |mut connection| {
         read_request(&mut connection).await;
         let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\nbegun";
@@ -105,10 +105,44 @@ async fn an_answer_that_stops_in_its_body_ends_at_the_timeout() {
         std::future::pending::<()>().await;
     })
     .await;
-    let attempt = send_to(&impatient_sender(), &url("http", address)).await;
+    let attempt = send_to(&sender(), &url("http", address)).await;
     assert_eq!((attempt.outcome, attempt.http_status), (Outcome::Delivered, Some(202)));
     assert_eq!(attempt.response.as_deref(), Some("begun"));
+    let duration = attempt.duration.expect("a duration");
+    assert!(duration < TIMEOUT, "it does not wait for the rest: {duration:?}");
     stalled.abort();
+}
+
+#[tokio::test]
+async fn an_answer_without_a_length_is_judged_by_its_head() {
+    let (address, open) = raw(async |mut connection| {
+        read_request(&mut connection).await;
+        connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("written");
+        // The other side ends it.
+        let end = tokio::io::AsyncReadExt::read(&mut connection, &mut [0]).await;
+        assert_eq!(end.expect("an end"), 0);
+    })
+    .await;
+    let attempt = send_to(&sender(), &url("http", address)).await;
+    assert_eq!(attempt.outcome, Outcome::Delivered);
+    let duration = attempt.duration.expect("a duration");
+    assert!(duration < TIMEOUT, "it does not wait for a body: {duration:?}");
+    open.await.expect("the connection was closed");
+}
+
+#[tokio::test]
+async fn an_answer_with_very_many_fields_is_taken() {
+    for fields in [150, ANSWER_FIELDS_MAX] {
+        let (address, _) = raw(async move |mut connection| {
+            read_request(&mut connection).await;
+            let fields: String = (1..fields).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{fields}\r\n");
+            connection.write_all(head.as_bytes()).await.expect("written");
+        })
+        .await;
+        let attempt = send_to(&sender(), &url("http", address)).await;
+        assert_eq!((attempt.outcome, attempt.error), (Outcome::Delivered, None), "{fields}");
+    }
 }
 
 /// The check of a receiver, written after the specification alone: HMAC (RFC 2104) by hand.

@@ -3,6 +3,7 @@
 mod delivered;
 mod documented;
 mod failed;
+mod kept;
 mod receiver;
 mod refused;
 

@@ -350,7 +350,7 @@ async fn start_with_tick(bed: &Bed, tick: Duration) -> DropGuard {
         pool: event_store::connect(&bed.postgres.url(), "processor", event_processor::CONNECTIONS)
             .await
             .expect("connections"),
-        queue: action_queue::Sender::new(&bed.redis.url()).expect("a queue"),
+        queue: action_queue::Sender::new(&bed.redis.url(), &bed.stream().await).expect("a queue"),
         name: "test".to_owned(),
         heartbeat: Arc::new(Health::default()).register("processor", HEARTBEAT_LIMIT),
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use action_queue::StreamName;
 use anyhow::{Context as _, Result, bail};
 use event_engine::job::JobId;
 use redis::AsyncConnectionConfig;
@@ -11,6 +12,7 @@ use redis::streams::StreamReadReply;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::Servers;
 use crate::load::Ledger;
 use crate::options::System;
 use crate::yardstick;
@@ -33,14 +35,21 @@ impl Drop for Arrivals {
 }
 
 impl Arrivals {
-    pub(crate) async fn watch(url: &str, system: System, ledger: Arc<Ledger>) -> Result<Self> {
+    pub(crate) async fn watch(
+        servers: &Servers,
+        system: System,
+        ledger: Arc<Ledger>,
+    ) -> Result<Self> {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIMEOUT));
-        let connection = redis::Client::open(url)?
+        let connection = redis::Client::open(servers.redis_url())?
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .context("the private Redis")?;
         Ok(Self(match system {
-            System::Ours(_) => tokio::spawn(stream(connection, ledger)),
+            System::Ours(_) => {
+                let name = StreamName::of(&event_store::database_id(&servers.pool).await?);
+                tokio::spawn(stream(connection, name, ledger))
+            }
             System::Yardstick(_) => tokio::spawn(list(connection, ledger)),
         }))
     }
@@ -54,7 +63,11 @@ impl Arrivals {
     }
 }
 
-async fn stream(mut connection: MultiplexedConnection, ledger: Arc<Ledger>) -> Result<()> {
+async fn stream(
+    mut connection: MultiplexedConnection,
+    name: StreamName,
+    ledger: Arc<Ledger>,
+) -> Result<()> {
     let mut last = "0".to_owned();
     loop {
         let reply: Option<StreamReadReply> = redis::cmd("XREAD")
@@ -62,7 +75,7 @@ async fn stream(mut connection: MultiplexedConnection, ledger: Arc<Ledger>) -> R
             .arg(TOGETHER)
             .arg("BLOCK")
             .arg(BLOCK_MS)
-            .arg(&["STREAMS", action_queue::STREAM, &last])
+            .arg(&["STREAMS", name.as_str(), &last])
             .query_async(&mut connection)
             .await?;
         let at = Instant::now();

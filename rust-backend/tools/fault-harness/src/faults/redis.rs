@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use testbed::tell_redis;
+use anyhow::{Result, ensure};
+use testbed::{Bed, Process, Receiver, Row, tell_redis, trigger_file};
 use tokio::time::sleep;
 
 use crate::fleet::port;
-use crate::world::{Moment, World};
+use crate::world::{Moment, World, until};
 
 const FLUSHES: usize = 5;
 const BETWEEN_FLUSHES: Duration = Duration::from_millis(400);
@@ -17,6 +17,9 @@ const REFUSING: Duration = Duration::from_secs(3);
 const TIMELESS: Duration = Duration::from_secs(5);
 /// Long enough for each command to be used.
 const FORBIDDEN: Duration = Duration::from_millis(1_500);
+/// Rows of the second installation.
+const OTHERS: usize = 200;
+const OTHERS_MAX: Duration = Duration::from_mins(1);
 
 pub(crate) async fn flushed(world: &mut World) -> Result<Duration> {
     for _ in 0..FLUSHES {
@@ -76,4 +79,28 @@ pub(crate) async fn promoted(world: &mut World) -> Result<Duration> {
     let since = Moment::now();
     tell_redis(&url, &["REPLICAOF", "NO", "ONE"]).await;
     world.recovery(since).await
+}
+
+/// Both are served at once, each its own messages alone.
+pub(crate) async fn shared(world: &mut World) -> Result<Duration> {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let redis = [("REDIS_URL", world.bed.redis.url())];
+    let redis = redis.each_ref().map(|(name, url)| (*name, url.as_str()));
+    let _processes =
+        ["event-processor", "action-worker"].map(|it| Process::start(it, &bed, &redis));
+    let since = Moment::now();
+    for number in 0..OTHERS {
+        Row::new(&format!("other-{number}")).insert(&bed.pool).await?;
+    }
+    let recovery = world.recovery(since).await?;
+    let delivered = "SELECT count(*) FROM jobs WHERE state = 'delivered' AND attempts = 1";
+    until("the second installation is served", OTHERS_MAX, async || {
+        bed.count(delivered).await == i64::try_from(OTHERS).unwrap_or(i64::MAX)
+    })
+    .await?;
+    let messages = receiver.messages();
+    ensure!(messages.len() == OTHERS, "{} messages of {OTHERS} events", messages.len());
+    ensure!(messages.values().all(|bodies| bodies.len() == 1), "a message came twice");
+    Ok(recovery)
 }

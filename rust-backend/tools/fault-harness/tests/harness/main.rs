@@ -10,14 +10,16 @@ use fault_harness::report;
 use fault_harness::round::{self, Trial};
 use fault_harness::world::{Span, World};
 
-/// One of each place that a fault strikes: a process of ours, PostgreSQL, the way to it, Redis.
-const SHORT: [&str; 7] = [
+/// One of each place that a fault strikes: a process of ours, PostgreSQL, the way to it, Redis, the
+/// receiver.
+const SHORT: [&str; 8] = [
     "processor-stopped-of-two",
     "postgres-immediate",
     "postgres-promoted",
     "postgres-stalled",
     "redis-stalled",
     "redis-killed",
+    "receiver-limited",
     "redis-promoted",
 ];
 /// Binaries without optimisation, on cores that other tests use at the same time.

@@ -139,8 +139,8 @@ fn answer(mood: Mood) -> (Outcome, Option<u16>, Told) {
         Mood::Mute | Mood::Dead | Mood::Absent => (again, None, Told::Silence),
         Mood::Broken => (again, Some(500), Told::Nothing),
         Mood::Busy => {
-            let retry_after = Some(Duration::from_secs(3));
-            (Outcome::Retryable { retry_after }, Some(429), Told::Nothing)
+            let asked = Duration::from_secs(3);
+            (Outcome::Retryable { retry_after: Some(asked) }, Some(429), Told::Paused(asked))
         }
         Mood::Gone => (Outcome::Permanent, Some(410), Told::Nothing),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use action_queue::{QueueConsumer, Sender};
+use action_queue::{QueueConsumer, Sender, StreamName};
 use event_engine::delivery::job_state::JobState;
 use event_engine::finality::Finality;
 use event_engine::job::JobId;
@@ -127,6 +127,10 @@ impl Bed for PgBed {
 
 struct RedisWire(Redis);
 
+fn stream() -> StreamName {
+    StreamName::of("test")
+}
+
 impl RedisWire {
     fn start() -> Self {
         Self(Redis::for_test().expect("a private Redis"))
@@ -138,11 +142,11 @@ impl Wire for RedisWire {
     type Inbox = QueueConsumer;
 
     fn queue(&self) -> Sender {
-        Sender::new(&self.0.url()).expect("a queue")
+        Sender::new(&self.0.url(), &stream()).expect("a queue")
     }
 
     fn inbox(&self, name: &str) -> QueueConsumer {
-        QueueConsumer::new(&self.0.url(), name).expect("a queue")
+        QueueConsumer::new(&self.0.url(), &stream(), name).expect("a queue")
     }
 
     async fn wipe(&self) {

@@ -5,20 +5,40 @@ use std::error::Error;
 use std::iter::successors;
 use std::time::Duration;
 
+use hyper_util::client::legacy;
+
+use super::client::ConnectTimeout;
 use super::resolver::RefusedName;
 
-/// Why no answer came. `host` is the destination's host and port.
-pub(crate) fn sentence(error: &reqwest::Error, host: &str, timeout: Duration) -> String {
-    let causes = || successors(error.source(), |&cause| cause.source());
-    if let Some(refused) = causes().find_map(|cause| cause.downcast_ref::<RefusedName>()) {
-        return refused.to_string();
-    }
-    let cause =
-        causes().last().map_or_else(|| "no cause was given".to_owned(), ToString::to_string);
-    match (error.is_connect(), error.is_timeout()) {
-        (true, true) => format!("{host} could not be connected to in time"),
-        (true, false) => format!("{host} could not be connected to: {cause}"),
-        (false, true) => format!("{host} did not answer within {timeout:?}"),
-        (false, false) => format!("{host} did not answer in HTTP: {cause}"),
+/// The reason why no answer came.
+#[derive(Debug)]
+pub(crate) enum SendFailure {
+    /// The head of an answer did not arrive in time.
+    TooSlow,
+    /// No connection, or no answer in HTTP.
+    Client(legacy::Error),
+}
+
+impl SendFailure {
+    /// A sentence of it. `host` is the destination's host and port.
+    pub(crate) fn sentence(&self, host: &str, timeout: Duration) -> String {
+        let error = match self {
+            Self::TooSlow => return format!("{host} did not answer within {timeout:?}"),
+            Self::Client(error) => error,
+        };
+        let causes = || successors(error.source(), |&cause| cause.source());
+        if let Some(refused) = causes().find_map(|cause| cause.downcast_ref::<RefusedName>()) {
+            return refused.to_string();
+        }
+        if causes().any(|cause| cause.is::<ConnectTimeout>()) {
+            return format!("{host} could not be connected to in time");
+        }
+        let cause =
+            causes().last().map_or_else(|| "no cause was given".to_owned(), ToString::to_string);
+        if error.is_connect() {
+            format!("{host} could not be connected to: {cause}")
+        } else {
+            format!("{host} did not answer in HTTP: {cause}")
+        }
     }
 }

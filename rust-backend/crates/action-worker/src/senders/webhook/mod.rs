@@ -4,35 +4,46 @@
 //! its name's addresses whenever they are looked up; redirects and proxies would lead around both,
 //! so neither is followed.
 
+mod client;
+mod connection;
+mod dns;
 mod failure;
-pub mod resolver;
+mod names;
+mod resolver;
 pub mod response;
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use actions::policy::DestinationPolicy;
 use actions::webhook::{Webhook, WebhookRequest, origin};
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::{Attempt, Outcome};
-use reqwest::{Client, Response};
-use service::http::client_builder;
+use futures::future::{BoxFuture, FutureExt as _};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, USER_AGENT};
+use hyper::http::Error as HttpError;
+use hyper::{Request, Response};
 use service::mask::Masker;
 use url::Url;
 
-use self::resolver::{Lookup, PermittedResolver, has_way_to, system_lookup};
+use self::client::WebhookClient;
+pub use self::client::{ANSWER_FIELDS_MAX, ANSWER_HEAD_BYTES_MAX};
+pub use self::dns::system_lookup;
+use self::failure::SendFailure;
+pub use self::names::Lookup;
+use self::names::Names;
+use self::resolver::{PermittedResolver, has_way_to};
 use super::ActionSender;
 use crate::attempt::{self, NotBegun, Performed, Told};
 use crate::lack::Lack;
 
-/// From the lookup of the name to the end of the answer. Standard Webhooks recommends 15 to 30 s.
+/// From the connection to the head of the answer. Standard Webhooks recommends 15 to 30 s.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
-/// For the lookup, the connection and TLS. A host that is up takes far less, even across the world.
+/// For a lookup; and for the connection and TLS. A host that is up takes far less, even across the
+/// world.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Idle connections kept to one host: as many as a busy worker uses at once.
-const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 64;
-/// Shorter than the 60 s after which servers commonly close: fewer attempts meet a closing one.
-const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The settings that a test changes.
 pub struct SenderOptions {
@@ -53,14 +64,14 @@ impl Default for SenderOptions {
 /// Sends webhooks. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct WebhookSender {
-    client: Client,
-    lookup: Lookup,
+    client: WebhookClient,
+    names: Names,
     timeout: Duration,
 }
 
 impl WebhookSender {
     /// Makes a sender that goes where `policy` permits. Fails if TLS cannot be set up.
-    pub fn new(policy: DestinationPolicy) -> reqwest::Result<Self> {
+    pub fn new(policy: DestinationPolicy) -> std::io::Result<Self> {
         Self::with_options(policy, SenderOptions::default())
     }
 
@@ -68,16 +79,11 @@ impl WebhookSender {
     pub fn with_options(
         policy: DestinationPolicy,
         options: SenderOptions,
-    ) -> reqwest::Result<Self> {
-        let client = client_builder()
-            .timeout(options.timeout)
-            .connect_timeout(options.connect_timeout)
-            .dns_resolver(PermittedResolver::new(policy, Arc::clone(&options.lookup)))
-            .referer(false)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX)
-            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-            .build()?;
-        Ok(Self { client, lookup: options.lookup, timeout: options.timeout })
+    ) -> std::io::Result<Self> {
+        let names = Names::new(options.lookup, options.connect_timeout);
+        let resolver = PermittedResolver::new(policy, names.clone());
+        let client = WebhookClient::new(resolver, options.connect_timeout)?;
+        Ok(Self { client, names, timeout: options.timeout })
     }
 
     /// Makes one attempt, which ends within the timeout however slow the receiver is.
@@ -105,45 +111,79 @@ impl WebhookSender {
         now: DateTime<Utc>,
     ) -> Result<Attempt, NotBegun> {
         let url = &request.url;
-        let mut post = self.client.post(url.clone());
-        for (name, value) in request.headers(now.timestamp()) {
-            post = post.header(name, value);
-        }
-        let sent = post.body(request.body.as_str().to_owned()).send().await;
-        match sent {
-            Ok(answer) => Ok(answered(answer, url, now).await),
+        let line = |sentence: &str| attempt::line(sentence, &Masker::of([url]));
+        let post = match http_request(request, now) {
+            Ok(post) => post,
             Err(error) => {
-                let masker = Masker::of([url]);
-                let sentence = failure::sentence(&error, &origin(url), self.timeout);
-                if let Some(lack) = self.lack(&error, url).await {
-                    return Err(NotBegun { lack, problem: attempt::line(&sentence, &masker) });
-                }
-                let retry = Outcome::Retryable { retry_after: None };
-                let outcome = if error.is_builder() { Outcome::Permanent } else { retry };
-                Ok(attempt::of(outcome, None, Some(attempt::line(&sentence, &masker))))
+                let sentence = format!("{} cannot be written in HTTP: {error}", origin(url));
+                return Ok(attempt::of(Outcome::Permanent, None, Some(line(&sentence))));
             }
+        };
+        let failure = match tokio::time::timeout(self.timeout, self.client.send(post)).await {
+            Ok(Ok(answer)) => return Ok(answered(answer, url, now).await),
+            Ok(Err(error)) => SendFailure::Client(error),
+            Err(_) => SendFailure::TooSlow,
+        };
+        let sentence = line(&failure.sentence(&origin(url), self.timeout));
+        if let Some(lack) = self.lack(&failure, url).await {
+            return Err(NotBegun { lack, problem: sentence });
         }
+        Ok(attempt::of(Outcome::Retryable { retry_after: None }, None, Some(sentence)))
     }
 
     /// The resource that this machine lacked, if nothing was sent for want of it. A failure after
     /// the connection is made does not count: bytes may have left.
-    async fn lack(&self, error: &reqwest::Error, url: &Url) -> Option<Lack> {
-        let lack = if error.is_connect() { Lack::of(error) } else { None };
+    async fn lack(&self, failure: &SendFailure, url: &Url) -> Option<Lack> {
+        let lack = match failure {
+            SendFailure::Client(error) if error.is_connect() => Lack::of(error),
+            _ => None,
+        };
         match lack {
             // The same is said where this machine has no address of the receiver's family.
-            Some(Lack::Ports) if !has_way_to(url, &self.lookup).await => None,
+            Some(Lack::Ports) if !has_way_to(url, &self.names).await => None,
             lack => lack,
         }
     }
 }
 
+fn http_request(
+    request: &WebhookRequest,
+    now: DateTime<Utc>,
+) -> Result<Request<Full<hyper::body::Bytes>>, HttpError> {
+    let mut post = Request::post(request.url.as_str())
+        .header(ACCEPT, "*/*")
+        .header(USER_AGENT, service::http::USER_AGENT);
+    for (name, value) in request.headers(now.timestamp()) {
+        post = post.header(name, value);
+    }
+    post.body(Full::from(request.body.as_str().to_owned()))
+}
+
 impl ActionSender for WebhookSender {
     type Kind = Webhook;
+
+    /// The lookup of its name, unless that is known, or a connection is open. Until the lookup
+    /// ends, the message needs no place at its destination.
+    fn prepare(&self, origin: &str) -> Option<BoxFuture<'static, ()>> {
+        let (host, _port) = origin.rsplit_once(':')?;
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        if address.parse::<IpAddr>().is_ok()
+            || self.names.knows(host)
+            || self.client.is_connected_to(origin)
+        {
+            return None;
+        }
+        Some(self.names.resolve(host).map(drop).boxed())
+    }
 
     async fn send(&self, request: WebhookRequest) -> Performed {
         let attempt = self.post_at(&request, Utc::now()).await?;
         let told = match (attempt.outcome, attempt.http_status) {
             (Outcome::Delivered, _) => Told::Success,
+            (Outcome::Retryable { retry_after }, Some(429)) => {
+                Told::Paused(retry_after.unwrap_or_default())
+            }
+            (Outcome::Retryable { retry_after: Some(asked) }, Some(503)) => Told::Paused(asked),
             (_, None) => Told::Silence,
             (_, Some(_)) => Told::Nothing,
         };
@@ -152,7 +192,7 @@ impl ActionSender for WebhookSender {
 }
 
 /// The attempt that a receiver answered.
-async fn answered(answer: Response, url: &Url, now: DateTime<Utc>) -> Attempt {
+async fn answered(answer: Response<Incoming>, url: &Url, now: DateTime<Utc>) -> Attempt {
     let status = answer.status();
     let outcome = response::outcome(status, answer.headers(), now);
     let error = (outcome != Outcome::Delivered).then(|| {

@@ -4,18 +4,18 @@
 //! A literal address never comes here, because HTTP clients do not resolve it:
 //! [`Senders`](crate::senders::Senders) has its kind judge it before each attempt.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actions::policy::{DestinationPolicy, RefusedAddress};
 use futures::future::BoxFuture;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
 use tokio::net::UdpSocket;
+use tower_service::Service;
 use url::{Host, Url};
 
-use crate::lack::{Lack, LookupLacked, RESOLVERS};
+use super::names::Names;
 
 /// More addresses of one name are neither tried nor listed in an error.
 const ADDRESSES_MAX: usize = 16;
@@ -23,33 +23,13 @@ const ADDRESSES_MAX: usize = 16;
 /// A port for a look at routes, which do not depend on it.
 const PROBED: u16 = 443;
 
-/// Looks the addresses of a host up; ports are 0.
-pub type Lookup =
-    Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
-
-/// The system's own lookup (`getaddrinfo`), which says when it failed for want of something of this
-/// machine.
-pub fn system_lookup() -> Lookup {
-    Arc::new(|host| {
-        Box::pin(async move {
-            match tokio::net::lookup_host((host, 0)).await {
-                Ok(found) => Ok(found.collect()),
-                Err(source) => Err(match Lack::of_lookup(&source, Path::new(RESOLVERS)) {
-                    Some(lack) => io::Error::other(LookupLacked { lack, source }),
-                    None => source,
-                }),
-            }
-        })
-    })
-}
-
 /// True if this machine has a route to each of the destination's addresses. Nothing is sent:
 /// connecting a datagram's socket only looks at routes.
-pub(crate) async fn has_way_to(url: &Url, lookup: &Lookup) -> bool {
+pub(crate) async fn has_way_to(url: &Url, names: &Names) -> bool {
     let addresses = match url.host() {
         Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
         Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
-        Some(Host::Domain(name)) => match lookup(name.to_owned()).await {
+        Some(Host::Domain(name)) => match names.resolve(name).await {
             Ok(found) => found.iter().map(SocketAddr::ip).collect(),
             Err(_) => return false,
         },
@@ -66,57 +46,76 @@ pub(crate) async fn has_way_to(url: &Url, lookup: &Lookup) -> bool {
 }
 
 /// A resolver that knows permitted addresses only.
-pub struct PermittedResolver {
+#[derive(Clone)]
+pub(super) struct PermittedResolver {
     policy: Arc<DestinationPolicy>,
-    lookup: Lookup,
+    names: Names,
 }
 
 /// A name without any permitted address. Names change: another attempt may find another address.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct RefusedName(String);
+pub(super) struct RefusedName(String);
 
 impl PermittedResolver {
-    /// Filters the addresses that `lookup` finds by `policy`.
-    pub fn new(policy: DestinationPolicy, lookup: Lookup) -> Self {
-        Self { policy: Arc::new(policy), lookup }
+    /// Filters the addresses of `names` by `policy`.
+    pub(super) fn new(policy: DestinationPolicy, names: Names) -> Self {
+        Self { policy: Arc::new(policy), names }
+    }
+
+    /// The addresses of a host that may be connected to.
+    async fn resolve(self, host: String) -> Result<Vec<SocketAddr>, ResolveError> {
+        let found = self.names.resolve(&host).await?;
+        let (mut permitted, refused): (Vec<_>, Vec<_>) =
+            found.iter().copied().partition(|address| self.policy.permits(address.ip()));
+        if permitted.is_empty() {
+            let refused = refused.iter().take(ADDRESSES_MAX);
+            let refused = refused.map(|address| RefusedAddress(address.ip()).to_string());
+            let sentence = match &refused.collect::<Vec<_>>()[..] {
+                [] => format!("{host} has no address"),
+                found => format!("{host} was refused, for it leads to {}", found.join(", ")),
+            };
+            return Err(RefusedName(sentence).into());
+        }
+        permitted.truncate(ADDRESSES_MAX);
+        Ok(permitted)
     }
 }
 
-impl Resolve for PermittedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let policy = Arc::clone(&self.policy);
-        let lookup = (self.lookup)(host.clone());
-        Box::pin(async move {
-            let found = lookup.await?;
-            let (mut permitted, refused): (Vec<_>, Vec<_>) =
-                found.into_iter().partition(|address| policy.permits(address.ip()));
-            if permitted.is_empty() {
-                let refused = refused.iter().take(ADDRESSES_MAX);
-                let refused = refused.map(|address| RefusedAddress(address.ip()).to_string());
-                let sentence = match &refused.collect::<Vec<_>>()[..] {
-                    [] => format!("{host} has no address"),
-                    found => format!("{host} was refused, for it leads to {}", found.join(", ")),
-                };
-                return Err(RefusedName(sentence).into());
-            }
-            permitted.truncate(ADDRESSES_MAX);
-            Ok(Box::new(permitted.into_iter()) as Addrs)
-        })
+type ResolveError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Name> for PermittedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ResolveError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolving = self.clone().resolve(name.as_str().to_owned());
+        Box::pin(async { Ok(resolving.await?.into_iter()) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use super::super::dns::system_lookup;
+    use super::super::names::Lookup;
     use super::*;
 
     async fn resolve(allowed: &str, lookup: Lookup, host: &str) -> Result<Vec<IpAddr>, String> {
         let networks = allowed.split_terminator(',').map(|it| it.parse().expect("a network"));
         let policy = DestinationPolicy::new(networks.collect());
-        let resolver = PermittedResolver::new(policy, lookup);
-        let found = resolver.resolve(host.parse().expect("a name")).await;
-        found.map(|found| found.map(|address| address.ip()).collect()).map_err(|e| e.to_string())
+        let resolver = PermittedResolver::new(policy, Names::new(lookup, Duration::from_secs(5)));
+        let found = resolver.resolve(host.to_owned()).await;
+        found
+            .map(|found| found.iter().map(SocketAddr::ip).collect())
+            .map_err(|error| error.to_string())
     }
 
     fn answering(addresses: &[&str]) -> Lookup {

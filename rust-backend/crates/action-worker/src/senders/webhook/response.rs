@@ -4,14 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::Outcome;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::{Response, StatusCode};
 use service::mask::Masker;
 use url::Url;
 
 /// A body is read to here, so that its connection can serve again; beyond, the connection is
 /// closed.
 pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
+/// Time for the body, once the head is there. The status is said, and the attempt keeps its place.
+pub const BODY_TIME_MAX: Duration = Duration::from_millis(250);
 /// As much of a body as is kept.
 pub const RESPONSE_BYTES_MAX: usize = 1_024;
 /// As much of a body is searched for parts of our URL: escapes make text longer.
@@ -43,17 +47,23 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     Some(date.duration_since(SystemTime::from(now)).unwrap_or_default())
 }
 
-/// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`], or until it breaks off, and returns
-/// its beginning as text, without the secrets that it repeats of the URL it was sent to. The status
-/// was said before: no fault of the body changes it.
-pub(crate) async fn beginning(mut response: Response, url: &Url) -> String {
+/// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`] or [`BODY_TIME_MAX`], or until it
+/// breaks off, and returns its beginning as text, without the secrets that it repeats of the URL it
+/// was sent to. The status was said before: no fault of the body changes it, nor waits for it.
+pub(crate) async fn beginning(response: Response<Incoming>, url: &Url) -> String {
+    let mut body = response.into_body();
     let mut kept = Vec::new();
-    let mut read_bytes = 0;
-    while read_bytes < BODY_BYTES_READ_MAX {
-        let Ok(Some(chunk)) = response.chunk().await else { break };
-        read_bytes += chunk.len();
-        kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - kept.len()));
-    }
+    let reading = async {
+        let mut read_bytes = 0;
+        while read_bytes < BODY_BYTES_READ_MAX {
+            let Some(Ok(frame)) = body.frame().await else { break };
+            let Ok(chunk) = frame.into_data() else { continue };
+            read_bytes += chunk.len();
+            kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - kept.len()));
+        }
+    };
+    // A body that is not over by then closes its connection.
+    let _ = tokio::time::timeout(BODY_TIME_MAX, reading).await;
     if kept.is_empty() {
         return String::new();
     }

@@ -1,0 +1,158 @@
+//! The pace of one origin: a pause that its host asks for is the host's, and delays all of its
+//! messages. Those that waited come back as fast as the host took messages before.
+
+use std::time::Duration;
+
+use event_engine::delivery::retry::RETRY_AFTER_MAX;
+use tokio::time::Instant;
+
+use crate::shared_backoff::SharedBackoff;
+
+/// Pauses, unless a longer one is asked for: the first, and the longest while nothing is taken.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+const PAUSES: SharedBackoff = SharedBackoff::new(PAUSE_MIN, PAUSE_MAX);
+/// The longest time over which the messages that waited for a pause come back.
+const SPREAD_MAX: Duration = Duration::from_secs(30);
+/// Time over which taken messages are counted.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// The latest pause of an origin, and how many messages it takes.
+#[derive(Debug)]
+pub(super) struct Pace {
+    until: Option<Instant>,
+    backoff: SharedBackoff,
+    /// Messages taken in a second before the latest pause.
+    rate: u32,
+    taken_since: u32,
+    turned_away: u32,
+    window: Window,
+}
+
+/// Messages taken in this second and the one before.
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    taken: u32,
+    taken_before: u32,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        let window = Window { began: now, taken: 0, taken_before: 0 };
+        Self { until: None, backoff: PAUSES, rate: 1, taken_since: 0, turned_away: 0, window }
+    }
+
+    /// The host asks for a pause. Returns the time after which the message that met it comes back:
+    /// behind those that only wait, so that a message which always meets one does not stop them.
+    pub(super) fn pause(&mut self, asked: Duration, now: Instant) -> Duration {
+        let length = asked.min(RETRY_AFTER_MAX).max(self.backoff.wait(now));
+        if self.until.is_none_or(|until| now >= until) {
+            self.window.turn(now);
+            self.rate = self.window.taken.max(self.window.taken_before).max(1);
+            (self.taken_since, self.turned_away) = (0, 0);
+        }
+        let until = self.until.map_or(now, |until| until.max(now)).max(now + length);
+        self.until = Some(until);
+        until - now + length + self.spread()
+    }
+
+    /// The rest of a pause, for a message that asks during it: longer for each one.
+    pub(super) fn rest(&mut self, now: Instant) -> Option<Duration> {
+        let until = self.until.filter(|until| now < *until)?;
+        Some(until - now + self.spread())
+    }
+
+    /// Messages that may be under way together after a pause: as many as were taken in a second,
+    /// and one more for each that was taken since.
+    pub(super) fn places(&self) -> usize {
+        match self.until {
+            None => usize::MAX,
+            Some(_) => self.rate.saturating_add(self.taken_since) as usize,
+        }
+    }
+
+    /// A message was taken.
+    pub(super) fn taken(&mut self, now: Instant) {
+        self.window.turn(now);
+        self.window.taken = self.window.taken.saturating_add(1);
+        self.taken_since = self.taken_since.saturating_add(1);
+        self.backoff = PAUSES;
+    }
+
+    fn spread(&mut self) -> Duration {
+        let turned_away = self.turned_away;
+        self.turned_away = turned_away.saturating_add(1);
+        Duration::from_secs_f64(f64::from(turned_away) / f64::from(self.rate)).min(SPREAD_MAX)
+    }
+}
+
+impl Window {
+    fn turn(&mut self, now: Instant) {
+        let age = now.saturating_duration_since(self.began);
+        if age >= WINDOW {
+            self.taken_before = if age < WINDOW * 2 { self.taken } else { 0 };
+            (self.began, self.taken) = (now, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn those_who_wait_for_a_pause_come_back_at_the_pace_before_it() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        assert_eq!((pace.rest(now), pace.places()), (None, usize::MAX));
+        (0..10).for_each(|_| pace.taken(now));
+        pace.pause(Duration::from_secs(3), now);
+        let rests: Vec<_> = (0..400).map(|_| pace.rest(now).expect("a pause")).collect();
+        let (first, last) = (rests[0], rests[399]);
+        assert!(first >= SECOND * 3 && first <= SECOND * 4, "{first:?}");
+        assert_eq!(rests[10] - first, SECOND, "ten in a second");
+        assert_eq!(last, SECOND * 3 + SPREAD_MAX, "and not too late");
+        let over = now + SECOND * 3;
+        assert_eq!((pace.rest(over), pace.places()), (None, 10));
+        pace.taken(over);
+        assert_eq!(pace.places(), 11, "more while it takes more");
+    }
+
+    #[test]
+    fn a_pause_is_never_shorter_than_asked_and_longer_while_nothing_is_taken() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        let mut lengths = Vec::new();
+        for _ in 0..8 {
+            pace.pause(Duration::ZERO, now);
+            let rest = pace.until.expect("a pause") - now;
+            lengths.push(rest.as_secs());
+            now += rest;
+        }
+        assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 60, 60]);
+        pace.pause(Duration::from_mins(10), now);
+        assert!(pace.rest(now).expect("a pause") >= Duration::from_mins(10));
+        now += Duration::from_mins(10);
+        pace.taken(now);
+        pace.pause(Duration::ZERO, now);
+        assert_eq!(pace.until, Some(now + SECOND));
+        pace.pause(Duration::from_hours(99), now);
+        assert_eq!(pace.until, Some(now + RETRY_AFTER_MAX), "a day at most");
+    }
+
+    #[test]
+    fn a_message_that_always_meets_a_pause_comes_after_those_that_wait() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..5 {
+            let poison = pace.pause(SECOND, now);
+            let others: Vec<_> = (0..2).map(|_| pace.rest(now).expect("a pause")).collect();
+            assert!(others[0] <= poison, "{others:?} {poison:?}");
+            now += poison;
+            pace.taken(now);
+        }
+    }
+}
