@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
     definition      JSONB       NOT NULL,
     -- Block time from which it fires, unix seconds.
     since           BIGINT      NOT NULL,
+    -- By chain: the height above which it fires, whatever the block time. Of a trigger that got its
+    -- time when it was made, the heads of the chains whose blocks were late then.
+    heads           JSONB,
     -- The version at which the trigger's state began: later versions that observe the same events
     -- continue it.
     lineage         INTEGER     NOT NULL CHECK (lineage BETWEEN 1 AND version),

@@ -467,6 +467,42 @@ BEGIN
 END
 $$;
 
+-- The tables in which Ponder keeps the answers of nodes by chain. First the one that says what it
+-- has asked: without that, whatever else is left is asked again.
+CREATE OR REPLACE FUNCTION ponder_caches() RETURNS SETOF REGCLASS
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid::regclass FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'ponder_sync'
+    WHERE a.attname = 'chain_id' AND NOT a.attisdropped
+    ORDER BY c.relname <> 'intervals', c.relname
+$$;
+
+-- Forgets some of the answers that Ponder keeps of a chain, so that ponder_reset() has few left.
+-- Returns the number of rows; 0 at the end, and where the chain has no schema of Ponder's.
+CREATE OR REPLACE FUNCTION ponder_trim_caches(of_chain BIGINT, rows_max BIGINT) RETURNS BIGINT
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cache REGCLASS;
+    deleted BIGINT;
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.ponder_schemas WHERE chain_id = of_chain) THEN
+        RETURN 0;
+    END IF;
+    FOR cache IN SELECT * FROM public.ponder_caches() LOOP
+        EXECUTE format(
+            'DELETE FROM %1$s WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM %1$s WHERE chain_id = $1 LIMIT $2))', cache)
+        USING of_chain, rows_max;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        IF deleted > 0 THEN
+            RETURN deleted;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END
+$$;
+
 -- Forgets what Ponder has read of a chain that began anew: its schemas are dropped, and the answers
 -- of nodes that it keeps in `ponder_sync`, of which its history would be made again. Their events
 -- are the caller's. Returns a schema that a process of Ponder's writes to, and the caller rolls
@@ -489,12 +525,7 @@ BEGIN
         PERFORM public.ponder_forget(old_schema);
     END LOOP;
     IF schemas <> '{}' THEN
-        FOR cache IN
-            SELECT a.attrelid FROM pg_attribute a
-            JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
-            JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'ponder_sync'
-            WHERE a.attname = 'chain_id' AND NOT a.attisdropped
-        LOOP
+        FOR cache IN SELECT * FROM public.ponder_caches() LOOP
             EXECUTE format('DELETE FROM %s WHERE chain_id = $1', cache) USING of_chain;
         END LOOP;
     END IF;

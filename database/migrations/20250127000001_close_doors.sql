@@ -24,7 +24,7 @@ REVOKE EXECUTE ON FUNCTION
     public.ponder_contradict, public.ponder_take_back_forged, public.ponder_pass_block,
     public.ponder_report, public.ponder_attach, public.ponder_start, public.ponder_take_over,
     public.ponder_forget, public.ponder_is_writing, public.ponder_refuse_replacing,
-    public.ponder_reset
+    public.ponder_caches, public.ponder_trim_caches, public.ponder_reset
 FROM PUBLIC;
 
 -- Independent of the owner's default privileges.

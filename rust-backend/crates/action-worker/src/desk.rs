@@ -1,5 +1,6 @@
 //! The desk: where ids become leases, and leases attempts.
 
+mod doubted;
 mod held;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::doubted::DoubtedJobs;
 pub(crate) use self::held::HeldJobs;
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
@@ -46,8 +48,7 @@ pub(crate) struct Desk<L, P> {
     destinations: Destinations,
     places: Arc<Semaphore>,
     held: HeldJobs,
-    /// Jobs that a call may have leased which was not answered. No attempt of theirs has begun.
-    doubted: Mutex<Vec<JobId>>,
+    doubted: Mutex<DoubtedJobs>,
     /// Attempts that have begun and are not with the recorder yet.
     pub(crate) under_way: TaskTracker,
     ended: mpsc::Sender<LeaseEnd>,
@@ -148,7 +149,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         let leases = match self.leases.take(&self.holder, ids, LEASE).await {
             Ok(leases) => leases,
             Err(error) => {
-                self.doubted.lock().extend(self.held.unknown_of(ids));
+                self.doubted.lock().add(self.held.unknown_of(ids), Instant::now());
                 return Err(error);
             }
         };
@@ -247,11 +248,13 @@ impl<L: Leases, P: Performer> Desk<L, P> {
     /// Gives back the jobs that unanswered calls may have leased, before others are leased:
     /// otherwise an attempt would count of which nothing was sent.
     pub(crate) async fn disown(&self) -> Result<(), L::Error> {
-        let doubted = self.doubted.lock().clone();
-        if !doubted.is_empty() {
-            self.leases.disown(&self.holder, &doubted).await?;
-            self.doubted.lock().clear();
+        let now = Instant::now();
+        let Some(doubted) = self.doubted.lock().due(now) else { return Ok(()) };
+        let unknown = self.held.unknown_of(&doubted);
+        if !unknown.is_empty() {
+            self.leases.disown(&self.holder, &unknown).await?;
         }
+        self.doubted.lock().disowned(now);
         Ok(())
     }
 

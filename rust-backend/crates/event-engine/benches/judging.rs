@@ -11,7 +11,7 @@ use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
 use event_engine::job::JobId;
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::state::ShardState;
-use event_engine::trigger::{Selectors, Trigger, TriggerId};
+use event_engine::trigger::{Selectors, Start, Trigger, TriggerId};
 
 const FEEDBACK: &str = r#"{"agentId": "42", "clientAddress":
     "0x90f79bf6eb2c4f870365e785982e1f101e93b906", "feedbackIndex": "7", "value": "55",
@@ -159,7 +159,7 @@ fn trigger(number: u32) -> Trigger {
         cooldown_s: None,
         finality: Finality::Instant,
         lineage: 1,
-        since: 0,
+        start: Start::default(),
         actions: vec![("hook".to_owned(), 1)],
     }
 }

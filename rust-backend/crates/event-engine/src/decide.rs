@@ -216,7 +216,7 @@ impl Judgement<'_> {
     }
 
     fn fires(&mut self, trigger: InForce<'_>, event: &Event, readings: &[Option<Reading>]) -> bool {
-        if event.name.timestamp < trigger.since() {
+        if !trigger.has_begun_at(event) {
             return false;
         }
         match trigger.condition().map(|condition| condition.verdict(event, readings)) {

@@ -6,12 +6,15 @@ pub mod spelling;
 use std::fmt;
 use std::sync::OnceLock;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::argument::{Argument, Fields};
 
 /// The id of a chain (EIP-155), and the name of its shard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ChainId(pub i64);
 
 impl fmt::Display for ChainId {

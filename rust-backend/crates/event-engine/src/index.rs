@@ -1,7 +1,7 @@
 //! The index of triggers: finds the ones for an event without trying the others.
 //!
 //! A processor holds a million triggers in memory. So equal rules and lists of actions are kept
-//! once ([`Rule`]), selectors only as keys, and the rest of a trigger takes forty bytes. A lookup
+//! once ([`Rule`]), selectors only as keys, and the rest of a trigger takes 48 bytes. A lookup
 //! allocates nothing.
 
 mod builder;
@@ -12,7 +12,9 @@ mod keys;
 mod posting;
 mod rule;
 
-use crate::event::Event;
+use std::collections::BTreeMap;
+
+use crate::event::{ChainId, Event};
 use crate::state::GroupName;
 use crate::trigger::{Trigger, TriggerId};
 
@@ -32,6 +34,7 @@ pub struct TriggerIndex {
     /// In the order of the set. The index of a trigger here is its number.
     records: Vec<Record>,
     rules: Vec<Rule>,
+    heads: Vec<BTreeMap<ChainId, i64>>,
     actions: Vec<Actions>,
     /// Triggers with state, by id.
     observers: Map<TriggerId, u32>,

@@ -60,6 +60,9 @@ pub trait Shards: Clone + Send + Sync + 'static {
         shards: &[ChainId],
         entries_max: u32,
     ) -> impl Future<Output = Result<Option<Self::Claim>, Self::Error>> + Send;
+
+    /// True if the failure is of the rows that were judged: other shards' rows may do.
+    fn is_of_rows(error: &Self::Error) -> bool;
 }
 
 /// The gate between writers and sleeping processors, in the mode where writers notify only

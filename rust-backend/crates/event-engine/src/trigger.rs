@@ -4,12 +4,14 @@ pub mod action;
 pub mod config;
 pub mod group_by;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::condition::Condition;
+use crate::event::{ChainId, Event};
 use crate::finality::Finality;
 use crate::job::stable_id;
 use crate::trigger::action::ActionSpec;
@@ -162,6 +164,35 @@ pub struct TriggerSpec<A = ActionSpec> {
     pub actions: Vec<A>,
 }
 
+/// The events from which a trigger fires.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Start {
+    /// Those of this block time or later, unix seconds.
+    pub since: i64,
+    /// And those above this height of their chain: of each chain whose blocks were late when the
+    /// trigger was made, the height of its head then.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<ChainId, i64>,
+}
+
+impl Start {
+    /// By block time alone.
+    pub fn at(since: i64) -> Self {
+        Self { since, heads: BTreeMap::new() }
+    }
+
+    /// True of an event from which the trigger fires.
+    pub fn takes(&self, event: &Event) -> bool {
+        is_taken(self.since, &self.heads, event)
+    }
+}
+
+/// True of an event from which a trigger with these parts of a [`Start`] fires.
+pub(crate) fn is_taken(since: i64, heads: &BTreeMap<ChainId, i64>, event: &Event) -> bool {
+    let is_new = || heads.get(&event.chain_id).is_some_and(|head| *head < event.block_number);
+    since <= event.name.timestamp || is_new()
+}
+
 /// A version of a trigger in force, as an index takes it in. Once indexed, it is an
 /// [`InForce`](crate::index::InForce).
 #[derive(Clone, Debug)]
@@ -182,8 +213,8 @@ pub struct Trigger {
     pub finality: Finality,
     /// The version at which its state began.
     pub lineage: i32,
-    /// Block time from which it fires, unix seconds.
-    pub since: i64,
+    /// The events from which it fires.
+    pub start: Start,
     /// The id and version of each action.
     pub actions: Vec<(String, i32)>,
 }

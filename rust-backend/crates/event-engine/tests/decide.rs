@@ -7,7 +7,7 @@ use event_engine::finality::Finality;
 use event_engine::index::{InForce, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::state::ShardState;
-use event_engine::trigger::{Selectors, Trigger, TriggerId};
+use event_engine::trigger::{Selectors, Start, Trigger, TriggerId};
 use proptest::prelude::*;
 
 #[test]
@@ -29,9 +29,24 @@ fn deciding_twice_gives_the_same_plan() {
 }
 
 #[test]
+fn above_a_late_chains_head_block_times_from_before_fire() {
+    let mut made = trigger("made");
+    made.start = Start { since: 1_001, heads: [(event("a").chain_id, 7)].into() };
+    let index = TriggerIndex::new(1, vec![made]);
+    let fires = |chain, block_number| {
+        let mut event = event("a");
+        (event.chain_id, event.block_number, event.name.timestamp) = (chain, block_number, 1_000);
+        !judged(&[inserted(1, event)], &index).jobs.is_empty()
+    };
+    let (late, other) = (event("a").chain_id, ChainId(77));
+    assert_eq!([6, 7, 8].map(|block| fires(late, block)), [false, false, true]);
+    assert!(!fires(other, 8));
+}
+
+#[test]
 fn an_event_from_before_since_does_not_fire() {
     let mut late = trigger("late");
-    late.since = 1_001;
+    late.start.since = 1_001;
     let index = TriggerIndex::new(1, vec![late]);
     let at = |timestamp| {
         let mut event = event("a");
@@ -204,7 +219,7 @@ fn trigger(name: &str) -> Trigger {
         cooldown_s: None,
         finality: Finality::Instant,
         lineage: 1,
-        since: 0,
+        start: Start::default(),
         actions: vec![("hook".to_owned(), 1)],
     }
 }

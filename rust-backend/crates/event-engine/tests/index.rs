@@ -5,7 +5,7 @@ use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::Finality;
 use event_engine::index::{InForce, IndexBuilder, TriggerIndex};
 use event_engine::trigger::group_by::GroupBy;
-use event_engine::trigger::{Selectors, Trigger, TriggerId};
+use event_engine::trigger::{Selectors, Start, Trigger, TriggerId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -156,7 +156,7 @@ fn trigger(number: u32) -> Trigger {
         cooldown_s: None,
         finality: Finality::Instant,
         lineage: 1,
-        since: 0,
+        start: Start::default(),
         actions: vec![("hook".to_owned(), 1)],
     }
 }

@@ -50,7 +50,7 @@ pub trait BatchObserver: Send + Sync + 'static {
     /// These entries were judged. Called after `on_jobs`.
     fn on_judged(&self, entries: &[Entry]);
     /// The loop surveyed the shards. An obstacle keeps all of them from being judged: the survey
-    /// failed, or the batches of each shard that has entries.
+    /// failed, or the batches of each shard that has entries, and not for the rows' sake.
     fn on_cycle(&self, obstacle: Option<&str>);
 }
 
@@ -99,8 +99,15 @@ enum BatchKind {
     Unknown,
 }
 
-/// The shards that were judged, or the problem.
-type TaskResult = Result<BTreeSet<ChainId>, String>;
+/// The shards that were judged.
+type TaskResult = Result<BTreeSet<ChainId>, BatchFailure>;
+
+/// The failure of a batch.
+struct BatchFailure {
+    problem: String,
+    /// True if its rows are at fault.
+    is_of_rows: bool,
+}
 
 impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
     /// A loop that sleeps until `wake` rings, for `tick` at most, with the consent of `gate`.
@@ -227,10 +234,10 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
             Ok(survey) => survey,
             Err(error) => return Some(error.to_string()),
         };
-        let problem = |found: &Ready| self.backoffs.get(&found.shard)?.problem();
-        let mut problems = survey.ready.iter().map(problem);
-        let first = problems.next()??;
-        problems.all(|problem| problem.is_some()).then(|| first.to_owned())
+        let obstacle = |found: &Ready| self.backoffs.get(&found.shard)?.obstacle.as_deref();
+        let mut obstacles = survey.ready.iter().map(obstacle);
+        let first = obstacles.next()??;
+        obstacles.all(|obstacle| obstacle.is_some()).then(|| first.to_owned())
     }
 
     /// Starts batches of the ready shards and returns the time to wait for news.
@@ -344,7 +351,11 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
         }
         let (judge, judged) = (Arc::clone(&self.judge), shards.clone());
         let task = self.tasks.spawn(async move {
-            judge.judge(&judged, entries_max, is_known).await.map_err(|error| error.to_string())
+            let judged = judge.judge(&judged, entries_max, is_known).await;
+            judged.map_err(|error| BatchFailure {
+                problem: error.to_string(),
+                is_of_rows: S::is_of_rows(&error),
+            })
         });
         self.running.insert(task.id(), Batch { shards, kind });
     }
@@ -356,7 +367,10 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
     }
 
     fn ended(&mut self, ended: Result<(Id, TaskResult), JoinError>) {
-        let (id, result) = ended.unwrap_or_else(|panic| (panic.id(), Err(panic.to_string())));
+        let (id, result) = ended.unwrap_or_else(|panic| {
+            let problem = panic.to_string();
+            (panic.id(), Err(BatchFailure { problem, is_of_rows: true }))
+        });
         let now = Instant::now();
         let Some(Batch { shards, kind }) = self.running.remove(&id) else { return };
         let is_known = kind != BatchKind::Unknown;
@@ -370,8 +384,9 @@ impl<S: Shards, O: BatchObserver, G: Gate> ProcessorLoop<S, O, G> {
                     self.polls.reset();
                 }
                 Ok(_) => backoff.held(now),
-                Err(problem) => {
-                    if backoff.failed(now, problem) {
+                Err(BatchFailure { problem, is_of_rows }) => {
+                    backoff.obstacle = (!is_of_rows).then(|| problem.clone());
+                    if backoff.failed(now) {
                         tracing::error!(chain_id = %shard, problem, "A batch failed; trying again");
                     }
                     measures::failed(shard, is_known);

@@ -24,8 +24,8 @@ pub(crate) struct ShardBackoff {
     pub(crate) entries_max: u32,
     /// On while its batches fail.
     outage: Outage,
-    /// The latest failure, while its batches fail.
-    problem: Option<String>,
+    /// The latest failure, while its batches fail and not for their rows' sake.
+    pub(crate) obstacle: Option<String>,
     /// True if its chain is known.
     pub(crate) is_known: bool,
     /// The number of its latest batch: the shard with the lowest comes first.
@@ -39,7 +39,7 @@ impl Default for ShardBackoff {
         Self {
             entries_max: BATCH_ENTRIES_MAX,
             outage: Outage::default(),
-            problem: None,
+            obstacle: None,
             is_known: false,
             latest_batch: 0,
             rests_until: None,
@@ -59,11 +59,6 @@ impl ShardBackoff {
         self.entries_max < BATCH_ENTRIES_MAX
     }
 
-    /// The latest failure, while its batches fail.
-    pub(crate) fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
-    }
-
     /// True if it is as a new one would be.
     pub(crate) fn is_initial(&self, now: Instant) -> bool {
         !self.is_alone() && !self.outage.is_on() && self.rest(now).is_zero()
@@ -74,19 +69,18 @@ impl ShardBackoff {
         self.entries_max = (self.entries_max * 2).min(BATCH_ENTRIES_MAX);
         self.rests_until = None;
         self.rests.reset();
-        self.problem = None;
+        self.obstacle = None;
         self.outage.ends()
     }
 
     /// Records that another processor holds the shard, or that it had no entries.
     pub(crate) fn held(&mut self, now: Instant) {
-        self.problem = None;
+        self.obstacle = None;
         self.rest_longer(now, HELD);
     }
 
     /// Records a failed batch. Returns true if it is to be logged: at first, and once a minute.
-    pub(crate) fn failed(&mut self, now: Instant, problem: &str) -> bool {
-        self.problem = Some(problem.to_owned());
+    pub(crate) fn failed(&mut self, now: Instant) -> bool {
         self.entries_max = (self.entries_max / 2).max(1);
         self.rest_longer(now, FAILING);
         self.outage.begins_or_lasts(now, LOGGED_EVERY)
@@ -107,12 +101,12 @@ mod tests {
         let now = Instant::now();
         let mut backoff = ShardBackoff::default();
         for _ in 0..20 {
-            backoff.failed(now, "a fault");
+            backoff.obstacle = Some("a fault".to_owned());
+            backoff.failed(now);
         }
         assert_eq!((backoff.entries_max, backoff.rest(now)), (1, FAILING.1));
-        assert_eq!(backoff.problem(), Some("a fault"));
         backoff.judged();
-        assert_eq!(backoff.problem(), None);
+        assert_eq!(backoff.obstacle, None);
         assert_eq!((backoff.entries_max, backoff.rest(now)), (2, Duration::ZERO));
         assert!(backoff.is_alone(), "the next batch may fail again");
         for _ in 0..20 {

@@ -129,6 +129,24 @@ pub enum Unfit {
     NoRight(String),
 }
 
+impl StoreError {
+    /// True if rows are at fault, and not the server or the way there: the same call about other
+    /// rows may succeed.
+    pub fn is_of_rows(&self) -> bool {
+        /// Classes of SQLSTATE: a wrong number of rows, values out of range, constraints, limits of
+        /// a row or an index, and errors that functions raise.
+        const OF_ROWS: [&str; 5] = ["21", "22", "23", "54", "P0"];
+        match self {
+            Self::BrokenRow { .. } => true,
+            Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| OF_ROWS.iter().any(|class| code.starts_with(class)))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match refusal_to_write(&error) {

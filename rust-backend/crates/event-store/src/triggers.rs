@@ -4,10 +4,14 @@ mod apply;
 mod changes;
 mod definitions;
 
+use std::collections::BTreeMap;
+
+use event_engine::event::ChainId;
 use event_engine::index::{IndexBuilder, TriggerIndex};
-use event_engine::trigger::{Trigger, TriggerId};
+use event_engine::trigger::{Start, Trigger, TriggerId};
 use futures::TryStreamExt as _;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use self::definitions::{Compiled, Definitions};
@@ -16,6 +20,14 @@ pub use self::apply::{
     Applied, Removed, TriggerChange, TriggerPlan, apply, apply_planned, disable, plan,
 };
 use crate::Result;
+
+/// The height of a head, by chain.
+pub(crate) type Heads = BTreeMap<ChainId, i64>;
+
+/// A start as it is stored.
+pub(crate) fn start(since: i64, heads: Option<Json<Heads>>) -> Start {
+    Start { since, heads: heads.map(|heads| heads.0).unwrap_or_default() }
+}
 
 /// The revision of the set of triggers.
 async fn revision(connection: &mut PgConnection) -> Result<i64> {
@@ -35,7 +47,8 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
     let mut broken = Vec::new();
     let mut rows = sqlx::query!(
         r#"SELECT v.trigger_id, v.version, v.lineage, v.definition::text AS "definition!",
-                  v.since, v.action_ids, v.action_versions
+                  v.since, v.heads AS "heads: Json<Heads>", v.action_ids,
+                  v.action_versions
            FROM triggers t
            JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version
            WHERE t.state = 'active'
@@ -54,7 +67,7 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
                     cooldown_s,
                     finality,
                     lineage: row.lineage,
-                    since: row.since,
+                    start: start(row.since, row.heads),
                     actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
                 });
             }

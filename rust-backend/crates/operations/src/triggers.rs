@@ -145,7 +145,7 @@ pub struct ShownTrigger {
 pub async fn show(pool: &PgPool, account: &Account, name: &str) -> Result<ShownTrigger> {
     let found = views::by_name(pool, account.as_str(), name).await?;
     let trigger = described(found.ok_or_else(|| not_found(name))?);
-    let recent = recent::recent(pool, &trigger.definition, trigger.since).await?;
+    let recent = recent::recent(pool, &trigger.definition, &trigger.start).await?;
     Ok(ShownTrigger { trigger, recent })
 }
 

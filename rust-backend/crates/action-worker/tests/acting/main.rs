@@ -47,6 +47,25 @@ async fn a_job_is_delivered_once_and_its_attempt_recorded() {
 }
 
 #[tokio::test]
+async fn a_trigger_made_on_a_late_chain_fires_from_its_next_block() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    let row = |id, block_number| Row { block_number, ..Row::new(id) };
+    row("head", 5).insert(&bed.pool).await.expect("inserted");
+    let known = "INSERT INTO named_chains (chain_id, named_by) VALUES (1, 'file')";
+    sqlx::query(known).execute(&bed.pool).await.expect("known");
+    let file = trigger_file(&receiver.url(), &[("all", ALL)]);
+    bed.apply(&file.replace("    since: genesis\n", "")).await;
+    decide(&bed, &[]).await;
+    // Read late, of the head's height or below; and new, with a time of long before the trigger.
+    let ids = decide(&bed, &[row("older", 4), row("beside", 5), row("next", 6)]).await;
+    assert_eq!(ids.len(), 1);
+    assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE event_id = 'next'").await, 1);
+    // The same file changes nothing, although the head is another now.
+    bed.apply(&file.replace("    since: genesis\n", "")).await;
+    assert_eq!(bed.count("SELECT max(version) FROM trigger_versions").await, 1);
+}
+
+#[tokio::test]
 async fn a_failing_receiver_is_tried_again_until_the_job_is_dead() {
     let (bed, receiver) = (Bed::start().await, Receiver::start().await);
     bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;

@@ -1,21 +1,21 @@
 //! Installations that share a Redis, and what an earlier version left there.
 
+use action_queue::StreamName;
 use event_engine::port::Inbox as _;
+use sqlx::PgPool;
 
 use super::*;
 
 #[tokio::test]
 async fn two_installations_share_a_redis_and_no_job() {
-    // The second one's own Redis is not used.
-    let (first, second) = (Bed::start().await, Bed::start().await);
-    let receiver = Receiver::start().await;
-    let names = [first.stream().await, second.stream().await];
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    let other = PgPool::connect(&bed.postgres.url_of("postgres")).await.expect("another database");
+    let other = StreamName::of(&event_store::database_id(&other).await.expect("an identity"));
+    let names = [bed.stream().await, other];
     assert_ne!(names[0], names[1]);
-    for bed in [&first, &second] {
-        bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
-    }
-    let redis = first.redis.url();
-    let ids = decide(&first, &[Row::new("first")]).await;
+    bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
+    let redis = bed.redis.url();
+    let ids = decide(&bed, &[Row::new("first")]).await;
     let mut inboxes = names.map(|name| QueueConsumer::new(&redis, &name, "test").expect("a queue"));
     // The first read makes the group.
     for inbox in &mut inboxes {

@@ -33,7 +33,7 @@ async fn a_lease_that_was_not_answered_burns_no_attempt() {
     // A single attempt that counts would be the last.
     let _worker = start(&bed, LOOPBACK, "0s").await;
     let disowns = "SELECT count(*) FROM pg_stat_activity
-                   WHERE wait_event_type = 'Lock' AND query LIKE 'WITH held AS%'";
+                   WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT job.id%FOR UPDATE%'";
     eventually("the leases are given up", async || bed.count(disowns).await > 0).await;
     assert!(receiver.messages().is_empty(), "nothing is sent under a lease that may not last");
     want_standby(&superuser, "").await;

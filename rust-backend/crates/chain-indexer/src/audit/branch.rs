@@ -71,8 +71,8 @@ impl Branch {
         }
         // A node that lags behind on our branch is waited for.
         let Some(fork) = fork else { return Ok((Some(tip), true)) };
-        self.follow(node, &tip, fork).await?;
-        Ok((self.tip.clone(), false))
+        let is_back = !self.follow(node, &tip, fork).await?;
+        Ok((self.tip.clone(), is_back))
     }
 
     /// Now and then, remembers the final and the safe block and the nodes' heads, and forgets some
@@ -158,10 +158,18 @@ impl Branch {
     }
 
     /// Invalidates the blocks that the branch of `header` replaces, if another node has that
-    /// branch, too.
-    async fn follow(&mut self, node: Node<'_>, tip: &BlockName, header: HeaderRef) -> Result<()> {
+    /// branch, too. False if the node is back on the observed branch.
+    async fn follow(&mut self, node: Node<'_>, tip: &BlockName, header: HeaderRef) -> Result<bool> {
         let store = &self.context.store;
-        let reorg = Walk { store, node, alive: || {} }.down(tip, header).await?;
+        let walk = Walk { store, node, alive: || {} };
+        let header = walk.grown(tip, header).await?;
+        if header.name() == *tip {
+            return Ok(false);
+        }
+        let reorg = walk.down(tip, header).await?;
+        if reorg.fork == *tip {
+            return Ok(false);
+        }
         self.agree(node, &reorg).await?;
         self.tip = None;
         if let Some(events_invalidated) = store.follow(&reorg).await? {
@@ -169,7 +177,7 @@ impl Branch {
             measures::add(measures::INVALIDATED, store.id, events_invalidated);
             self.tip = Some(reorg.fork);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Fails if there are other nodes and no other one has the new branch.

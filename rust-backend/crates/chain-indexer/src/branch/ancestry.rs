@@ -14,16 +14,19 @@ use crate::{ChainSettings, Result};
 /// A chain's blocks in the store, of which the highest is remembered.
 pub(crate) struct Ancestry {
     pub(crate) store: ChainStore,
+    /// The first block, as the settings say it.
+    configured_start: StartBlock,
     tip: Tip,
     /// A block above it was never orphaned, and has no events to restore.
     highest_orphan: Option<i64>,
     /// True once `chain_readers` says that the chain is indexed.
     has_begun: bool,
-    /// The highest stored block that the log told of last.
-    told: Option<Option<BlockName>>,
+    /// The tip that the log told of last.
+    told: Tip,
 }
 
 /// The highest stored block.
+#[derive(Clone, PartialEq)]
 enum Tip {
     /// Unknown: at the start, and after a failure, when a commit may or may not have happened.
     Unread,
@@ -37,10 +40,11 @@ impl Ancestry {
     pub(crate) fn new(pool: PgPool, settings: &ChainSettings) -> Self {
         Self {
             store: ChainStore::new(pool, settings, Reader::Indexer),
+            configured_start: settings.start_block,
             tip: Tip::Unread,
             highest_orphan: None,
             has_begun: false,
-            told: None,
+            told: Tip::Unread,
         }
     }
 
@@ -52,13 +56,17 @@ impl Ancestry {
             let latest = store.latest().await?;
             self.highest_orphan =
                 store.asked(orphaned_blocks::highest(&store.pool, store.id)).await?;
-            if self.told.as_ref() != Some(&latest) {
+            let tip = latest.clone().map_or(Tip::Nothing, Tip::Block);
+            if self.told != tip {
                 self.say_where(latest.as_ref());
-                self.told = Some(latest.clone());
+                self.told = tip.clone();
             }
-            // Also after a reset of the chain beside us.
-            self.has_begun &= latest.is_some();
-            self.tip = latest.map_or(Tip::Nothing, Tip::Block);
+            if latest.is_none() && self.has_begun {
+                // The chain was reset beside us. The new one's first block may be another.
+                self.store.start_block = self.configured_start;
+                self.has_begun = false;
+            }
+            self.tip = tip;
         }
         match &self.tip {
             Tip::Unread | Tip::Nothing => Ok(self.start_block()),

@@ -4,7 +4,7 @@
 use event_store::chain::observed_blocks::BlockName;
 
 use crate::branch::chain_store::ChainStore;
-use crate::rpc::answer::HeaderRef;
+use crate::rpc::answer::{HeaderRef, NodeHeader};
 use crate::rpc::node::Node;
 use crate::{IndexerError, Result};
 
@@ -37,7 +37,13 @@ impl LowerHead {
             Some(stored) if stored.number == head.number => {
                 (stored.hash != compared.1.hash).then_some(head)
             }
-            Some(stored) => in_place_of(&stored, node).await?,
+            Some(stored) => {
+                // It may be gone by now, or another backend behind the same URL lags: no proof.
+                let Some(found) = node.header(stored.number.unsigned_abs()).await? else {
+                    return Ok(None);
+                };
+                in_place_of(&stored, &found, node)?
+            }
             None => {
                 knows(tip, &store.name, node, head).await?;
                 None
@@ -49,10 +55,12 @@ impl LowerHead {
 }
 
 /// The node's block at the height of a stored one, if that is another.
-async fn in_place_of(stored: &BlockName, node: Node<'_>) -> Result<Option<HeaderRef>> {
-    // It may be gone by now, or another backend behind the same URL lags.
-    let Some(header) = node.header(stored.number.unsigned_abs()).await? else { return Ok(None) };
-    let header = header.header_ref().map_err(|problem| node.distrust(&problem))?;
+fn in_place_of(
+    stored: &BlockName,
+    found: &NodeHeader,
+    node: Node<'_>,
+) -> Result<Option<HeaderRef>> {
+    let header = found.header_ref().map_err(|problem| node.distrust(&problem))?;
     Ok((header.number == stored.number && header.name().hash != stored.hash).then_some(header))
 }
 

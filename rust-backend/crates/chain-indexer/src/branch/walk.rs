@@ -4,14 +4,22 @@
 //! behind one URL there may be several nodes on different branches, and a walk by number could mix
 //! them. Our indexer and the auditor walk alike.
 
+use std::time::Duration;
+
 use event_store::chain::chain_readers::Reader;
 use event_store::chain::observed_blocks::BlockName;
 use event_store::chain::reorgs::NewBranch;
+use tokio::time::Instant;
 
 use crate::branch::chain_store::ChainStore;
 use crate::rpc::answer::{HeaderRef, NodeHeader};
 use crate::rpc::node::Node;
 use crate::{IndexerError, Result};
+
+/// The time in which a branch is expected to grow beyond the one that it replaces.
+const GROWS_WITHIN: Duration = Duration::from_secs(1);
+/// Interval between two looks at its head.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
 
 /// A walk down one branch.
 pub(crate) struct Walk<'c, F> {
@@ -22,13 +30,41 @@ pub(crate) struct Walk<'c, F> {
 }
 
 impl<F: Fn()> Walk<'_, F> {
+    /// The head of a branch that ends below the observed tip, once it has grown that far: nodes tell
+    /// of a branch block by block, and each block that it replaces is to be named. Of one that
+    /// does not grow within [`GROWS_WITHIN`], the highest that was seen.
+    ///
+    /// It may be a block of the observed branch at the tip or above: the node is back there.
+    pub(crate) async fn grown(&self, tip: &BlockName, header: HeaderRef) -> Result<HeaderRef> {
+        let (mut highest, until) = (header, Instant::now() + GROWS_WITHIN);
+        while highest.number < tip.number && Instant::now() < until {
+            (self.alive)();
+            // Its branch can be followed without an answer, too.
+            let Ok(head) = self.node.head().await else { break };
+            let is_higher = head.number > highest.number;
+            if head.number >= tip.number || is_higher && !self.is_observed(head).await? {
+                highest = head;
+            } else {
+                tokio::time::sleep(LOOKED_AT_EVERY).await;
+            }
+        }
+        Ok(highest)
+    }
+
+    /// True of a block of a backend that lags on the observed branch.
+    async fn is_observed(&self, header: HeaderRef) -> Result<bool> {
+        Ok(self.store.at_or_below(header.number).await? == Some(header.name()))
+    }
+
     /// Finds the fork between the observed branch, which ends with `tip`, and the branch of
     /// `header`, which is not observed.
+    ///
+    /// The fork is `tip` itself where `header` is above it on the observed branch.
     ///
     /// Changes nothing; after a failure the caller reads `tip` again. Fails if the branch replaces
     /// a finalized block or the chain's first one, and if the node lacks a parent or the finalized
     /// block: another node has it, or the branch is gone.
-    pub(crate) async fn down(self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
+    pub(crate) async fn down(&self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
         let mut finalized = self.store.finalized().await?;
         self.refuse_another_chain(finalized.as_ref()).await?;
         let mut header = self.at_or_above(finalized.as_ref(), header).await?;

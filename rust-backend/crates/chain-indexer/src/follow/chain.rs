@@ -198,7 +198,7 @@ impl Chain {
             self.store_blocks(next, last, head).await?
         };
         if let Run::Forked(header) = run {
-            return self.follow(header).await;
+            return self.follow(next, header).await;
         }
         let is_more = matches!(run, Run::Complete) && last < head;
         self.keep_finality(!is_more).await?;
@@ -237,13 +237,27 @@ impl Chain {
     }
 
     /// Invalidates the stored blocks that are not on the branch of `header`. The next round goes on
-    /// with the new ones.
-    async fn follow(&mut self, header: HeaderRef) -> Result<NextCycle> {
+    /// with the new ones. Where the node is back on the stored branch, stores the block `next`.
+    async fn follow(&mut self, next: u64, header: HeaderRef) -> Result<NextCycle> {
         let Some(tip) = self.ancestry.tip().cloned() else { return Ok(NextCycle::Now) };
         let (store, node) = (&self.ancestry.store, self.nodes.current());
         let walk = Walk { store, node, alive: || self.show(|_| {}) };
-        let walked = self.shutdown.run_until_cancelled(walk.down(&tip, header)).await;
-        let Some(reorg) = walked.transpose()? else { return Ok(NextCycle::AfterWait) };
+        let walking = async {
+            let head = walk.grown(&tip, header).await?;
+            let reorg =
+                if head.name() == tip { None } else { Some(walk.down(&tip, head).await?) };
+            Ok((head.number.unsigned_abs(), reorg.filter(|reorg| reorg.fork != tip)))
+        };
+        let walked = self.shutdown.run_until_cancelled(walking).await.transpose()?;
+        let Some((head, reorg)) = walked else { return Ok(NextCycle::AfterWait) };
+        let Some(reorg) = reorg else {
+            // Not at once: backends of one URL may be of either branch. What forks, the next round
+            // follows.
+            if head >= next {
+                self.store_blocks(next, next, head).await?;
+            }
+            return Ok(NextCycle::AfterWait);
+        };
         let lowering = chain_readers::lower_compared(&store.pool, store.id, reorg.fork.number);
         store.asked(lowering).await?;
         // Not interrupted: a transaction under way is finished.

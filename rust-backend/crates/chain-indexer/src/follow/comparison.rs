@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_store::answered_at_length;
+use event_store::chain::chain_locks;
 use event_store::chain::chain_readers;
 use event_store::chain::observed_blocks;
 use event_store::events::new_events::{self, IfStored};
@@ -70,6 +71,7 @@ impl LogComparer {
     async fn compare(&self, is_due: bool) -> Result<Compared> {
         let (pool, id) = (&self.store.pool, self.store.id);
         loop {
+            let resets = self.store.asked(chain_locks::resets(pool, id)).await?;
             let known = self.store.asked(chain_readers::log_comparison(pool, id)).await?;
             if let Some(block) = known.wrong_filter_at {
                 self.nodes.distrust_filters(block.unsigned_abs());
@@ -93,7 +95,7 @@ impl LogComparer {
             let (from, to) = (first.unsigned_abs(), last.unsigned_abs());
             let piece = range::fetch(&self.nodes, &self.settings, from, to).await?;
             for stretch in &piece.stretches {
-                let stored = answered_at_length(self.store_left_out(stretch)).await;
+                let stored = answered_at_length(self.store_left_out(stretch, resets)).await;
                 let Some(events) = self.store.named(stored)? else {
                     return Ok(Compared::OtherBranch);
                 };
@@ -114,10 +116,18 @@ impl LogComparer {
     }
 
     /// Stores the events of the stretch that are missing, and notes its blocks as compared. `None`
-    /// if one of the blocks is not on the stored branch.
-    async fn store_left_out(&self, stretch: &Stretch) -> event_store::Result<Option<u64>> {
+    /// if one of the blocks is not on the stored branch, or the chain was reset meanwhile.
+    async fn store_left_out(
+        &self,
+        stretch: &Stretch,
+        resets: i64,
+    ) -> event_store::Result<Option<u64>> {
         let (store, reader) = (&self.store, self.store.reader);
         let mut transaction = store.pool.begin().await?;
+        chain_locks::hold(&mut transaction, store.id).await?;
+        if chain_locks::resets(&mut *transaction, store.id).await? != resets {
+            return Ok(None);
+        }
         for row in &stretch.rows {
             let number = row.block_number;
             let stored = observed_blocks::hash_at(&mut *transaction, store.id, reader, number);

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::chain::chain_readers::ChainProblem;
 use tokio::time::interval;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -48,7 +47,7 @@ impl NodesWatch {
             if !std::mem::replace(&mut is_told, true) {
                 tracing::warn!(chain = self.chain.name, problem, "A question has no answer");
             }
-            self.reporter.report_problem(ChainProblem::Failing, &error).await;
+            self.reporter.report_problem(&error).await;
             if let Some(board) = &self.board {
                 let failing = ChainState::Failing { problem };
                 board.update(self.chain.id, |status| status.state = failing);

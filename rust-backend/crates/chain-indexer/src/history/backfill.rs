@@ -339,11 +339,11 @@ mod tests {
         assert_eq!(indexer.next_number().await.expect("a height"), Some(0));
 
         let absent = |highest| OtherWriter::Absent { highest };
-        let first = filling.commit(&blocks(&settings, 1), &absent(None)).await;
+        let first = filling.commit(&blocks(&settings, 1), &absent(None), 0).await;
         assert!(matches!(first, Ok(Commit::Done(_))));
         let appended = indexer.append(&blocks(&settings, 1)).await;
         assert_eq!(appended.expect("a store"), None, "the backfill was faster");
-        let next = filling.commit(&blocks(&settings, 2), &absent(Some(1))).await;
+        let next = filling.commit(&blocks(&settings, 2), &absent(Some(1)), 0).await;
         assert!(matches!(next, Ok(Commit::Overtaken)));
         assert_eq!(indexer.next_number().await.expect("a height"), Some(2));
         let appended = indexer.append(&blocks(&settings, 2)).await;

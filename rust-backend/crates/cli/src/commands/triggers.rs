@@ -106,7 +106,7 @@ fn show(shown: &ShownTrigger, json: bool) -> Result<()> {
         ["version".to_owned(), trigger.version.to_string()],
         ["selects".to_owned(), selects(trigger)],
         ["when".to_owned(), output::or_dash(definition.when.as_deref())],
-        ["since".to_owned(), since(trigger.since)],
+        ["since".to_owned(), since(trigger.start.since)],
         ["latest jobs".to_owned(), count(&trigger.jobs)],
     ];
     output::table(["TRIGGER", &trigger.name], rows, "");

@@ -174,6 +174,26 @@ async fn a_processor_that_can_judge_nothing_is_not_ready() {
     eventually("it is ready again", async || matches!(ready(&at).await, Some((200, _)))).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_shard_with_a_poisonous_row_leaves_the_processor_ready() {
+    let bed = Bed::start().await;
+    let at = free_address();
+    let processor = Process::start("event-processor", &bed, &[("AGENTAURI_LISTEN", &at)]);
+    eventually("it is ready", async || matches!(ready(&at).await, Some((200, _)))).await;
+    let poison = "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
+                  BEGIN RAISE EXCEPTION 'a value out of range' USING ERRCODE = '22003'; END $$;
+                  CREATE TRIGGER poison BEFORE INSERT OR UPDATE ON shard_cursors
+                  EXECUTE FUNCTION poison()";
+    sqlx::raw_sql(poison).execute(&bed.strangers).await.expect("made");
+    Row::new("waits").insert(&bed.strangers).await.expect("inserted");
+    eventually("it fails", async || processor.said("A batch failed; trying again")).await;
+    for _ in 0..20 {
+        let said = ready(&at).await;
+        assert!(matches!(said, Some((200, _))), "other shards would be judged: {said:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
 /// Where servers are made ill: the processes that they serve, and the addresses of their health.
 struct Ward {
     bed: Bed,

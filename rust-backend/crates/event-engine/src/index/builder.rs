@@ -1,7 +1,9 @@
 //! Builds an index trigger by trigger, and keeps equal parts once.
 
+use std::collections::BTreeMap;
 use std::hash::Hash;
 
+use crate::event::ChainId;
 use crate::trigger::{Trigger, TriggerId};
 
 use super::hashing::Map;
@@ -15,6 +17,8 @@ pub struct IndexBuilder {
     records: Vec<Record>,
     rules: Vec<Rule>,
     rule_numbers: Map<Rule, u32>,
+    heads: Vec<BTreeMap<ChainId, i64>>,
+    heads_numbers: Map<BTreeMap<ChainId, i64>, u32>,
     actions: Vec<Actions>,
     actions_numbers: Map<Actions, u32>,
     observers: Map<TriggerId, u32>,
@@ -25,7 +29,7 @@ impl IndexBuilder {
     /// Adds a trigger behind all earlier ones: the set's order is that of addition.
     pub fn add(&mut self, trigger: Trigger) {
         let number = number(&self.records);
-        let Trigger { condition, group_by, cooldown_s, finality, actions, .. } = trigger;
+        let Trigger { condition, group_by, cooldown_s, finality, start, actions, .. } = trigger;
         let rule = Rule { condition, group_by, cooldown_s, finality };
         if rule.has_state() {
             self.observers.insert(trigger.id, number);
@@ -33,7 +37,8 @@ impl IndexBuilder {
         self.keys.add(number, &trigger.selectors);
         self.records.push(Record {
             id: trigger.id,
-            since: trigger.since,
+            since: start.since,
+            heads: shared(start.heads, &mut self.heads, &mut self.heads_numbers),
             version: trigger.version,
             lineage: trigger.lineage,
             rule: shared(rule, &mut self.rules, &mut self.rule_numbers),
@@ -43,11 +48,11 @@ impl IndexBuilder {
 
     /// The index of the added triggers, which are in force at `revision`.
     pub fn finish(self, revision: i64) -> TriggerIndex {
-        let Self { mut records, rules, actions, mut observers, mut keys, .. } = self;
+        let Self { mut records, rules, heads, actions, mut observers, mut keys, .. } = self;
         records.shrink_to_fit();
         observers.shrink_to_fit();
         keys.shrink();
-        TriggerIndex { revision, records, rules, actions, observers, keys }
+        TriggerIndex { revision, records, rules, heads, actions, observers, keys }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::condition::{Condition, Function};
 use crate::event::Event;
 use crate::finality::Finality;
 use crate::state::GroupName;
-use crate::trigger::TriggerId;
+use crate::trigger::{TriggerId, is_taken};
 use crate::trigger::group_by::GroupBy;
 
 use super::TriggerIndex;
@@ -17,6 +17,7 @@ use super::rule::Rule;
 pub(super) struct Record {
     pub(super) id: TriggerId,
     pub(super) since: i64,
+    pub(super) heads: u32,
     pub(super) version: i32,
     pub(super) lineage: i32,
     pub(super) rule: u32,
@@ -50,9 +51,9 @@ impl<'a> InForce<'a> {
         self.record.lineage
     }
 
-    /// Block time from which it fires, unix seconds.
-    pub fn since(self) -> i64 {
-        self.record.since
+    /// True of an event from which it fires.
+    pub fn has_begun_at(self, event: &Event) -> bool {
+        is_taken(self.record.since, &self.index.heads[self.record.heads as usize], event)
     }
 
     /// The condition on events that its selectors take.

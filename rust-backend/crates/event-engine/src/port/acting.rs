@@ -33,7 +33,8 @@ pub trait Leases: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Gives back all leases that `holder` has on these jobs, as [`Self::give_back`] does without a
-    /// delay: it took them by a call that was not answered, so that no attempt has begun.
+    /// delay: it took them by a call that was not answered, so that no attempt has begun. Waits for
+    /// a [`Self::take`] of theirs that is still under way.
     fn disown(
         &self,
         holder: &str,

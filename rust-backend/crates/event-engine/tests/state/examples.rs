@@ -39,7 +39,7 @@ fn a_late_event_counts_where_it_belongs() {
 #[test]
 fn every_event_updates_state_regardless_of_when_and_since() {
     let mut trigger = trigger("t", "count(10s) >= 3 && score < 50", false, None);
-    trigger.since = START + 2;
+    trigger.start.since = START + 2;
     let scores = [Some(90), None, Some(10)];
     let events = (0..).zip(scores).map(|(at, score)| event(&format!("e{at}"), at, "1", score));
     assert_eq!(fired(trigger, events), ["e2"]);

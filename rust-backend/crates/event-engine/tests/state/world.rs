@@ -7,7 +7,7 @@ use event_engine::event::{Arguments, ChainId, Event, EventName};
 use event_engine::finality::{Finality, Heights};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::trigger::group_by::GroupBy;
-use event_engine::trigger::{Selectors, Trigger, TriggerId};
+use event_engine::trigger::{Selectors, Start, Trigger, TriggerId};
 
 /// Some block time.
 pub(crate) const START: i64 = 1_700_000_000;
@@ -45,7 +45,7 @@ pub(crate) fn trigger(name: &str, when: &str, grouped: bool, cooldown_s: Option<
         cooldown_s,
         finality: Finality::Instant,
         lineage: 2,
-        since: 0,
+        start: Start::default(),
         actions: vec![("hook".to_owned(), 1)],
     }
 }

@@ -27,6 +27,9 @@ pub struct Span {
     pub lowest: BlockName,
     /// The highest block.
     pub highest: BlockName,
+    /// True if every branch of the chain has the lowest block: it is the chain's first, the first
+    /// that the auditor observed, or its reader has observed the finalized block, too.
+    pub is_settled: bool,
 }
 
 /// One row of `observed_blocks`.
@@ -78,12 +81,18 @@ pub async fn lowest(pool: &PgPool, chain_id: ChainId, reader: Reader) -> Result<
 /// `None` where no block is.
 pub async fn span(pool: &PgPool, chain_id: ChainId) -> Result<Option<Span>> {
     let row = sqlx::query!(
-        "SELECT lowest.block_number AS lowest_number, lowest.block_hash AS lowest_hash,
-                highest.block_number AS highest_number, highest.block_hash AS highest_hash
-         FROM (SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1
-               ORDER BY block_number, reader LIMIT 1) AS lowest
-         CROSS JOIN (SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1
-                     ORDER BY block_number DESC, reader LIMIT 1) AS highest",
+        r#"SELECT lowest.block_number AS lowest_number, lowest.block_hash AS lowest_hash,
+                  highest.block_number AS highest_number, highest.block_hash AS highest_hash,
+                  lowest.block_number = 0 OR lowest.reader = 'auditor' OR EXISTS (
+                      SELECT FROM chain_heights h
+                      JOIN observed_blocks o USING (chain_id, block_number, block_hash)
+                      WHERE h.chain_id = $1 AND h.kind = 'finalized' AND o.reader = lowest.reader
+                  ) AS "is_settled!"
+           FROM (SELECT block_number, block_hash, reader FROM observed_blocks
+                 WHERE chain_id = $1
+                 ORDER BY block_number, reader LIMIT 1) AS lowest
+           CROSS JOIN (SELECT block_number, block_hash FROM observed_blocks WHERE chain_id = $1
+                       ORDER BY block_number DESC, reader LIMIT 1) AS highest"#,
         chain_id.0,
     )
     .fetch_optional(pool)
@@ -91,6 +100,7 @@ pub async fn span(pool: &PgPool, chain_id: ChainId) -> Result<Option<Span>> {
     Ok(row.map(|row| Span {
         lowest: BlockName { number: row.lowest_number, hash: row.lowest_hash },
         highest: BlockName { number: row.highest_number, hash: row.highest_hash },
+        is_settled: row.is_settled,
     }))
 }
 

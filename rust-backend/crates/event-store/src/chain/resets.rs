@@ -146,6 +146,56 @@ pub async fn ponder_schemas(pool: &PgPool, chain_id: ChainId) -> Result<Vec<Pond
     Ok(schemas)
 }
 
+/// A role's object of Ponder's that the session's role may not forget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingRight {
+    /// A schema or a table.
+    pub object: String,
+    /// The role that owns it.
+    pub owner: String,
+    /// The session's role.
+    pub role: String,
+}
+
+/// The first of Ponder's objects of the chain that this session may not forget; `None` if it may
+/// forget all.
+pub async fn missing_right(pool: &PgPool, chain_id: ChainId) -> Result<Option<MissingRight>> {
+    let missing = sqlx::query_as!(
+        MissingRight,
+        r#"SELECT object AS "object!", pg_get_userbyid(owner)::text AS "owner!",
+                  current_user::text AS "role!"
+           FROM (SELECT format('schema %I', n.nspname) AS object, n.nspowner AS owner
+                 FROM ponder_schemas p JOIN pg_namespace n ON n.nspname = p.schema_name
+                 WHERE p.chain_id = $1 AND NOT pg_has_role(n.nspowner, 'USAGE')
+                 UNION ALL
+                 SELECT format('table %I.%I', n.nspname, c.relname), c.relowner
+                 FROM ponder_caches() AS cache JOIN pg_class c ON c.oid = cache
+                 JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE EXISTS (SELECT FROM ponder_schemas WHERE chain_id = $1)
+                   AND NOT (has_schema_privilege(n.oid, 'USAGE')
+                            AND has_table_privilege(c.oid, 'SELECT')
+                            AND has_table_privilege(c.oid, 'DELETE'))) AS missing
+           LIMIT 1"#,
+        chain_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(missing)
+}
+
+/// Forgets some of the answers of nodes that Ponder keeps of a chain. Returns their number.
+pub async fn trim_ponder_caches(pool: &PgPool, chain_id: ChainId) -> Result<i64> {
+    answered_at_length(async {
+        let trimming = sqlx::query_scalar!(
+            r#"SELECT ponder_trim_caches($1, $2) AS "rows!""#,
+            chain_id.0,
+            BLOCKS_TOGETHER,
+        );
+        Ok(trimming.fetch_one(pool).await?)
+    })
+    .await
+}
+
 /// Invalidates some of the valid events of a chain that are not above `below`, of any writer and
 /// any block, as a reorganisation does. Their blocks count as unread from then on. The auditor's
 /// events are remembered, so that they come back with their block.

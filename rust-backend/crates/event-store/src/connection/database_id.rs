@@ -7,7 +7,7 @@ use crate::Result;
 
 /// Identifies the database among all others: its cluster's identifier and its own number there. It
 /// stays through restarts and failovers. A copy of a database has another one, unless all of its
-/// cluster was copied; so has one after `pg_upgrade`.
+/// cluster was copied; after `pg_upgrade` it is another, too.
 ///
 /// # Errors
 /// PostgreSQL's.

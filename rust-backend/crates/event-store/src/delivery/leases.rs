@@ -44,12 +44,17 @@ impl Leases for PgLeases {
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
         let back: Vec<_> =
             back.iter().map(|(lease, delay)| (lease.id, Some(lease.attempt), *delay)).collect();
-        answered(give_back(&self.pool, holder, &back)).await
+        let giving = async {
+            let mut transaction = self.pool.begin().await?;
+            give_back(&mut transaction, holder, &back).await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        answered(giving).await
     }
 
     async fn disown(&self, holder: &str, ids: &[JobId]) -> Result<()> {
-        let back: Vec<_> = ids.iter().map(|id| (*id, None, Duration::ZERO)).collect();
-        answered(give_back(&self.pool, holder, &back)).await
+        answered(disown(&self.pool, holder, ids)).await
     }
 
     async fn finish(&self, holder: &str, attempts: &[AttemptRecord]) -> Result<()> {
@@ -161,16 +166,37 @@ async fn take(
         .collect())
 }
 
+/// Gives back whatever `holder` has of these jobs.
+///
+/// Its [`take`] may still be under way. The lock waits for its end, and the statement after it sees
+/// its leases. Both are one transaction: if nobody waits for the answer any more, the second is
+/// never sent, so that no later lease of these jobs is given back.
+async fn disown(pool: &PgPool, holder: &str, ids: &[JobId]) -> Result<()> {
+    let locked: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let back: Vec<_> = ids.iter().map(|id| (*id, None, Duration::ZERO)).collect();
+    let mut transaction = pool.begin().await?;
+    sqlx::query!(
+        "SELECT job.id
+         FROM unnest(ARRAY(SELECT DISTINCT unnest($1::uuid[]) ORDER BY 1)) AS named (id)
+         CROSS JOIN LATERAL (SELECT id FROM jobs WHERE jobs.id = named.id FOR UPDATE) AS job",
+        &locked,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    give_back(&mut transaction, holder, &back).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
 /// Gives leases back: of each job the one of this attempt, or any that `holder` has.
 async fn give_back(
-    pool: &PgPool,
+    transaction: &mut PgTransaction<'static>,
     holder: &str,
     back: &[(JobId, Option<i32>, Duration)],
 ) -> Result<()> {
     let ids: Vec<Uuid> = back.iter().map(|(id, ..)| id.0).collect();
     let numbers: Vec<Option<i32>> = back.iter().map(|(_, attempt, _)| *attempt).collect();
     let delays: Vec<f64> = back.iter().map(|(.., delay)| delay.as_secs_f64()).collect();
-    let mut transaction = pool.begin().await?;
     let given = sqlx::query!(
         "WITH held AS MATERIALIZED (
              SELECT jobs.id, back.delay
@@ -193,13 +219,11 @@ async fn give_back(
         &numbers as &[Option<i32>],
         &delays,
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(&mut **transaction)
     .await?;
     // An earlier attempt for an event that was invalidated meanwhile may have arrived.
     let attempted = given.iter().filter(|job| job.attempts > 0).map(|job| job.id);
-    retractions::add(&mut transaction, &attempted.collect::<Vec<_>>()).await?;
-    transaction.commit().await?;
-    Ok(())
+    retractions::add(transaction, &attempted.collect::<Vec<_>>()).await
 }
 
 /// Locks the jobs by id, and moves on those still ours.

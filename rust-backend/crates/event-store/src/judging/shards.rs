@@ -79,6 +79,10 @@ impl Shards for PgShards {
     async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<PgClaim>> {
         answered(self.claimed(shards, entries_max)).await
     }
+
+    fn is_of_rows(error: &StoreError) -> bool {
+        error.is_of_rows()
+    }
 }
 
 impl PgShards {

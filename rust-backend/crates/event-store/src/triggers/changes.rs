@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use event_engine::trigger::{Definition, Since, TriggerSpec};
+use event_engine::trigger::{Definition, Since, Start, TriggerSpec};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::apply::TriggerChange;
+use super::{Heads, start};
 use crate::Result;
+
+/// The blocks of a chain in time come within so many seconds.
+const LATE_SECONDS: i32 = 5;
 
 /// The effect on each trigger of a document, and the rows to write, as columns for `unnest`.
 #[derive(Default)]
@@ -21,6 +25,7 @@ pub(super) struct Changes {
     lineages: Vec<i32>,
     definitions: Vec<Json<Value>>,
     sinces: Vec<i64>,
+    heads: Vec<Option<Json<Heads>>>,
     /// JSON arrays: arrays of arrays do not unnest.
     action_ids: Vec<Json<Vec<String>>>,
     action_versions: Vec<Json<Vec<i32>>>,
@@ -39,7 +44,7 @@ impl Changes {
         let now = now(connection).await?;
         let mut changes = Self::default();
         for (spec, id) in specs.iter().zip(ids) {
-            let change = changes.add(*id, spec, known.get(id), &known_actions, now);
+            let change = changes.add(*id, spec, known.get(id), &known_actions, &now);
             changes.triggers.push((spec.name.clone(), change));
         }
         Ok(changes)
@@ -51,14 +56,14 @@ impl Changes {
         spec: &TriggerSpec,
         stored: Option<&KnownTrigger>,
         stored_actions: &StoredActions,
-        now: i64,
+        now: &Start,
     ) -> TriggerChange {
         let alive = stored.filter(|stored| stored.state != "removed");
         let definition = serde_json::to_value(&spec.definition).expect("a definition is JSON");
-        let since = match (spec.since, alive) {
-            (Since::Time(time), _) => time,
-            (Since::Creation, Some(stored)) => stored.since,
-            (Since::Creation, None) => now,
+        let start = match (spec.since, alive) {
+            (Since::Time(time), _) => Start::at(time),
+            (Since::Creation, Some(stored)) => stored.start.clone(),
+            (Since::Creation, None) => now.clone(),
         };
         let mut new_actions = Vec::new();
         let mut actions = Vec::with_capacity(spec.actions.len());
@@ -80,7 +85,7 @@ impl Changes {
         if let Some(stored) = alive {
             let same = stored.state == "active"
                 && stored.definition == definition
-                && stored.since == since
+                && stored.start == start
                 && stored.actions == actions;
             if same {
                 return TriggerChange::Unchanged;
@@ -94,7 +99,8 @@ impl Changes {
         let carried = alive.filter(|stored| stored.carries_on(&spec.definition));
         self.lineages.push(carried.map_or(version, |stored| stored.lineage));
         self.definitions.push(Json(definition));
-        self.sinces.push(since);
+        self.sinces.push(start.since);
+        self.heads.push(Some(start.heads).filter(|heads| !heads.is_empty()).map(Json));
         let (action_ids, action_versions) = actions.into_iter().unzip();
         self.action_ids.push(Json(action_ids));
         self.action_versions.push(Json(action_versions));
@@ -121,13 +127,14 @@ impl Changes {
         .await?;
         sqlx::query!(
             "INSERT INTO trigger_versions (trigger_id, version, lineage, definition, since,
-                                           action_ids, action_versions)
-             SELECT new.id, new.version, new.lineage, new.definition, new.since,
+                                           heads, action_ids, action_versions)
+             SELECT new.id, new.version, new.lineage, new.definition, new.since, new.heads,
                     ARRAY(SELECT jsonb_array_elements_text(new.action_ids)),
                     ARRAY(SELECT jsonb_array_elements_text(new.action_versions)::integer)
              FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::bigint[], $5::jsonb[],
-                         $6::jsonb[], $7::integer[])
-                  AS new (id, version, definition, since, action_ids, action_versions, lineage)",
+                         $6::jsonb[], $7::integer[], $8::jsonb[])
+                  AS new (id, version, definition, since, action_ids, action_versions, lineage,
+                          heads)",
             &self.ids,
             &self.versions,
             &self.definitions as &[Json<Value>],
@@ -135,6 +142,7 @@ impl Changes {
             &self.action_ids as &[Json<Vec<String>>],
             &self.action_versions as &[Json<Vec<i32>>],
             &self.lineages,
+            &self.heads as &[Option<Json<Heads>>],
         )
         .execute(&mut *connection)
         .await?;
@@ -169,7 +177,7 @@ struct KnownTrigger {
     latest_version: i32,
     lineage: i32,
     definition: Value,
-    since: i64,
+    start: Start,
     actions: Vec<(String, i32)>,
 }
 
@@ -191,10 +199,36 @@ struct LatestAction {
     config: Value,
 }
 
-/// The time of the transaction by the database's clock, the only one for `since`; unix seconds.
-async fn now(connection: &mut PgConnection) -> Result<i64> {
-    let now = sqlx::query_scalar!(r#"SELECT floor(extract(epoch FROM now()))::bigint AS "now!""#);
-    Ok(now.fetch_one(connection).await?)
+/// The start of a trigger that is made now: the transaction's time by the database's clock, and
+/// the highest head that is known of each known chain whose blocks are late by more than those of
+/// a chain in time. Such a chain's next blocks have times of before.
+async fn now(connection: &mut PgConnection) -> Result<Start> {
+    let row = sqlx::query!(
+        r#"SELECT floor(extract(epoch FROM now()))::bigint AS "now!",
+                  (SELECT jsonb_object_agg(chain_id, block_number)
+                   FROM (SELECT DISTINCT ON (k.chain_id) k.chain_id, seen.*
+                         FROM known_chains k
+                         CROSS JOIN LATERAL (
+                             SELECT block_number, block_time FROM checkpoints c
+                             WHERE c.chain_id = k.chain_id
+                             UNION ALL
+                             SELECT block_number, block_time FROM node_heads n
+                             WHERE n.chain_id = k.chain_id
+                             UNION ALL
+                             (SELECT block_number, "timestamp" FROM events e
+                              WHERE e.chain_id = k.chain_id AND NOT EXISTS (
+                                    SELECT FROM checkpoints c WHERE c.chain_id = k.chain_id)
+                              ORDER BY block_number DESC LIMIT 1)
+                         ) AS seen (block_number, block_time)
+                         ORDER BY k.chain_id, block_number DESC, block_time DESC NULLS LAST
+                   ) AS head
+                   WHERE COALESCE(block_time, 0) < extract(epoch FROM now()) - $1::integer
+                  ) AS "heads: Json<Heads>""#,
+        LATE_SECONDS,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(start(row.now, row.heads))
 }
 
 async fn stored(
@@ -202,8 +236,8 @@ async fn stored(
     ids: &[Uuid],
 ) -> Result<BTreeMap<Uuid, KnownTrigger>> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since, v.action_ids,
-                  v.action_versions,
+        r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since,
+                  v.heads AS "heads: Json<Heads>", v.action_ids, v.action_versions,
                   (SELECT max(version) FROM trigger_versions a WHERE a.trigger_id = t.id)
                       AS "latest_version!"
            FROM triggers t
@@ -222,7 +256,7 @@ async fn stored(
                 lineage: row.lineage,
                 latest_version: row.latest_version,
                 definition: row.definition,
-                since: row.since,
+                start: start(row.since, row.heads),
                 actions: row.action_ids.into_iter().zip(row.action_versions).collect(),
             };
             (row.id, stored)

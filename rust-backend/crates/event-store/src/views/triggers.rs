@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use event_engine::delivery::job_state::JobState;
 use event_engine::trigger::config::ConfigNode;
-use event_engine::trigger::{Definition, TriggerId};
+use event_engine::trigger::{Definition, Start, TriggerId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::slice::{ReadRow, Slice, slice};
+use crate::triggers::{Heads, start};
 use crate::{Result, StoreError};
 
 /// The latest jobs, of all triggers, among which those of each are counted.
@@ -30,8 +32,9 @@ pub struct TriggerOverview<A = StoredAction> {
     pub state: String,
     /// The version in force.
     pub version: i32,
-    /// Block time from which it fires, unix seconds.
-    pub since: i64,
+    /// The events from which it fires.
+    #[serde(flatten)]
+    pub start: Start,
     /// Its selectors and its condition.
     pub definition: Definition,
     /// Its actions.
@@ -65,9 +68,9 @@ fn read_config<'de, D: Deserializer<'de>>(
 impl<A> TriggerOverview<A> {
     /// The same trigger with its actions described by `describe`.
     pub fn describe<B>(self, describe: impl FnMut(A) -> B) -> TriggerOverview<B> {
-        let Self { id, account, name, state, version, since, definition, actions, jobs } = self;
+        let Self { id, account, name, state, version, start, definition, actions, jobs } = self;
         let actions = actions.into_iter().map(describe).collect();
-        TriggerOverview { id, account, name, state, version, since, definition, actions, jobs }
+        TriggerOverview { id, account, name, state, version, start, definition, actions, jobs }
     }
 }
 
@@ -120,7 +123,8 @@ async fn rows(
                      GROUP BY trigger_id, state) AS of_state
                GROUP BY trigger_id)
            SELECT t.id AS "id!", t.account AS "account!", t.name AS "name!", t.state AS "state!",
-                  v.version, v.since, place AS "place!", v.definition::text AS "definition!",
+                  v.version, v.since, v.heads AS "heads: Json<Heads>",
+                  place AS "place!", v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
                                                      'kind', a.action_type,
                                                      'config', a.config) ORDER BY n.ordinality)
@@ -158,6 +162,7 @@ struct StoredTrigger {
     state: String,
     version: i32,
     since: i64,
+    heads: Option<Json<Heads>>,
     place: i64,
     definition: String,
     actions: String,
@@ -184,7 +189,7 @@ impl StoredTrigger {
             name: self.name,
             state: self.state,
             version: self.version,
-            since: self.since,
+            start: start(self.since, self.heads),
             id,
         })
     }

@@ -3,8 +3,8 @@
 
 use event_engine::event::ChainId;
 use event_store::chain::resets::{
-    self, EVENTS_COUNTED_MAX, Finished, JOBS_COUNTED_MAX, JobsOfEvents, ObservedBlocks,
-    PonderSchema,
+    self, EVENTS_COUNTED_MAX, Finished, JOBS_COUNTED_MAX, JobsOfEvents, MissingRight,
+    ObservedBlocks, PonderSchema,
 };
 use event_store::{PgPool, answered_at_length};
 use serde::Serialize;
@@ -28,13 +28,22 @@ pub struct ResetPlan {
     pub more_jobs: bool,
     /// Ponder's schemas, which are dropped.
     pub ponder_schemas: Vec<PonderSchema>,
+    /// The right to forget Ponder's share that the role lacks.
+    pub missing_right: Option<MissingRight>,
 }
 
 impl ResetPlan {
-    /// Refuses a reset while Ponder writes to the chain: its blocks of the old chain would
-    /// come back.
-    pub fn refuse_beside_ponder(&self) -> Result<()> {
-        refuse_running(&self.ponder_schemas)
+    /// Refuses a reset while Ponder writes to the chain, as its blocks of the old chain would come
+    /// back; and without the right to its end.
+    pub fn refuse_impossible(&self) -> Result<()> {
+        refuse_running(&self.ponder_schemas)?;
+        let Some(MissingRight { object, owner, role }) = &self.missing_right else {
+            return Ok(());
+        };
+        Err(OperationError::Conflict(format!(
+            "{object} belongs to {owner}, and {role} may not forget what lies there: GRANT {owner} \
+             TO {role}, or let DATABASE_URL name a role that may"
+        )))
     }
 }
 
@@ -59,6 +68,7 @@ pub async fn plan(pool: &PgPool, chain: i64) -> Result<ResetPlan> {
         jobs,
         more_jobs: jobs.cancelled + jobs.retracted >= JOBS_COUNTED_MAX,
         ponder_schemas: answered_at_length(resets::ponder_schemas(pool, id)).await?,
+        missing_right: answered_at_length(resets::missing_right(pool, id)).await?,
     })
 }
 
@@ -96,6 +106,9 @@ pub async fn run(
             }
         }
         while resets::trim_orphaned(pool, id).await? > 0 {}
+        while resets::trim_ponder_caches(pool, id).await? > 0 {
+            show(done);
+        }
         match resets::finish(pool, id, is_remembered).await? {
             Finished::MoreEvents => {}
             Finished::PonderRuns(schema) => return Err(ponder_runs(&schema)),

@@ -4,7 +4,7 @@ use event_engine::condition::{Condition, Verdict};
 use event_engine::event::Event;
 use event_engine::index::TriggerIndex;
 use event_engine::trigger::group_by::GroupBy;
-use event_engine::trigger::{Definition, Trigger, TriggerId};
+use event_engine::trigger::{Definition, Start, Trigger, TriggerId};
 use event_store::PgPool;
 use event_store::views::events::{self, EventFilter};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct RecentEvents {
     pub not_selected: u64,
     /// They are no longer valid.
     pub invalidated: u64,
-    /// Their block time is before its `since`.
+    /// They are from before its start.
     pub before_since: u64,
     /// Its condition does not hold.
     pub no_match: u64,
@@ -56,9 +56,9 @@ impl RecentEvents {
 pub(super) async fn recent(
     pool: &PgPool,
     definition: &Definition,
-    since: i64,
+    start: &Start,
 ) -> Result<Option<RecentEvents>> {
-    let Some(index) = index(definition, since) else { return Ok(None) };
+    let Some(index) = index(definition, start) else { return Ok(None) };
     let chain_id = match definition.selectors.chains[..] {
         [chain] => Some(chain),
         _ => None,
@@ -79,7 +79,7 @@ impl RecentEvents {
         if event.invalidated {
             return &mut self.invalidated;
         }
-        if event.name.timestamp < trigger.since() {
+        if !trigger.has_begun_at(event) {
             return &mut self.before_since;
         }
         if trigger.group(event).is_none() {
@@ -96,7 +96,7 @@ impl RecentEvents {
 }
 
 /// An index of the one trigger.
-fn index(definition: &Definition, since: i64) -> Option<TriggerIndex> {
+fn index(definition: &Definition, start: &Start) -> Option<TriggerIndex> {
     let condition = definition.when.as_deref().map(Condition::parse).transpose().ok()?;
     let group_by = definition.group_by.as_deref().map(GroupBy::parse).transpose().ok()?;
     let trigger = Trigger {
@@ -108,7 +108,7 @@ fn index(definition: &Definition, since: i64) -> Option<TriggerIndex> {
         cooldown_s: definition.cooldown_s,
         finality: definition.finality,
         lineage: 1,
-        since,
+        start: start.clone(),
         actions: Vec::new(),
     };
     Some(TriggerIndex::new(0, vec![trigger]))

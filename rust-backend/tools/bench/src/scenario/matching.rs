@@ -13,7 +13,7 @@ use event_engine::index::{IndexBuilder, TriggerIndex};
 use event_engine::log::{Entry, Position, Subject};
 use event_engine::port::{Claim as _, Shards as _};
 use event_engine::state::ShardState;
-use event_engine::trigger::Trigger;
+use event_engine::trigger::{Start, Trigger};
 use event_store::PgShards;
 use serde::{Deserialize, Serialize};
 use service::config::Settings;
@@ -236,7 +236,7 @@ fn trigger(set: &TriggerSet, number: u32) -> Trigger {
         lineage: 1,
         selectors: spec.definition.selectors,
         condition: when.map(|when| Condition::parse(when).expect("a condition that reads")),
-        since: 0,
+        start: Start::default(),
         actions: vec![(ACTION.to_owned(), 1)],
     }
 }

@@ -59,6 +59,10 @@ impl Shards for Door {
         survey.map(|survey| Survey { held: survey.held && !sleeps, ..survey })
     }
 
+    fn is_of_rows(error: &Fault) -> bool {
+        FakeShards::is_of_rows(error)
+    }
+
     async fn claim(&self, shards: &[ChainId], entries_max: u32) -> Result<Option<Opened>, Fault> {
         let Some(mut claim) = self.shards.claim(shards, entries_max).await? else {
             return Ok(None);

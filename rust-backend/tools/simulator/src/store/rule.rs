@@ -6,7 +6,7 @@ use event_engine::condition::Condition;
 use event_engine::finality::Finality;
 use event_engine::index::TriggerIndex;
 use event_engine::trigger::group_by::GroupBy;
-use event_engine::trigger::{Selectors, Trigger, TriggerId};
+use event_engine::trigger::{Selectors, Start, Trigger, TriggerId};
 
 /// The condition of a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Rule {
             cooldown_s: self.cooldown_s,
             finality: self.finality,
             lineage: self.lineage,
-            since: self.since,
+            start: Start::at(self.since),
             actions: self.actions.clone(),
         }
     }

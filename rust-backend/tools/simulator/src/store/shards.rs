@@ -58,6 +58,10 @@ impl Shards for FakeShards {
         survey.await
     }
 
+    fn is_of_rows(_error: &Fault) -> bool {
+        false
+    }
+
     async fn claim(
         &self,
         shards: &[ChainId],

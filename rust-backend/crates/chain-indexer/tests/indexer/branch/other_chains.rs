@@ -7,6 +7,7 @@ use event_engine::event::ChainId;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
+use service::config::{RpcUrl, StartBlock};
 use testbed::quantity;
 
 use crate::branch::branches::{assert_follows, indexed, registries, until_head, world};
@@ -75,7 +76,7 @@ async fn a_node_that_lags_between_stored_blocks_is_asked_once_a_head() {
 async fn a_restarted_chain_is_told_with_its_remedy_and_left_alone() {
     for (start_block, finalized, head) in [(1, 12, 5), (1, 12, 20), (1, 12, 40), (0, 0, 2)] {
         let (database, node, mut chain) = world(21).await;
-        chain.start_block = start_block;
+        chain.start_block = StartBlock::At(start_block);
         if finalized > 0 {
             node.script().finalize(finalized);
         }
@@ -106,7 +107,7 @@ async fn a_restarted_chain_is_told_with_its_remedy_and_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_below_all_that_is_stored_is_told_and_waited_for() {
     let (database, node, mut chain) = world(21).await;
-    chain.start_block = 10;
+    chain.start_block = StartBlock::At(10);
     let indexing = indexed(&database, &node, &chain).await;
     let headers = node.script().headers.clone();
     node.script().headers.truncate(6);
@@ -286,6 +287,46 @@ async fn told_apart(database: &Database, drawn: &Drawn) -> Result<(), String> {
     (stays && database.orphans().await.is_empty())
         .then_some(())
         .ok_or("something is replaced".to_owned())
+}
+
+/// Of blocks that a reorganisation may replace, none proves another chain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorg_of_all_that_is_stored_is_no_other_chain() {
+    let (database, node, chain) = world(5).await;
+    let indexing = indexed(&database, &node, &chain).await;
+    indexing.stop().await;
+    let branch = node.script().branched(0, 1, 6);
+    node.script().headers = branch;
+    let compared = compare(&database.pool, &chain).await.expect("compared");
+    assert!(matches!(compared, ChainComparison::Replaced { block: 1, .. }), "{compared:?}");
+    database
+        .execute(
+            "INSERT INTO chain_heights (chain_id, kind, block_number, block_hash)
+             SELECT chain_id, 'finalized', block_number, block_hash FROM observed_blocks
+             WHERE block_number = 2",
+        )
+        .await;
+    let compared = compare(&database.pool, &chain).await.expect("compared");
+    assert!(matches!(compared, ChainComparison::Other { block: 1, .. }), "{compared:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_answer_may_have_the_stored_chain() {
+    let (database, node, mut chain) = world(5).await;
+    chain.start_block = StartBlock::At(0);
+    let indexing = indexed(&database, &node, &chain).await;
+    indexing.stop().await;
+    let fork = ScriptedNode::start(5).await;
+    let anew = fork.script().begun_anew(7, 5);
+    fork.script().headers = anew;
+    chain.rpc_urls = [&fork.url, &node.url].map(|url| RpcUrl::parse(url).expect("a URL")).into();
+    let compared = compare(&database.pool, &chain).await.expect("compared");
+    assert!(matches!(compared, ChainComparison::Same { .. }), "{compared:?}");
+    node.script().instead = Some(Box::new(|_, _| Some(Said::Error(-32_000, "away"))));
+    compare(&database.pool, &chain).await.expect_err("nobody knows");
+    chain.rpc_urls.truncate(1);
+    let compared = compare(&database.pool, &chain).await.expect("compared");
+    assert!(matches!(compared, ChainComparison::Other { .. }), "{compared:?}");
 }
 
 /// Chains of other ids are left alone, and so is what nobody has stored.

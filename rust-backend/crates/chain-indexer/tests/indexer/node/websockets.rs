@@ -58,6 +58,32 @@ async fn heads_that_were_not_announced_are_found_by_the_next_that_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_stays_on_a_short_fork_holds_nobody_up() {
+    let (database, node, chain) = world(12).await;
+    let indexing = Indexing::start(&database.pool, vec![chain]);
+    until_head(&indexing, &node, 0).await;
+    let mut turn = false;
+    {
+        let mut script = node.script();
+        let fork = script.branched(6, 1, 9);
+        let named = |it: &serde_json::Value| it["hash"].as_str().expect("a hash").to_owned();
+        script.by_hash.extend(fork[7..].iter().map(|it| (named(it), it.clone())));
+        script.instead = Some(Box::new(move |asked, _| {
+            turn ^= asked == "latest";
+            (turn && asked == "latest").then(|| Said::Result(fork[9].clone()))
+        }));
+    }
+    for block in 12..20 {
+        node.mine();
+        indexing.until_stored(block).await;
+    }
+    node.script().instead = None;
+    until_head(&indexing, &node, 0).await;
+    indexing.stop().await;
+    assert_eq!(database.orphans().await, [], "nothing is taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_subscription_loses_nothing_and_is_made_anew() {
     let (database, node, chain) = by_websocket(10).await;
     let indexing = Indexing::start(&database.pool, vec![chain]);

@@ -44,7 +44,7 @@ pub(crate) async fn reset(
     if options.dry_run || !is_needed {
         return report.end(None, json);
     }
-    plan.refuse_beside_ponder().map_err(ended)?;
+    plan.refuse_impossible().map_err(ended)?;
     if json && !options.yes {
         return Err(Refused::new("--json asks no question: add --yes or --dry-run").into());
     }
@@ -72,7 +72,15 @@ impl ResetReport<'_> {
         if !is_needed {
             return output::line("Nothing is to be reset.");
         }
-        let ResetPlan { blocks, events, more_events, jobs, more_jobs, ponder_schemas } = self.plan;
+        let ResetPlan {
+            blocks,
+            events,
+            more_events,
+            jobs,
+            more_jobs,
+            ponder_schemas,
+            missing_right,
+        } = self.plan;
         let more = |more: bool| if more { " or more" } else { "" };
         for by in blocks {
             output::line(format!(
@@ -87,6 +95,12 @@ impl ResetReport<'_> {
             jobs.retracted,
             more(*more_jobs)
         ));
+        if let Some(right) = missing_right {
+            output::line(format!(
+                "Refused as things are: {} belongs to {}, and not to {}",
+                right.object, right.owner, right.role
+            ));
+        }
         for schema in ponder_schemas {
             let state = if schema.is_running { ": stop its process first" } else { "" };
             output::line(format!("Dropped: Ponder's schema {}{state}", schema.name));
@@ -102,6 +116,10 @@ impl ResetReport<'_> {
             }
             ChainComparison::Other { node, block, stored, found } => format!(
                 "the chain began anew: block {block} of {node} is {found}, stored is {stored}"
+            ),
+            ChainComparison::Replaced { node, block } => format!(
+                "{node} has another block {block} than is stored, which a reorganisation may \
+                 replace: its reader follows that by itself"
             ),
             ChainComparison::Unproved { head, lowest } => format!(
                 "nothing proves that the chain began anew, and its nodes may lag: their head \
