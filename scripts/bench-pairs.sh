@@ -16,7 +16,7 @@ the ratio of the medians.
 
 Example, with a build of an earlier commit:
   git worktree add --detach ../before COMMIT
-  (cd ../before/rust-backend && cargo build --release --workspace --bins)
+  (cd ../before/rust-backend && cargo build --release --bins)
   scripts/bench-pairs.sh ../before/rust-backend/target/release 5 sustained latency --quick
 HELP
 }
@@ -60,7 +60,7 @@ main() {
     need_redis
     need_npm devnet
     need_npm ponder-indexers
-    (cd rust-backend && cargo build --release -q --workspace --bins)
+    (cd rust-backend && cargo build --release -q --bins)
     after=$PWD/rust-backend/target/release
     REPORTS=$(mktemp -d "${TMPDIR:-/tmp}/agentauri-pairs.XXXXXX")
     trap 'rm -rf "$REPORTS"' EXIT

@@ -34,7 +34,7 @@ check_bench() { released agentauri bench --quick; }
 
 # released PROGRAM ARGUMENT…: runs one of our programs as users do.
 released() {
-    in_rust cargo build --release -q --workspace --bins
+    in_rust cargo build --release -q --bins
     in_rust "target/release/$1" "${@:2}"
 }
 
