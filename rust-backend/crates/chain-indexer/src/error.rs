@@ -17,6 +17,13 @@ pub enum IndexerError {
         /// The reason.
         problem: &'static str,
     },
+    /// A variable that a URL of the chain takes from the environment is not set. Refuse to start and
+    /// have it set.
+    #[error("{problem}")]
+    Unset {
+        /// The place in the file, and the variable.
+        problem: String,
+    },
     /// A node belongs to another chain. The chain is not indexed: have its settings corrected.
     #[error("chain {chain:?}: the node of {node} has chain id {found}, configured is {expected}")]
     WrongChain {
@@ -97,6 +104,24 @@ pub enum IndexerError {
         /// The height of the highest stored block.
         highest: i64,
     },
+    /// A node has another block in the place of a stored one below the finalized block, and no block
+    /// of that block's height: it lags on another branch, or is of another chain. The indexer asks
+    /// the next node, and again.
+    #[error(
+        "chain {chain:?}: the branch of {node} is another than the stored one and ends at block \
+         {head}, below the final block {finalized}: it lags and is waited for; or the chain began \
+         anew: then run `agentauri chains reset {chain}`"
+    )]
+    EndsBelowFinalized {
+        /// The chain.
+        chain: String,
+        /// Key and host of the node.
+        node: String,
+        /// Height of its head.
+        head: i64,
+        /// The height of the finalized block.
+        finalized: i64,
+    },
     /// The nodes have another final block than the store. Nothing was stored; find out which of the
     /// two is on the chain.
     #[error(
@@ -128,16 +153,24 @@ pub enum IndexerError {
 impl IndexerError {
     /// True if the chain's task ends; after any other error it is tried again.
     pub fn stops_the_chain(&self) -> bool {
-        use IndexerError::{BelowStored, Node, OtherChain, Store};
-        !matches!(self, Node { .. } | Store { .. } | OtherChain { .. } | BelowStored { .. })
+        use IndexerError::{BelowStored, EndsBelowFinalized, Node, OtherChain, Store};
+        !matches!(
+            self,
+            Node { .. }
+                | Store { .. }
+                | OtherChain { .. }
+                | BelowStored { .. }
+                | EndsBelowFinalized { .. }
+        )
     }
 
     /// The consequence for the chain, as operators are told.
     pub(crate) fn consequence(&self) -> ChainProblem {
         match self {
-            Self::Node { .. } | Self::Store { .. } | Self::BelowStored { .. } => {
-                ChainProblem::Failing
-            }
+            Self::Node { .. }
+            | Self::Store { .. }
+            | Self::BelowStored { .. }
+            | Self::EndsBelowFinalized { .. } => ChainProblem::Failing,
             // Of another chain, too: its nodes are asked again, and only an operator can mend it.
             _ => ChainProblem::Stopped,
         }
@@ -145,7 +178,10 @@ impl IndexerError {
 
     /// True if the chain may have begun anew: worth a line in the log even within an outage.
     pub(crate) fn may_need_a_reset(&self) -> bool {
-        matches!(self, Self::OtherChain { .. } | Self::BelowStored { .. })
+        matches!(
+            self,
+            Self::OtherChain { .. } | Self::BelowStored { .. } | Self::EndsBelowFinalized { .. }
+        )
     }
 }
 

@@ -17,9 +17,9 @@ pub(crate) fn configured(settings: &Settings, typed: &str, named: &str) -> Resul
 /// reading failed.
 pub(crate) fn ended(error: IndexerError) -> anyhow::Error {
     match error {
-        IndexerError::Settings { .. } | IndexerError::WrongChain { .. } => {
-            Refused::new(error.to_string()).into()
-        }
+        IndexerError::Settings { .. }
+        | IndexerError::Unset { .. }
+        | IndexerError::WrongChain { .. } => Refused::new(error.to_string()).into(),
         error => error.into(),
     }
 }

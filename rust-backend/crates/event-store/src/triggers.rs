@@ -17,7 +17,7 @@ use uuid::Uuid;
 use self::definitions::{Compiled, Definitions};
 
 pub use self::apply::{
-    Applied, Removed, TriggerChange, TriggerPlan, apply, apply_planned, disable, plan,
+    Applied, Removed, TriggerChange, TriggerPlan, apply, apply_planned, disable, forget_heads, plan,
 };
 use crate::Result;
 

@@ -71,6 +71,39 @@ async fn an_unchanged_document_changes_nothing_by_any_clock() {
 }
 
 #[tokio::test]
+async fn only_a_late_chains_head_is_a_start() {
+    let (_postgres, pool) = database().await;
+    let rows = "
+        INSERT INTO named_chains (chain_id, named_by) SELECT n, 'file' FROM generate_series(1, 7) n;
+        INSERT INTO node_heads
+        SELECT chain_id, 'indexer', 'node ' || block, block, '0x', floor(extract(epoch FROM seen)) - age, seen
+        FROM (VALUES (1, 10, now(), 3600), (1, 9, now(), 3601), (2, 10, now(), 12),
+                     (3, 10, now() - interval '1 day', 12)
+             ) AS v (chain_id, block, seen, age);
+        INSERT INTO chain_readers (chain_id, reader, state, began_at)
+        SELECT n, 'indexer', 'reading', now() FROM generate_series(1, 4) n;
+        INSERT INTO checkpoints (chain_id, block_number, block_hash, said_time, said_hash)
+        SELECT n, 5, '0xaa', 1750000000, '0xaa' FROM unnest(ARRAY[2, 3, 4, 5]) n;
+        INSERT INTO ponder_schemas (schema_name, chain_id, status, owns, live_from)
+        VALUES ('p', 7, 'current', true, 0);
+        INSERT INTO events (id, chain_id, block_number, block_hash, transaction_hash, log_index,
+                            event_type, registry, \"timestamp\")
+        SELECT 'e' || n, n, 8, '0xaa', '0xbb', 0, 'Mine', 'mine', 1750000000
+        FROM unnest(ARRAY[6, 7, 8]) n";
+    sqlx::raw_sql(rows).execute(&pool).await.expect("rows");
+    apply(&pool, &[("t", "registry: mine")]).await;
+    let heads = "SELECT heads::text FROM trigger_versions";
+    let heads: Option<String> = sqlx::query_scalar(heads).fetch_one(&pool).await.expect("heads");
+    // Late as a reader saw it, and as foreign writers left it. Not: in time, behind, unknown.
+    assert_eq!(heads.as_deref(), Some(r#"{"1": 10, "5": 5, "6": 8}"#));
+    triggers::forget_heads(&pool, ChainId(5)).await.expect("forgotten");
+    let heads = "SELECT heads ->> '5' FROM trigger_versions";
+    let head: String = sqlx::query_scalar(heads).fetch_one(&pool).await.expect("a head");
+    assert_eq!(head, "-1");
+    assert_eq!(in_force(&pool).await.revision(), 2, "it is in force");
+}
+
+#[tokio::test]
 async fn a_plan_is_what_applying_does_and_changes_nothing() {
     let (_postgres, pool) = database().await;
     let mut random = StdRng::seed_from_u64(19);

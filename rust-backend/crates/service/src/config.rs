@@ -108,7 +108,7 @@ impl Settings {
         working_directory: &Path,
     ) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
-        let environment = Environment::new(variables, &mut warnings)?;
+        let environment = Environment::new(variables);
         let database = environment.database(&mut warnings)?;
         let redis = environment.redis(&mut warnings)?;
         let allow_private_destinations = environment.allow_private_destinations()?;
@@ -117,6 +117,7 @@ impl Settings {
         warnings.extend(secrets_dir.as_deref().and_then(exposure::secrets));
         let named = environment.text("AGENTAURI_CONFIG");
         let chains = chains(named, working_directory, &environment, &mut warnings)?;
+        environment.refuse_unknown(&mut warnings)?;
         warnings.extend(exposure::nodes(&chains));
         Ok(Self {
             database,

@@ -11,11 +11,13 @@ use service::backoff::Backoff;
 use service::outage::Outage;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::context::AuditContext;
 use super::{Pulse, arrivals, branch::Branch, measures};
 use crate::branch::chain_store::ChainStore;
 use crate::follow::chain::NextCycle;
+use crate::health::check::look_for_contracts;
 use crate::health::nodes_watch::NodesWatch;
 use crate::health::problem::ProblemReporter;
 use crate::rpc::node_backoff;
@@ -42,6 +44,8 @@ pub(super) struct AuditedChain {
     woken_up_to: Option<i64>,
     counted_at: Option<Instant>,
     checkpoint: Option<BlockName>,
+    /// Begun once the nodes have answered.
+    looking_for_contracts: Option<AbortOnDropHandle<()>>,
 }
 
 impl AuditedChain {
@@ -69,6 +73,7 @@ impl AuditedChain {
             woken_up_to: None,
             counted_at: None,
             checkpoint: None,
+            looking_for_contracts: None,
         })
     }
 
@@ -108,6 +113,11 @@ impl AuditedChain {
                     tracing::info!(chain = self.context.store.name, "Auditing works again");
                 }
                 self.show(None);
+                if self.context.settings.is_followed_by_the_auditor() {
+                    let AuditContext { nodes, settings, .. } = &*self.context;
+                    self.looking_for_contracts
+                        .get_or_insert_with(|| look_for_contracts(nodes, settings));
+                }
                 self.reporter.report_ok().await;
                 Ok(next)
             }

@@ -21,29 +21,29 @@ pub enum ChainComparison {
         /// The height of the block.
         block: i64,
     },
-    /// No node has the lowest nor the highest stored block, and every reorganisation of the chain
-    /// would leave the lowest one: it began anew.
+    /// No node has the stored chain, and each has another block in the place of one that no
+    /// reorganisation replaces.
     Other {
         /// Key and host of the node.
         node: String,
-        /// The height of the lowest stored block.
+        /// The height of the block.
         block: i64,
         /// Its hash, 0x hex.
         stored: String,
         /// The node's hash, 0x hex.
         found: String,
     },
-    /// The same, where a reorganisation may replace the lowest one: its reader follows that.
+    /// The same, where a reorganisation may replace the block: its reader follows that.
     Replaced {
         /// Key and host of the node.
         node: String,
-        /// The height of the lowest stored block.
+        /// The height of the block.
         block: i64,
     },
-    /// Every node's head is below the lowest stored block, and all lack the highest: they lag, or
-    /// are of another chain.
+    /// No node has the stored chain, and the head of one is below all that it could show: it lags,
+    /// or is of another chain.
     Unproved {
-        /// The height of the highest head.
+        /// Its head.
         head: i64,
         /// The height of the lowest stored block.
         lowest: i64,
@@ -54,38 +54,40 @@ pub enum ChainComparison {
 ///
 /// # Errors
 /// The settings cannot work, a node has another chain id, or the store fails. A node that does not
-/// answer may have what the others lack: fails, unless another one has a stored block.
+/// answer, or lacks blocks below its head, may be of the stored chain: fails, unless another one
+/// is.
 pub async fn compare(pool: &PgPool, settings: &ChainSettings) -> Result<ChainComparison> {
     let nodes = Nodes::new(settings)?;
     let store = ChainStore::new(pool.clone(), settings, Reader::Indexer);
     let span = store.asked(observed_blocks::span(&store.pool, store.id)).await?;
     let Some(span) = span else { return Ok(ChainComparison::NothingStored) };
-    let (mut best, mut failure) = (None, None);
+    let (mut weakest, mut failure) = (None, None);
     for node in nodes.each() {
-        match of_node(node, &span).await {
+        match of_node(node, &store, &span).await {
             Ok(same @ ChainComparison::Same { .. }) => return Ok(same),
-            Ok(found) => best = Some(clearer(best, found)),
+            Ok(found) => weakest = Some(weaker(weakest, found)),
             Err(error) if error.stops_the_chain() => return Err(error),
             Err(error) => failure = Some(error),
         }
     }
     match failure {
         Some(failure) => Err(failure),
-        None => Ok(best.unwrap_or(ChainComparison::NothingStored)),
+        None => Ok(weakest.unwrap_or(ChainComparison::NothingStored)),
     }
 }
 
-async fn of_node(node: Node<'_>, span: &Span) -> Result<ChainComparison> {
-    let Span { lowest, highest, is_settled } = span;
-    let (head, mut other) = (node.head().await?, None);
-    if head.number >= lowest.number
-        && let Some(header) = node.header(lowest.number.unsigned_abs()).await?
-    {
-        let found = header.header_ref().map_err(|problem| node.distrust(&problem))?.name();
-        if found == *lowest {
-            return Ok(same(node, lowest));
-        }
-        other = Some(found).filter(|found| found.number == lowest.number);
+/// Looks at a final block first: a chain that began anew from the same first block differs there.
+async fn of_node(node: Node<'_>, store: &ChainStore, span: &Span) -> Result<ChainComparison> {
+    let Span { lowest, highest, is_lowest_final } = span;
+    let head = node.head().await?.number;
+    let last = observed_blocks::final_at_or_below(&store.pool, store.id, head);
+    let (stored, is_final) = match store.asked(last).await? {
+        Some(last) => (last, true),
+        None => (lowest.clone(), *is_lowest_final),
+    };
+    let found = if stored.number <= head { Some(block_at(node, stored.number).await?) } else { None };
+    if found.as_ref() == Some(&stored) {
+        return Ok(same(node, &stored));
     }
     // Backends behind one URL may be of different branches.
     if let Ok(hash) = highest.hash.parse()
@@ -93,31 +95,42 @@ async fn of_node(node: Node<'_>, span: &Span) -> Result<ChainComparison> {
     {
         return Ok(same(node, highest));
     }
-    let (label, block) = (node.label().to_owned(), lowest.number);
-    Ok(match other {
-        Some(found) if *is_settled => ChainComparison::Other {
-            node: label,
-            block,
-            stored: lowest.hash.clone(),
-            found: found.hash,
-        },
+    let (label, block) = (node.label().to_owned(), stored.number);
+    Ok(match found {
+        Some(found) if is_final => {
+            ChainComparison::Other { node: label, block, stored: stored.hash, found: found.hash }
+        }
         Some(_) => ChainComparison::Replaced { node: label, block },
-        None => ChainComparison::Unproved { head: head.number, lowest: block },
+        None => ChainComparison::Unproved { head, lowest: lowest.number },
     })
+}
+
+/// The node's block of a height that is not above its head.
+async fn block_at(node: Node<'_>, number: i64) -> Result<BlockName> {
+    let Some(header) = node.header(number.unsigned_abs()).await? else {
+        return Err(node.distrust(&format!("it lacks block {number}, which is below its head")));
+    };
+    let found = header.header_ref().map_err(|problem| node.distrust(&problem))?.name();
+    if found.number == number {
+        return Ok(found);
+    }
+    let problem = format!("asked for block {number}, it answered with block {}", found.number);
+    Err(node.distrust(&problem))
 }
 
 fn same(node: Node<'_>, block: &BlockName) -> ChainComparison {
     ChainComparison::Same { node: node.label().to_owned(), block: block.number }
 }
 
-/// The clearer proof; of two answers without proof, the one of the higher head.
-fn clearer(before: Option<ChainComparison>, now: ChainComparison) -> ChainComparison {
-    use ChainComparison::{Other, Replaced, Unproved};
+/// The weaker proof, since a node that lags may be of the stored chain; of two without proof, that
+/// of the higher head.
+fn weaker(before: Option<ChainComparison>, now: ChainComparison) -> ChainComparison {
+    use ChainComparison::{Replaced, Unproved};
     match (before, now) {
-        (Some(before @ (Other { .. } | Replaced { .. })), _) => before,
         (Some(Unproved { head: before, lowest }), Unproved { head, .. }) => {
             Unproved { head: head.max(before), lowest }
         }
+        (Some(before @ (Unproved { .. } | Replaced { .. })), _) => before,
         (_, now) => now,
     }
 }

@@ -154,8 +154,14 @@ impl<F: Fn()> Walk<'_, F> {
         };
         let number = finalized.number;
         let Some(header) = self.node.header(number.unsigned_abs()).await? else {
-            let problem = format!("its branch ends below the finalized block {number}");
-            return Err(self.node.distrust(&problem));
+            // It is avoided for a while: another node may have more.
+            drop(self.node.distrust("its branch ends below the finalized block"));
+            return Err(IndexerError::EndsBelowFinalized {
+                chain: self.store.name.clone(),
+                node: self.node.label().to_owned(),
+                head: header.number,
+                finalized: number,
+            });
         };
         header.header_ref().map_err(|problem| self.node.distrust(&problem))
     }

@@ -21,7 +21,7 @@ use crate::fetch::one_block::{Filter, complete};
 use crate::fetch::stretch::Stretch;
 use crate::follow::comparison::LogComparer;
 use crate::follow::finality::FinalityTracker;
-use crate::health::check::warn_of_missing_contracts;
+use crate::health::check::look_for_contracts;
 use crate::health::nodes_watch::NodesWatch;
 use crate::health::problem::ProblemReporter;
 use crate::health::status::{ChainState, ChainStatus, StatusBoard};
@@ -159,7 +159,8 @@ impl Chain {
         match self.round().await {
             Ok(next) => {
                 self.recovered();
-                self.look_for_contracts();
+                self.looking_for_contracts
+                    .get_or_insert_with(|| look_for_contracts(&self.nodes, &self.settings));
                 self.reporter.report_ok().await;
                 Ok(next)
             }
@@ -203,16 +204,6 @@ impl Chain {
         let is_more = matches!(run, Run::Complete) && last < head;
         self.keep_finality(!is_more).await?;
         Ok(if is_more { NextCycle::Now } else { NextCycle::AfterWait })
-    }
-
-    /// Warns of registries without a contract, once the nodes answer.
-    fn look_for_contracts(&mut self) {
-        let (nodes, settings) = (Arc::clone(&self.nodes), Arc::clone(&self.settings));
-        self.looking_for_contracts.get_or_insert_with(|| {
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                warn_of_missing_contracts(&nodes, &settings).await;
-            }))
-        });
     }
 
     /// Finds the first block to store; `None` if the shutdown has begun.

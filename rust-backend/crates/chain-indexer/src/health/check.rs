@@ -1,8 +1,11 @@
 //! Asking a chain's nodes before it is indexed.
 
+use std::sync::Arc;
+
 use alloy_primitives::Address;
 use event_engine::event::ChainId;
 use service::config::ContractAddress;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::rpc::node::Node;
 use crate::rpc::nodes::Nodes;
@@ -59,8 +62,18 @@ pub async fn check(chain: &ChainSettings) -> Result<NodeReport> {
     Ok(report)
 }
 
-/// Logs each registry at whose address there is no contract, once.
-pub(crate) async fn warn_of_missing_contracts(nodes: &Nodes, settings: &ChainSettings) {
+/// Logs each registry at whose address there is no contract, beside the caller.
+pub(crate) fn look_for_contracts(
+    nodes: &Arc<Nodes>,
+    settings: &Arc<ChainSettings>,
+) -> AbortOnDropHandle<()> {
+    let (nodes, settings) = (Arc::clone(nodes), Arc::clone(settings));
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        warn_of_missing_contracts(&nodes, &settings).await;
+    }))
+}
+
+async fn warn_of_missing_contracts(nodes: &Nodes, settings: &ChainSettings) {
     let chain = settings.name.as_str();
     for (registry, address) in missing_contracts(nodes, settings).await {
         let (registry, address) = (registry.as_str(), address.checksummed());

@@ -3,7 +3,7 @@
 //!
 //! Few nodes keep the state of old blocks. One without it refuses, or says that there is no code.
 //! So a height is believed only if the block has the log of a proxy that is created. If it is not,
-//! reading begins at a block that is certainly low enough.
+//! reading begins at a block that is certainly low enough, or not at all.
 
 use alloy_primitives::Address;
 use service::config::StartBlock;
@@ -29,10 +29,14 @@ pub(crate) async fn first_block(
     let search = Search { nodes, addresses: settings.registries.addresses(), alive };
     let chain = settings.name.as_str();
     let head = nodes.current().head().await?.number.unsigned_abs();
-    if let Some(start_block) = search.by_code(head).await? {
-        tracing::info!(chain, start_block, "The registries' first block was found by their code");
-        return Ok(start_block);
-    }
+    let why = match search.by_code(head).await? {
+        FoundByCode::At(start_block) => {
+            tracing::info!(chain, start_block, "The registries' first block was found by code");
+            return Ok(start_block);
+        }
+        FoundByCode::Absent => "the nodes have no contract at their addresses",
+        FoundByCode::Unsaid => "no node gives their code at old blocks",
+    };
     let start_block = match deployed_after {
         Some(time) => search.by_time(head, time).await?,
         None => 0,
@@ -40,10 +44,20 @@ pub(crate) async fn first_block(
     tracing::warn!(
         chain,
         start_block,
-        "The registries' first block was not found, because no node gives their code at old \
-         blocks; reading begins at a lower one. To spare the blocks between, set start_block"
+        "The registries' first block was not found, because {why}; reading begins at a block \
+         that is low enough. To spare the blocks between, set start_block"
     );
     Ok(start_block)
+}
+
+/// The answer of the nodes' code.
+enum FoundByCode {
+    /// The lowest block with the code of a registry.
+    At(u64),
+    /// None of the registries is there.
+    Absent,
+    /// The nodes do not say.
+    Unsaid,
 }
 
 /// A thing that may be there.
@@ -62,10 +76,11 @@ struct Search<'n, A> {
 }
 
 impl<A: Fn()> Search<'_, A> {
-    /// The lowest block with the code of a registry; `None` where the nodes do not say.
-    async fn by_code(&self, head: u64) -> Result<Option<u64>> {
-        if self.has_code(head).await? != Some(true) {
-            return Ok(None);
+    async fn by_code(&self, head: u64) -> Result<FoundByCode> {
+        match self.has_code(head).await? {
+            Some(true) => {}
+            Some(false) => return Ok(FoundByCode::Absent),
+            None => return Ok(FoundByCode::Unsaid),
         }
         let (mut first, mut with_code) = (0, head);
         while first < with_code {
@@ -73,11 +88,11 @@ impl<A: Fn()> Search<'_, A> {
             match self.has_code(middle).await? {
                 Some(true) => with_code = middle,
                 Some(false) => first = middle + 1,
-                None => return Ok(None),
+                None => return Ok(FoundByCode::Unsaid),
             }
         }
-        let is_true = self.nodes_say(Existence::Creation(first)).await?;
-        Ok((is_true == Some(true)).then_some(first))
+        let is_true = self.nodes_say(Existence::Creation(first)).await? == Some(true);
+        Ok(if is_true { FoundByCode::At(first) } else { FoundByCode::Unsaid })
     }
 
     /// The lowest block of that time or a later one.
@@ -85,8 +100,7 @@ impl<A: Fn()> Search<'_, A> {
         let (mut first, mut late_enough) = (0, head);
         while first < late_enough {
             let middle = first + (late_enough - first) / 2;
-            // Nodes without the block have no logs of it, either.
-            if self.time_of(middle).await?.is_some_and(|at| at >= time) {
+            if self.time_of(middle).await? >= time {
                 late_enough = middle;
             } else {
                 first = middle + 1;
@@ -95,21 +109,28 @@ impl<A: Fn()> Search<'_, A> {
         Ok(first)
     }
 
-    /// The time of a block, unix seconds; `None` where no node has it.
-    async fn time_of(&self, block: u64) -> Result<Option<u64>> {
+    /// The time of a block, unix seconds. Fails where no node has it: a search that passed it over
+    /// could end above logs that another node has.
+    async fn time_of(&self, block: u64) -> Result<u64> {
         let mut failure = None;
         for node in self.each_node() {
             (self.alive)();
             match node.header(block).await {
                 Ok(Some(header)) => {
                     let time = header.time().map_err(|problem| node.distrust(&problem))?;
-                    return Ok(Some(time.unsigned_abs()));
+                    return Ok(time.unsigned_abs());
                 }
                 Ok(None) => {}
                 Err(error) => failure = Some(error),
             }
         }
-        failure.map_or(Ok(None), Err)
+        let lacks = || {
+            self.nodes.current().distrust(&format!(
+                "it lacks block {block}, which the search for the first block asks for: add a \
+                 node with all blocks, or set start_block"
+            ))
+        };
+        Err(failure.unwrap_or_else(lacks))
     }
 
     /// True if any of the registries is there at that height.

@@ -13,6 +13,7 @@ use alloy_primitives::B256;
 use event_engine::event::ChainId;
 use event_store::chain::chain_readers::NodeHead;
 use futures::future::join_all;
+use service::config::RpcUrl;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -118,6 +119,9 @@ impl HeadPosition {
 impl Nodes {
     /// Takes a chain's nodes and asks them nothing yet.
     pub(crate) fn new(settings: &ChainSettings) -> Result<Self> {
+        if let Some(problem) = settings.rpc_urls.iter().find_map(RpcUrl::unset) {
+            return Err(IndexerError::Unset { problem: problem.to_owned() });
+        }
         let said = Said::of(&settings.rpc_urls);
         let client =
             service::http::client_builder().build().map_err(|error| IndexerError::Node {

@@ -6,11 +6,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 use service::config::{RpcUrl, StartBlock};
+use testbed::quantity;
 
 use crate::branch::branches::{indexed, registries};
 use crate::every_log::expected_rows;
 use crate::process;
-use crate::world::{Database, Devnet, Indexing, Script, ScriptedNode, settings};
+use crate::world::{Database, Devnet, Indexing, Said, Script, ScriptedNode, settings};
 
 /// Unix seconds of the scripted node's block 0; each block is a second later.
 const GENESIS: u64 = 1_760_000_000;
@@ -64,6 +65,31 @@ async fn without_the_state_of_old_blocks_nothing_is_left_out() {
         assert_eq!(first_of(&database, &chain).await, 20);
         assert_eq!(database.events().await.len(), 300 - 137);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_block_is_not_sought_above_blocks_that_nodes_lack() {
+    let (database, (node, chain)) = tokio::join!(Database::start(), node_with_registry(137));
+    let headers = node.script().headers.clone();
+    {
+        let mut script = node.script();
+        script.state_from = 250;
+        script.instead = Some(Box::new(|asked, params| {
+            let is_old = asked == "eth_getBlockByNumber" && quantity(&params[0]) < 200;
+            is_old.then(|| Said::Result(serde_json::Value::Null))
+        }));
+    }
+    let indexing = Indexing::start(&database.pool, vec![chain.clone()]);
+    let told = async || {
+        let problem = database.problem(chain.id.0).await;
+        problem.is_some_and(|(_, why)| why.contains("or set start_block"))
+    };
+    database.until("it is told", told).await;
+    assert_eq!(database.events().await, []);
+    node.script().instead = None;
+    indexing.until_stored(headers.len() as u64 - 1).await;
+    indexing.stop().await;
+    assert_eq!(first_of(&database, &chain).await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

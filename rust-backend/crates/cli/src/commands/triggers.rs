@@ -100,7 +100,7 @@ fn show(shown: &ShownTrigger, json: bool) -> Result<()> {
     }
     let ShownTrigger { trigger, recent } = shown;
     let definition = &trigger.definition;
-    let rows = vec![
+    let mut rows = vec![
         ["id".to_owned(), trigger.id.clone()],
         ["state".to_owned(), trigger.state.clone()],
         ["version".to_owned(), trigger.version.to_string()],
@@ -109,6 +109,10 @@ fn show(shown: &ShownTrigger, json: bool) -> Result<()> {
         ["since".to_owned(), since(trigger.start.since)],
         ["latest jobs".to_owned(), count(&trigger.jobs)],
     ];
+    for (chain, head) in &trigger.start.heads {
+        let above = format!("above block {head} of chain {chain}, which was late");
+        rows.push(["since, also".to_owned(), above]);
+    }
     output::table(["TRIGGER", &trigger.name], rows, "");
     output::line("");
     let rows = trigger.actions.iter().map(|action| {

@@ -27,9 +27,9 @@ pub struct Span {
     pub lowest: BlockName,
     /// The highest block.
     pub highest: BlockName,
-    /// True if every branch of the chain has the lowest block: it is the chain's first, the first
-    /// that the auditor observed, or its reader has observed the finalized block, too.
-    pub is_settled: bool,
+    /// True if no reorganisation replaces the lowest block: it is the chain's first, or the first
+    /// that the auditor observed, which was final then.
+    pub is_lowest_final: bool,
 }
 
 /// One row of `observed_blocks`.
@@ -83,11 +83,7 @@ pub async fn span(pool: &PgPool, chain_id: ChainId) -> Result<Option<Span>> {
     let row = sqlx::query!(
         r#"SELECT lowest.block_number AS lowest_number, lowest.block_hash AS lowest_hash,
                   highest.block_number AS highest_number, highest.block_hash AS highest_hash,
-                  lowest.block_number = 0 OR lowest.reader = 'auditor' OR EXISTS (
-                      SELECT FROM chain_heights h
-                      JOIN observed_blocks o USING (chain_id, block_number, block_hash)
-                      WHERE h.chain_id = $1 AND h.kind = 'finalized' AND o.reader = lowest.reader
-                  ) AS "is_settled!"
+                  lowest.block_number = 0 OR lowest.reader = 'auditor' AS "is_lowest_final!"
            FROM (SELECT block_number, block_hash, reader FROM observed_blocks
                  WHERE chain_id = $1
                  ORDER BY block_number, reader LIMIT 1) AS lowest
@@ -100,8 +96,32 @@ pub async fn span(pool: &PgPool, chain_id: ChainId) -> Result<Option<Span>> {
     Ok(row.map(|row| Span {
         lowest: BlockName { number: row.lowest_number, hash: row.lowest_hash },
         highest: BlockName { number: row.highest_number, hash: row.highest_hash },
-        is_settled: row.is_settled,
+        is_lowest_final: row.is_lowest_final,
     }))
+}
+
+/// The highest final block at or below `height`, by a reader that has observed the finalized one: a
+/// chain with another block there is another chain.
+pub async fn final_at_or_below(
+    pool: &PgPool,
+    chain_id: ChainId,
+    height: i64,
+) -> Result<Option<BlockName>> {
+    let block = sqlx::query_as!(
+        BlockName,
+        r#"SELECT o.block_number AS number, o.block_hash AS hash
+           FROM chain_heights h
+           JOIN observed_blocks f USING (chain_id, block_number, block_hash)
+           JOIN observed_blocks o ON o.chain_id = f.chain_id AND o.reader = f.reader
+                AND o.block_number <= LEAST(h.block_number, $2)
+           WHERE h.chain_id = $1 AND h.kind = 'finalized'
+           ORDER BY o.block_number DESC LIMIT 1"#,
+        chain_id.0,
+        height,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(block)
 }
 
 /// The observed blocks from height `from` downwards, highest first, `count` at most.

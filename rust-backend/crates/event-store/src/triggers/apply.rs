@@ -1,5 +1,6 @@
 //! Changing the set of triggers: all of a document or nothing of it.
 
+use event_engine::event::ChainId;
 use event_engine::trigger::{TriggerId, TriggerSpec};
 use sqlx::{PgConnection, PgPool, PgTransaction};
 use uuid::Uuid;
@@ -143,6 +144,23 @@ pub async fn disable(pool: &PgPool, account: &str, name: &str) -> Result<bool> {
     put_in_force(&mut transaction, found).await?;
     transaction.commit().await?;
     Ok(found)
+}
+
+/// Lets triggers that were made when the chain was late fire from its first block: it begins anew,
+/// and the height of its head then says nothing any more.
+pub async fn forget_heads(pool: &PgPool, chain_id: ChainId) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    one_at_a_time(&mut transaction).await?;
+    let done = sqlx::query!(
+        "UPDATE trigger_versions SET heads = jsonb_set(heads, ARRAY[$1::bigint::text], '-1')
+         WHERE heads -> $1::bigint::text <> '-1'",
+        chain_id.0,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    put_in_force(&mut transaction, done.rows_affected() > 0).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Two documents are applied one after the other. A lock on a table, which strangers have no right

@@ -12,8 +12,8 @@ use super::apply::TriggerChange;
 use super::{Heads, start};
 use crate::Result;
 
-/// The blocks of a chain in time come within so many seconds.
-const LATE_SECONDS: i32 = 5;
+/// The age of a head, in seconds, from which its chain is late: more than any block takes.
+const LATE_SECONDS: i32 = 60;
 
 /// The effect on each trigger of a document, and the rows to write, as columns for `unnest`.
 #[derive(Default)]
@@ -200,29 +200,32 @@ struct LatestAction {
 }
 
 /// The start of a trigger that is made now: the transaction's time by the database's clock, and
-/// the highest head that is known of each known chain whose blocks are late by more than those of
-/// a chain in time. Such a chain's next blocks have times of before.
+/// the head of each chain whose blocks are late, since its next ones have times of before. A chain
+/// is late if its head was old when a reader of ours saw it; a reader that is behind makes none
+/// late. Of a chain that neither we nor Ponder read, its writer's latest block is all that tells.
 async fn now(connection: &mut PgConnection) -> Result<Start> {
     let row = sqlx::query!(
-        r#"SELECT floor(extract(epoch FROM now()))::bigint AS "now!",
+        r#"WITH seen AS (
+               SELECT chain_id, block_number, extract(epoch FROM seen_at) - block_time AS age
+               FROM node_heads
+               UNION ALL
+               SELECT k.chain_id, block_number, extract(epoch FROM now()) - block_time
+               FROM known_chains k
+               CROSS JOIN LATERAL (
+                   SELECT block_number, block_time FROM checkpoints c
+                   WHERE c.chain_id = k.chain_id
+                   UNION ALL
+                   (SELECT block_number, "timestamp" FROM events e
+                    WHERE e.chain_id = k.chain_id ORDER BY block_number DESC LIMIT 1)
+               ) AS latest (block_number, block_time)
+               WHERE NOT EXISTS (SELECT FROM chain_readers r WHERE r.chain_id = k.chain_id)
+                 AND NOT EXISTS (SELECT FROM ponder_schemas p WHERE p.chain_id = k.chain_id)
+           )
+           SELECT floor(extract(epoch FROM now()))::bigint AS "now!",
                   (SELECT jsonb_object_agg(chain_id, block_number)
-                   FROM (SELECT DISTINCT ON (k.chain_id) k.chain_id, seen.*
-                         FROM known_chains k
-                         CROSS JOIN LATERAL (
-                             SELECT block_number, block_time FROM checkpoints c
-                             WHERE c.chain_id = k.chain_id
-                             UNION ALL
-                             SELECT block_number, block_time FROM node_heads n
-                             WHERE n.chain_id = k.chain_id
-                             UNION ALL
-                             (SELECT block_number, "timestamp" FROM events e
-                              WHERE e.chain_id = k.chain_id AND NOT EXISTS (
-                                    SELECT FROM checkpoints c WHERE c.chain_id = k.chain_id)
-                              ORDER BY block_number DESC LIMIT 1)
-                         ) AS seen (block_number, block_time)
-                         ORDER BY k.chain_id, block_number DESC, block_time DESC NULLS LAST
-                   ) AS head
-                   WHERE COALESCE(block_time, 0) < extract(epoch FROM now()) - $1::integer
+                   FROM (SELECT DISTINCT ON (chain_id) chain_id, block_number, age
+                         FROM seen ORDER BY chain_id, block_number DESC, age NULLS LAST) AS head
+                   WHERE age > $1::integer
                   ) AS "heads: Json<Heads>""#,
         LATE_SECONDS,
     )

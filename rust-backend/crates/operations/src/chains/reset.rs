@@ -6,7 +6,7 @@ use event_store::chain::resets::{
     self, EVENTS_COUNTED_MAX, Finished, JOBS_COUNTED_MAX, JobsOfEvents, MissingRight,
     ObservedBlocks, PonderSchema,
 };
-use event_store::{PgPool, answered_at_length};
+use event_store::{PgPool, answered_at_length, triggers};
 use serde::Serialize;
 use service::config::ChainWriter;
 
@@ -85,6 +85,7 @@ pub async fn run(
 ) -> Result<ResetDone> {
     let (id, is_remembered) = (ChainId(chain), writer == ChainWriter::Auditor);
     refuse_running(&answered_at_length(resets::ponder_schemas(pool, id)).await?)?;
+    answered_at_length(triggers::forget_heads(pool, id)).await?;
     let mut done = ResetDone::default();
     loop {
         let mut below = Some(i64::MAX);

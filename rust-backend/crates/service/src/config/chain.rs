@@ -169,7 +169,7 @@ fn chain(table: &Table<'_>, environment: &Environment) -> Result<ChainSettings> 
         id,
         rpc_urls,
         registries,
-        start_block: start_block(table, preset, &registries)?,
+        start_block: start_block(table, preset.filter(|preset| preset.id == id), &registries)?,
         poll_interval: Duration::from_millis(poll_interval_ms.unsigned_abs()),
         finality_depth: finality_depth.map(i64::unsigned_abs),
         writer,
@@ -258,8 +258,10 @@ fn rpc_urls(node: &TomlNode<'_>, environment: &Environment) -> Result<Vec<RpcUrl
     for node in list {
         let url = rpc_url::read(&node, environment)?;
         // Two keys of one provider may be two headers.
-        let same =
-            |other: &RpcUrl| (other.expose(), other.headers()) == (url.expose(), url.headers());
+        let same = |other: &RpcUrl| {
+            let is_known = url.unset().is_none() && other.unset().is_none();
+            is_known && (other.expose(), other.headers()) == (url.expose(), url.headers())
+        };
         if let Some(index) = urls.iter().position(same) {
             return node.refuse(format!("is the same as rpc_urls[{index}]: leave one of them"));
         }

@@ -112,7 +112,12 @@ impl<'a> Table<'a> {
 impl<'a> TomlNode<'a> {
     /// Refuses this value.
     pub(super) fn refuse<T>(&self, reason: impl Into<String>) -> Result<T> {
-        Err(self.source.refused(self.at, &self.key, reason))
+        Err(self.refused(reason))
+    }
+
+    /// The refusal of this value.
+    pub(super) fn refused(&self, reason: impl Into<String>) -> ConfigError {
+        self.source.refused(self.at, &self.key, reason)
     }
 
     pub(super) fn text(&self) -> Result<&'a str> {

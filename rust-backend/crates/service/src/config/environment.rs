@@ -1,6 +1,7 @@
 //! The environment's variables: their names and the meanings of their values.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,21 +38,27 @@ const SHUTDOWN_SECONDS_MAX: u64 = 3_600;
 const SHUTDOWN_SECONDS: u64 = 10;
 
 /// The variables that are set and not empty.
-pub(super) struct Environment(BTreeMap<String, String>);
+pub(super) struct Environment {
+    variables: BTreeMap<String, String>,
+    /// The names that the file's own text has.
+    inserted: RefCell<BTreeSet<String>>,
+}
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
 impl Environment {
-    /// Refuses unknown variables that look like ours, unless Kubernetes makes them of a Service.
-    pub(super) fn new(
-        variables: impl Iterator<Item = (String, String)>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self> {
-        let variables: BTreeMap<_, _> =
-            variables.filter(|(_, value)| !value.trim().is_empty()).collect();
-        let mut passed_over = Vec::new();
-        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("AGENTAURI_")) {
-            let known = KNOWN.contains(&name.as_str());
+    pub(super) fn new(variables: impl Iterator<Item = (String, String)>) -> Self {
+        let variables = variables.filter(|(_, value)| !value.trim().is_empty()).collect();
+        Self { variables, inserted: RefCell::default() }
+    }
+
+    /// Refuses unknown variables that look like ours, unless the file names them or Kubernetes
+    /// makes them of a Service.
+    pub(super) fn refuse_unknown(&self, warnings: &mut Vec<String>) -> Result<()> {
+        let (mut passed_over, inserted) = (Vec::new(), self.inserted.borrow());
+        let ours = |(name, _): &(&String, &String)| name.starts_with("AGENTAURI_");
+        for (name, value) in self.variables.iter().filter(ours) {
+            let known = KNOWN.contains(&name.as_str()) || inserted.contains(name);
             if known || OTHERS.iter().any(|other| name.starts_with(other)) {
                 continue;
             }
@@ -66,11 +73,17 @@ impl Environment {
                 passed_over.len()
             ));
         }
-        Ok(Self(variables))
+        Ok(())
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim())
+        self.variables.get(name).map(|value| value.trim())
+    }
+
+    /// The value for a place of the file's own text.
+    pub(super) fn inserted(&self, name: &str) -> Option<&str> {
+        self.inserted.borrow_mut().insert(name.to_owned());
+        self.text(name)
     }
 
     pub(super) fn database(&self, warnings: &mut Vec<String>) -> Result<Option<Endpoint>> {

@@ -7,7 +7,7 @@ use super::asking::LAST_TRIES_MAX;
 use super::{Node, range_call};
 use crate::Result;
 use crate::rpc::answer::NodeLog;
-use crate::rpc::call::{Answer, RpcCall};
+use crate::rpc::call::{Answer, Failure, RpcCall};
 
 /// `Upgraded(address)`, which a proxy emits as it is created (ERC-1967).
 const UPGRADED: B256 = b256!("0xbc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5c2d3b");
@@ -25,6 +25,10 @@ impl Node<'_> {
         let asked = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
         Ok(match asked {
             Answer::Given(code) => is_code(code),
+            // Asked more slowly, it may say.
+            Answer::Refused(failure @ Failure::Limited { .. }) => {
+                return Err(self.refuses(failure));
+            }
             Answer::Refused(_) => None,
         })
     }

@@ -94,7 +94,8 @@ async fn a_restarted_chain_is_told_with_its_remedy_and_left_alone() {
         assert_eq!(database.events().await, events, "up to {head}");
         let compared = compare(&database.pool, &chain).await.expect("compared");
         let ChainComparison::Other { block, .. } = compared else { panic!("{compared:?}") };
-        assert_eq!(block.unsigned_abs(), start_block);
+        let expected = if finalized > 0 { finalized.min(head) } else { start_block };
+        assert_eq!(block.unsigned_abs(), expected);
 
         // Its node is of the stored chain again, and nobody has to restart anything.
         node.script().headers = first;
@@ -289,6 +290,33 @@ async fn told_apart(database: &Database, drawn: &Drawn) -> Result<(), String> {
         .ok_or("something is replaced".to_owned())
 }
 
+/// As of a devnet whose first block is always the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_from_the_same_first_block_is_told_and_found() {
+    for (head, state, says) in [
+        (5, "failing", "ends at block 5, below the final block 12"),
+        (40, "stopped", "replaces final blocks"),
+    ] {
+        let (database, node, mut chain) = world(21).await;
+        chain.start_block = StartBlock::At(0);
+        node.script().finalize(12);
+        let indexing = indexed(&database, &node, &chain).await;
+        indexing.until("devnet", |status| status.finalized == Some(12)).await;
+        {
+            let mut script = node.script();
+            let mut anew = script.begun_anew(7, head);
+            anew[0] = script.headers[0].clone();
+            anew[1]["parentHash"] = anew[0]["hash"].clone();
+            script.headers = anew;
+        }
+        until_told(&database, state, says).await;
+        let compared = compare(&database.pool, &chain).await.expect("compared");
+        let ChainComparison::Other { block, .. } = compared else { panic!("{compared:?}") };
+        assert_eq!(block, i64::try_from(head.min(12)).expect("small"));
+        indexing.stop().await;
+    }
+}
+
 /// Of blocks that a reorganisation may replace, none proves another chain.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorg_of_all_that_is_stored_is_no_other_chain() {
@@ -307,7 +335,7 @@ async fn a_reorg_of_all_that_is_stored_is_no_other_chain() {
         )
         .await;
     let compared = compare(&database.pool, &chain).await.expect("compared");
-    assert!(matches!(compared, ChainComparison::Other { block: 1, .. }), "{compared:?}");
+    assert!(matches!(compared, ChainComparison::Other { block: 2, .. }), "{compared:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

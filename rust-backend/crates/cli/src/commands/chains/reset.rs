@@ -122,8 +122,8 @@ impl ResetReport<'_> {
                  replace: its reader follows that by itself"
             ),
             ChainComparison::Unproved { head, lowest } => format!(
-                "nothing proves that the chain began anew, and its nodes may lag: their head \
-                 {head} is below the lowest stored block, {lowest}"
+                "nothing proves that the chain began anew, and its nodes may lag: the head {head} \
+                 of one is below the lowest stored block, {lowest}"
             ),
         }
     }

@@ -2,6 +2,7 @@
 //! stand in the file.
 
 use super::Result;
+use crate::config::ConfigError;
 use crate::config::document::TomlNode;
 use crate::config::environment::Environment;
 
@@ -38,17 +39,25 @@ impl<'t> Template<'t> {
         Ok(Self { text, parts })
     }
 
-    /// The text with values of the environment in it, as `put` writes a value for its place.
+    /// The text with values of the environment in it, as `put` writes a value for its place. A
+    /// variable that is not set leaves a stand-in, and its refusal in `unset`: most processes ask
+    /// no node, and need no key of one.
     pub(super) fn filled(
         &self,
         node: &TomlNode<'_>,
         environment: &Environment,
+        unset: &mut Option<ConfigError>,
         mut put: impl FnMut(usize, &str) -> String,
     ) -> Result<String> {
         let filled = self.parts.iter().map(|part| match *part {
             TemplatePart::Text(text) => Ok(text.to_owned()),
-            TemplatePart::Variable(name, at) => match environment.text(name) {
-                None => node.refuse(format!("${{{name}}} is not set in the environment")),
+            TemplatePart::Variable(name, at) => match environment.inserted(name) {
+                None => {
+                    let refused =
+                        node.refused(format!("${{{name}}} is not set in the environment"));
+                    unset.get_or_insert(refused);
+                    Ok(self.stand_in(at).to_owned())
+                }
                 Some(value) if value.contains(char::is_control) => {
                     node.refuse(format!("${{{name}}} has a control character in its value"))
                 }
@@ -65,6 +74,15 @@ impl<'t> Template<'t> {
             TemplatePart::Variable(_, at) => stand_in(at),
         });
         bare.collect()
+    }
+
+    /// A stand-in for the value at a place of a URL.
+    pub(super) fn stand_in(&self, at: usize) -> &'static str {
+        match at {
+            0 if self.text.contains("://") => "http",
+            0 => "http://x",
+            _ => "x",
+        }
     }
 
     /// The places of the values.

@@ -33,6 +33,8 @@ pub struct Preset {
     pub finality_depth: Option<u64>,
     /// An explorer's URL.
     pub explorer: Option<String>,
+    /// Addresses where a registry is to be, and is on no chain yet.
+    reserved: Registries,
     /// The first blocks of registries.
     first_blocks: Vec<(ContractAddress, u64)>,
     /// A time, unix seconds, before which no registry was there.
@@ -54,12 +56,15 @@ impl Preset {
             let mut known = self.first_blocks.iter();
             known.find(|(known, _)| *known == address).map(|(_, block)| *block)
         };
-        let blocks: Option<Vec<u64>> =
-            registries.configured().map(|(_, address)| is_first(address)).collect();
+        let is_reserved = |address| self.reserved.configured().any(|(_, it)| it == address);
+        let deployed = registries.configured().filter(|(_, address)| !is_reserved(*address));
+        let blocks: Option<Vec<u64>> = deployed.map(|(_, address)| is_first(address)).collect();
         if let Some(first) = blocks.and_then(|blocks| blocks.into_iter().min()) {
             return StartBlock::At(first);
         }
-        let is_ours = |address| self.registries.configured().any(|(_, ours)| ours == address);
+        let is_ours = |address| {
+            is_reserved(address) || self.registries.configured().any(|(_, ours)| ours == address)
+        };
         let all_are_ours = registries.configured().all(|(_, address)| is_ours(address));
         StartBlock::Unknown { deployed_after: all_are_ours.then_some(self.deployed_after) }
     }
@@ -72,16 +77,23 @@ impl Preset {
 pub fn presets() -> Result<Vec<Preset>> {
     let parsed = BUILT_IN.parse()?;
     let top = Table::top(BUILT_IN, &parsed);
-    top.only(&["deployed_after", "registries", "chains"])?;
+    top.only(&["deployed_after", "registries", "reserved", "chains"])?;
     let deployed_after = top.require("deployed_after")?.integer(1, i64::MAX)?.unsigned_abs();
     let networks = top.require("registries")?.table()?;
     networks.only(&["mainnet", "testnet"])?;
+    let reserved = top.require("reserved")?.table()?;
+    reserved.only(&["mainnet", "testnet"])?;
     let list = top.require("chains")?.list(PRESETS_MAX)?;
-    let read = |node: &TomlNode<'_>| preset(&node.table()?, &networks, deployed_after);
+    let read = |node: &TomlNode<'_>| preset(&node.table()?, &networks, &reserved, deployed_after);
     list.iter().map(read).collect()
 }
 
-fn preset(table: &Table<'_>, networks: &Table<'_>, deployed_after: u64) -> Result<Preset> {
+fn preset(
+    table: &Table<'_>,
+    networks: &Table<'_>,
+    reserved: &Table<'_>,
+    deployed_after: u64,
+) -> Result<Preset> {
     table.only(&[
         "name",
         "title",
@@ -93,7 +105,7 @@ fn preset(table: &Table<'_>, networks: &Table<'_>, deployed_after: u64) -> Resul
         "explorer",
     ])?;
     let network = table.require("network")?.text()?;
-    let registries = registries(&networks.require(network)?)?;
+    let of_network = registries(&networks.require(network)?)?;
     let integer = |key, max| table.get(key).map(|node| node.integer(1, max)).transpose();
     let explorer = table.get("explorer").map(|node| node.text()).transpose()?;
     Ok(Preset {
@@ -104,8 +116,9 @@ fn preset(table: &Table<'_>, networks: &Table<'_>, deployed_after: u64) -> Resul
         block_time_ms: integer("block_time_ms", BLOCK_TIME_MS_MAX)?.map(i64::unsigned_abs),
         finality_depth: integer("finality_depth", FINALITY_DEPTH_MAX)?.map(i64::unsigned_abs),
         explorer: explorer.map(str::to_owned),
-        first_blocks: first_blocks(table, &registries)?,
-        registries,
+        reserved: registries(&reserved.require(network)?)?,
+        first_blocks: first_blocks(table, &of_network)?,
+        registries: of_network,
         deployed_after,
     })
 }

@@ -34,6 +34,8 @@ pub struct RpcUrl {
     /// Values of the environment that stand in the URL behind its host, or in its user.
     inserted: Vec<String>,
     key_in_file: bool,
+    /// The refusal of a variable that is not set.
+    unset: Option<String>,
 }
 
 impl RpcUrl {
@@ -41,7 +43,14 @@ impl RpcUrl {
     pub fn parse(text: &str) -> std::result::Result<Self, url::ParseError> {
         let url = Endpoint::parse(text)?;
         let key_in_file = !mask::secrets(url.expose()).is_empty();
-        Ok(Self { url, headers: HeaderMap::new(), inserted: Vec::new(), key_in_file })
+        let (headers, inserted) = (HeaderMap::new(), Vec::new());
+        Ok(Self { url, headers, inserted, key_in_file, unset: None })
+    }
+
+    /// The refusal of the first variable that the settings name and that is not set: the URL cannot
+    /// be connected to.
+    pub fn unset(&self) -> Option<&str> {
+        self.unset.as_deref()
     }
 
     /// The URL, secrets included: for connecting only.
@@ -122,8 +131,8 @@ enum UrlPart {
 fn read_url(node: &TomlNode<'_>, environment: &Environment) -> Result<RpcUrl> {
     let template = Template::read(node)?;
     let part = |at| part(template.text, at);
-    let mut inserted = Vec::new();
-    let text = template.filled(node, environment, |at, value| {
+    let (mut inserted, mut unset) = (Vec::new(), None);
+    let text = template.filled(node, environment, &mut unset, |at, value| {
         if part(at) != UrlPart::Origin && mask::is_hidden(value) {
             inserted.push(value.to_owned());
         }
@@ -132,8 +141,12 @@ fn read_url(node: &TomlNode<'_>, environment: &Environment) -> Result<RpcUrl> {
     // The text may hold a key, so it is not quoted.
     let mut read = match RpcUrl::parse(&text) {
         Ok(read) => read,
-        Err(error) => return node.refuse(format!("is not a URL: {error}")),
+        Err(error) => {
+            let refused = || node.refused(format!("is not a URL: {error}"));
+            return Err(unset.unwrap_or_else(refused));
+        }
     };
+    read.unset = unset.map(|unset| unset.to_string());
     let url = read.expose();
     if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
         return node.refuse("has to begin with http://, https://, ws:// or wss://");
@@ -154,8 +167,7 @@ fn read_url(node: &TomlNode<'_>, environment: &Environment) -> Result<RpcUrl> {
 
 /// True if the URL has a secret even without the values of the environment.
 fn has_key(template: &Template<'_>, user_is_inserted: bool) -> bool {
-    let begins = if template.text.contains("://") { "http" } else { "http://x" };
-    let bare = template.bare(|at| if at == 0 { begins } else { "x" });
+    let bare = template.bare(|at| template.stand_in(at));
     let Ok(mut url) = Url::parse(&bare) else { return false };
     if user_is_inserted {
         // A URL without a host has no user, either.
@@ -197,7 +209,11 @@ fn read_headers(node: &TomlNode<'_>, environment: &Environment, url: &mut RpcUrl
             return node.refuse("is there twice: case does not count");
         }
         let template = Template::read(&node)?;
-        let value = template.filled(&node, environment, |_, value| value.to_owned())?;
+        let mut unset = None;
+        let value = template.filled(&node, environment, &mut unset, |_, value| value.to_owned())?;
+        if let Some(unset) = unset {
+            url.unset.get_or_insert(unset.to_string());
+        }
         // The value may be a key, so it is not quoted.
         let header = HeaderValue::try_from(value.trim()).ok().filter(|_| value.is_ascii());
         let Some(mut header) = header else {

@@ -43,11 +43,34 @@ fn a_url_takes_values_of_the_environment() {
 }
 
 #[test]
-fn a_placeholder_without_a_value_is_refused_by_its_name() {
+fn a_variable_that_is_not_set_is_refused_where_a_node_is_asked() {
+    for url in ["https://a.example/${KEY}", "https://a.example/${EMPTY}", "${KEY}", "ws://${KEY}"] {
+        let settings = with_urls(&format!("{url:?}"), &[("EMPTY", " ")]).expect("settings");
+        let variable = if url.contains("EMPTY") { "EMPTY" } else { "KEY" };
+        let unset = settings.chains[0].rpc_urls[0].unset().map(str::to_owned);
+        let refused = format!(
+            "agentauri.toml:5:13: chains[0].rpc_urls[0]: ${{{variable}}} is not set in the \
+             environment"
+        );
+        assert_eq!(unset, Some(refused), "{url}");
+    }
+    let headers = "{ url = \"https://a.example\", headers = { key = \"${KEY}\" } }";
+    let settings = with_urls(headers, &[]).expect("settings");
+    assert!(settings.chains[0].rpc_urls[0].unset().is_some());
+}
+
+#[test]
+fn a_variable_of_our_name_is_known_where_the_file_has_it() {
+    let settings = with_urls("\"https://a.example/${AGENTAURI_KEY}\"", &[("AGENTAURI_KEY", "k")]);
+    assert_eq!(settings.expect("settings").chains[0].rpc_urls[0].expose().path(), "/k");
+    let error = with_urls("\"https://a.example\"", &[("AGENTAURI_KEY", "k")]).expect_err("unknown");
+    assert!(error.to_string().contains("there is no such variable"), "{error}");
+}
+
+#[test]
+fn a_placeholder_that_cannot_be_filled_is_refused() {
     let variables = [("EMPTY", " "), ("LINES", "a\nb")];
     for (written, reason) in [
-        ("https://a.example/${KEY}", "${KEY} is not set in the environment"),
-        ("https://a.example/${EMPTY}", "${EMPTY} is not set in the environment"),
         ("https://a.example/${LINES}", "${LINES} has a control character in its value"),
         ("https://a.example/${KEY", "has a ${ that is not followed by a name"),
         ("https://a.example/${}", "has a ${ that is not followed by a name"),

@@ -94,8 +94,12 @@ fn a_known_first_block_is_that_of_the_registries_that_are_read() {
     };
     let identity = "identity = \"0x8004A169FB4a3325136EB29fA0ceB6D2e539a432\"";
     let reputation = "reputation = \"0x8004BAa17C55a88189AE136b182e5fdA19dE9b63\"";
-    let other = "validation = \"0x8004Cc8439f36fd5F9F049D9fF86523Df6dAAB58\"";
+    let reserved = "validation = \"0x8004Cc8439f36fd5F9F049D9fF86523Df6dAAB58\"";
+    let other = "validation = \"0x00000000000000000000000000000000000000a1\"";
     assert_eq!(start(identity), StartBlock::At(41_663_799));
+    assert_eq!(start(&format!("{identity}, {reserved}")), StartBlock::At(41_663_799));
+    let late = StartBlock::Unknown { deployed_after: Some(1_767_225_600) };
+    assert_eq!(start(reserved), late);
     assert_eq!(start(reputation), StartBlock::At(41_663_801));
     let unknown = StartBlock::Unknown { deployed_after: None };
     assert_eq!(start(&format!("{identity}, {other}")), unknown);
@@ -110,6 +114,8 @@ fn an_unknown_preset_is_refused_with_the_one_that_was_meant() {
     let said = "agentauri.toml:3:10: chains[0].preset: is no chain that is built in; did you mean \
                 \"base\"? `agentauri chains list` names them all";
     assert_eq!(error, said);
+    let of_another = with_preset("preset = \"base\"\nid = 5");
+    assert_eq!(of_another.start_block, StartBlock::At(0), "the preset's is of another chain");
     let error = refused("preset = 1");
     assert!(error.contains("chains[0].preset: is an integer, and has to be a string"), "{error}");
     let twice = "preset = \"base\"\n[[chains]]\nrpc_urls = [\"https://a/\"]\npreset = \"base\"";
