@@ -65,6 +65,7 @@ async fn every_series_is_documented_and_says_what_happened() {
     let rare = [
         "agentauri_batches_failed_total",
         "agentauri_attempts_not_begun_total",
+        "agentauri_attempts_paused_total",
         "agentauri_jobs_dead_total",
         "agentauri_chain_finalized_block",
         // Of a chain whose writer is the auditor.

@@ -58,7 +58,7 @@ fn addresses_are_written_with_their_checksums() {
         let address: ContractAddress = written.parse().expect("an address");
         assert_eq!(address.checksummed(), written);
     }
-    assert_eq!(addresses.count(), 4);
+    assert_eq!(addresses.count(), 6);
 }
 
 #[test]
