@@ -17,8 +17,8 @@ pub enum IndexerError {
         /// The reason.
         problem: &'static str,
     },
-    /// A variable that a URL of the chain takes from the environment is not set. Refuse to start and
-    /// have it set.
+    /// A variable that a URL of the chain takes from the environment is not set. Refuse to start
+    /// and have it set.
     #[error("{problem}")]
     Unset {
         /// The place in the file, and the variable.
@@ -104,9 +104,9 @@ pub enum IndexerError {
         /// The height of the highest stored block.
         highest: i64,
     },
-    /// A node has another block in the place of a stored one below the finalized block, and no block
-    /// of that block's height: it lags on another branch, or is of another chain. The indexer asks
-    /// the next node, and again.
+    /// A node has another block in the place of a stored one below the finalized block, and no
+    /// block of the finalized height: it lags on another branch, or is of another chain. The indexer
+    /// asks the next node, and again.
     #[error(
         "chain {chain:?}: the branch of {node} is another than the stored one and ends at block \
          {head}, below the final block {finalized}: it lags and is waited for; or the chain began \

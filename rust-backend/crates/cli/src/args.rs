@@ -51,8 +51,8 @@ pub(crate) enum Command {
     /// List and show stored events.
     #[command(subcommand)]
     Events(EventsCommand),
-    /// List the chains that are built in and the known ones, restrict the chains of events, and reset
-    /// a chain begun anew.
+    /// List the chains that are built in and the known ones, restrict the chains of events, and
+    /// reset a chain begun anew.
     #[command(subcommand)]
     Chains(ChainsCommand),
     /// List and show jobs: one action for one match, with its attempts.

@@ -167,10 +167,10 @@ pub struct TriggerSpec<A = ActionSpec> {
 /// The events from which a trigger fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Start {
-    /// Those of this block time or later, unix seconds.
+    /// Block time, unix seconds: later events, and those of that time.
     pub since: i64,
-    /// And those above this height of their chain: of each chain whose blocks were late when the
-    /// trigger was made, the height of its head then.
+    /// Heights above which events of any time fire: of each chain whose blocks were late
+    /// when the trigger was made, the head then.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub heads: BTreeMap<ChainId, i64>,
 }

@@ -137,8 +137,8 @@ impl StoreError {
         /// a row or an index, and errors that functions raise.
         const OF_ROWS: [&str; 5] = ["21", "22", "23", "54", "P0"];
         match self {
-            Self::BrokenRow { .. } => true,
-            Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+            Self::BrokenRow { .. }
+            | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| OF_ROWS.iter().any(|class| code.starts_with(class)))
             }

@@ -22,10 +22,10 @@ pub use self::apply::{
 use crate::Result;
 
 /// The height of a head, by chain.
-pub(crate) type Heads = BTreeMap<ChainId, i64>;
+pub(crate) type HeadHeights = BTreeMap<ChainId, i64>;
 
 /// A start as it is stored.
-pub(crate) fn start(since: i64, heads: Option<Json<Heads>>) -> Start {
+pub(crate) fn start(since: i64, heads: Option<Json<HeadHeights>>) -> Start {
     Start { since, heads: heads.map(|heads| heads.0).unwrap_or_default() }
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn in_force(connection: &mut PgConnection, revision: i64) -> Re
     let mut broken = Vec::new();
     let mut rows = sqlx::query!(
         r#"SELECT v.trigger_id, v.version, v.lineage, v.definition::text AS "definition!",
-                  v.since, v.heads AS "heads: Json<Heads>", v.action_ids,
+                  v.since, v.heads AS "heads: Json<HeadHeights>", v.action_ids,
                   v.action_versions
            FROM triggers t
            JOIN trigger_versions v ON v.trigger_id = t.id AND v.version = t.version

@@ -1,4 +1,4 @@
-//! A PgBouncer between us and a PostgreSQL.
+//! A `PgBouncer` between us and a PostgreSQL.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -14,7 +14,7 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 /// It refuses to run as root, and then becomes the account of root's private servers.
 const ACCOUNT: &str = "agentauri-servers";
 
-/// A running PgBouncer. Dropping it ends it.
+/// A running `PgBouncer`. Dropping it ends it.
 pub struct Pooler {
     process: Child,
     url: Url,

@@ -21,8 +21,8 @@ pub enum ChainComparison {
         /// The height of the block.
         block: i64,
     },
-    /// No node has the stored chain, and each has another block in the place of one that no
-    /// reorganisation replaces.
+    /// No node has the stored chain, and each has another block in the place of a final
+    /// one, or of the chain's first.
     Other {
         /// Key and host of the node.
         node: String,
@@ -40,8 +40,8 @@ pub enum ChainComparison {
         /// The height of the block.
         block: i64,
     },
-    /// No node has the stored chain, and the head of one is below all that it could show: it lags,
-    /// or is of another chain.
+    /// No node has the stored chain, and a head is below every stored block: the node lags, or is
+    /// of another chain.
     Unproved {
         /// Its head.
         head: i64,
@@ -85,7 +85,8 @@ async fn of_node(node: Node<'_>, store: &ChainStore, span: &Span) -> Result<Chai
         Some(last) => (last, true),
         None => (lowest.clone(), *is_lowest_final),
     };
-    let found = if stored.number <= head { Some(block_at(node, stored.number).await?) } else { None };
+    let found =
+        if stored.number <= head { Some(block_at(node, stored.number).await?) } else { None };
     if found.as_ref() == Some(&stored) {
         return Ok(same(node, &stored));
     }
@@ -122,8 +123,8 @@ fn same(node: Node<'_>, block: &BlockName) -> ChainComparison {
     ChainComparison::Same { node: node.label().to_owned(), block: block.number }
 }
 
-/// The weaker proof, since a node that lags may be of the stored chain; of two without proof, that
-/// of the higher head.
+/// The weaker proof, since a node that lags may be of the stored chain; of two without proof, the
+/// one of the higher head.
 fn weaker(before: Option<ChainComparison>, now: ChainComparison) -> ChainComparison {
     use ChainComparison::{Replaced, Unproved};
     match (before, now) {

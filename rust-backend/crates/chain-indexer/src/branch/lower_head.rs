@@ -16,7 +16,7 @@ pub(crate) struct LowerHead {
 }
 
 impl LowerHead {
-    /// The node's block in the place of a stored one; `None` where the node lags: that is waited
+    /// The node's block in the place of a stored one; `None` for a node that lags, and is waited
     /// for. At most one question.
     ///
     /// Of blocks with gaps the highest stored one at or below the head is compared. A head below

@@ -16,7 +16,7 @@ use crate::rpc::answer::{HeaderRef, NodeHeader};
 use crate::rpc::node::Node;
 use crate::{IndexerError, Result};
 
-/// The time in which a branch is expected to grow beyond the one that it replaces.
+/// The time in which a branch is expected to grow beyond the replaced one.
 const GROWS_WITHIN: Duration = Duration::from_secs(1);
 /// Interval between two looks at its head.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
@@ -30,11 +30,11 @@ pub(crate) struct Walk<'c, F> {
 }
 
 impl<F: Fn()> Walk<'_, F> {
-    /// The head of a branch that ends below the observed tip, once it has grown that far: nodes tell
-    /// of a branch block by block, and each block that it replaces is to be named. Of one that
-    /// does not grow within [`GROWS_WITHIN`], the highest that was seen.
+    /// The head of a branch that ends below the observed tip, once the branch has grown that far:
+    /// nodes tell of a branch block by block, and each replaced block is to be named. Without such
+    /// growth within [`GROWS_WITHIN`], the highest head that was seen.
     ///
-    /// It may be a block of the observed branch at the tip or above: the node is back there.
+    /// A head at the tip or above may be of the observed branch: the node is back there.
     pub(crate) async fn grown(&self, tip: &BlockName, header: HeaderRef) -> Result<HeaderRef> {
         let (mut highest, until) = (header, Instant::now() + GROWS_WITHIN);
         while highest.number < tip.number && Instant::now() < until {
@@ -108,9 +108,9 @@ impl<F: Fn()> Walk<'_, F> {
         Ok(NewBranch { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
     }
 
-    /// Fails where the node has another block than the lowest observed one, and every block above
-    /// that leads from it to the finalized one, or it is the chain's first: no branch of the chain
-    /// leaves out either. One question, which saves a walk in vain.
+    /// Fails where the node has another block than the lowest observed one, and the lowest is the
+    /// chain's first or leads to the finalized one: no branch of the chain leaves out either. One
+    /// question, which saves a walk in vain.
     async fn refuse_another_chain(&self, finalized: Option<&BlockName>) -> Result<()> {
         let Some(lowest) = self.store.lowest().await? else { return Ok(()) };
         let is_settled = match finalized {

@@ -235,15 +235,14 @@ impl Chain {
         let walk = Walk { store, node, alive: || self.show(|_| {}) };
         let walking = async {
             let head = walk.grown(&tip, header).await?;
-            let reorg =
-                if head.name() == tip { None } else { Some(walk.down(&tip, head).await?) };
+            let reorg = if head.name() == tip { None } else { Some(walk.down(&tip, head).await?) };
             Ok((head.number.unsigned_abs(), reorg.filter(|reorg| reorg.fork != tip)))
         };
         let walked = self.shutdown.run_until_cancelled(walking).await.transpose()?;
         let Some((head, reorg)) = walked else { return Ok(NextCycle::AfterWait) };
         let Some(reorg) = reorg else {
-            // Not at once: backends of one URL may be of either branch. What forks, the next round
-            // follows.
+            // Not at once: backends of one URL may be of either branch. The next round follows a
+            // fork.
             if head >= next {
                 self.store_blocks(next, next, head).await?;
             }

@@ -54,13 +54,13 @@ pub(crate) async fn first_block(
 enum FoundByCode {
     /// The lowest block with the code of a registry.
     At(u64),
-    /// None of the registries is there.
+    /// No registry has code.
     Absent,
     /// The nodes do not say.
     Unsaid,
 }
 
-/// A thing that may be there.
+/// A thing whose presence is asked for.
 #[derive(Clone, Copy)]
 enum Existence {
     /// Code at an address, as of a height.
@@ -133,7 +133,7 @@ impl<A: Fn()> Search<'_, A> {
         Err(failure.unwrap_or_else(lacks))
     }
 
-    /// True if any of the registries is there at that height.
+    /// True if a registry has code at that height.
     async fn has_code(&self, height: u64) -> Result<Option<bool>> {
         let mut said = Some(false);
         for address in &self.addresses {
@@ -146,7 +146,7 @@ impl<A: Fn()> Search<'_, A> {
         Ok(said)
     }
 
-    /// The answer of the first node that says it. Fails if all of them fail.
+    /// The first answer of a node. Fails if all nodes fail.
     async fn nodes_say(&self, existence: Existence) -> Result<Option<bool>> {
         let (mut is_answered, mut failure) = (false, None);
         for node in self.each_node() {

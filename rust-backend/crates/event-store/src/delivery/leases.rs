@@ -166,11 +166,11 @@ async fn take(
         .collect())
 }
 
-/// Gives back whatever `holder` has of these jobs.
+/// Gives back the leases that `holder` has on these jobs.
 ///
-/// Its [`take`] may still be under way. The lock waits for its end, and the statement after it sees
-/// its leases. Both are one transaction: if nobody waits for the answer any more, the second is
-/// never sent, so that no later lease of these jobs is given back.
+/// A [`take`] of theirs may still be under way. The lock waits for its end, and the statement
+/// behind the lock sees its leases. Both are one transaction: if its answer is given up, the
+/// second is never sent, so that no later lease of these jobs is given back.
 async fn disown(pool: &PgPool, holder: &str, ids: &[JobId]) -> Result<()> {
     let locked: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let back: Vec<_> = ids.iter().map(|id| (*id, None, Duration::ZERO)).collect();

@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::apply::TriggerChange;
-use super::{Heads, start};
+use super::{HeadHeights, start};
 use crate::Result;
 
 /// The age of a head, in seconds, from which its chain is late: more than any block takes.
@@ -25,7 +25,7 @@ pub(super) struct Changes {
     lineages: Vec<i32>,
     definitions: Vec<Json<Value>>,
     sinces: Vec<i64>,
-    heads: Vec<Option<Json<Heads>>>,
+    heads: Vec<Option<Json<HeadHeights>>>,
     /// JSON arrays: arrays of arrays do not unnest.
     action_ids: Vec<Json<Vec<String>>>,
     action_versions: Vec<Json<Vec<i32>>>,
@@ -142,7 +142,7 @@ impl Changes {
             &self.action_ids as &[Json<Vec<String>>],
             &self.action_versions as &[Json<Vec<i32>>],
             &self.lineages,
-            &self.heads as &[Option<Json<Heads>>],
+            &self.heads as &[Option<Json<HeadHeights>>],
         )
         .execute(&mut *connection)
         .await?;
@@ -200,9 +200,9 @@ struct LatestAction {
 }
 
 /// The start of a trigger that is made now: the transaction's time by the database's clock, and
-/// the head of each chain whose blocks are late, since its next ones have times of before. A chain
-/// is late if its head was old when a reader of ours saw it; a reader that is behind makes none
-/// late. Of a chain that neither we nor Ponder read, its writer's latest block is all that tells.
+/// the head of each chain whose blocks are late, since the next ones have times of before. A chain
+/// is late if the head was old when a reader of ours saw it; a reader that is behind makes no chain
+/// late. A chain that neither we nor Ponder read is judged by its writer's latest block.
 async fn now(connection: &mut PgConnection) -> Result<Start> {
     let row = sqlx::query!(
         r#"WITH seen AS (
@@ -226,7 +226,7 @@ async fn now(connection: &mut PgConnection) -> Result<Start> {
                    FROM (SELECT DISTINCT ON (chain_id) chain_id, block_number, age
                          FROM seen ORDER BY chain_id, block_number DESC, age NULLS LAST) AS head
                    WHERE age > $1::integer
-                  ) AS "heads: Json<Heads>""#,
+                  ) AS "heads: Json<HeadHeights>""#,
         LATE_SECONDS,
     )
     .fetch_one(connection)
@@ -240,7 +240,7 @@ async fn stored(
 ) -> Result<BTreeMap<Uuid, KnownTrigger>> {
     let rows = sqlx::query!(
         r#"SELECT t.id, t.state, t.version, v.lineage, v.definition, v.since,
-                  v.heads AS "heads: Json<Heads>", v.action_ids, v.action_versions,
+                  v.heads AS "heads: Json<HeadHeights>", v.action_ids, v.action_versions,
                   (SELECT max(version) FROM trigger_versions a WHERE a.trigger_id = t.id)
                       AS "latest_version!"
            FROM triggers t

@@ -12,7 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::slice::{ReadRow, Slice, slice};
-use crate::triggers::{Heads, start};
+use crate::triggers::{HeadHeights, start};
 use crate::{Result, StoreError};
 
 /// The latest jobs, of all triggers, among which those of each are counted.
@@ -123,7 +123,7 @@ async fn rows(
                      GROUP BY trigger_id, state) AS of_state
                GROUP BY trigger_id)
            SELECT t.id AS "id!", t.account AS "account!", t.name AS "name!", t.state AS "state!",
-                  v.version, v.since, v.heads AS "heads: Json<Heads>",
+                  v.version, v.since, v.heads AS "heads: Json<HeadHeights>",
                   place AS "place!", v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
                                                      'kind', a.action_type,
@@ -162,7 +162,7 @@ struct StoredTrigger {
     state: String,
     version: i32,
     since: i64,
-    heads: Option<Json<Heads>>,
+    heads: Option<Json<HeadHeights>>,
     place: i64,
     definition: String,
     actions: String,

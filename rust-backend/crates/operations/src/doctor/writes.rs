@@ -31,8 +31,9 @@ fn says(found: &WriteObstacle) -> String {
         WriteObstacle::NoStandby(names) => {
             format!("commits wait for a synchronous standby, and none of {names:?} is there")
         }
-        WriteObstacle::Rights(says) | WriteObstacle::DiskFull(says) => says.clone(),
-        WriteObstacle::Other(says) => says.clone(),
+        WriteObstacle::Rights(says)
+        | WriteObstacle::DiskFull(says)
+        | WriteObstacle::Other(says) => says.clone(),
     }
 }
 

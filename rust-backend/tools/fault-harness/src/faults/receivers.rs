@@ -14,9 +14,9 @@ use crate::world::{Moment, Span, World, until};
 
 const SILENT_NAMES: usize = 33;
 const MESSAGES_EACH: usize = 16;
-/// A DNS server on loopback that never answers; its port is the one that `/etc/resolv.conf` means.
+/// A DNS server on loopback without answers, on the port of DNS.
 const SILENT_SERVER: &str = "127.0.53.53";
-/// Where the system lets us take no such port: addresses of documentation, where nobody is.
+/// An address of documentation, for systems that keep the port of DNS from us.
 const ABSENT_SERVER: &str = "192.0.2.53";
 /// Longer than a lookup may take.
 const SILENCE: Duration = Duration::from_secs(8);

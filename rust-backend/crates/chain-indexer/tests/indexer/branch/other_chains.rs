@@ -177,9 +177,8 @@ impl Drawn {
     fn expected(&self) -> Result<bool, &'static str> {
         let is_settled = self.finalized.is_some() || self.start == 0;
         match self.mood {
-            Mood::Lags if self.head < self.start => Err("it lags"),
+            Mood::Lags | Mood::IsAnother if self.head < self.start => Err("it lags"),
             Mood::Lags | Mood::Balances => Ok(false),
-            Mood::IsAnother if self.head < self.start => Err("it lags"),
             Mood::IsAnother if is_settled => Err("shares no block"),
             Mood::IsAnother => Ok(true),
         }
@@ -251,7 +250,8 @@ async fn told_apart(database: &Database, drawn: &Drawn) -> Result<(), String> {
     let indexing = indexed(database, &node, &chain).await;
     indexing.until("devnet", |status| status.finalized == drawn.finalized).await;
     drawn.leave_gap(database).await;
-    let (headers, events) = (node.script().headers.clone(), database.events().await);
+    let headers = node.script().headers.clone();
+    let events = database.events().await;
     drawn.begin(&node);
     match drawn.expected() {
         Ok(true) => {

@@ -85,7 +85,7 @@ async fn what_answers_and_does_not_serve_is_told_and_left() {
         Ailment::Replica,
         Ailment::Alone,
     ];
-    ailments.extend((0..4).map(|_| Ailment::Forbidden(*COMMANDS.choose(&mut dice).expect("one"))));
+    ailments.extend((0..4).map(|_| Ailment::Forbidden(COMMANDS.choose(&mut dice).expect("one"))));
     ailments.shuffle(&mut dice);
     for (number, ailment) in ailments.iter().enumerate() {
         ward.inflict(ailment).await;
@@ -187,11 +187,14 @@ async fn one_shard_with_a_poisonous_row_leaves_the_processor_ready() {
     sqlx::raw_sql(poison).execute(&bed.strangers).await.expect("made");
     Row::new("waits").insert(&bed.strangers).await.expect("inserted");
     eventually("it fails", async || processor.said("A batch failed; trying again")).await;
-    for _ in 0..20 {
+    let mut times = 0;
+    eventually("it stays ready", async || {
         let said = ready(&at).await;
         assert!(matches!(said, Some((200, _))), "other shards would be judged: {said:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+        times += 1;
+        times == 20
+    })
+    .await;
 }
 
 /// Where servers are made ill: the processes that they serve, and the addresses of their health.
@@ -277,7 +280,7 @@ impl Ward {
             Ailment::Full => self.tell_redis(&["CONFIG", "SET", "maxmemory", "100kb"]).await,
             Ailment::Replica => self.tell_redis(&["REPLICAOF", "127.0.0.1", "1"]).await,
             Ailment::Alone => {
-                self.tell_redis(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await
+                self.tell_redis(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
             }
         }
     }
@@ -296,7 +299,7 @@ impl Ward {
             Ailment::Full => self.tell_redis(&["CONFIG", "SET", "maxmemory", "0"]).await,
             Ailment::Replica => self.tell_redis(&["REPLICAOF", "NO", "ONE"]).await,
             Ailment::Alone => {
-                self.tell_redis(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await
+                self.tell_redis(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
             }
         }
     }
