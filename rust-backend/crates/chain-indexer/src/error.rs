@@ -105,8 +105,8 @@ pub enum IndexerError {
         highest: i64,
     },
     /// A node has another block in the place of a stored one below the finalized block, and no
-    /// block of the finalized height: it lags on another branch, or is of another chain. The indexer
-    /// asks the next node, and again.
+    /// block of the finalized height: it lags on another branch, or is of another chain. The
+    /// indexer asks the next node, and again.
     #[error(
         "chain {chain:?}: the branch of {node} is another than the stored one and ends at block \
          {head}, below the final block {finalized}: it lags and is waited for; or the chain began \
