@@ -191,6 +191,8 @@ INSERT INTO tap_deeds (deed) VALUES
     ($$DO $do$ BEGIN PERFORM public.ponder_start('tap_next', -1, true, 0); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_take_over('tap_next'); END $do$ $$),
     ($$DO $do$ BEGIN PERFORM public.ponder_forget('tap_ponder'); END $do$ $$),
+    ($$DO $do$ BEGIN PERFORM public.ponder_trim_caches(-1, 1); END $do$ $$),
+    ($$DO $do$ BEGIN PERFORM public.ponder_reset(-1); END $do$ $$),
     ($$UPDATE public.log_origin SET xid = '1'$$),
     ($$DO $do$ BEGIN PERFORM public.renumber_restored_log(); END $do$ $$);
 CREATE SCHEMA tap_ponder;
@@ -201,6 +203,9 @@ CREATE TABLE tap_ponder.registry_event (
 CREATE TABLE tap_ponder.cursor (
     chain_id BIGINT PRIMARY KEY, block_number BIGINT, block_hash TEXT, parent_hash TEXT,
     "timestamp" BIGINT);
+CREATE SCHEMA ponder_sync;
+CREATE TABLE ponder_sync.blocks (chain_id BIGINT);
+INSERT INTO ponder_sync.blocks VALUES (-1), (-1);
 CREATE SCHEMA tap_next;
 CREATE TABLE tap_next.registry_event (LIKE tap_ponder.registry_event INCLUDING ALL);
 
@@ -312,10 +317,11 @@ SELECT pg_temp.is(
          WHERE registry_channels AND chain_channels AND only_matching
              AND pg_temp.failure(pg_temp.set_of(w) || ';' || m.definition, role => role)
                  IS NOT NULL)),
-    -- Two name nothing but what is ours, the other is attached on a hypertable alone.
+    -- Two name nothing but what is ours, one only catalogs, which no hostile name is like; the
+    -- other is attached on a hypertable alone.
     concat_ws(' ', 'arguments_are_readable',
         CASE WHEN NOT :'has_chunks'::boolean THEN 'notify_replicated_events' END,
-        'ponder_doubt_events'), 'each that trusts the path is found');
+        'ponder_caches', 'ponder_doubt_events'), 'each that trusts the path is found');
 
 -- What is logged and heard, the deeds done as a writer that is not the owner.
 CREATE ROLE tap_writer;
@@ -361,5 +367,5 @@ SELECT pg_temp.is(regexp_count(:'usual_said', 'deed 1@0') || ' '
         || (regexp_count(:'usual_said', '"event_id" : "deed 1"') > 30),
     '24 true', 'which is an entry of the log and its bells each time');
 
-DROP SCHEMA tap_hostile, tap_ponder, tap_next CASCADE;
+DROP SCHEMA tap_hostile, tap_ponder, tap_next, ponder_sync CASCADE;
 CALL pg_temp.finish();
