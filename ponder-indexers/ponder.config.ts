@@ -1,13 +1,19 @@
 // One chain of agentauri.toml, chosen by AGENTAURI_PONDER_CHAIN.
 import { createConfig } from "ponder";
-import { chainFromEnvironment, isWebsocket, liveFromEnvironment } from "./src/chain.ts";
+import { askedUrls, isWebsocket } from "./src/chain/rpc-url.ts";
+import { chainFromEnvironment, liveFromEnvironment } from "./src/chain.ts";
 import { databaseUrl } from "./src/database-url.ts";
 import { firstRangeEnd, RANGE_BLOCKS } from "./src/history.ts";
+import { nodesInTurn } from "./src/transport.ts";
 
 const chain = chainFromEnvironment(process.env);
 const liveFrom = liveFromEnvironment(process.env);
-const http = chain.rpcUrls.filter(url => !isWebsocket(url));
-const ws = chain.rpcUrls.find(isWebsocket);
+const asked = askedUrls(chain.rpcUrls);
+// A URL that Ponder asks by itself takes no headers, and is written into its log.
+const isPlain = asked.every(
+  url => !isWebsocket(url) && !url.hasValues && Object.keys(url.headers).length === 0,
+);
+const ws = chain.rpcUrls.find(isWebsocket)?.url;
 
 export default createConfig({
   database: {
@@ -18,7 +24,7 @@ export default createConfig({
   chains: {
     [chain.name]: {
       id: chain.id,
-      rpc: http.length > 0 ? http : chain.rpcUrls,
+      rpc: isPlain ? asked.map(({ url }) => url) : nodesInTurn(asked),
       ...(ws === undefined ? {} : { ws }),
       pollingInterval: chain.pollIntervalMs,
     },

@@ -1,7 +1,8 @@
 // The command line: exit codes are 0 done, 1 failed, 2 wrong usage or configuration.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { CONFIG_FILE_DEFAULT, ConfigError } from "../src/chain.ts";
+import { CONFIG_FILE_DEFAULT } from "../src/chain.ts";
+import { ConfigError } from "../src/config.ts";
 
 const HELP = `Ponder as an indexer of the event store. One process and one schema a chain.
 

@@ -1,7 +1,8 @@
 // The event store's side of a deployment; its functions are in
 // database/migrations/20250126000030_create_ponder_schemas.sql.
 import pg from "pg";
-import type { Chain, Environment } from "../src/chain.ts";
+import type { Chain } from "../src/chain.ts";
+import type { Environment } from "../src/config.ts";
 import { databaseUrl } from "../src/database-url.ts";
 
 export type Status = "candidate" | "current" | "retired";

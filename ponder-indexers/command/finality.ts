@@ -1,6 +1,7 @@
 // Reports which of the blocks that Ponder has passed are safe and final: as the nodes say, or as
 // deep as the operator says.
-import { type Chain, isWebsocket } from "../src/chain.ts";
+import { askedUrls, type RpcUrl } from "../src/chain/rpc-url.ts";
+import type { Chain } from "../src/chain.ts";
 import { blockAt } from "../src/node.ts";
 import { say } from "../src/say.ts";
 import type { Cursor, Database } from "./database.ts";
@@ -19,15 +20,14 @@ export class Finality {
   /** What the database was too busy for. */
   private pending: Report | undefined;
   private failure: string | undefined;
-  private readonly urls: string[];
+  private readonly rpcUrls: RpcUrl[];
 
   constructor(
     private readonly database: Database,
     private readonly chain: Chain,
     private readonly schema: string,
   ) {
-    const http = chain.rpcUrls.filter(url => !isWebsocket(url));
-    this.urls = http.length > 0 ? http : chain.rpcUrls;
+    this.rpcUrls = askedUrls(chain.rpcUrls);
   }
 
   /** Looks, where it is time to. That it fails is said once, and delays only. */
@@ -68,11 +68,11 @@ export class Finality {
   /** The highest block passed that is not above the tag, by the first node that knows the tag. */
   private async tagged(tag: "safe" | "finalized", deadline: number): Promise<Cursor | undefined> {
     let refused: unknown;
-    for (const url of this.urls) {
+    for (const rpcUrl of this.rpcUrls) {
       if (performance.now() >= deadline) throw new Error(`no node has said in time what is ${tag}`);
       try {
-        const top = await blockAt(url, tag);
-        if (top !== undefined) return await this.passedUpTo(top, url);
+        const top = await blockAt(rpcUrl, tag);
+        if (top !== undefined) return await this.passedUpTo(top, rpcUrl);
       } catch (error) {
         refused = error;
       }
@@ -82,10 +82,10 @@ export class Finality {
   }
 
   /** Where the block itself was passed within a batch, or not yet, one below stands for it. */
-  private async passedUpTo(top: Cursor, url: string): Promise<Cursor | undefined> {
+  private async passedUpTo(top: Cursor, rpcUrl: RpcUrl): Promise<Cursor | undefined> {
     const passed = await this.database.remembered(this.schema, top.number);
     if (passed === undefined) return undefined;
-    const same = passed.number === top.number ? top : await blockAt(url, BigInt(passed.number));
+    const same = passed.number === top.number ? top : await blockAt(rpcUrl, BigInt(passed.number));
     return same?.hash === passed.hash.toLowerCase() ? passed : undefined;
   }
 }

@@ -1,6 +1,6 @@
 // Where a database's password may go: as in rust-backend/crates/service/src/config/database.rs.
 import { isIPv4, isIPv6 } from "node:net";
-import { ConfigError, type Environment } from "./chain.ts";
+import { ConfigError, type Environment } from "./config.ts";
 
 const MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 /** What the driver understands by its own parameter `ssl`. */

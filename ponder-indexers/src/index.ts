@@ -5,7 +5,8 @@ import { cursor, registryEvent, unread } from "ponder:schema";
 import { sql } from "ponder";
 import type { Address, Hex, RpcLog } from "viem";
 import { mayHaveLogsOf } from "./bloom.ts";
-import { chainFromEnvironment, isWebsocket, liveFromEnvironment } from "./chain.ts";
+import { askedUrls } from "./chain/rpc-url.ts";
+import { chainFromEnvironment, liveFromEnvironment } from "./chain.ts";
 import { type BlockOfLog, eventRow } from "./event-row.ts";
 import { rangeStart } from "./history.ts";
 import { type Ask, type Block, logsOfBlock, logsOfRange } from "./registry-logs.ts";
@@ -22,8 +23,7 @@ const ASK_AGAIN_MS = 250;
 
 const chain = chainFromEnvironment(process.env);
 const addresses = chain.registries.map(({ address }) => address);
-const http = chain.rpcUrls.filter(url => !isWebsocket(url));
-const urls = http.length > 0 ? http : chain.rpcUrls;
+const rpcUrls = askedUrls(chain.rpcUrls);
 const registryAt = new Map(chain.registries.map(({ name, address }) => [address, name]));
 
 ponder.on("registries:setup", async ({ context }) => {
@@ -78,7 +78,7 @@ async function logsUnlessReplaced(
   ms: number,
 ): Promise<RpcLog[] | undefined> {
   const ended = new AbortController();
-  const replaced = untilReplaced(urls, block, ended.signal).then(() => undefined);
+  const replaced = untilReplaced(rpcUrls, block, ended.signal).then(() => undefined);
   // Ended by us, once there is an answer.
   replaced.catch(() => undefined);
   try {
@@ -93,7 +93,7 @@ async function logsOnceThere(block: Block, ask: Ask, signal: AbortSignal): Promi
   for (;;) {
     const logs = await logsOfBlock(addresses, block, ask);
     if (logs.length > 0 || !mayHaveLogsOf(addresses, block.logsBloom)) return logs;
-    if ((await placeOf(urls, block)) === "there") return logs;
+    if ((await placeOf(rpcUrls, block)) === "there") return logs;
     await delay(ASK_AGAIN_MS, undefined, { signal });
   }
 }

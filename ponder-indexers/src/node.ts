@@ -1,7 +1,8 @@
 // A node's own answer, asked for apart from Ponder: that keeps what a block is, and repeats a
 // question for a minute.
-import { type Hex, http, webSocket } from "viem";
-import { isWebsocket } from "./chain.ts";
+import type { Hex } from "viem";
+import type { RpcUrl } from "./chain/rpc-url.ts";
+import { transportOf } from "./transport.ts";
 
 const ANSWER_MS_MAX = 2_000;
 
@@ -12,11 +13,10 @@ export interface NodeBlock {
 
 /** The block of a height or tag; undefined where the node has none. */
 export async function blockAt(
-  url: string,
+  rpcUrl: RpcUrl,
   at: bigint | "safe" | "finalized",
 ): Promise<NodeBlock | undefined> {
-  const options = { retryCount: 0, timeout: ANSWER_MS_MAX };
-  const node = isWebsocket(url) ? webSocket(url, options) : http(url, options);
+  const node = transportOf(rpcUrl, { retryCount: 0, timeout: ANSWER_MS_MAX });
   const params = [typeof at === "bigint" ? `0x${at.toString(16)}` : at, false];
   const found = await node({}).request({ method: "eth_getBlockByNumber", params } as never);
   if (found === null) return undefined;

@@ -1,6 +1,7 @@
 // Whether a block is still on the chain, by what the nodes themselves show at its height.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Hex } from "viem";
+import type { RpcUrl } from "./chain/rpc-url.ts";
 import { blockAt } from "./node.ts";
 
 /** There: a node has it. Replaced: one has another. Absent: their chains are shorter. */
@@ -19,14 +20,14 @@ interface Named {
 
 /** Resolves once the nodes show that the block is not on their chain; else never. */
 export async function untilReplaced(
-  urls: readonly string[],
+  rpcUrls: readonly RpcUrl[],
   block: Named,
   signal: AbortSignal,
 ): Promise<void> {
   let absentSince: number | undefined;
   for (let wait = LOOK_AFTER_MS; ; wait = Math.min(2 * wait, LOOK_AFTER_MS_MAX)) {
     await delay(wait, undefined, { signal });
-    const place = await placeOf(urls, block);
+    const place = await placeOf(rpcUrls, block);
     if (place === "replaced") return;
     absentSince = place === "absent" ? (absentSince ?? performance.now()) : undefined;
     if (absentSince !== undefined && performance.now() - absentSince >= BEHIND_MS_MAX) return;
@@ -34,10 +35,10 @@ export async function untilReplaced(
 }
 
 /** What the nodes that answer show at the block's height. */
-export async function placeOf(urls: readonly string[], block: Named): Promise<Place> {
+export async function placeOf(rpcUrls: readonly RpcUrl[], block: Named): Promise<Place> {
   const answers = await Promise.allSettled(
-    urls.map(async (url): Promise<Place> => {
-      const found = await blockAt(url, block.number);
+    rpcUrls.map(async (rpcUrl): Promise<Place> => {
+      const found = await blockAt(rpcUrl, block.number);
       if (found === undefined) return "absent";
       return found.hash === block.hash.toLowerCase() ? "there" : "replaced";
     }),

@@ -1,10 +1,11 @@
 // The TOML file: what is taken from it, and what is refused by name.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, chainFromEnvironment, chainOf } from "../src/chain.ts";
+import { type Chain, chainFromEnvironment, chainOf } from "../src/chain.ts";
+import { ConfigError } from "../src/config.ts";
 import { firstRangeEnd, RANGE_BLOCKS, rangeStart } from "../src/history.ts";
 
-const ADDRESS = `0x${"Ab".repeat(20)}`;
+const ADDRESS = "0x8004A818BFB912233c491871b3d84c89A494BD9e";
 const CHAIN = [
   "[[chains]]",
   'name = "one"',
@@ -15,10 +16,12 @@ const CHAIN = [
 ].join("\n");
 
 test("a chain is read as the other processes read it", () => {
-  assert.deepEqual(chainOf(CHAIN, "one", "f.toml"), {
+  assert.deepEqual(read(CHAIN), {
     name: "one",
     id: 11155111,
-    rpcUrls: ["https://a.example/", "wss://a.example/"],
+    rpcUrls: ["https://a.example/", "wss://a.example/"].map(url => {
+      return { url, headers: {}, hasValues: false };
+    }),
     registries: [{ name: "identity", address: ADDRESS.toLowerCase() }],
     startBlock: 0,
     pollIntervalMs: 1_000,
@@ -27,14 +30,22 @@ test("a chain is read as the other processes read it", () => {
   });
   const more =
     'writer = "ponder"\nstart_block = 7\npoll_interval_ms = 20\nfinality_depth = 0\nid =';
-  const other = chainOf(CHAIN.replace("id =", more), "one", "f.toml");
+  const other = read(CHAIN.replace("id =", more));
   assert.deepEqual([other.owns, other.startBlock, other.pollIntervalMs], [true, 7, 100]);
   assert.equal(other.finalityDepth, 0);
 });
 
+test("an address in one case has no checksum", () => {
+  const upper = `0x${ADDRESS.slice(2).toUpperCase()}`;
+  for (const written of [upper, ADDRESS.toLowerCase()]) {
+    const [identity] = read(CHAIN.replace(ADDRESS, written)).registries;
+    assert.equal(identity?.address, ADDRESS.toLowerCase());
+  }
+});
+
 test("what is wrong is refused with the file and the key", () => {
   const cases: [string, string, string][] = [
-    ["id = 11155111", "id = -1", "f.toml: chains[0].id: has to be a whole number"],
+    ["id = 11155111", "id = 0", "f.toml: chains[0].id: has to be a whole number from 1"],
     ["id = 11155111", "", "f.toml: chains[0].id: is missing"],
     [
       "id =",
@@ -49,13 +60,22 @@ test("what is wrong is refused with the file and the key", () => {
     ],
     ["wss:", "ftp:", "f.toml: chains[0].rpc_urls[1]: is not an http"],
     [ADDRESS, "0x12", "f.toml: chains[0].registries.identity: is not an address"],
-    ["identity =", `validation = "${ADDRESS}"\nidentity =`, "registries: has one address twice"],
+    [
+      "identity =",
+      `validation = "${ADDRESS.toLowerCase()}"\nidentity =`,
+      "f.toml: chains[0].registries.validation: is the address of another registry",
+    ],
+    ["BFB9", "BFb9", "registries.identity: has a wrong checksum (EIP-55), so a digit or"],
+    [ADDRESS, `0x${"0".repeat(40)}`, "registries.identity: is the zero address, where no"],
+    ["identity =", "identiti =", "registries.identiti: is unknown here; there are identity,"],
+    ["id =", 'headers = { a = "x" }\nid =', "chains[0].headers: belongs to one URL: write rpc"],
+    ["id =", 'preset = "bsae"\nid =', "f.toml: chains[0].preset: is no chain that is built in"],
     ['"one"', '"two"', "f.toml: chains: none is called one; there are: two"],
-    ["[[chains]]", "[[chains]", "f.toml: "],
+    ["[[chains]]", "[[chains]", "f.toml:1:10: Invalid TOML document: expected"],
   ];
   for (const [from, to, message] of cases) {
     assert.throws(
-      () => chainOf(CHAIN.replace(from, to), "one", "f.toml"),
+      () => read(CHAIN.replace(from, to)),
       (error: Error) => error instanceof ConfigError && error.message.includes(message),
       message,
     );
@@ -63,6 +83,10 @@ test("what is wrong is refused with the file and the key", () => {
   const missing = { AGENTAURI_CONFIG: "no.toml", AGENTAURI_PONDER_CHAIN: "one" };
   assert.throws(() => chainFromEnvironment(missing), /^Error: no\.toml: cannot be read/);
 });
+
+function read(text: string): Chain {
+  return chainOf(text, "one", "f.toml", {});
+}
 
 test("the ranges of history meet without a gap, and the last one ends before the present", () => {
   for (const start of [0, 1, 499, 500, 12_345]) {

@@ -137,7 +137,8 @@ test("of several nodes one that has the block counts, and one that is down does 
     [[down.url, shorter.url], "absent"],
     [[down.url], "nobody answered"],
   ] as const;
-  for (const [urls, place] of cases) assert.equal(await placeOf(urls, named), place);
+  const plain = (url: string) => ({ url, headers: {}, hasValues: false });
+  for (const [urls, place] of cases) assert.equal(await placeOf(urls.map(plain), named), place);
   for (const proxy of [other, shorter, down]) await proxy.end();
 });
 

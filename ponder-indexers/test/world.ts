@@ -29,6 +29,8 @@ export interface Head {
 }
 
 export class World {
+  /** Further variables of the processes that are started. */
+  environment: NodeJS.ProcessEnv = {};
   readonly folder = mkdtempSync(join(tmpdir(), "agentauri-world-"));
   private readonly children = new Set<ChildProcess>();
 
@@ -163,7 +165,8 @@ export class World {
 
   private process(name: string, command: string[], environment: NodeJS.ProcessEnv): Process {
     const file = join(this.folder, `${name}-${this.children.size}.log`);
-    const process = new Process(name, command, environment, file);
+    const all = { ...this.environment, ...environment };
+    const process = new Process(name, command, all, file);
     this.children.add(process.child);
     return process;
   }
