@@ -15,6 +15,8 @@ need_postgres
 need_redis
 need_account
 need_npm devnet
-say 'building agentauri (release; some minutes the first time)'
-(cd rust-backend && cargo build --release --locked --bin agentauri >&2)
-exec rust-backend/target/release/agentauri demo --devnet devnet "$@"
+# Not optimised: that would take three times as long, and the demo's traffic needs it not. What is
+# compiled here serves `cargo build`, too.
+say 'building agentauri (a minute or two the first time)'
+(cd rust-backend && cargo build --locked --bin agentauri >&2)
+exec rust-backend/target/debug/agentauri demo --devnet devnet "$@"

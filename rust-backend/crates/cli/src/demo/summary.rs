@@ -94,6 +94,9 @@ impl fmt::Display for DemoSummary {
             "Block to webhook            p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
             self.latency_ms_p50, self.latency_ms_p99, self.latency_ms_max
         )?;
+        if cfg!(debug_assertions) {
+            writeln!(f, "Build                       not optimised, as cargo build --release would be")?;
+        }
         write!(f, "Took                        {:.1} s", self.seconds)
     }
 }
