@@ -41,6 +41,12 @@ rpc_urls = [
 preset = "arbitrum"
 rpc_urls = ["https://arbitrum.example.org/"]
 start_block = 420000000
+
+[[chains]]
+name = 5
+
+[[chains]]
+id = 6
 `;
 const VARIABLES = { MY_KEY: "k3y", TOKEN: "t0ken", PASSWORD: "p@ss" };
 
@@ -106,10 +112,10 @@ test("every preset can be read, with a start block where its first is not known"
 
 test("a name that is there twice is refused", () => {
   const twice = `${MIXED}\n[[chains]]\npreset = "base"\nname = "devnet"`;
-  const said = 'f.toml: chains[5].name: "devnet" is there twice';
+  const said = 'f.toml: chains[7].name: "devnet" is there twice';
   refused(() => chainOf(twice, "devnet", "f.toml", {}), said);
   const both = `${MIXED}\n[[chains]]\npreset = "base"`;
-  refused(() => chainOf(both, "base", "f.toml", {}), 'chains[5].preset: "base" is there twice');
+  refused(() => chainOf(both, "base", "f.toml", {}), 'chains[7].preset: "base" is there twice');
 });
 
 function mixed(name: string, environment = {}): Chain {

@@ -9,6 +9,7 @@ import { Reader } from "../src/chain/reader.ts";
 import { type RpcUrl, rpcUrls } from "../src/chain/rpc-url.ts";
 import { blockAt } from "../src/node.ts";
 import { nodesInTurn, transportOf } from "../src/transport.ts";
+import { eventually } from "./patience.ts";
 import { NodeProxy } from "./proxy.ts";
 import { untilHead, World } from "./world.ts";
 
@@ -66,10 +67,23 @@ test("a chain may have websockets alone", async () => {
   const urls = `rpc_urls = ["${node}/\${KEY}"]`;
   world.environment = KEYS;
   const ponder = world.ponder(world.config("websockets.toml", 'writer = "ponder"', urls), url);
+  const nextHead = async () => {
+    const passed = (await store.checkpoint())?.number ?? 0;
+    await eventually("it hears of a head", async () => {
+      await world.mine(1);
+      return ponder.hasEnded || ((await store.checkpoint())?.number ?? 0) > passed;
+    });
+  };
   try {
+    // It begins with the next head that it hears of.
+    await eventually("it is there", async () => ponder.output.includes("Started live indexing"));
+    await nextHead();
     await untilHead(world, [() => store.checkpoint()], [ponder]);
     await proxy.cut();
+    const before = proxy.tunnels.length;
+    await eventually("it asks again", async () => proxy.tunnels.length >= before + 2);
     await world.traffic(3, 20, 2);
+    await nextHead();
     await untilHead(world, [() => store.checkpoint()], [ponder]);
     assert.deepEqual(await store.validIds(), await world.canonicalIds());
     assertNoKey(ponder.output);
