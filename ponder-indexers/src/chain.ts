@@ -54,14 +54,15 @@ export function chainOf(text: string, name: string, file: string, environment: E
   const preset = presetOf(chain);
   const own = <T>(key: string, read: () => T, otherwise: T | undefined): T =>
     otherwise === undefined || chain.has(key) ? read() : otherwise;
+  const id = own("id", () => chain.integer("id", { min: 1 }), preset?.id);
   const registries = own("registries", () => addresses(chain, "registries"), preset?.registries);
   const pollIntervalMs = () => chain.integer("poll_interval_ms");
   return {
     name,
-    id: own("id", () => chain.integer("id", { min: 1 }), preset?.id),
+    id,
     rpcUrls: rpcUrls(chain, environment),
     registries,
-    startBlock: startBlock(chain, preset, registries),
+    startBlock: startBlock(chain, preset?.id === id ? preset : undefined, registries),
     pollIntervalMs: Math.max(
       own("poll_interval_ms", pollIntervalMs, POLL_INTERVAL_MS_DEFAULT),
       POLL_INTERVAL_MS_MIN,

@@ -96,7 +96,10 @@ test("a known first block is that of the registries that are read", () => {
   assert.equal(start(`reputation = "${REPUTATION}"`), 41663801);
   assert.equal(start(`identity = "${IDENTITY}", reputation = "${REPUTATION}"`), 41663799);
   const unknown = "f.toml: chains[0].start_block: is missing: the first block of these registries";
-  refused(() => start(`identity = "${IDENTITY}", validation = "${OTHER}"`), unknown);
+  assert.equal(start(`identity = "${IDENTITY}", validation = "${OTHER}"`), 41663799);
+  refused(() => start(`validation = "${OTHER}"`), unknown);
+  const strange = `validation = "${OTHER.replace("8004", "8005")}"`;
+  refused(() => start(`identity = "${IDENTITY}", ${strange}`), unknown);
   refused(() => read("arbitrum"), unknown);
 });
 

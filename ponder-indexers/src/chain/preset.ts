@@ -17,6 +17,8 @@ export interface Preset {
   registries: RegistryAddress[];
   /** Those that are known. */
   firstBlocks: ReadonlyMap<Address, number>;
+  /** Where a registry is to be, and is on no chain yet. */
+  reserved: readonly Address[];
 }
 
 /** The preset that a chain of the file names. */
@@ -31,17 +33,26 @@ export function presetOf(chain: Reader): Preset | undefined {
     const remedy = "`agentauri chains list` names them all";
     return chain.refuse("preset", `is no chain that is built in; ${remedy}`);
   }
-  const registries = addresses(all.table("registries"), found.text("network"));
-  return { name, id: found.integer("id"), registries, firstBlocks: firstBlocks(found, registries) };
+  const network = found.text("network");
+  const registries = addresses(all.table("registries"), network);
+  return {
+    name,
+    id: found.integer("id"),
+    registries,
+    firstBlocks: firstBlocks(found, registries),
+    reserved: addresses(all.table("reserved"), network).map(({ address }) => address),
+  };
 }
 
 /** The block from which these registries are read; undefined where one's first is not known. */
 export function firstBlockOf(
-  { firstBlocks }: Preset,
+  { firstBlocks, reserved }: Preset,
   registries: readonly RegistryAddress[],
 ): number | undefined {
-  const known = registries.flatMap(({ address }) => firstBlocks.get(address) ?? []);
-  return known.length === registries.length ? Math.min(...known) : undefined;
+  const deployed = registries.filter(({ address }) => !reserved.includes(address));
+  const known = deployed.flatMap(({ address }) => firstBlocks.get(address) ?? []);
+  const areKnown = known.length > 0 && known.length === deployed.length;
+  return areKnown ? Math.min(...known) : undefined;
 }
 
 function firstBlocks(
