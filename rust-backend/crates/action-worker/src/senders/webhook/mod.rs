@@ -121,7 +121,7 @@ impl WebhookSender {
         };
         let failure = match tokio::time::timeout(self.timeout, self.client.send(post)).await {
             Ok(Ok(answer)) => return Ok(answered(answer, url, now).await),
-            Ok(Err(error)) => SendFailure::Client(error),
+            Ok(Err(error)) => SendFailure::Request(error),
             Err(_) => SendFailure::TooSlow,
         };
         let sentence = line(&failure.sentence(&origin(url), self.timeout));
@@ -131,11 +131,10 @@ impl WebhookSender {
         Ok(attempt::of(Outcome::Retryable { retry_after: None }, None, Some(sentence)))
     }
 
-    /// The resource that this machine lacked, if nothing was sent for want of it. A failure after
-    /// the connection is made does not count: bytes may have left.
+    /// The resource that this machine lacked, if nothing was sent for want of it.
     async fn lack(&self, failure: &SendFailure, url: &Url) -> Option<Lack> {
         let lack = match failure {
-            SendFailure::Client(error) if error.is_connect() => Lack::of(error),
+            SendFailure::Request(failed) if !failed.has_left => Lack::of(&failed.error),
             _ => None,
         };
         match lack {
