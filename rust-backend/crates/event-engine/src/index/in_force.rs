@@ -6,8 +6,8 @@ use crate::condition::{Condition, Function};
 use crate::event::Event;
 use crate::finality::Finality;
 use crate::state::GroupName;
-use crate::trigger::{TriggerId, is_taken};
 use crate::trigger::group_by::GroupBy;
+use crate::trigger::{TriggerId, is_taken};
 
 use super::TriggerIndex;
 use super::rule::Rule;
