@@ -46,7 +46,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_late_lease_is_looked_for_until_it_would_run_out() {
-        let (mut doubted, job, begin) = (DoubtedJobs::default(), JobId(Uuid::nil()), Instant::now());
+        let (mut doubted, job, begin) =
+            (DoubtedJobs::default(), JobId(Uuid::nil()), Instant::now());
         assert_eq!(doubted.due(begin), None);
         doubted.add(vec![job], begin);
         assert_eq!(doubted.due(begin), Some(vec![job]));
