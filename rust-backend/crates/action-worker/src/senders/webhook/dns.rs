@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use futures::future::FutureExt as _;
 use hickory_resolver::Hosts;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
@@ -73,7 +74,13 @@ impl System {
         match servers.lookup(&name).await {
             Ok(found) => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()),
             Err(error) => {
-                let source = io::Error::other(error);
+                let source = match error {
+                    NetError::Timeout => {
+                        let sentence = format!("no DNS server answered for {host}");
+                        io::Error::new(io::ErrorKind::TimedOut, sentence)
+                    }
+                    error => io::Error::other(error),
+                };
                 Err(match Lack::of_lookup(&source, &self.resolvers) {
                     Some(lack) => lacking(lack, source),
                     None => source,

@@ -24,6 +24,9 @@ pub type Lookup =
 const FRESH: Duration = Duration::from_secs(1);
 /// Lookups under way at once. Each may hold a few sockets.
 const LOOKUPS_MAX: usize = 512;
+/// Of names that had no answer the last time, or are asked for the first time: they leave lookups
+/// to those that had one.
+const UNPROVEN_LOOKUPS_MAX: usize = LOOKUPS_MAX / 4 * 3;
 /// Of names that had no answer the last time: they leave lookups to the others.
 const SILENT_LOOKUPS_MAX: usize = LOOKUPS_MAX / 2;
 /// Names that are remembered with no lookup under way. Beyond, all of those are forgotten.
@@ -60,15 +63,35 @@ pub(super) struct Names {
 struct Known {
     names: HashMap<String, Name>,
     under_way: usize,
+    unproven_under_way: usize,
     silent_under_way: usize,
+}
+
+/// What is expected of a lookup, by the last one of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Answer,
+    /// It is the first one.
+    Unknown,
+    Silence,
 }
 
 #[derive(Default)]
 struct Name {
     asked: Option<Shared<BoxFuture<'static, Answer>>>,
     answer: Option<(Instant, Answer)>,
-    /// The last lookup ended at its limit.
+    /// The last lookup had no answer.
     is_silent: bool,
+}
+
+impl Name {
+    fn expected(&self) -> Expected {
+        match (self.is_silent, &self.answer) {
+            (true, _) => Expected::Silence,
+            (false, Some(_)) => Expected::Answer,
+            (false, None) => Expected::Unknown,
+        }
+    }
 }
 
 impl Names {
@@ -85,7 +108,7 @@ impl Names {
     /// The addresses of a host. It is looked up unless that was just done, or is under way.
     ///
     /// # Errors
-    /// The lookup's; or too many are under way, which is this machine's fault.
+    /// The lookup's; or too many are under way: then nothing was asked.
     pub(super) fn resolve(&self, host: &str) -> impl Future<Output = Answer> + Send + use<> {
         let asked = self.ask(host);
         async move { asked?.await }
@@ -99,29 +122,28 @@ impl Names {
         if let Some(asked) = known.names.get(host).and_then(|name| name.asked.clone()) {
             return Ok(asked);
         }
-        let is_silent = known.names.get(host).is_some_and(|name| name.is_silent);
-        if known.under_way >= LOOKUPS_MAX
-            || is_silent && known.silent_under_way >= SILENT_LOOKUPS_MAX
-        {
-            return Err(too_many());
+        let expected = known.names.get(host).map_or(Expected::Unknown, Name::expected);
+        if !known.has_room(expected) {
+            return Err(too_many(expected));
         }
-        known.begin(is_silent);
-        let asked = self.spawn(host.to_owned(), is_silent);
+        known.begin(expected);
+        let asked = self.spawn(host.to_owned(), expected);
         let name = known.names.entry(host.to_owned()).or_default();
         name.asked = Some(asked.clone());
         Ok(asked)
     }
 
     /// A task of its own: the attempts that wait may go.
-    fn spawn(&self, host: String, was_silent: bool) -> Shared<BoxFuture<'static, Answer>> {
+    fn spawn(&self, host: String, expected: Expected) -> Shared<BoxFuture<'static, Answer>> {
         let (looking, limit) = ((self.lookup)(host.clone()), self.limit);
         let known = Arc::clone(&self.known);
         let task = tokio::spawn(async move {
             let found = tokio::time::timeout(limit, looking).await;
-            let is_silent = found.is_err();
             let answer = found.unwrap_or_else(|_| Err(unanswered(&host, limit)));
+            let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+            let is_silent = answer.as_ref().is_err_and(is_timeout);
             let answer = answer.map(Arc::from).map_err(|error| LookupError(Arc::new(error)));
-            known.lock().end(host, was_silent, is_silent, &answer);
+            known.lock().end(host, expected, is_silent, &answer);
             answer
         });
         let ended = |_| LookupError(Arc::new(io::Error::other("the lookup broke off")));
@@ -135,17 +157,31 @@ impl Known {
         (at.elapsed() < FRESH).then_some(answer)
     }
 
-    fn begin(&mut self, is_silent: bool) {
+    fn has_room(&self, expected: Expected) -> bool {
+        let of_proven = self.under_way < LOOKUPS_MAX;
+        let of_unproven = self.unproven_under_way < UNPROVEN_LOOKUPS_MAX;
+        match expected {
+            Expected::Answer => of_proven,
+            Expected::Unknown => of_proven && of_unproven,
+            Expected::Silence => {
+                of_proven && of_unproven && self.silent_under_way < SILENT_LOOKUPS_MAX
+            }
+        }
+    }
+
+    fn begin(&mut self, expected: Expected) {
         self.under_way += 1;
-        self.silent_under_way += usize::from(is_silent);
+        self.unproven_under_way += usize::from(expected != Expected::Answer);
+        self.silent_under_way += usize::from(expected == Expected::Silence);
         if self.names.len() > IDLE_MAX {
             self.names.retain(|_, name| name.asked.is_some());
         }
     }
 
-    fn end(&mut self, host: String, was_silent: bool, is_silent: bool, answer: &Answer) {
+    fn end(&mut self, host: String, expected: Expected, is_silent: bool, answer: &Answer) {
         self.under_way -= 1;
-        self.silent_under_way -= usize::from(was_silent);
+        self.unproven_under_way -= usize::from(expected != Expected::Answer);
+        self.silent_under_way -= usize::from(expected == Expected::Silence);
         let answer = Some((Instant::now(), answer.clone()));
         self.names.insert(host, Name { asked: None, answer, is_silent });
     }
@@ -156,9 +192,13 @@ fn unanswered(host: &str, limit: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, sentence)
 }
 
-fn too_many() -> LookupError {
+fn too_many(expected: Expected) -> LookupError {
+    let lack = match expected {
+        Expected::Answer | Expected::Unknown => Lack::Lookups,
+        Expected::Silence => Lack::SilentLookups,
+    };
     let source = io::Error::other("as many as may be are under way");
-    LookupError(Arc::new(io::Error::other(LookupLacked { lack: Lack::Lookups, source })))
+    LookupError(Arc::new(io::Error::other(LookupLacked { lack, source })))
 }
 
 #[cfg(test)]
@@ -167,7 +207,8 @@ mod tests {
 
     use super::*;
 
-    /// Never answers for names that begin with `silent`, and counts what it is asked.
+    /// Never answers for names that begin with `silent`, gives up on those that begin with `timed`,
+    /// and counts what it is asked.
     fn lookup() -> (Lookup, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
@@ -175,6 +216,9 @@ mod tests {
             counted.fetch_add(1, Ordering::Relaxed);
             if host.starts_with("silent") {
                 return std::future::pending().boxed();
+            }
+            if host.starts_with("timed") {
+                return std::future::ready(Err(io::ErrorKind::TimedOut.into())).boxed();
             }
             std::future::ready(Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])).boxed()
         });
@@ -203,15 +247,42 @@ mod tests {
         let silent = |count: usize| -> Vec<_> {
             (0..count).map(|number| names.resolve(&format!("silent{number}.test"))).collect()
         };
-        futures::future::join_all(silent(LOOKUPS_MAX)).await;
+        assert!(names.resolve("well.test").await.is_ok());
+        futures::future::join_all(silent(UNPROVEN_LOOKUPS_MAX)).await;
         tokio::time::advance(FRESH).await;
         // Known to be silent by now: the others find lookups, and they themselves no attempt.
-        let waiting = silent(LOOKUPS_MAX);
+        let waiting = silent(UNPROVEN_LOOKUPS_MAX);
         assert!(names.resolve("well.test").await.is_ok());
+        assert!(names.resolve("new.test").await.is_ok());
         let mut lacking = 0;
         for answer in futures::future::join_all(waiting).await {
-            lacking += usize::from(Lack::of(&answer.expect_err("silent")) == Some(Lack::Lookups));
+            let lack = Lack::of(&answer.expect_err("silent"));
+            lacking += usize::from(lack == Some(Lack::SilentLookups));
         }
-        assert_eq!(lacking, LOOKUPS_MAX - SILENT_LOOKUPS_MAX);
+        assert_eq!(lacking, UNPROVEN_LOOKUPS_MAX - SILENT_LOOKUPS_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_names_leave_lookups_to_those_that_had_an_answer() {
+        let (lookup, _) = lookup();
+        let names = Names::new(lookup, Duration::from_secs(5));
+        assert!(names.resolve("well.test").await.is_ok());
+        tokio::time::advance(FRESH).await;
+        let new: Vec<_> =
+            (0..LOOKUPS_MAX).map(|number| names.resolve(&format!("silent{number}.test"))).collect();
+        let lacking = Lack::of(&names.resolve("new.test").await.expect_err("too many"));
+        assert_eq!(lacking, Some(Lack::Lookups));
+        assert!(names.resolve("well.test").await.is_ok());
+        drop(new);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_no_server_answered_for_is_silent() {
+        let (lookup, _) = lookup();
+        let names = Names::new(lookup, Duration::from_secs(5));
+        for (host, expected) in [("timed.test", Expected::Silence), ("a.test", Expected::Answer)] {
+            let _ = names.resolve(host).await;
+            assert_eq!(names.known.lock().names[host].expected(), expected, "{host}");
+        }
     }
 }
