@@ -35,6 +35,7 @@ use self::failure::SendFailure;
 pub use self::names::Lookup;
 use self::names::Names;
 use self::resolver::{PermittedResolver, has_way_to};
+use self::response::BodyReader;
 use super::ActionSender;
 use crate::attempt::{self, NotBegun, Performed, Told};
 use crate::lack::Lack;
@@ -66,6 +67,7 @@ impl Default for SenderOptions {
 pub struct WebhookSender {
     client: WebhookClient,
     names: Names,
+    bodies: BodyReader,
     timeout: Duration,
 }
 
@@ -83,7 +85,7 @@ impl WebhookSender {
         let names = Names::new(options.lookup, options.connect_timeout);
         let resolver = PermittedResolver::new(policy, names.clone());
         let client = WebhookClient::new(resolver, options.connect_timeout)?;
-        Ok(Self { client, names, timeout: options.timeout })
+        Ok(Self { client, names, bodies: BodyReader::default(), timeout: options.timeout })
     }
 
     /// Makes one attempt, which ends within the timeout however slow the receiver is.
@@ -120,7 +122,7 @@ impl WebhookSender {
             }
         };
         let failure = match tokio::time::timeout(self.timeout, self.client.send(post)).await {
-            Ok(Ok(answer)) => return Ok(answered(answer, url, now).await),
+            Ok(Ok(answer)) => return Ok(self.answered(answer, url, now).await),
             Ok(Err(error)) => SendFailure::Request(error),
             Err(_) => SendFailure::TooSlow,
         };
@@ -129,6 +131,20 @@ impl WebhookSender {
             return Err(NotBegun { lack, problem: sentence });
         }
         Ok(attempt::of(Outcome::Retryable { retry_after: None }, None, Some(sentence)))
+    }
+
+    /// The attempt that a receiver answered.
+    async fn answered(&self, answer: Response<Incoming>, url: &Url, now: DateTime<Utc>) -> Attempt {
+        let status = answer.status();
+        let outcome = response::outcome(status, answer.headers(), now);
+        let error = (outcome != Outcome::Delivered).then(|| {
+            let unfollowed =
+                if status.is_redirection() { "; redirects are not followed" } else { "" };
+            let sentence = format!("{} answered {status}{unfollowed}", origin(url));
+            attempt::line(&sentence, &Masker::of([url]))
+        });
+        let response = Some(self.bodies.beginning(answer, url).await);
+        Attempt { outcome, http_status: Some(status.as_u16()), duration: None, error, response }
     }
 
     /// The resource that this machine lacked, if nothing was sent for want of it.
@@ -188,17 +204,4 @@ impl ActionSender for WebhookSender {
         };
         Ok((attempt, told))
     }
-}
-
-/// The attempt that a receiver answered.
-async fn answered(answer: Response<Incoming>, url: &Url, now: DateTime<Utc>) -> Attempt {
-    let status = answer.status();
-    let outcome = response::outcome(status, answer.headers(), now);
-    let error = (outcome != Outcome::Delivered).then(|| {
-        let unfollowed = if status.is_redirection() { "; redirects are not followed" } else { "" };
-        let sentence = format!("{} answered {status}{unfollowed}", origin(url));
-        attempt::line(&sentence, &Masker::of([url]))
-    });
-    let response = Some(response::beginning(answer, url).await);
-    Attempt { outcome, http_status: Some(status.as_u16()), duration: None, error, response }
 }
