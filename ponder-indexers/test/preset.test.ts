@@ -33,7 +33,7 @@ preset = "sepolia"
 name = "mine"
 writer = "ponder"
 rpc_urls = [
-    { url = "https://rpc.example.org/\${MY_KEY}", headers = { Authorization = "Bearer \${TOKEN}" } },
+    { url = "https://a.example.org/\${MY_KEY}", headers = { Authorization = "Bearer \${TOKEN}" } },
     "wss://me:\${PASSWORD}@rpc.example.com/",
 ]
 
@@ -57,7 +57,7 @@ test("of a mixed file each chain is read by its own name or its preset's", () =>
     id: 11155111,
     rpcUrls: [
       {
-        url: "https://rpc.example.org/k3y",
+        url: "https://a.example.org/k3y",
         headers: { authorization: "Bearer t0ken" },
         hasValues: true,
       },

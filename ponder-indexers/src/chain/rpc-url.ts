@@ -10,8 +10,10 @@ const HEADERS_MAX = 16;
 const HEADER_BYTES_MAX = 8_192;
 
 /** Headers that belong to the connection. */
-const RESERVED =
-  /^(accept-encoding|connection|content-length|content-type|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade|sec-websocket-.*)$/;
+const RESERVED = new RegExp(
+  "^(accept-encoding|connection|content-length|content-type|expect|host|keep-alive|te|trailer|" +
+    "transfer-encoding|upgrade|sec-websocket-.*)$",
+);
 
 export interface RpcUrl {
   /** User and password are in a websocket's alone: fetch takes none, so they are a header. */

@@ -161,7 +161,7 @@ impl QueueConsumer {
         Ok(())
     }
 
-    /// Deletes the stream of earlier versions once none of their workers has read for a while.
+    /// Deletes the stream of earlier versions once their workers have not read for a while.
     async fn delete_former_stream(&mut self) {
         let known: redis::RedisResult<StreamInfoConsumersReply> = redis::cmd("XINFO")
             .arg(&["CONSUMERS", FORMER_STREAM, GROUP])
@@ -169,7 +169,7 @@ impl QueueConsumer {
             .await;
         let consumers = match known {
             Ok(reply) => reply.consumers,
-            // Nobody ever read it.
+            // It was never read.
             Err(error) if error.code() == Some("NOGROUP") => Vec::new(),
             // It does not exist, or is hidden from us; an absent Redis is told of elsewhere.
             Err(_) => return,

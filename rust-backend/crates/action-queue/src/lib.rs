@@ -41,8 +41,8 @@ impl StreamName {
     }
 }
 
-/// The stream that all installations shared in earlier versions. It is deleted where nobody reads
-/// it any more: the sweep pushes its jobs again.
+/// The stream that all installations shared in earlier versions. It is deleted once it is not read
+/// any more: the sweep pushes its jobs again.
 const FORMER_STREAM: &str = "agentauri:jobs";
 /// The consumer group of all workers of an installation.
 pub const GROUP: &str = "action-workers";

@@ -21,7 +21,7 @@ use crate::shortage::Shortage;
 
 /// Makes attempts: all that leaves the house goes through it.
 pub trait Performer: Send + Sync + 'static {
-    /// The rest of what must be known of the origin before an attempt takes a place there. `None`:
+    /// The rest that must be known of the origin before an attempt takes a place there. `None`:
     /// nothing is to be waited for.
     fn prepare(&self, _action_type: &str, _origin: &str) -> Option<BoxFuture<'static, ()>> {
         None

@@ -15,12 +15,12 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use service::health::Heartbeat;
 use service::outage::Outage;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::doubted::DoubtedJobs;
+use self::doubted::{DoubtedJobs, PERIOD};
 pub(crate) use self::held::HeldJobs;
 use crate::act::{Acting, Performer};
 use crate::destinations::{Destinations, PLACES};
@@ -35,6 +35,11 @@ const LEASED_TOGETHER_MAX: usize = 256;
 /// Longer than a lookup and an attempt may take and be recorded; a dead worker's jobs wait this
 /// long, and until the sweep takes them back.
 const LEASE: Duration = Duration::from_secs(27);
+/// An attempt whose destination has to be prepared finds a place so long after its lease was asked
+/// for, or its lease is given back: the rest is for the attempt and its record.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+/// Jobs that may be leased, and that nothing is known of: beyond, no more are taken.
+const DOUBTED_MAX: usize = 4_096;
 /// How long a job waits that was leased and could not be looked at, or has changed since.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Between two tries while Redis or PostgreSQL is away.
@@ -49,6 +54,8 @@ pub(crate) struct Desk<L, P> {
     places: Arc<Semaphore>,
     held: HeldJobs,
     doubted: Mutex<DoubtedJobs>,
+    /// Jobs were doubted.
+    doubts: Notify,
     /// Attempts that have begun and are not with the recorder yet.
     pub(crate) under_way: TaskTracker,
     ended: mpsc::Sender<LeaseEnd>,
@@ -71,6 +78,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             places: Arc::new(Semaphore::new(PLACES)),
             held,
             doubted: Mutex::default(),
+            doubts: Notify::new(),
             under_way: TaskTracker::new(),
             ended,
         }
@@ -83,16 +91,20 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         heartbeat: &Heartbeat,
         shutdown: &CancellationToken,
     ) {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            () = self.take_turns(inbox, heartbeat) => {}
+            () = self.disown_doubted() => {}
+        }
+    }
+
+    async fn take_turns(self: &Arc<Self>, inbox: &mut impl Inbox, heartbeat: &Heartbeat) {
         let mut outage = Outage::default();
         let mut together = LEASED_TOGETHER_MIN;
         loop {
             heartbeat.beat();
-            let turned = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                turned = self.turn(inbox, together) => turned,
-            };
-            match turned {
+            match self.turn(inbox, together).await {
                 Ok(next) => {
                     heartbeat.ready();
                     if outage.ends() {
@@ -105,11 +117,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                     if outage.begins() {
                         tracing::warn!(%error, "No jobs to be had; trying again");
                     }
-                    tokio::select! {
-                        biased;
-                        () = shutdown.cancelled() => return,
-                        () = tokio::time::sleep(RETRY) => {}
-                    }
+                    tokio::time::sleep(RETRY).await;
                 }
             }
         }
@@ -122,7 +130,11 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         inbox: &mut impl Inbox,
         together: usize,
     ) -> anyhow::Result<usize> {
-        self.disown().await?;
+        let doubted = self.doubted.lock().open();
+        anyhow::ensure!(
+            doubted <= DOUBTED_MAX,
+            "{doubted} jobs may be leased, and it is not known which are"
+        );
         let place = Arc::clone(&self.places).acquire_owned().await;
         let mut places = vec![place.expect("the semaphore is never closed")];
         while places.len() < together
@@ -131,11 +143,14 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             places.push(place);
         }
         let ids = inbox.next(places.len()).await?;
+        let read = ids.len();
+        // The sweep pushes those again that are left out.
+        let ids = self.doubted.lock().begin_to_lease(ids);
         if ids.is_empty() {
             return Ok(together);
         }
         // From the lease on nothing may be dropped half-way: a shutdown would lose the attempt.
-        let (desk, read) = (Arc::clone(self), ids.len());
+        let desk = Arc::clone(self);
         let begun = self.under_way.spawn(async move { desk.begin(&ids, places).await });
         Ok(next_together(together, read, begun.await??))
     }
@@ -146,17 +161,20 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         ids: &[JobId],
         mut places: Vec<OwnedSemaphorePermit>,
     ) -> Result<usize, L::Error> {
+        let asked = Instant::now();
         let leases = match self.leases.take(&self.holder, ids, LEASE).await {
             Ok(leases) => leases,
             Err(error) => {
-                self.doubted.lock().add(self.held.unknown_of(ids), Instant::now());
+                self.doubted.lock().doubt(self.held.unknown_of(ids), Instant::now());
+                self.doubts.notify_one();
                 return Err(error);
             }
         };
+        self.held.take(leases.iter().map(|lease| lease.id));
+        self.doubted.lock().leased();
         if leases.is_empty() {
             return Ok(0);
         }
-        self.held.take(leases.iter().map(|lease| lease.id));
         let taken = leases.len();
         let loaded = match self.leases.load(&leases).await {
             Ok(loaded) => loaded,
@@ -175,7 +193,7 @@ impl<L: Leases, P: Performer> Desk<L, P> {
             let origin = origin(&assignment);
             let prepared = self.acting.performer.prepare(&assignment.action_type, &origin);
             let begun = match prepared {
-                Some(prepared) => self.begin_prepared(assignment, origin, prepared),
+                Some(prepared) => self.begin_prepared(assignment, origin, prepared, asked),
                 None => self.begin_attempt(assignment, &origin, places.pop()),
             };
             back.extend(begun);
@@ -192,13 +210,15 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         Ok(given_back)
     }
 
-    /// Begins an attempt once its destination is prepared, which takes no place meanwhile. Where
-    /// too many wait for the same, returns the lease and how long its job has to stay away.
+    /// Begins an attempt once its destination is prepared, which takes no place meanwhile. The
+    /// place is waited for in turn with the desk, which takes each that gets free. Where too many
+    /// wait for the same destination, returns the lease and how long its job has to stay away.
     fn begin_prepared(
         self: &Arc<Self>,
         assignment: LeasedJob,
         origin: String,
         prepared: BoxFuture<'static, ()>,
+        asked: Instant,
     ) -> Option<(Lease, Duration)> {
         let waiting = match self.destinations.wait(&origin, Instant::now()) {
             Ok(waiting) => waiting,
@@ -207,8 +227,9 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         let desk = Arc::clone(self);
         self.under_way.spawn(async move {
             prepared.await;
+            let place = Arc::clone(&desk.places).acquire_owned();
+            let place = timeout_at(asked + BEGUN_WITHIN, place).await.ok().and_then(Result::ok);
             drop(waiting);
-            let place = Arc::clone(&desk.places).try_acquire_owned().ok();
             if let Some((lease, wait)) = desk.begin_attempt(assignment, &origin, place) {
                 desk.end(LeaseEnd::GivenBack(lease, wait)).await;
             }
@@ -245,17 +266,49 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         None
     }
 
-    /// Gives back the jobs that unanswered calls may have leased, before others are leased:
-    /// otherwise an attempt would count of which nothing was sent.
-    pub(crate) async fn disown(&self) -> Result<(), L::Error> {
-        let now = Instant::now();
-        let Some(doubted) = self.doubted.lock().due(now) else { return Ok(()) };
-        let unknown = self.held.unknown_of(&doubted);
-        if !unknown.is_empty() {
-            self.leases.disown(&self.holder, &unknown).await?;
+    /// Gives back the jobs that unanswered calls may have leased, group by group: otherwise an
+    /// attempt would count of which nothing was sent.
+    async fn disown_doubted(&self) {
+        let mut outage = Outage::default();
+        loop {
+            let begun = Instant::now();
+            let next = self.doubted.lock().next(begun);
+            let Some(group) = next else {
+                let _ = timeout(PERIOD, self.doubts.notified()).await;
+                continue;
+            };
+            let disowned = self.disown_group(&group).await;
+            let mut doubted = self.doubted.lock();
+            doubted.looked_at(disowned.is_ok(), begun, Instant::now());
+            match disowned {
+                Ok(()) if doubted.open() == 0 && outage.ends() => {
+                    tracing::info!("Nothing is unknown of leases any more");
+                }
+                Err(error) if outage.begins() => {
+                    let jobs = doubted.open();
+                    tracing::warn!(%error, jobs, "Jobs of an unanswered lease wait");
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
-        self.doubted.lock().disowned(now);
-        Ok(())
+    }
+
+    /// A last try to do so, for all groups. Fails with the last failure.
+    pub(crate) async fn disown(&self) -> Result<(), L::Error> {
+        let groups = self.doubted.lock().take();
+        let mut disowned = Ok(());
+        for group in groups {
+            disowned = self.disown_group(&group).await.and(disowned);
+        }
+        disowned
+    }
+
+    async fn disown_group(&self, group: &[JobId]) -> Result<(), L::Error> {
+        let unknown = self.held.unknown_of(group);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.leases.disown(&self.holder, &unknown).await
     }
 
     /// Leaves leases with the recorder, which gives them back when the store can be reached: if
@@ -298,20 +351,4 @@ fn origin(assignment: &LeasedJob) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_are_leased_together_while_all_find_a_place() {
-        for (together, read, given_back, next) in [
-            (64, 64, 0, 128),
-            (128, 128, 0, 256),
-            (256, 256, 0, 256),
-            (128, 5, 0, 128),
-            (256, 256, 56, 200),
-            (256, 256, 250, 64),
-        ] {
-            assert_eq!(next_together(together, read, given_back), next, "{read} of {together}");
-        }
-    }
-}
+mod tests;

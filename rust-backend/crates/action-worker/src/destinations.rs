@@ -5,6 +5,7 @@
 //! no answer came to until the next delivery. What is not proven gets few places, and all of it
 //! together leaves some to the proven.
 
+mod long_pause;
 mod pace;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::long_pause::LongPause;
 use self::pace::Pace;
 use crate::attempt::Told;
 use crate::shared_backoff::SharedBackoff;
@@ -34,9 +36,11 @@ const NOT_PROVEN_TOGETHER_MAX: usize = PLACES / 4 * 3;
 const BUSY_DELAY_MIN: Duration = Duration::from_millis(250);
 const BUSY_DELAY_MAX: Duration = Duration::from_secs(10);
 const BUSY: SharedBackoff = SharedBackoff::new(BUSY_DELAY_MIN, BUSY_DELAY_MAX);
-/// Destinations that are remembered with nothing under way there. Beyond, all of those are
-/// forgotten, and are unproven again.
-const IDLE_MAX: usize = 10_000;
+/// Destinations that are remembered. Beyond, those are forgotten that were not used for longest,
+/// have nothing under way and do not pause; they are unproven again.
+const REMEMBERED_MAX: usize = 10_000;
+/// Destinations that are forgotten together, so that not each message looks for the oldest.
+const FORGOTTEN_TOGETHER: usize = REMEMBERED_MAX / 10;
 
 /// Counts what is under way, by host and port.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +54,28 @@ struct Occupancy {
     waiting: usize,
     standing: Standing,
     pace: Pace,
+    long_pause: LongPause,
+    used_at: Instant,
     /// The waits of jobs that are turned away.
     busy: SharedBackoff,
 }
 
 impl Occupancy {
     fn new(now: Instant) -> Self {
-        let (standing, pace) = (Standing::Unproven, Pace::new(now));
-        Self { under_way: 0, waiting: 0, standing, pace, busy: BUSY }
+        Self {
+            under_way: 0,
+            waiting: 0,
+            standing: Standing::Unproven,
+            pace: Pace::new(now),
+            long_pause: LongPause::default(),
+            used_at: now,
+            busy: BUSY,
+        }
+    }
+
+    /// True if nothing is lost but its standing when it is forgotten.
+    fn is_idle(&self, now: Instant) -> bool {
+        self.under_way + self.waiting == 0 && !self.pace.is_on(now)
     }
 }
 
@@ -75,9 +93,9 @@ pub(crate) struct Slot {
     key: String,
 }
 
-/// One of those that wait for a destination's name, until it is dropped.
+/// A message that waits for a destination's name, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingMessage {
     destinations: Destinations,
     key: String,
 }
@@ -85,7 +103,7 @@ pub(crate) struct Waiting {
 impl Destinations {
     /// Leave to wait for the destination's name, for as many as may be under way there; or how long
     /// to stay away.
-    pub(crate) fn wait(&self, key: &str, now: Instant) -> Result<Waiting, Duration> {
+    pub(crate) fn wait(&self, key: &str, now: Instant) -> Result<WaitingMessage, Duration> {
         let mut known = self.known.lock();
         let destination = known.entry(key.to_owned()).or_insert_with(|| Occupancy::new(now));
         if let Some(rest) = destination.pace.rest(now) {
@@ -95,11 +113,11 @@ impl Destinations {
             return Err(destination.busy.wait(now));
         }
         destination.waiting += 1;
-        Ok(Waiting { destinations: self.clone(), key: key.to_owned() })
+        Ok(WaitingMessage { destinations: self.clone(), key: key.to_owned() })
     }
 
-    /// A place at the destination, or how long to stay away: to the end of a pause; otherwise longer
-    /// each time that a place was waited for in vain.
+    /// A place at the destination, or how long to stay away: to the end of a pause; otherwise
+    /// longer each time that a place was waited for in vain.
     pub(crate) fn enter(&self, key: &str, now: Instant) -> Result<Slot, Duration> {
         let mut known = self.known.lock();
         let standing = known.get(key).map_or(Standing::Unproven, |it| it.standing);
@@ -149,9 +167,23 @@ impl Slot {
                 destination.standing = Standing::Proven;
                 destination.busy = BUSY;
                 destination.pace.taken(now);
+                if let Some(lasted) = destination.long_pause.taken(now) {
+                    let (host, lasted_s) = (self.key.as_str(), lasted.as_secs());
+                    tracing::info!(host, lasted_s, "A receiver that had messages wait takes them");
+                }
             }
             Told::Silence => destination.standing = Standing::Troubled,
-            Told::Paused(asked) => return Some(destination.pace.pause(asked, now)),
+            Told::Paused(asked) => {
+                if destination.long_pause.asked(asked, now) {
+                    let (host, asked_s) = (self.key.as_str(), asked.as_secs());
+                    tracing::warn!(
+                        host,
+                        asked_s,
+                        "A receiver has messages wait for more than a minute; they are not counted"
+                    );
+                }
+                return Some(destination.pace.pause(asked, now));
+            }
             Told::Nothing | Told::Unsent => {}
         }
         None
@@ -164,7 +196,7 @@ impl Drop for Slot {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingMessage {
     fn drop(&mut self) {
         self.destinations.left(&self.key, |destination| destination.waiting -= 1);
     }
@@ -172,11 +204,24 @@ impl Drop for Waiting {
 
 impl Destinations {
     fn left(&self, key: &str, leave: impl FnOnce(&mut Occupancy)) {
-        let mut known = self.known.lock();
-        known.get_mut(key).map(leave);
-        if known.len() > IDLE_MAX {
-            known.retain(|_, destination| destination.under_way + destination.waiting > 0);
+        let (mut known, now) = (self.known.lock(), Instant::now());
+        if let Some(destination) = known.get_mut(key) {
+            leave(destination);
+            destination.used_at = now;
         }
+        if known.len() > REMEMBERED_MAX {
+            forget_oldest(&mut known, now);
+        }
+    }
+}
+
+fn forget_oldest(known: &mut HashMap<String, Occupancy>, now: Instant) {
+    let idle = known.values().filter(|it| it.is_idle(now));
+    let mut used: Vec<Instant> = idle.map(|it| it.used_at).collect();
+    used.sort_unstable();
+    used.truncate(FORGOTTEN_TOGETHER);
+    if let Some(&latest) = used.last() {
+        known.retain(|_, it| !it.is_idle(now) || it.used_at > latest);
     }
 }
 
@@ -258,12 +303,24 @@ mod tests {
         assert_eq!(turned_away(now), BUSY_DELAY_MIN);
     }
 
-    #[test]
-    fn not_every_destination_is_remembered_for_ever() {
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_are_forgotten_and_no_pause_is() {
         let destinations = Destinations::default();
-        for number in 0..=IDLE_MAX {
+        tell(&destinations, "paused:443", Told::Paused(Duration::from_secs(30)));
+        let held = destinations.enter("held:443", Instant::now()).expect("a place");
+        for number in 0..=REMEMBERED_MAX {
             tell(&destinations, &format!("{number}:443"), Told::Success);
+            tokio::time::advance(Duration::from_millis(1)).await;
         }
-        assert!(destinations.known.lock().len() <= IDLE_MAX);
+        let standing = |key: &str| destinations.known.lock().get(key).map(|it| it.standing);
+        assert!(destinations.known.lock().len() <= REMEMBERED_MAX);
+        assert_eq!(standing("0:443"), None, "the oldest");
+        for key in ["5000:443", "10000:443"] {
+            assert_eq!(standing(key), Some(Standing::Proven), "{key}");
+        }
+        assert!(standing("held:443").is_some());
+        let rest = destinations.enter("paused:443", Instant::now()).expect_err("a pause");
+        assert!(rest > Duration::from_secs(10), "{rest:?}");
+        drop(held);
     }
 }

@@ -29,6 +29,9 @@ pub enum Lack {
     Resolver,
     /// Lookups: as many as may be are under way.
     Lookups,
+    /// The same of names that had no answer the last time, of which fewer may be under way. Such a
+    /// name is at fault itself.
+    SilentLookups,
     /// What TLS needs of the system: random numbers, the time.
     Tls,
 }
@@ -43,6 +46,7 @@ impl Lack {
             Self::Network => "network",
             Self::Resolver => "resolver",
             Self::Lookups => "lookups",
+            Self::SilentLookups => "silent_lookups",
             Self::Tls => "tls",
         }
     }

@@ -47,8 +47,7 @@ pub(crate) async fn record<L: Leases>(
             let count = made.len();
             persist(count, "Attempts not recorded; trying again", || leases.finish(&holder, &made))
                 .await;
-            measures::recorded(&made);
-            tell_dead(&made);
+            tell(&made);
             held.end(made.iter().map(|attempt| attempt.lease.id));
         }
         if !back.is_empty() {
@@ -62,9 +61,15 @@ pub(crate) async fn record<L: Leases>(
     }
 }
 
+/// Counts recorded attempts, and tells of the jobs that they ended.
+pub(crate) fn tell(made: &[AttemptRecord]) {
+    measures::recorded(made);
+    tell_dead(made);
+}
+
 /// Tells of the jobs that will not be tried again. One line for all of a batch that are of one
 /// action: a receiver that is gone ends many at once.
-pub(crate) fn tell_dead(made: &[AttemptRecord]) {
+fn tell_dead(made: &[AttemptRecord]) {
     let mut dead: BTreeMap<_, (&AttemptRecord, &str, usize)> = BTreeMap::new();
     for record in made {
         if let Disposition::Dead(reason) = &record.disposition {

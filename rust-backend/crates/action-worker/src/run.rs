@@ -37,7 +37,8 @@ pub async fn main() -> anyhow::Result<()> {
     let health = Health::default();
     let heartbeat = health.register("action-worker", HEARTBEAT_LIMIT);
     health::start(health, settings.listen, DefaultPort::ACTION_WORKER, shutdown.clone()).await?;
-    Worker::configured(&settings, pool, name, heartbeat).await?.run(shutdown).await;
+    let worker = Worker::configured(&settings, pool, name, heartbeat).await?;
+    Box::pin(worker.run(shutdown)).await;
     tracing::info!("Stopped");
     Ok(())
 }

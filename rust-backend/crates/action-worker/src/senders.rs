@@ -27,8 +27,8 @@ pub trait ActionSender: Send + Sync + 'static {
     /// The kind.
     type Kind: Kind;
 
-    /// The rest of what must be known of an origin, such as its addresses, before an attempt takes
-    /// a place there. `None`: nothing is to be waited for.
+    /// The rest that must be known of an origin, such as its addresses, before an attempt takes a
+    /// place there. `None`: nothing is to be waited for.
     fn prepare(&self, _origin: &str) -> Option<BoxFuture<'static, ()>> {
         None
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::act::Retries;
 use crate::attempt;
 use crate::measures;
-use crate::recorder::tell_dead;
+use crate::recorder;
 
 /// Between two sweeps: how late a retry can be.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -111,8 +111,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             let action_type = expired.action_type.unwrap_or_else(|| "unknown".to_owned());
             let lost = [self.retries.record(lease, action_type, attempt)];
             self.leases.finish(&holder, &lost).await?;
-            measures::recorded(&lost);
-            tell_dead(&lost);
+            recorder::tell(&lost);
         }
         Ok(())
     }

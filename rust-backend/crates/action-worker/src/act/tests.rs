@@ -18,6 +18,7 @@ pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
         lease: Lease {
             id: JobId(Uuid::nil()),
             attempt: 1,
+            until: DateTime::UNIX_EPOCH,
             schedule_from: 0,
             trigger: (TriggerId(Uuid::nil()), 1),
             action: ("a".to_owned(), 1),

@@ -1,5 +1,6 @@
 //! Jobs that a call may have leased which was not answered.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use event_engine::job::JobId;
@@ -8,33 +9,97 @@ use tokio::time::Instant;
 use super::LEASE;
 
 /// Between two looks for a late lease.
-const PERIOD: Duration = Duration::from_secs(1);
+pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
 /// The jobs, each with the end of the time in which they are looked at: a server that stood still
 /// may carry out a call long after we gave it up. No attempt of theirs has begun.
+///
+/// A look is one call for a group of them. Where it fails, the group is parted: a row that another
+/// session has locked holds only its own job. No job of a group is leased before its look succeeds.
 #[derive(Debug, Default)]
-pub(crate) struct DoubtedJobs {
+pub(super) struct DoubtedJobs {
+    groups: VecDeque<DoubtedGroup>,
+    /// Jobs of a call that is under way to lease them.
+    being_leased: BTreeSet<JobId>,
+}
+
+#[derive(Debug)]
+struct DoubtedGroup {
     jobs: Vec<(JobId, Instant)>,
-    look_at: Option<Instant>,
+    look_at: Instant,
+    /// No look has succeeded since the doubt.
+    is_open: bool,
+    is_looked_at: bool,
+}
+
+impl DoubtedGroup {
+    fn ids(&self) -> impl Iterator<Item = JobId> + '_ {
+        self.jobs.iter().map(|(id, _)| *id)
+    }
 }
 
 impl DoubtedJobs {
-    /// A call that was to lease them was not answered.
-    pub(crate) fn add(&mut self, ids: Vec<JobId>, now: Instant) {
-        self.jobs.extend(ids.into_iter().map(|id| (id, now + LEASE)));
-        self.look_at = Some(now);
+    /// The `ids` that may be leased now. Until [`Self::leased`] or [`Self::doubt`], no look is
+    /// begun for them: it would give the new leases back.
+    pub(super) fn begin_to_lease(&mut self, ids: Vec<JobId>) -> Vec<JobId> {
+        let held_back = self.groups.iter().filter(|group| group.is_open || group.is_looked_at);
+        let held_back: BTreeSet<JobId> = held_back.flat_map(DoubtedGroup::ids).collect();
+        let ids: Vec<JobId> = ids.into_iter().filter(|id| !held_back.contains(id)).collect();
+        self.being_leased = ids.iter().copied().collect();
+        ids
     }
 
-    /// The jobs to look at now, if it is time.
-    pub(crate) fn due(&self, now: Instant) -> Option<Vec<JobId>> {
-        let is_due = self.look_at.is_some_and(|at| at <= now);
-        is_due.then(|| self.jobs.iter().map(|(id, _)| *id).collect())
+    /// The call was answered, and its leases are known.
+    pub(super) fn leased(&mut self) {
+        self.being_leased.clear();
     }
 
-    /// Their leases of before `now` are given back.
-    pub(crate) fn disowned(&mut self, now: Instant) {
-        self.jobs.retain(|(_, until)| *until > now);
-        self.look_at = (!self.jobs.is_empty()).then_some(now + PERIOD);
+    /// The call was not answered; these jobs may be leased.
+    pub(super) fn doubt(&mut self, ids: Vec<JobId>, now: Instant) {
+        self.being_leased.clear();
+        self.push(ids.into_iter().map(|id| (id, now + LEASE)).collect(), now, true);
+    }
+
+    /// The jobs of which no look has succeeded.
+    pub(super) fn open(&self) -> usize {
+        let open = self.groups.iter().filter(|group| group.is_open);
+        open.map(|group| group.jobs.len()).sum()
+    }
+
+    /// The jobs to look at now, if it is time, until [`Self::looked_at`].
+    pub(super) fn next(&mut self, now: Instant) -> Option<Vec<JobId>> {
+        let leased = &self.being_leased;
+        let mut due = self.groups.iter_mut().filter(|group| group.look_at <= now);
+        let group = due.find(|group| !group.ids().any(|id| leased.contains(&id)))?;
+        group.is_looked_at = true;
+        Some(group.ids().collect())
+    }
+
+    /// The look that began at `begun` has ended. Where it succeeded, the leases of before are given
+    /// back.
+    pub(super) fn looked_at(&mut self, is_disowned: bool, begun: Instant, now: Instant) {
+        let Some(at) = self.groups.iter().position(|group| group.is_looked_at) else { return };
+        let Some(mut group) = self.groups.remove(at) else { return };
+        if is_disowned {
+            group.jobs.retain(|(_, until)| *until > begun);
+            self.push(group.jobs, now + PERIOD, false);
+            return;
+        }
+        let others = group.jobs.split_off(group.jobs.len() / 2);
+        for part in [group.jobs, others] {
+            self.push(part, now + PERIOD, true);
+        }
+    }
+
+    /// Each group, for a last look at all.
+    pub(super) fn take(&mut self) -> Vec<Vec<JobId>> {
+        std::mem::take(&mut self.groups).iter().map(|group| group.ids().collect()).collect()
+    }
+
+    fn push(&mut self, jobs: Vec<(JobId, Instant)>, look_at: Instant, is_open: bool) {
+        if !jobs.is_empty() {
+            self.groups.push_back(DoubtedGroup { jobs, look_at, is_open, is_looked_at: false });
+        }
     }
 }
 
@@ -44,20 +109,61 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_late_lease_is_looked_for_until_it_would_run_out() {
-        let (mut doubted, job, begin) =
-            (DoubtedJobs::default(), JobId(Uuid::nil()), Instant::now());
-        assert_eq!(doubted.due(begin), None);
-        doubted.add(vec![job], begin);
-        assert_eq!(doubted.due(begin), Some(vec![job]));
-        doubted.disowned(begin);
-        assert_eq!(doubted.due(begin), None);
+    fn jobs(count: u128) -> Vec<JobId> {
+        (0..count).map(|number| JobId(Uuid::from_u128(number))).collect()
+    }
+
+    #[test]
+    fn a_late_lease_is_looked_for_until_it_would_run_out() {
+        let (mut doubted, begin) = (DoubtedJobs::default(), Instant::now());
+        let look = |doubted: &mut DoubtedJobs, at: Instant| {
+            let looked_at = doubted.next(at);
+            doubted.looked_at(true, at, at);
+            looked_at
+        };
+        assert_eq!(look(&mut doubted, begin), None);
+        doubted.doubt(jobs(1), begin);
+        assert_eq!(look(&mut doubted, begin), Some(jobs(1)));
+        assert_eq!(look(&mut doubted, begin), None);
         let late = begin + LEASE - PERIOD;
-        assert_eq!(doubted.due(late), Some(vec![job]));
-        doubted.disowned(late);
-        assert_eq!(doubted.due(begin + LEASE), Some(vec![job]));
-        doubted.disowned(begin + LEASE);
-        assert_eq!(doubted.due(begin + LEASE + PERIOD), None);
+        assert_eq!(look(&mut doubted, late), Some(jobs(1)));
+        assert_eq!(look(&mut doubted, begin + LEASE), Some(jobs(1)));
+        assert_eq!(look(&mut doubted, begin + LEASE + PERIOD), None);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_looked_at_holds_no_other() {
+        let (mut doubted, mut now) = (DoubtedJobs::default(), Instant::now());
+        let (all, locked) = (jobs(64), jobs(64)[37]);
+        doubted.doubt(all.clone(), now);
+        assert!(doubted.begin_to_lease(all.clone()).is_empty(), "nothing is known of them");
+        doubted.leased();
+        let mut failed = 0;
+        while doubted.open() > 1 {
+            let Some(group) = doubted.next(now) else {
+                now += PERIOD;
+                continue;
+            };
+            let is_disowned = !group.contains(&locked);
+            failed += usize::from(!is_disowned);
+            doubted.looked_at(is_disowned, now, now);
+        }
+        assert!(failed <= 7, "{failed} looks in vain");
+        let others: Vec<_> = all.iter().copied().filter(|id| *id != locked).collect();
+        assert_eq!(doubted.begin_to_lease(all), others);
+    }
+
+    #[test]
+    fn no_look_is_begun_for_a_job_that_is_being_leased() {
+        let (mut doubted, now) = (DoubtedJobs::default(), Instant::now());
+        doubted.doubt(jobs(1), now);
+        doubted.next(now).expect("a look");
+        assert!(doubted.begin_to_lease(jobs(1)).is_empty(), "nor the other way round");
+        doubted.looked_at(true, now, now);
+        let later = now + PERIOD;
+        assert_eq!(doubted.begin_to_lease(jobs(2)), jobs(2));
+        assert_eq!(doubted.next(later), None);
+        doubted.leased();
+        assert_eq!(doubted.next(later), Some(jobs(1)));
     }
 }

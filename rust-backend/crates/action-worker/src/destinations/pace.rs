@@ -1,5 +1,8 @@
 //! The pace of one origin: a pause that its host asks for is the host's, and delays all of its
-//! messages. Those that waited come back as fast as the host took messages before.
+//! messages. The waiting ones come back as fast as the host took messages before.
+//!
+//! A long pause may be meant for one URL of the host alone. The message that met it waits as long
+//! as was asked for; the others until a first of them may try whether it holds for them, too.
 
 use std::time::Duration;
 
@@ -8,9 +11,10 @@ use tokio::time::Instant;
 
 use crate::shared_backoff::SharedBackoff;
 
-/// Pauses, unless a longer one is asked for: the first, and the longest while nothing is taken.
+/// The first pause, unless a longer one is asked for.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_mins(1);
+/// The longest pause of a whole host, however long a message is told to wait.
+pub(super) const PAUSE_MAX: Duration = Duration::from_mins(1);
 const PAUSES: SharedBackoff = SharedBackoff::new(PAUSE_MIN, PAUSE_MAX);
 /// The longest time over which the messages that waited for a pause come back.
 const SPREAD_MAX: Duration = Duration::from_secs(30);
@@ -21,17 +25,21 @@ const WINDOW: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Pace {
     until: Option<Instant>,
+    /// A longer one was asked for: a message that is taken ends it.
+    is_cut: bool,
+    /// A message was ever taken.
+    has_taken: bool,
     backoff: SharedBackoff,
     /// Messages taken in a second before the latest pause.
     rate: u32,
     taken_since: u32,
     turned_away: u32,
-    window: Window,
+    window: PaceWindow,
 }
 
 /// Messages taken in this second and the one before.
 #[derive(Debug)]
-struct Window {
+struct PaceWindow {
     began: Instant,
     taken: u32,
     taken_before: u32,
@@ -39,36 +47,60 @@ struct Window {
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        let window = Window { began: now, taken: 0, taken_before: 0 };
-        Self { until: None, backoff: PAUSES, rate: 1, taken_since: 0, turned_away: 0, window }
+        let window = PaceWindow { began: now, taken: 0, taken_before: 0 };
+        Self {
+            until: None,
+            is_cut: false,
+            has_taken: false,
+            backoff: PAUSES,
+            rate: 1,
+            taken_since: 0,
+            turned_away: 0,
+            window,
+        }
     }
 
     /// The host asks for a pause. Returns the time after which the message that met it comes back:
-    /// behind those that only wait, so that a message which always meets one does not stop them.
+    /// behind the ones that only wait, so that a message which always meets one does not stop them,
+    /// and at most twice [`SPREAD_MAX`] later than was asked for or the pause ends.
     pub(super) fn pause(&mut self, asked: Duration, now: Instant) -> Duration {
-        let length = asked.min(RETRY_AFTER_MAX).max(self.backoff.wait(now));
-        if self.until.is_none_or(|until| now >= until) {
+        let (asked, own) = (asked.min(RETRY_AFTER_MAX), self.backoff.wait(now));
+        let is_cut = asked > PAUSE_MAX;
+        let length = match is_cut {
+            false => asked.max(own),
+            // It takes messages, so that the next of another URL may well be taken.
+            true if self.has_taken => own,
+            true => PAUSE_MAX,
+        };
+        if !self.is_on(now) {
             self.window.turn(now);
             self.rate = self.window.taken.max(self.window.taken_before).max(1);
-            (self.taken_since, self.turned_away) = (0, 0);
+            (self.taken_since, self.turned_away, self.is_cut) = (0, 0, is_cut);
         }
+        self.is_cut &= is_cut;
         let until = self.until.map_or(now, |until| until.max(now)).max(now + length);
         self.until = Some(until);
-        until - now + length + self.spread()
+        (until - now).max(asked) + length.min(SPREAD_MAX) + self.spread()
+    }
+
+    /// True during a pause.
+    pub(super) fn is_on(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
 
     /// The rest of a pause, for a message that asks during it: longer for each one.
     pub(super) fn rest(&mut self, now: Instant) -> Option<Duration> {
-        let until = self.until.filter(|until| now < *until)?;
+        let until = self.until.filter(|_| self.is_on(now))?;
         Some(until - now + self.spread())
     }
 
     /// Messages that may be under way together after a pause: as many as were taken in a second,
-    /// and one more for each that was taken since.
+    /// and one more for each that was taken since; a first one where a longer pause was asked for.
     pub(super) fn places(&self) -> usize {
+        let first = if self.is_cut { 1 } else { self.rate };
         match self.until {
             None => usize::MAX,
-            Some(_) => self.rate.saturating_add(self.taken_since) as usize,
+            Some(_) => first.saturating_add(self.taken_since) as usize,
         }
     }
 
@@ -77,7 +109,10 @@ impl Pace {
         self.window.turn(now);
         self.window.taken = self.window.taken.saturating_add(1);
         self.taken_since = self.taken_since.saturating_add(1);
-        self.backoff = PAUSES;
+        (self.has_taken, self.backoff) = (true, PAUSES);
+        if self.is_cut {
+            self.until = self.until.map(|until| until.min(now));
+        }
     }
 
     fn spread(&mut self) -> Duration {
@@ -87,7 +122,7 @@ impl Pace {
     }
 }
 
-impl Window {
+impl PaceWindow {
     fn turn(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.began);
         if age >= WINDOW {
@@ -113,7 +148,7 @@ mod tests {
         let rests: Vec<_> = (0..400).map(|_| pace.rest(now).expect("a pause")).collect();
         let (first, last) = (rests[0], rests[399]);
         assert!(first >= SECOND * 3 && first <= SECOND * 4, "{first:?}");
-        assert_eq!(rests[10] - first, SECOND, "ten in a second");
+        assert_eq!(rests[10], first + SECOND, "ten in a second");
         assert_eq!(last, SECOND * 3 + SPREAD_MAX, "and not too late");
         let over = now + SECOND * 3;
         assert_eq!((pace.rest(over), pace.places()), (None, 10));
@@ -122,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_never_shorter_than_asked_and_longer_while_nothing_is_taken() {
+    fn a_pause_is_as_long_as_asked_and_longer_while_none_is_taken() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         let mut lengths = Vec::new();
@@ -133,18 +168,58 @@ mod tests {
             now += rest;
         }
         assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.pause(Duration::from_mins(10), now);
-        assert!(pace.rest(now).expect("a pause") >= Duration::from_mins(10));
-        now += Duration::from_mins(10);
+        pace.pause(PAUSE_MAX, now);
+        assert!(pace.rest(now).expect("a pause") >= PAUSE_MAX);
+        now += PAUSE_MAX;
         pace.taken(now);
         pace.pause(Duration::ZERO, now);
         assert_eq!(pace.until, Some(now + SECOND));
-        pace.pause(Duration::from_hours(99), now);
-        assert_eq!(pace.until, Some(now + RETRY_AFTER_MAX), "a day at most");
     }
 
     #[test]
-    fn a_message_that_always_meets_a_pause_comes_after_those_that_wait() {
+    fn a_message_waits_as_long_as_asked_and_little_longer() {
+        let now = Instant::now();
+        for asked_s in [0, 1, 7, 30, 60, 61, 3_600, 86_400, 400_000] {
+            let (mut pace, asked) = (Pace::new(now), Duration::from_secs(asked_s));
+            let at_least = asked.clamp(PAUSE_MIN, RETRY_AFTER_MAX);
+            for _ in 0..100 {
+                let wait = pace.pause(asked, now);
+                let bounds = at_least..=at_least + SPREAD_MAX * 2;
+                assert!(bounds.contains(&wait), "{wait:?} of {asked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_pause_of_one_url_is_a_short_one_of_its_host() {
+        let (hour, mut now) = (Duration::from_hours(1), Instant::now());
+        let mut pace = Pace::new(now);
+        assert!(pace.pause(hour, now) >= hour, "the message waits");
+        assert_eq!(pace.until, Some(now + PAUSE_MAX), "nothing was ever taken there");
+        now += PAUSE_MAX;
+        assert_eq!((pace.rest(now), pace.places()), (None, 1), "a first one tries");
+        pace.taken(now);
+        assert!(pace.pause(hour, now) >= hour);
+        assert_eq!(pace.until, Some(now + SECOND), "the host takes others");
+        pace.taken(now);
+        assert_eq!(pace.rest(now), None, "as one that was under way shows");
+    }
+
+    #[test]
+    fn a_message_that_is_taken_ends_no_pause_that_is_the_hosts() {
+        let now = Instant::now();
+        for asked in [[SECOND, SECOND * 3_600], [SECOND * 3_600, SECOND]] {
+            let mut pace = Pace::new(now);
+            for asked in asked {
+                pace.pause(asked, now);
+            }
+            pace.taken(now);
+            assert!(pace.rest(now) >= Some(SECOND), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_always_meets_a_pause_comes_behind_the_others() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         for _ in 0..5 {

@@ -119,8 +119,8 @@ impl State {
             Manner::OpenBody => "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
             Manner::StalledBody => "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned(),
             Manner::ManyFields => {
-                let fields: String = (0..150).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
-                format!("HTTP/1.1 200 OK\r\n{fields}{empty}")
+                let fields: Vec<_> = (0..150).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
+                format!("HTTP/1.1 200 OK\r\n{}{empty}", fields.concat())
             }
             Manner::Well | Manner::EndsKept | Manner::ResetsKept | Manner::Limited => {
                 format!("HTTP/1.1 200 OK\r\n{empty}")

@@ -42,3 +42,39 @@ async fn a_lease_that_was_not_answered_burns_no_attempt() {
     assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE attempts <> 1").await, 0);
     assert!(receiver.messages().values().all(|bodies| bodies.len() == 1));
 }
+
+#[tokio::test]
+async fn a_row_that_somebody_holds_stops_no_other_job() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", ALL)])).await;
+    decide(&bed, &["held", "a", "b", "later", "latest"].map(Row::new)).await;
+    let not_yet = "UPDATE jobs SET due_at = now() + interval '1 hour' WHERE event_id LIKE 'late%'";
+    sqlx::query(not_yet).execute(&bed.pool).await.expect("set");
+    let mut other = bed.strangers.begin().await.expect("a transaction");
+    for statement in [
+        "SELECT id FROM jobs WHERE event_id = 'held' FOR UPDATE",
+        "SAVEPOINT before",
+        "LOCK TABLE jobs IN EXCLUSIVE MODE",
+    ] {
+        sqlx::query(statement).execute(&mut *other).await.expect("locked");
+    }
+    let _worker = start(&bed, LOOPBACK, "0s").await;
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT job.id%FOR UPDATE%'";
+    eventually("the leases are given up", async || bed.count(waits).await > 0).await;
+    sqlx::query("ROLLBACK TO before").execute(&mut *other).await.expect("the table is free");
+    // The row is still held.
+    let due = "UPDATE jobs SET due_at = now() WHERE event_id LIKE 'late%'";
+    sqlx::query(due).execute(&bed.pool).await.expect("set");
+    eventually("later ones are delivered", async || {
+        let later = "SELECT count(*) FROM jobs WHERE event_id LIKE 'late%' AND state = 'delivered'";
+        bed.count(later).await == 2
+    })
+    .await;
+    eventually("so are those beside it", async || state(&bed, JobState::Delivered).await == 4)
+        .await;
+    other.rollback().await.expect("ended");
+    eventually("so is it", async || state(&bed, JobState::Delivered).await == 5).await;
+    assert_eq!(bed.count("SELECT count(*) FROM jobs WHERE attempts <> 1").await, 0);
+    assert!(receiver.messages().values().all(|bodies| bodies.len() == 1));
+}

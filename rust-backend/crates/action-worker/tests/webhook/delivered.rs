@@ -1,4 +1,4 @@
-use action_worker::senders::webhook::response::RESPONSE_BYTES_MAX;
+use action_worker::senders::webhook::response::{BODY_TIME_MAX, RESPONSE_BYTES_MAX};
 use action_worker::senders::webhook::{ANSWER_FIELDS_MAX, TIMEOUT};
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -135,7 +135,8 @@ async fn an_answer_with_very_many_fields_is_taken() {
     for fields in [150, ANSWER_FIELDS_MAX] {
         let (address, _) = raw(async move |mut connection| {
             read_request(&mut connection).await;
-            let fields: String = (1..fields).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
+            let fields: Vec<_> = (1..fields).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
+            let fields = fields.concat();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{fields}\r\n");
             connection.write_all(head.as_bytes()).await.expect("written");
         })
@@ -162,4 +163,33 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     };
     let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
     Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
+/// Later than a body is waited for.
+async fn until_late() {
+    tokio::time::sleep(BODY_TIME_MAX * 4).await;
+}
+
+#[tokio::test]
+async fn a_late_body_delays_no_attempt_and_keeps_its_connection() {
+    let (address, serving) = raw(async |mut connection| {
+        for _ in 0..2 {
+            read_request(&mut connection).await;
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
+            connection.write_all(head).await.expect("written");
+            until_late().await;
+            connection.write_all(b"late").await.expect("written");
+        }
+    })
+    .await;
+    let (sender, url) = (sender(), url("http", address));
+    let first = send_to(&sender, &url).await;
+    assert_eq!((first.outcome, first.response.as_deref()), (Outcome::Delivered, Some("")));
+    assert!(first.duration < Some(BODY_TIME_MAX * 4), "{first:?}");
+    until_late().await;
+    // A second connection would find nobody.
+    let second = send_to(&sender, &url).await;
+    assert_eq!(second.outcome, Outcome::Delivered, "{second:?}");
+    drop(sender);
+    serving.await.expect("both were served on one connection");
 }

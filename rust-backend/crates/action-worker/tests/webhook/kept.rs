@@ -1,5 +1,12 @@
 //! Connections that are kept, and end just when they are used again.
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use action_worker::senders::webhook::{Lookup, SenderOptions, WebhookSender};
 use event_engine::delivery::lease::{Attempt, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -7,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::receiver::read_request;
-use super::{RETRYABLE, error, send_to, sender, url};
+use super::{RETRYABLE, error, loopback_allowed, send_to, sender, url};
 
 /// The end of a connection on which a second request is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +97,39 @@ async fn a_connection_that_ends_is_replaced_once() {
     assert_eq!((attempt.outcome, attempt.http_status), (RETRYABLE, None));
     assert!(error(&attempt).contains(" did not answer in HTTP: "), "{attempt:?}");
     assert_eq!(connections, 2);
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_counts_whatever_lacks_then() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.expect("a connection");
+        serve(connection, End::Read).await;
+    });
+    // No file is left for the lookup after the first.
+    let was_asked = AtomicBool::new(false);
+    let lookup: Lookup = Arc::new(move |_host| {
+        let found = if was_asked.swap(true, Ordering::Relaxed) {
+            Err(io::Error::from_raw_os_error(24))
+        } else {
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
+        };
+        Box::pin(std::future::ready(found))
+    });
+    let options = SenderOptions { lookup, ..SenderOptions::default() };
+    let sender = WebhookSender::with_options(loopback_allowed(), options).expect("a sender");
+    let mut url = url("http", address);
+    url.set_host(Some("receiver.test")).expect("a name");
+    assert_eq!(send_to(&sender, &url).await.outcome, Outcome::Delivered);
+    // Its address is not known any more.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    let second = send_to(&sender, &url).await;
+    assert_eq!((second.outcome, second.http_status), (RETRYABLE, None));
+    assert!(error(&second).contains("could not be connected to"), "{second:?}");
+    serving.await.expect("the second request was read");
 }
 
 #[tokio::test]

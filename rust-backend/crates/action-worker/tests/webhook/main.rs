@@ -1,5 +1,6 @@
 //! The sender against real servers on loopback: what they see, and what they do to it.
 
+mod addresses;
 mod delivered;
 mod documented;
 mod failed;

@@ -108,6 +108,7 @@ fn assignment(url: &str) -> LeasedJob {
         lease: Lease {
             id: job(),
             attempt: 1,
+            until: now(),
             schedule_from: 0,
             trigger: (TriggerId(Uuid::nil()), 1),
             action: ("hook".to_owned(), 1),

@@ -95,7 +95,7 @@ impl fmt::Display for DemoSummary {
             self.latency_ms_p50, self.latency_ms_p99, self.latency_ms_max
         )?;
         if cfg!(debug_assertions) {
-            writeln!(f, "Build                       not optimised, as cargo build --release would be")?;
+            writeln!(f, "Build                       not optimised; cargo build --release is")?;
         }
         write!(f, "Took                        {:.1} s", self.seconds)
     }

@@ -20,6 +20,9 @@ pub struct Lease {
     pub id: JobId,
     /// The number of this lease's attempt, from 1.
     pub attempt: i32,
+    /// The end of the lease, by the store's clock. No two leases of a job have the same, although
+    /// the next one after a lease that was given back has its number.
+    pub until: DateTime<Utc>,
     /// Attempts before the retry schedule began anew; 0: it has begun once.
     pub schedule_from: i32,
     /// The trigger that matched, and its version.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use event_engine::delivery::job_state::JobState;
 use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Loaded};
 use event_engine::event::EventName;
@@ -12,7 +13,6 @@ use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::connection::pool::answered;
-use crate::connection::stored_text::StoredText;
 use crate::delivery::jobs::reason;
 use crate::delivery::{assignments, jobs, retractions};
 use crate::{Result, StoreError};
@@ -42,8 +42,10 @@ impl Leases for PgLeases {
     }
 
     async fn give_back(&self, holder: &str, back: &[(Lease, Duration)]) -> Result<()> {
-        let back: Vec<_> =
-            back.iter().map(|(lease, delay)| (lease.id, Some(lease.attempt), *delay)).collect();
+        let of_lease = |(lease, delay): &(Lease, Duration)| {
+            (lease.id, Some((lease.attempt, lease.until)), *delay)
+        };
+        let back: Vec<_> = back.iter().map(of_lease).collect();
         let giving = async {
             let mut transaction = self.pool.begin().await?;
             give_back(&mut transaction, holder, &back).await?;
@@ -81,10 +83,11 @@ async fn finish(pool: &PgPool, holder: &str, attempts: &[AttemptRecord]) -> Resu
 
 /// A lease out of a row; each query has a row type of its own.
 macro_rules! lease {
-    ($row:ident) => {
+    ($row:ident, $until:expr) => {
         Lease {
             id: JobId($row.id),
             attempt: $row.attempts,
+            until: $until,
             schedule_from: $row.schedule_from,
             trigger: (TriggerId($row.trigger_id), $row.trigger_version),
             action: ($row.action_id, $row.action_version),
@@ -147,9 +150,9 @@ async fn take(
                reason = unwanted
            FROM asked
            WHERE jobs.id = asked.id
-           RETURNING jobs.id, state AS "state: StoredText<JobState>", attempts, schedule_from,
-                     trigger_id, trigger_version, action_id, action_version, event_id,
-                     event_timestamp, event_revision, created_at, retracts"#,
+           RETURNING jobs.id, lease_until, attempts, schedule_from, trigger_id,
+                     trigger_version, action_id, action_version, event_id, event_timestamp,
+                     event_revision, created_at, retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
@@ -159,11 +162,8 @@ async fn take(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| row.state.0 == JobState::Leased)
-        .map(|row| lease!(row))
-        .collect())
+    // A job that was cancelled has no lease.
+    Ok(rows.into_iter().filter_map(|row| Some(lease!(row, row.lease_until?))).collect())
 }
 
 /// Gives back the leases that `holder` has on these jobs.
@@ -188,22 +188,29 @@ async fn disown(pool: &PgPool, holder: &str, ids: &[JobId]) -> Result<()> {
     Ok(())
 }
 
-/// Gives leases back: of each job the one of this attempt, or any that `holder` has.
+/// A lease's attempt and end.
+type LeaseName = (i32, DateTime<Utc>);
+
+/// Gives leases back: of each job the one of this attempt and end, or any that `holder` has. The
+/// number alone would not do: the next lease has it again, and a call whose answer was lost is
+/// repeated.
 async fn give_back(
     transaction: &mut PgTransaction<'static>,
     holder: &str,
-    back: &[(JobId, Option<i32>, Duration)],
+    back: &[(JobId, Option<LeaseName>, Duration)],
 ) -> Result<()> {
     let ids: Vec<Uuid> = back.iter().map(|(id, ..)| id.0).collect();
-    let numbers: Vec<Option<i32>> = back.iter().map(|(_, attempt, _)| *attempt).collect();
+    let (numbers, ends): (Vec<Option<i32>>, Vec<Option<DateTime<Utc>>>) =
+        back.iter().map(|(_, lease, _)| lease.unzip()).unzip();
     let delays: Vec<f64> = back.iter().map(|(.., delay)| delay.as_secs_f64()).collect();
     let given = sqlx::query!(
         "WITH held AS MATERIALIZED (
              SELECT jobs.id, back.delay
-             FROM unnest($2::uuid[], $3::integer[], $4::double precision[])
-                  AS back (id, attempt, delay)
+             FROM unnest($2::uuid[], $3::integer[], $4::timestamptz[], $5::double precision[])
+                  AS back (id, attempt, lease_until, delay)
              JOIN jobs ON jobs.id = back.id
                   AND jobs.attempts = COALESCE(back.attempt, jobs.attempts)
+                  AND jobs.lease_until = COALESCE(back.lease_until, jobs.lease_until)
              WHERE state = 'leased' AND lease_holder = $1
              ORDER BY jobs.id
              FOR UPDATE OF jobs
@@ -217,6 +224,7 @@ async fn give_back(
         holder,
         &ids,
         &numbers as &[Option<i32>],
+        &ends as &[Option<DateTime<Utc>>],
         &delays,
     )
     .fetch_all(&mut **transaction)
@@ -239,6 +247,7 @@ async fn move_on(
 ) -> Result<()> {
     let ids: Vec<Uuid> = attempts.iter().map(|a| a.lease.id.0).collect();
     let numbers: Vec<i32> = attempts.iter().map(|a| a.lease.attempt).collect();
+    let ends: Vec<DateTime<Utc>> = attempts.iter().map(|a| a.lease.until).collect();
     let states: Vec<&str> = attempts.iter().map(|a| state(&a.disposition).as_str()).collect();
     let delays: Vec<f64> = attempts.iter().map(|a| delay(&a.disposition).as_secs_f64()).collect();
     let reasons: Vec<Option<&str>> = attempts.iter().map(|a| reason_of(&a.disposition)).collect();
@@ -254,11 +263,13 @@ async fn move_on(
                 pushed_at = '-infinity', lease_holder = NULL, lease_until = NULL,
                 finished_at = CASE WHEN ended.state <> 'pending' THEN now() END,
                 reason = ended.reason
-         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::double precision[], $5::text[])
-              AS ended (id, attempt, state, delay, reason)
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::double precision[], $5::text[],
+                     $7::timestamptz[])
+              AS ended (id, attempt, state, delay, reason, lease_until)
          JOIN locked ON locked.id = ended.id
          WHERE jobs.id = ended.id AND jobs.attempts = ended.attempt
            AND (jobs.state = 'leased' AND jobs.lease_holder = $6
+                AND jobs.lease_until = ended.lease_until
                 OR jobs.state IN ('pending', 'dead') AND ended.state = 'delivered')",
         &ids,
         &numbers,
@@ -266,6 +277,7 @@ async fn move_on(
         &delays,
         &reasons as &[Option<&str>],
         holder,
+        &ends,
     )
     .execute(&mut **transaction)
     .await?;
@@ -363,7 +375,8 @@ async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
         r#"SELECT j.id, attempts, schedule_from, j.trigger_id, trigger_version, j.action_id,
                   action_version, event_id, event_timestamp, event_revision, j.created_at,
                   j.retracts,
-                  lease_holder AS "lease_holder!", a.action_type AS "action_type?"
+                  lease_holder AS "lease_holder!", lease_until AS "lease_until!",
+                  a.action_type AS "action_type?"
            FROM jobs j
            LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id
                 AND a.action_id = j.action_id AND a.version = j.action_version
@@ -377,7 +390,7 @@ async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
     Ok(rows
         .into_iter()
         .map(|row| Expired {
-            lease: lease!(row),
+            lease: lease!(row, row.lease_until),
             holder: row.lease_holder,
             action_type: row.action_type,
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use event_engine::delivery::lease::{Lease, LeasedJob};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
@@ -22,13 +23,16 @@ struct Grant {
     over: bool,
 }
 
-/// All leases that were ever given: (job, holder, attempt).
+/// The name of a lease: job, holder, end.
+type LeaseName = (JobId, String, DateTime<Utc>);
+
+/// All leases that were ever given.
 #[derive(Debug, Default)]
 pub(super) struct Leasing {
-    grants: BTreeMap<(JobId, String, i32), Grant>,
+    grants: BTreeMap<LeaseName, Grant>,
     attempts: BTreeMap<JobId, usize>,
     /// Leases whose taker was not told of them: since when, its life, and how often it had stalled.
-    untold: BTreeMap<(JobId, String, i32), (Duration, Life, u32)>,
+    untold: BTreeMap<LeaseName, (Duration, Life, u32)>,
 }
 
 impl Leasing {
@@ -79,9 +83,8 @@ impl Leasing {
     /// A worker was not told of leases that it took.
     pub(super) fn untold(&mut self, holder: &str, jobs: &[JobId], now: Duration, life: &Life) {
         for job in jobs {
-            let is_its = |(key, it): &(&(JobId, String, i32), &Grant)| {
-                key.1 == holder && !it.over && !it.attempted
-            };
+            let is_its =
+                |(key, it): &(&LeaseName, &Grant)| key.1 == holder && !it.over && !it.attempted;
             if let Some((key, _)) = self.grants_of(*job).filter(is_its).last() {
                 self.untold.insert(key.clone(), (now, life.clone(), life.stalls()));
             }
@@ -158,8 +161,8 @@ impl Leasing {
         self.attempts.get(&job).copied().unwrap_or_default()
     }
 
-    fn grants_of(&self, job: JobId) -> impl Iterator<Item = (&(JobId, String, i32), &Grant)> {
-        let first = (job, String::new(), i32::MIN);
+    fn grants_of(&self, job: JobId) -> impl Iterator<Item = (&LeaseName, &Grant)> {
+        let first = (job, String::new(), DateTime::<Utc>::MIN_UTC);
         self.grants.range(first..).take_while(move |((it, ..), _)| *it == job)
     }
 }
@@ -190,6 +193,6 @@ fn is_over(database: &Database, retracted: JobId) -> Result<(), String> {
     }
 }
 
-fn key(holder: &str, lease: &Lease) -> (JobId, String, i32) {
-    (lease.id, holder.to_owned(), lease.attempt)
+fn key(holder: &str, lease: &Lease) -> LeaseName {
+    (lease.id, holder.to_owned(), lease.until)
 }

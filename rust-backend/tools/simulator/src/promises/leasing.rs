@@ -51,6 +51,21 @@ pub async fn a_lease_is_given_back_by_who_has_it<B: Bed>(bed: &B) {
     assert!(leased(bed, "a", job, LONG).await.is_none(), "it is not due");
 }
 
+/// A lease that is given back twice, because the first answer was lost, leaves the next lease of
+/// the job alone, although both have the same holder and the same number.
+pub async fn a_lease_is_given_back_once<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let leases = bed.leases();
+    let first = leased(bed, "a", job, LONG).await.expect("a lease");
+    leases.give_back("a", &[(first.clone(), Duration::ZERO)]).await.expect("given back");
+    let second = leased(bed, "a", job, LONG).await.expect("a lease");
+    assert_eq!(second.attempt, first.attempt);
+    leases.give_back("a", &[(first, Duration::ZERO)]).await.expect("heard");
+    assert_eq!(state(bed, job).await, JobState::Leased);
+    leases.give_back("a", &[(second, Duration::ZERO)]).await.expect("given back");
+    assert_eq!(state(bed, job).await, JobState::Pending);
+}
+
 /// A worker that does not know what it has leased gives it back, and no attempt counts. What others
 /// have, and what nobody has, stays as it is.
 pub async fn a_lease_that_nobody_heard_of_is_disowned<B: Bed>(bed: &B) {

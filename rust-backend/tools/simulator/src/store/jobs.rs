@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Outcome};
 use event_engine::event::{ChainId, EventName};
 use event_engine::job::{JobId, NewJob};
@@ -47,6 +47,8 @@ pub struct Job {
     pub state: State,
     /// Attempts started.
     pub attempts: i32,
+    /// Leases of it so far.
+    leases: u32,
     /// When its next attempt is due, by the database's clock.
     pub due_ms: i64,
     pushed_ms: Option<i64>,
@@ -58,6 +60,7 @@ impl Job {
         Lease {
             id: self.decided.id,
             attempt: self.attempts,
+            until: self.leased_until(),
             schedule_from: 0,
             trigger: self.decided.trigger,
             action: self.decided.action.clone(),
@@ -66,6 +69,19 @@ impl Job {
             created_at: DateTime::from_timestamp_millis(self.created_ms).unwrap_or_default(),
             retracts: self.retracts,
         }
+    }
+
+    /// The end of its lease. PostgreSQL tells two leases apart by their microseconds; this clock
+    /// has none, so that the lease's number stands in for them.
+    fn leased_until(&self) -> DateTime<Utc> {
+        let State::Leased { until_ms, .. } = self.state else { return DateTime::UNIX_EPOCH };
+        let until = DateTime::from_timestamp_millis(until_ms).unwrap_or_default();
+        until + TimeDelta::microseconds(i64::from(self.leases % 1_000))
+    }
+
+    fn has(&self, holder: &str, lease: &Lease) -> bool {
+        self.is_held_by(holder)
+            && (self.attempts, self.leased_until()) == (lease.attempt, lease.until)
     }
 
     fn is_held_by(&self, who: &str) -> bool {
@@ -98,6 +114,7 @@ impl Jobs {
                 triggers_revision,
                 state: State::Pending,
                 attempts: 0,
+                leases: 0,
                 due_ms: now_ms,
                 pushed_ms: Some(now_ms),
                 created_ms: now_ms,
@@ -142,7 +159,7 @@ impl Jobs {
     pub fn give_back(&mut self, holder: &str, back: &[(Lease, Duration)], now_ms: i64) {
         for (lease, delay) in back {
             let Some(job) = self.by_id.get_mut(&lease.id) else { continue };
-            if job.is_held_by(holder) && job.attempts == lease.attempt {
+            if job.has(holder, lease) {
                 job.attempts -= 1;
                 job.becomes_due(now_ms + millis(*delay));
             }
@@ -154,8 +171,10 @@ impl Jobs {
         for attempt in attempts {
             let Some(job) = self.by_id.get_mut(&attempt.lease.id) else { continue };
             let unfinished = matches!(job.state, State::Pending | State::Dead(_));
-            let late = unfinished && attempt.disposition == Disposition::Delivered;
-            if job.attempts == attempt.lease.attempt && (job.is_held_by(holder) || late) {
+            let late = unfinished
+                && attempt.disposition == Disposition::Delivered
+                && job.attempts == attempt.lease.attempt;
+            if job.has(holder, &attempt.lease) || late {
                 match &attempt.disposition {
                     Disposition::Delivered => job.state = State::Delivered,
                     Disposition::Retry(delay) => job.becomes_due(now_ms + millis(*delay)),
@@ -224,6 +243,7 @@ impl Database {
                 triggers_revision: job.triggers_revision,
                 state: State::Pending,
                 attempts: 0,
+                leases: 0,
                 due_ms: now_ms,
                 pushed_ms: None,
                 created_ms: now_ms,
@@ -270,6 +290,7 @@ impl Database {
             let until_ms = now_ms + millis(duration);
             job.state = State::Leased { holder: holder.to_owned(), until_ms };
             job.attempts += 1;
+            job.leases += 1;
             leases.push(job.lease());
         }
         if wrote {

@@ -42,6 +42,7 @@ macro_rules! keeps_all {
                 a_lease_is_given_once,
                 a_lease_that_ran_out_is_given_again,
                 a_lease_is_given_back_by_who_has_it,
+                a_lease_is_given_back_once,
                 a_lease_that_nobody_heard_of_is_disowned,
                 what_was_taken_back_is_not_leased,
                 what_was_deleted_is_not_leased,

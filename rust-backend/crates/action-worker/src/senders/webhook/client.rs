@@ -27,22 +27,32 @@ use super::resolver::PermittedResolver;
 const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 64;
 /// Shorter than the 60 s after which servers commonly close: fewer attempts meet a closing one.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// Idle time after which the kernel asks whether the other side is still there.
+/// Idle time after which the kernel asks whether the other side is still there, and between two
+/// such questions.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// Questions without an answer after which a connection is dead.
+const TCP_KEEPALIVE_RETRIES: u32 = 3;
+/// Time for which bytes may stay unacknowledged before their connection is dead.
+#[cfg(target_os = "linux")]
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Silence on a connection of HTTP/2 with requests under way before it is asked for a sign of life,
+/// and the time for that sign. All requests to a host share the connection: if it died unseen, each
+/// of them would fail. Both together are shorter than an attempt, which has time for another.
+const HTTP2_KEEPALIVE: Duration = Duration::from_secs(5);
 /// Fields of an answer's head. Proxies add some, security policies dozens.
 pub const ANSWER_FIELDS_MAX: usize = 1_000;
 /// Bytes of an answer's head.
 pub const ANSWER_HEAD_BYTES_MAX: u32 = 256 * 1024;
 
 type Stream = TokioIo<WatchedConnection<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>>;
-type Body = Full<Bytes>;
+type MessageBody = Full<Bytes>;
 
 /// Sends requests. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct WebhookClient {
-    keeping: Client<WatchingConnector, Body>,
+    keeping: Client<WatchingConnector, MessageBody>,
     /// Makes a connection for each request.
-    fresh: Client<WatchingConnector, Body>,
+    fresh: Client<WatchingConnector, MessageBody>,
     open: OpenConnections,
 }
 
@@ -55,23 +65,19 @@ impl WebhookClient {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out among a name's addresses: a dead one leaves time to the next.
+        tcp.set_connect_timeout(Some(connect_timeout));
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
+        tcp.set_keepalive_interval(Some(TCP_KEEPALIVE));
+        tcp.set_keepalive_retries(Some(TCP_KEEPALIVE_RETRIES));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
         let provider = rustls::crypto::ring::default_provider();
         let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(provider)?;
         let https = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
         let open = OpenConnections::default();
         let connector = WatchingConnector { https, connect_timeout, open: open.clone() };
-        let client = |idle_max| {
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-                .pool_max_idle_per_host(idle_max)
-                .http1_max_headers(ANSWER_FIELDS_MAX)
-                .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
-                .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX);
-            builder.build(connector.clone())
-        };
+        let client = |idle_max| builder(idle_max).build(connector.clone());
         Ok(Self { keeping: client(IDLE_CONNECTIONS_PER_HOST_MAX), fresh: client(0), open })
     }
 
@@ -85,17 +91,48 @@ impl WebhookClient {
     /// A connection that was kept may end just when it is used again, and then its receiver has
     /// most likely seen nothing. The request is sent once more, on a connection of its own: it may
     /// arrive twice, under one id.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
+    pub(super) async fn send(
+        &self,
+        request: Request<MessageBody>,
+    ) -> Result<Response<Incoming>, RequestError> {
         let again = request.clone();
-        let answer = match self.keeping.request(request).await {
-            Err(error) if is_lost_with_kept_connection(&error) => self.fresh.request(again).await?,
-            answer => answer?,
+        let (answer, is_second) = match self.keeping.request(request).await {
+            Err(error) if is_lost_with_kept_connection(&error) => {
+                (self.fresh.request(again).await, true)
+            }
+            answer => (answer, false),
         };
+        let answer = answer
+            .map_err(|error| RequestError { has_left: is_second || !error.is_connect(), error })?;
         if let Some(used) = answer.extensions().get::<Arc<ConnectionUse>>() {
             used.answered();
         }
         Ok(answer)
     }
+}
+
+/// No answer to a request.
+#[derive(Debug)]
+pub(super) struct RequestError {
+    /// The failure of the last try.
+    pub(super) error: Error,
+    /// Bytes of the request may have left: by this try, or by one before.
+    pub(super) has_left: bool,
+}
+
+fn builder(idle_max: usize) -> Builder {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+        .pool_max_idle_per_host(idle_max)
+        .http1_max_headers(ANSWER_FIELDS_MAX)
+        .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
+        .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX)
+        .http2_keep_alive_interval(HTTP2_KEEPALIVE)
+        .http2_keep_alive_timeout(HTTP2_KEEPALIVE);
+    builder
 }
 
 /// True if a request that failed with `error` may be sent again at once: its connection had
@@ -197,15 +234,47 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address: SocketAddr = listener.local_addr().expect("an address");
         let serving = tokio::spawn(serve(listener, second));
-        let client: Client<_, Body> =
-            Builder::new(TokioExecutor::new()).http2_only(true).build_http();
-        let request = || {
-            Request::post(format!("http://{address}/")).body(Body::default()).expect("a request")
-        };
-        client.request(request()).await.expect("answered");
-        let error = client.request(request()).await.expect_err("not answered");
+        let client: Client<_, MessageBody> = builder(1).http2_only(true).build_http();
+        client.request(request(address)).await.expect("answered");
+        let error = client.request(request(address)).await.expect_err("not answered");
         serving.abort();
         error
+    }
+
+    fn request(address: SocketAddr) -> Request<MessageBody> {
+        Request::post(format!("http://{address}/")).body(MessageBody::default()).expect("a request")
+    }
+
+    /// Serves connections of HTTP/2, each until its first stream is answered. From then on they
+    /// stay open and silent, as where a firewall has forgotten them.
+    async fn serve_first_streams(listener: TcpListener) {
+        let mut silent = Vec::new();
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+            let (_, mut respond) = connection.accept().await.expect("a stream").expect("a request");
+            respond.send_response(Response::new(()), true).expect("answered");
+            let writing = std::future::poll_fn(|context| connection.poll_closed(context));
+            let _ = tokio::time::timeout(Duration::from_millis(100), writing).await;
+            silent.push(connection);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silently_dead_connection_of_http2_costs_no_attempt() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = tokio::spawn(serve_first_streams(listener));
+        let client: Client<_, MessageBody> = builder(1).http2_only(true).build_http();
+        client.request(request(address)).await.expect("answered");
+        let begun = tokio::time::Instant::now();
+        let second = client.request(request(address));
+        let second = tokio::time::timeout(TCP_KEEPALIVE, second).await.expect("it ends");
+        let error = second.expect_err("not answered");
+        assert!(begun.elapsed() <= HTTP2_KEEPALIVE * 2 + Duration::from_secs(1), "{begun:?}");
+        assert!(is_lost_stream(&error, true), "{error:?}");
+        client.request(request(address)).await.expect("answered on another");
+        serving.abort();
     }
 
     #[tokio::test]

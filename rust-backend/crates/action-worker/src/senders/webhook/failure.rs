@@ -2,35 +2,39 @@
 //! the cause. A URL's path and query may be secret, and are never said.
 
 use std::error::Error;
+use std::io;
 use std::iter::successors;
 use std::time::Duration;
 
-use hyper_util::client::legacy;
-
-use super::client::ConnectTimeout;
+use super::client::{ConnectTimeout, RequestError};
 use super::resolver::RefusedName;
 
 /// The reason why no answer came.
 #[derive(Debug)]
-pub(crate) enum SendFailure {
+pub(super) enum SendFailure {
     /// The head of an answer did not arrive in time.
     TooSlow,
     /// No connection, or no answer in HTTP.
-    Client(legacy::Error),
+    Request(RequestError),
 }
 
 impl SendFailure {
     /// A sentence of it. `host` is the destination's host and port.
-    pub(crate) fn sentence(&self, host: &str, timeout: Duration) -> String {
+    pub(super) fn sentence(&self, host: &str, timeout: Duration) -> String {
         let error = match self {
             Self::TooSlow => return format!("{host} did not answer within {timeout:?}"),
-            Self::Client(error) => error,
+            Self::Request(RequestError { error, .. }) => error,
         };
         let causes = || successors(error.source(), |&cause| cause.source());
         if let Some(refused) = causes().find_map(|cause| cause.downcast_ref::<RefusedName>()) {
             return refused.to_string();
         }
-        if causes().any(|cause| cause.is::<ConnectTimeout>()) {
+        let is_late = |cause: &(dyn Error + 'static)| {
+            let of_address = cause.downcast_ref::<io::Error>();
+            cause.is::<ConnectTimeout>()
+                || of_address.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        };
+        if error.is_connect() && causes().any(is_late) {
             return format!("{host} could not be connected to in time");
         }
         let cause =

@@ -33,8 +33,9 @@ pub use self::client::{ANSWER_FIELDS_MAX, ANSWER_HEAD_BYTES_MAX};
 pub use self::dns::system_lookup;
 use self::failure::SendFailure;
 pub use self::names::Lookup;
-use self::names::Names;
+use self::names::NameLookups;
 use self::resolver::{PermittedResolver, has_way_to};
+use self::response::BodyReader;
 use super::ActionSender;
 use crate::attempt::{self, NotBegun, Performed, Told};
 use crate::lack::Lack;
@@ -65,7 +66,8 @@ impl Default for SenderOptions {
 #[derive(Clone)]
 pub struct WebhookSender {
     client: WebhookClient,
-    names: Names,
+    names: NameLookups,
+    bodies: BodyReader,
     timeout: Duration,
 }
 
@@ -80,10 +82,10 @@ impl WebhookSender {
         policy: DestinationPolicy,
         options: SenderOptions,
     ) -> std::io::Result<Self> {
-        let names = Names::new(options.lookup, options.connect_timeout);
+        let names = NameLookups::new(options.lookup, options.connect_timeout);
         let resolver = PermittedResolver::new(policy, names.clone());
         let client = WebhookClient::new(resolver, options.connect_timeout)?;
-        Ok(Self { client, names, timeout: options.timeout })
+        Ok(Self { client, names, bodies: BodyReader::default(), timeout: options.timeout })
     }
 
     /// Makes one attempt, which ends within the timeout however slow the receiver is.
@@ -120,8 +122,8 @@ impl WebhookSender {
             }
         };
         let failure = match tokio::time::timeout(self.timeout, self.client.send(post)).await {
-            Ok(Ok(answer)) => return Ok(answered(answer, url, now).await),
-            Ok(Err(error)) => SendFailure::Client(error),
+            Ok(Ok(answer)) => return Ok(self.answered(answer, url, now).await),
+            Ok(Err(error)) => SendFailure::Request(error),
             Err(_) => SendFailure::TooSlow,
         };
         let sentence = line(&failure.sentence(&origin(url), self.timeout));
@@ -131,11 +133,24 @@ impl WebhookSender {
         Ok(attempt::of(Outcome::Retryable { retry_after: None }, None, Some(sentence)))
     }
 
-    /// The resource that this machine lacked, if nothing was sent for want of it. A failure after
-    /// the connection is made does not count: bytes may have left.
+    /// The attempt that a receiver answered.
+    async fn answered(&self, answer: Response<Incoming>, url: &Url, now: DateTime<Utc>) -> Attempt {
+        let status = answer.status();
+        let outcome = response::outcome(status, answer.headers(), now);
+        let error = (outcome != Outcome::Delivered).then(|| {
+            let unfollowed =
+                if status.is_redirection() { "; redirects are not followed" } else { "" };
+            let sentence = format!("{} answered {status}{unfollowed}", origin(url));
+            attempt::line(&sentence, &Masker::of([url]))
+        });
+        let response = Some(self.bodies.beginning(answer, url).await);
+        Attempt { outcome, http_status: Some(status.as_u16()), duration: None, error, response }
+    }
+
+    /// The resource that this machine lacked, if nothing was sent for want of it.
     async fn lack(&self, failure: &SendFailure, url: &Url) -> Option<Lack> {
         let lack = match failure {
-            SendFailure::Client(error) if error.is_connect() => Lack::of(error),
+            SendFailure::Request(failed) if !failed.has_left => Lack::of(&failed.error),
             _ => None,
         };
         match lack {
@@ -189,17 +204,4 @@ impl ActionSender for WebhookSender {
         };
         Ok((attempt, told))
     }
-}
-
-/// The attempt that a receiver answered.
-async fn answered(answer: Response<Incoming>, url: &Url, now: DateTime<Utc>) -> Attempt {
-    let status = answer.status();
-    let outcome = response::outcome(status, answer.headers(), now);
-    let error = (outcome != Outcome::Delivered).then(|| {
-        let unfollowed = if status.is_redirection() { "; redirects are not followed" } else { "" };
-        let sentence = format!("{} answered {status}{unfollowed}", origin(url));
-        attempt::line(&sentence, &Masker::of([url]))
-    });
-    let response = Some(response::beginning(answer, url).await);
-    Attempt { outcome, http_status: Some(status.as_u16()), duration: None, error, response }
 }

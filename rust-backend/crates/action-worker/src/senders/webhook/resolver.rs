@@ -15,7 +15,7 @@ use tokio::net::UdpSocket;
 use tower_service::Service;
 use url::{Host, Url};
 
-use super::names::Names;
+use super::names::NameLookups;
 
 /// More addresses of one name are neither tried nor listed in an error.
 const ADDRESSES_MAX: usize = 16;
@@ -25,7 +25,7 @@ const PROBED: u16 = 443;
 
 /// True if this machine has a route to each of the destination's addresses. Nothing is sent:
 /// connecting a datagram's socket only looks at routes.
-pub(crate) async fn has_way_to(url: &Url, names: &Names) -> bool {
+pub(crate) async fn has_way_to(url: &Url, names: &NameLookups) -> bool {
     let addresses = match url.host() {
         Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
         Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
@@ -49,7 +49,7 @@ pub(crate) async fn has_way_to(url: &Url, names: &Names) -> bool {
 #[derive(Clone)]
 pub(super) struct PermittedResolver {
     policy: Arc<DestinationPolicy>,
-    names: Names,
+    names: NameLookups,
 }
 
 /// A name without any permitted address. Names change: another attempt may find another address.
@@ -59,7 +59,7 @@ pub(super) struct RefusedName(String);
 
 impl PermittedResolver {
     /// Filters the addresses of `names` by `policy`.
-    pub(super) fn new(policy: DestinationPolicy, names: Names) -> Self {
+    pub(super) fn new(policy: DestinationPolicy, names: NameLookups) -> Self {
         Self { policy: Arc::new(policy), names }
     }
 
@@ -111,7 +111,8 @@ mod tests {
     async fn resolve(allowed: &str, lookup: Lookup, host: &str) -> Result<Vec<IpAddr>, String> {
         let networks = allowed.split_terminator(',').map(|it| it.parse().expect("a network"));
         let policy = DestinationPolicy::new(networks.collect());
-        let resolver = PermittedResolver::new(policy, Names::new(lookup, Duration::from_secs(5)));
+        let names = NameLookups::new(lookup, Duration::from_secs(5));
+        let resolver = PermittedResolver::new(policy, names);
         let found = resolver.resolve(host.to_owned()).await;
         found
             .map(|found| found.iter().map(SocketAddr::ip).collect())

@@ -1,5 +1,6 @@
 //! Reads a receiver's answer: its meaning, and as much of its text as is kept.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,8 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use service::mask::Masker;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use url::Url;
 
 /// A body is read to here, so that its connection can serve again; beyond, the connection is
@@ -16,6 +19,10 @@ use url::Url;
 pub const BODY_BYTES_READ_MAX: usize = 64 * 1024;
 /// Time for the body, once the head is there. The status is said, and the attempt keeps its place.
 pub const BODY_TIME_MAX: Duration = Duration::from_millis(250);
+/// Time for the rest of the body, beside the attempts, so that its connection can serve again.
+pub const REST_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bodies whose rest is read at once. The connections of others are closed.
+const RESTS_MAX: usize = 256;
 /// As much of a body as is kept.
 pub const RESPONSE_BYTES_MAX: usize = 1_024;
 /// As much of a body is searched for parts of our URL: escapes make text longer.
@@ -47,27 +54,61 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     Some(date.duration_since(SystemTime::from(now)).unwrap_or_default())
 }
 
-/// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`] or [`BODY_TIME_MAX`], or until it
-/// breaks off, and returns its beginning as text, without the secrets that it repeats of the URL it
-/// was sent to. The status was said before: no fault of the body changes it, nor waits for it.
-pub(crate) async fn beginning(response: Response<Incoming>, url: &Url) -> String {
-    let mut body = response.into_body();
-    let mut kept = Vec::new();
-    let reading = async {
-        let mut read_bytes = 0;
-        while read_bytes < BODY_BYTES_READ_MAX {
-            let Some(Ok(frame)) = body.frame().await else { break };
-            let Ok(chunk) = frame.into_data() else { continue };
-            read_bytes += chunk.len();
-            kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - kept.len()));
+/// Reads the bodies of answers. Clones share their limits.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyReader {
+    rests: Arc<Semaphore>,
+}
+
+impl Default for BodyReader {
+    fn default() -> Self {
+        Self { rests: Arc::new(Semaphore::new(RESTS_MAX)) }
+    }
+}
+
+impl BodyReader {
+    /// Reads the body to its end, or to [`BODY_BYTES_READ_MAX`] or [`BODY_TIME_MAX`], or until it
+    /// breaks off, and returns its beginning as text, without the secrets of its URL that it
+    /// repeats. The status was said before: no fault of the body changes it, nor waits for it.
+    ///
+    /// A body that takes longer is read on behind the attempt; if it is not over by then, its
+    /// connection is closed.
+    pub(crate) async fn beginning(&self, response: Response<Incoming>, url: &Url) -> String {
+        let mut body = Body { incoming: response.into_body(), read_bytes: 0, kept: Vec::new() };
+        let is_late = timeout(BODY_TIME_MAX, body.read()).await.is_err();
+        let text = text(&body.kept, url);
+        if is_late && let Ok(permit) = Arc::clone(&self.rests).try_acquire_owned() {
+            tokio::spawn(async move {
+                let _ = timeout(REST_TIME_MAX, body.read()).await;
+                drop(permit);
+            });
         }
-    };
-    // A body that is not over by then closes its connection.
-    let _ = tokio::time::timeout(BODY_TIME_MAX, reading).await;
+        text
+    }
+}
+
+struct Body {
+    incoming: Incoming,
+    read_bytes: usize,
+    kept: Vec<u8>,
+}
+
+impl Body {
+    async fn read(&mut self) {
+        while self.read_bytes < BODY_BYTES_READ_MAX {
+            let Some(Ok(frame)) = self.incoming.frame().await else { return };
+            let Ok(chunk) = frame.into_data() else { continue };
+            self.read_bytes += chunk.len();
+            self.kept.extend(chunk.iter().take(LOOKED_AT_BYTES_MAX - self.kept.len()));
+        }
+    }
+}
+
+fn text(kept: &[u8], url: &Url) -> String {
     if kept.is_empty() {
         return String::new();
     }
-    let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
+    let text = String::from_utf8_lossy(kept).replace('\0', "\u{fffd}");
     let mut text = Masker::of([url]).mask(&text);
     text.truncate(text.floor_char_boundary(RESPONSE_BYTES_MAX));
     text
