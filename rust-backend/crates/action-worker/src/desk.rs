@@ -164,6 +164,10 @@ impl<L: Leases, P: Performer> Desk<L, P> {
         let asked = Instant::now();
         let leases = match self.leases.take(&self.holder, ids, LEASE).await {
             Ok(leases) => leases,
+            Err(error) if L::is_refusal(&error) => {
+                self.doubted.lock().leased();
+                return Err(error);
+            }
             Err(error) => {
                 self.doubted.lock().doubt(self.held.unknown_of(ids), Instant::now());
                 self.doubts.notify_one();
@@ -278,18 +282,22 @@ impl<L: Leases, P: Performer> Desk<L, P> {
                 continue;
             };
             let disowned = self.disown_group(&group).await;
-            let mut doubted = self.doubted.lock();
-            doubted.looked_at(disowned.is_ok(), begun, Instant::now());
-            match disowned {
-                Ok(()) if doubted.open() == 0 && outage.ends() => {
+            let jobs = {
+                let mut doubted = self.doubted.lock();
+                doubted.looked_at(disowned.is_ok(), begun, Instant::now());
+                doubted.open()
+            };
+            let Err(error) = disowned else {
+                if jobs == 0 && outage.ends() {
                     tracing::info!("Nothing is unknown of leases any more");
                 }
-                Err(error) if outage.begins() => {
-                    let jobs = doubted.open();
-                    tracing::warn!(%error, jobs, "Jobs of an unanswered lease wait");
-                }
-                Ok(()) | Err(_) => {}
+                continue;
+            };
+            if outage.begins() {
+                tracing::warn!(%error, jobs, "Jobs of an unanswered lease wait");
             }
+            // A session that failed is judged before it is used again only where it rested.
+            tokio::time::sleep(RETRY).await;
         }
     }
 

@@ -130,6 +130,11 @@ pub enum Unfit {
 }
 
 impl StoreError {
+    /// True if the server answered, so that nothing of the statement was done.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(_)) | Self::ReadOnly { .. })
+    }
+
     /// True if rows are at fault, and not the server or the way there: the same call about other
     /// rows may succeed.
     pub fn is_of_rows(&self) -> bool {

@@ -14,8 +14,9 @@ pub(super) const PERIOD: Duration = Duration::from_secs(1);
 /// The jobs, each with the end of the time in which they are looked at: a server that stood still
 /// may carry out a call long after we gave it up. No attempt of theirs has begun.
 ///
-/// A look is one call for a group of them. Where it fails, the group is parted: a row that another
-/// session has locked holds only its own job. No job of a group is leased before its look succeeds.
+/// A look is one call for a group of them. Where it is held up, the group is parted: a row that
+/// another session has locked holds only its own job. No job of a group is leased before its look
+/// succeeds.
 #[derive(Debug, Default)]
 pub(super) struct DoubtedJobs {
     groups: VecDeque<DoubtedGroup>,
@@ -76,13 +77,17 @@ impl DoubtedJobs {
     }
 
     /// The look that began at `begun` has ended. Where it succeeded, the leases of before are given
-    /// back.
+    /// back. A quick failure is the server's, and tells nothing of single jobs.
     pub(super) fn looked_at(&mut self, is_disowned: bool, begun: Instant, now: Instant) {
         let Some(at) = self.groups.iter().position(|group| group.is_looked_at) else { return };
         let Some(mut group) = self.groups.remove(at) else { return };
         if is_disowned {
             group.jobs.retain(|(_, until)| *until > begun);
             self.push(group.jobs, now + PERIOD, false);
+            return;
+        }
+        if now < begun + PERIOD {
+            self.push(group.jobs, now + PERIOD, true);
             return;
         }
         let others = group.jobs.split_off(group.jobs.len() / 2);
@@ -146,11 +151,26 @@ mod tests {
             };
             let is_disowned = !group.contains(&locked);
             failed += usize::from(!is_disowned);
-            doubted.looked_at(is_disowned, now, now);
+            let begun = now;
+            now += if is_disowned { Duration::ZERO } else { PERIOD * 5 };
+            doubted.looked_at(is_disowned, begun, now);
         }
         assert!(failed <= 7, "{failed} looks in vain");
         let others: Vec<_> = all.iter().copied().filter(|id| *id != locked).collect();
         assert_eq!(doubted.begin_to_lease(all), others);
+    }
+
+    #[test]
+    fn a_server_that_refuses_parts_no_group() {
+        let (mut doubted, mut now) = (DoubtedJobs::default(), Instant::now());
+        doubted.doubt(jobs(64), now);
+        for _ in 0..30 {
+            assert_eq!(doubted.next(now), Some(jobs(64)));
+            doubted.looked_at(false, now, now);
+            assert_eq!(doubted.next(now), None);
+            now += PERIOD;
+        }
+        assert_eq!(doubted.open(), 64);
     }
 
     #[test]

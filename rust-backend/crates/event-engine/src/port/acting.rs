@@ -11,6 +11,9 @@ pub trait Leases: Clone + Send + Sync + 'static {
     /// The reason of a failure.
     type Error: Error + Send + Sync + 'static;
 
+    /// True if the store answered that the call failed: then nothing of the call was done.
+    fn is_refusal(error: &Self::Error) -> bool;
+
     /// Leases those of `ids` that are due, pending and still wanted. Cancels the unwanted ones;
     /// skips jobs that are leased by others or done.
     fn take(

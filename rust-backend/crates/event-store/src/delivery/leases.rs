@@ -33,6 +33,10 @@ impl PgLeases {
 impl Leases for PgLeases {
     type Error = StoreError;
 
+    fn is_refusal(error: &StoreError) -> bool {
+        error.is_refusal()
+    }
+
     async fn take(&self, holder: &str, ids: &[JobId], duration: Duration) -> Result<Vec<Lease>> {
         answered(take(&self.pool, holder, ids, duration)).await
     }

@@ -12,8 +12,9 @@ use super::apply::TriggerChange;
 use super::{HeadHeights, start};
 use crate::Result;
 
-/// The age of a head, in seconds, from which its chain is late: more than any block takes.
-const LATE_SECONDS: i32 = 60;
+/// The age of a head, in seconds, from which its chain is late: more than the slowest chain's block
+/// takes.
+const LATE_SECONDS: i32 = 15;
 
 /// The effect on each trigger of a document, and the rows to write, as columns for `unnest`.
 #[derive(Default)]

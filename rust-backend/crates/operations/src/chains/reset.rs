@@ -114,6 +114,8 @@ pub async fn run(
             Finished::MoreEvents => {}
             Finished::PonderRuns(schema) => return Err(ponder_runs(&schema)),
             Finished::Done { events, blocks } => {
+                // Of triggers that were made meanwhile.
+                answered_at_length(triggers::forget_heads(pool, id)).await?;
                 done.events_invalidated += events;
                 done.blocks_forgotten += blocks;
                 return Ok(done);

@@ -67,7 +67,7 @@ pub(super) fn nodes(chains: &[ChainSettings]) -> Option<String> {
     let mut plain = Vec::new();
     for chain in chains {
         for (index, url) in chain.rpc_urls.iter().enumerate() {
-            let is_plain = matches!(url.expose().scheme(), "http" | "ws");
+            let is_plain = matches!(url.expose().scheme(), "http" | "ws") && url.unset().is_none();
             if is_plain && !url.expose().host_str().is_some_and(is_here) {
                 plain.push(format!("{} rpc_urls[{index}] ({url})", chain.name));
             }

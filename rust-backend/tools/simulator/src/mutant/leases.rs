@@ -41,6 +41,10 @@ impl Desk {
 impl Leases for Desk {
     type Error = Fault;
 
+    fn is_refusal(error: &Fault) -> bool {
+        FakeLeases::is_refusal(error)
+    }
+
     async fn take(
         &self,
         holder: &str,

@@ -21,6 +21,10 @@ pub struct FakeLeases {
 impl Leases for FakeLeases {
     type Error = Fault;
 
+    fn is_refusal(error: &Fault) -> bool {
+        !matches!(error, Fault::Unanswered)
+    }
+
     async fn take(
         &self,
         holder: &str,

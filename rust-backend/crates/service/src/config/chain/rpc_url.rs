@@ -15,6 +15,9 @@ use crate::config::environment::Environment;
 use crate::is_word;
 use crate::mask;
 
+/// In the place of a URL that lacks a value of the environment.
+const NOWHERE: &str = "http://x/";
+
 /// Headers of one URL, and bytes of a value: more than any provider asks for.
 const HEADERS_MAX: usize = 16;
 const HEADER_BYTES_MAX: usize = 8 << 10;
@@ -141,10 +144,12 @@ fn read_url(node: &TomlNode<'_>, environment: &Environment) -> Result<RpcUrl> {
     // The text may hold a key, so it is not quoted.
     let mut read = match RpcUrl::parse(&text) {
         Ok(read) => read,
-        Err(error) => {
-            let refused = || node.refused(format!("is not a URL: {error}"));
-            return Err(unset.unwrap_or_else(refused));
-        }
+        // A stand-in fits no port and no address in brackets.
+        Err(_) if unset.is_some() => match RpcUrl::parse(NOWHERE) {
+            Ok(nowhere) => nowhere,
+            Err(error) => return node.refuse(error.to_string()),
+        },
+        Err(error) => return node.refuse(format!("is not a URL: {error}")),
     };
     read.unset = unset.map(|unset| unset.to_string());
     let url = read.expose();

@@ -44,7 +44,14 @@ fn a_url_takes_values_of_the_environment() {
 
 #[test]
 fn a_variable_that_is_not_set_is_refused_where_a_node_is_asked() {
-    for url in ["https://a.example/${KEY}", "https://a.example/${EMPTY}", "${KEY}", "ws://${KEY}"] {
+    for url in [
+        "https://a.example/${KEY}",
+        "https://a.example/${EMPTY}",
+        "${KEY}",
+        "ws://${KEY}",
+        "http://a.example:${KEY}/",
+        "http://[${KEY}]/",
+    ] {
         let settings = with_urls(&format!("{url:?}"), &[("EMPTY", " ")]).expect("settings");
         let variable = if url.contains("EMPTY") { "EMPTY" } else { "KEY" };
         let unset = settings.chains[0].rpc_urls[0].unset().map(str::to_owned);
@@ -53,6 +60,7 @@ fn a_variable_that_is_not_set_is_refused_where_a_node_is_asked() {
              environment"
         );
         assert_eq!(unset, Some(refused), "{url}");
+        assert_eq!(settings.warnings, [""; 0], "{url}");
     }
     let headers = "{ url = \"https://a.example\", headers = { key = \"${KEY}\" } }";
     let settings = with_urls(headers, &[]).expect("settings");

@@ -63,12 +63,13 @@ impl NameServers {
     /// The addresses of the first of a host's names that has some.
     ///
     /// # Errors
-    /// The last name's.
+    /// The last name's; silence about one of them counts for all.
     pub(super) async fn lookup(&self, host: &Name) -> Result<Vec<IpAddr>, NetError> {
         let mut latest = NetError::NoConnections;
         for name in self.candidates(host) {
             match self.addresses(name).await {
                 Ok(found) => return Ok(found),
+                Err(_) if matches!(latest, NetError::Timeout) => {}
                 Err(error) => latest = error,
             }
         }
@@ -218,6 +219,15 @@ mod tests {
 
     fn threads() -> usize {
         fs::read_dir("/proc/self/task").expect("threads").count()
+    }
+
+    #[tokio::test]
+    async fn silence_about_one_name_is_told_before_a_denial_of_others() {
+        let mut serving = JoinSet::new();
+        let servers = servers(&[dns_server(&mut serving).await], &["none."]);
+        let host = Name::from_ascii("silent.test").expect("a name");
+        let answer = servers.lookup(&host).await;
+        assert!(matches!(answer, Err(NetError::Timeout)), "{answer:?}");
     }
 
     #[tokio::test]
