@@ -78,7 +78,8 @@ async fn only_a_late_chains_head_is_a_start() {
         INSERT INTO node_heads
         SELECT chain_id, 'indexer', 'node ' || block, block, '0x',
                floor(extract(epoch FROM seen)) - age, seen
-        FROM (VALUES (1, 10, now(), 3600), (1, 9, now(), 3601), (2, 10, now(), 12), (9, 4, now(), 20),
+        FROM (VALUES (1, 10, now(), 3600), (1, 9, now(), 3601), (2, 10, now(), 12),
+                     (9, 4, now(), 20),
                      (3, 10, now() - interval '1 day', 12)
              ) AS v (chain_id, block, seen, age);
         INSERT INTO chain_readers (chain_id, reader, state, began_at)

@@ -65,6 +65,16 @@ impl<F: Fn()> Walk<'_, F> {
     /// a finalized block or the chain's first one, and if the node lacks a parent or the finalized
     /// block: another node has it, or the branch is gone.
     pub(crate) async fn down(&self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
+        let walked = self.to_fork(tip, header).await;
+        let stops = walked.as_ref().is_err_and(IndexerError::stops_the_chain);
+        // A reset, or another reader, may have taken the blocks away under the walk.
+        if stops && self.store.at_or_below(tip.number).await?.as_ref() != Some(tip) {
+            return Err(self.node.distrust("the stored branch has changed during the walk"));
+        }
+        walked
+    }
+
+    async fn to_fork(&self, tip: &BlockName, header: HeaderRef) -> Result<NewBranch> {
         let mut finalized = self.store.finalized().await?;
         self.refuse_another_chain(finalized.as_ref()).await?;
         let mut header = self.at_or_above(finalized.as_ref(), header).await?;

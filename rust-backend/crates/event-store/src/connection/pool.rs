@@ -6,7 +6,7 @@
 //! can do our work before it is used again.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
@@ -26,8 +26,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 const LONG_ANSWER_MAX: Duration = Duration::from_secs(30);
 /// The time in which a connection that comes back has to answer.
 const PING_MAX: Duration = Duration::from_secs(1);
-/// A connection that was used this recently is taken without a question.
+/// A connection that was used this recently is taken without a question, except for this long in
+/// every [`JUDGED_EVERY_MS`].
 const FRESH: Duration = Duration::from_millis(100);
+const JUDGED_EVERY_MS: u128 = 2_000;
 /// A statement that takes longer is logged, where `RUST_LOG` has `sqlx::query=debug`.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
@@ -43,6 +45,7 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
         // Statements are logged with their text: below the levels that are on by default.
         .log_statements(LevelFilter::Trace)
         .log_slow_statements(LevelFilter::Debug, SLOW_STATEMENT);
+    let opened = Instant::now();
     // The pool would only say that it timed out.
     let proof = within(ANSWER_MAX, settings::open(&options)).await?;
     let pool = PgPoolOptions::new()
@@ -50,9 +53,11 @@ pub async fn connect(url: &str, application: &str, connections_max: u32) -> Resu
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(settings::apply(connection)))
-        // A call that failed on a connection is tried again later than this.
-        .before_acquire(|connection, used| {
-            Box::pin(async move { Ok(used.idle_for < FRESH || works(connection).await) })
+        // A connection in constant use is taken within the time in which all are judged, too.
+        .before_acquire(move |connection, used| {
+            let is_judged_now = opened.elapsed().as_millis() % JUDGED_EVERY_MS < FRESH.as_millis();
+            let is_believed = used.idle_for < FRESH && !is_judged_now;
+            Box::pin(async move { Ok(is_believed || works(connection).await) })
         })
         // The pool's own question has no limit: a connection that does not answer would never
         // come back, nor leave its place to another.

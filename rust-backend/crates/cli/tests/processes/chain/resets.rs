@@ -41,7 +41,7 @@ async fn read_anew(keys: &str) {
     let before = invalidated(&bed).await;
     let plan = agentauri(&bed, &chain, &[&RESET[..], &["--dry-run"]].concat()).await;
     let jobs = format!("{told} retracted at their receivers");
-    assert!(plan.code == 0 && plan.is("blocks of ") && plan.is(&jobs), "{plan:?}");
+    assert!(plan.code == 0 && plan.is("blocks of ") && plan.is(&jobs), "{told}: {plan:?}");
     let refused = agentauri(&bed, &chain, &RESET).await;
     assert!(refused.code == 2 && refused.is("--yes does it"), "{refused:?}");
     assert_eq!(invalidated(&bed).await, before, "nothing was changed");
