@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::measures;
-use crate::processor_loop::BatchObserver;
+use crate::processor_loop::{BATCH_ENTRIES_MAX, BatchObserver};
 use crate::state_cache::{OBSERVATIONS_MAX, StateCache};
 
 /// Batches of the same shards in a row, before their place is given to others.
@@ -53,7 +53,9 @@ impl<S: Shards, O: BatchObserver> Judge<S, O> {
         is_known: bool,
     ) -> Result<BTreeSet<ChainId>, S::Error> {
         let mut judged = BTreeSet::new();
-        for _ in 0..BATCHES_IN_A_ROW {
+        // Small batches follow a failure, and each that succeeds doubles the next.
+        let in_a_row = if entries_max < BATCH_ENTRIES_MAX { 1 } else { BATCHES_IN_A_ROW };
+        for _ in 0..in_a_row {
             let began = Instant::now();
             let Some(claim) = self.shards.claim(shards, entries_max).await? else { break };
             let entries: usize = claim.batches().iter().map(|batch| batch.entries.len()).sum();
