@@ -139,6 +139,11 @@ async fn of_final_blocks(bed: &Bed, chain: &Chain) {
     chain.traffic(0).await;
     chain.mine(FINAL).await;
     eventually("all is told", async || is_settled(bed, chain).await).await;
+    // A reader that lags would still compare the old chain's events when the new one is there.
+    let behind = "SELECT count(*) FROM (SELECT max(block_number) AS tip FROM observed_blocks
+                                        GROUP BY reader) AS readers
+                  WHERE tip < (SELECT max(block_number) FROM observed_blocks)";
+    eventually("each reader is at the head", async || bed.count(behind).await == 0).await;
     let finals = "SELECT count(*) FROM chain_heights WHERE kind = 'finalized'";
     eventually("blocks are final", async || bed.count(finals).await == 1).await;
 }
