@@ -75,6 +75,11 @@ impl ChainStore {
         Ok(self.page(height, 1).await?.pop())
     }
 
+    /// True if the reader has observed this block.
+    pub(crate) async fn has(&self, block: &BlockName) -> Result<bool> {
+        Ok(self.at_or_below(block.number).await?.as_ref() == Some(block))
+    }
+
     /// The lowest block that the reader has observed.
     pub(crate) async fn lowest(&self) -> Result<Option<BlockName>> {
         self.asked(observed_blocks::lowest(&self.pool, self.id, self.reader)).await

@@ -91,9 +91,7 @@ async fn of_node(node: Node<'_>, store: &ChainStore, span: &Span) -> Result<Chai
         return Ok(same(node, &stored));
     }
     // Backends behind one URL may be of different branches.
-    if let Ok(hash) = highest.hash.parse()
-        && node.header_of(hash).await?.is_some()
-    {
+    if node.has(highest).await? {
         return Ok(same(node, highest));
     }
     let (label, block) = (node.label().to_owned(), stored.number);

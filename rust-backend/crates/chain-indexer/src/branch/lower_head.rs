@@ -66,9 +66,7 @@ fn in_place_of(
 
 /// Fails where the node does not have the highest stored block.
 async fn knows(tip: &BlockName, chain: &str, node: Node<'_>, head: HeaderRef) -> Result<()> {
-    if let Ok(hash) = tip.hash.parse()
-        && node.header_of(hash).await?.is_some()
-    {
+    if node.has(tip).await? {
         return Ok(());
     }
     // It is avoided for a while: another node may have more.

@@ -42,18 +42,14 @@ impl<F: Fn()> Walk<'_, F> {
             // Its branch can be followed without an answer, too.
             let Ok(head) = self.node.head().await else { break };
             let is_higher = head.number > highest.number;
-            if head.number >= tip.number || is_higher && !self.is_observed(head).await? {
+            // A block of the observed branch is of a backend that lags there.
+            if head.number >= tip.number || is_higher && !self.store.has(&head.name()).await? {
                 highest = head;
             } else {
                 tokio::time::sleep(LOOKED_AT_EVERY).await;
             }
         }
         Ok(highest)
-    }
-
-    /// True of a block of a backend that lags on the observed branch.
-    async fn is_observed(&self, header: HeaderRef) -> Result<bool> {
-        Ok(self.store.at_or_below(header.number).await? == Some(header.name()))
     }
 
     /// Finds the fork between the observed branch, which ends with `tip`, and the branch of
@@ -68,7 +64,7 @@ impl<F: Fn()> Walk<'_, F> {
         let walked = self.to_fork(tip, header).await;
         let stops = walked.as_ref().is_err_and(IndexerError::stops_the_chain);
         // A reset, or another reader, may have taken the blocks away under the walk.
-        if stops && self.store.at_or_below(tip.number).await?.as_ref() != Some(tip) {
+        if stops && !self.store.has(tip).await? {
             return Err(self.node.distrust("the stored branch has changed during the walk"));
         }
         walked
@@ -125,9 +121,7 @@ impl<F: Fn()> Walk<'_, F> {
         let Some(lowest) = self.store.lowest().await? else { return Ok(()) };
         let is_settled = match finalized {
             // Another reader may have seen another branch become final.
-            Some(finalized) => {
-                self.store.at_or_below(finalized.number).await?.as_ref() == Some(finalized)
-            }
+            Some(finalized) => self.store.has(finalized).await?,
             None => false,
         };
         if !is_settled && lowest.number > 0 {

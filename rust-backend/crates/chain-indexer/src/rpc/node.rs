@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use alloy_primitives::{Address, B256, U64};
 use event_store::chain::chain_readers::NodeHead;
+use event_store::chain::observed_blocks::BlockName;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
@@ -79,6 +80,14 @@ impl<'n> Node<'n> {
     /// The header with that hash; `None` where the node does not have it.
     pub(crate) async fn header_of(self, block: B256) -> Result<Option<NodeHeader>> {
         self.ask(&header(BY_HASH, block)).await
+    }
+
+    /// True if the node has this stored block, by its hash.
+    pub(crate) async fn has(self, block: &BlockName) -> Result<bool> {
+        match block.hash.parse() {
+            Ok(hash) => Ok(self.header_of(hash).await?.is_some()),
+            Err(_) => Ok(false),
+        }
     }
 
     /// The highest finalized block; `None` where the node does not say.
