@@ -114,24 +114,25 @@ impl<F: Fn()> Walk<'_, F> {
         Ok(NewBranch { chain_id: self.store.id, tip: tip.clone(), fork, fork_time, branch })
     }
 
-    /// Fails where the node has another block than the lowest observed one, and the lowest is the
-    /// chain's first or leads to the finalized one: no branch of the chain leaves out either. One
-    /// question, which saves a walk in vain.
+    /// Fails where the node has another block than the lowest settled one: the finalized block if
+    /// it is below all observed ones; else the lowest observed one, if that is the chain's first or
+    /// leads to the finalized one. No branch of the chain leaves it out. One question, which saves
+    /// a walk in vain.
     async fn refuse_another_chain(&self, finalized: Option<&BlockName>) -> Result<()> {
         let Some(lowest) = self.store.lowest().await? else { return Ok(()) };
-        let is_settled = match finalized {
+        let settled = match finalized {
+            // Another reader, which began lower, saw it become final.
+            Some(finalized) if finalized.number < lowest.number => finalized.clone(),
             // Another reader may have seen another branch become final.
-            Some(finalized) => self.store.has(finalized).await?,
-            None => false,
+            Some(finalized) if self.store.has(finalized).await? => lowest,
+            _ if lowest.number == 0 => lowest,
+            _ => return Ok(()),
         };
-        if !is_settled && lowest.number > 0 {
-            return Ok(());
-        }
-        let Some(header) = self.node.header(lowest.number.unsigned_abs()).await? else {
+        let Some(header) = self.node.header(settled.number.unsigned_abs()).await? else {
             return Ok(());
         };
         let found = header.header_ref().map_err(|problem| self.node.distrust(&problem))?.name();
-        if found.number != lowest.number || found.hash == lowest.hash {
+        if found.number != settled.number || found.hash == settled.hash {
             return Ok(());
         }
         // It is avoided for a while: another node may be of the stored chain.
@@ -139,8 +140,8 @@ impl<F: Fn()> Walk<'_, F> {
         Err(IndexerError::OtherChain {
             chain: self.store.name.clone(),
             node: self.node.label().to_owned(),
-            block: lowest.number,
-            stored: lowest.hash,
+            block: settled.number,
+            stored: settled.hash,
             found: found.hash,
         })
     }

@@ -32,6 +32,25 @@ async fn leave_gap(database: &Database, chain: i64, heights: RangeInclusive<i64>
     }
 }
 
+/// The node's block of this height, observed by the auditor and final.
+async fn finalize_for_auditor(database: &Database, node: &ScriptedNode, height: u64) {
+    let header = node.script().headers[usize::try_from(height).expect("small")].clone();
+    let (hash, parent) = (header["hash"].as_str(), header["parentHash"].as_str());
+    sqlx::query("INSERT INTO observed_blocks VALUES (31337, 'auditor', $1, $2, $3, 1700000000)")
+        .bind(height.cast_signed())
+        .bind(hash)
+        .bind(parent)
+        .execute(&database.pool)
+        .await
+        .expect("observed");
+    sqlx::query("SELECT raise_chain_height(31337, 'auditor', 'finalized', $1, $2, false)")
+        .bind(height.cast_signed())
+        .bind(hash)
+        .execute(&database.pool)
+        .await
+        .expect("final");
+}
+
 async fn until_told(database: &Database, state: &str, says: &str) {
     let told = async || {
         let problem = database.problem(31_337).await;
@@ -148,6 +167,8 @@ struct Drawn {
     blocks: u64,
     start: u64,
     finalized: Option<u64>,
+    /// Another reader began lower, and saw a block below `start` become final.
+    final_below: Option<u64>,
     gap: (u64, u64),
     head: u64,
     mood: Mood,
@@ -170,12 +191,15 @@ impl Drawn {
             Mood::IsAnother => dice.random_range(0..2 * blocks),
             _ => dice.random_range(0..blocks - 1),
         };
-        Self { blocks, start, finalized, gap: (from, dice.random_range(from..blocks)), head, mood }
+        let gap = (from, dice.random_range(from..blocks));
+        let is_below = finalized.is_none() && start > 0 && dice.random();
+        let final_below = is_below.then(|| dice.random_range(0..start));
+        Self { blocks, start, finalized, final_below, gap, head, mood }
     }
 
     /// The fate of the stored chain: `Err` for what is told, `Ok` where all of it is replaced.
     fn expected(&self) -> Result<bool, &'static str> {
-        let is_settled = self.finalized.is_some() || self.start == 0;
+        let is_settled = self.finalized.or(self.final_below).is_some() || self.start == 0;
         match self.mood {
             Mood::Lags | Mood::IsAnother if self.head < self.start => Err("it lags"),
             Mood::Lags | Mood::Balances => Ok(false),
@@ -250,6 +274,9 @@ async fn told_apart(database: &Database, drawn: &Drawn) -> Result<(), String> {
     let indexing = indexed(database, &node, &chain).await;
     indexing.until("devnet", |status| status.finalized == drawn.finalized).await;
     drawn.leave_gap(database).await;
+    if let Some(height) = drawn.final_below {
+        finalize_for_auditor(database, &node, height).await;
+    }
     let headers = node.script().headers.clone();
     let events = database.events().await;
     drawn.begin(&node);

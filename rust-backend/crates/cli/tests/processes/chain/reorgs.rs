@@ -222,7 +222,7 @@ fn leads(links: &BTreeSet<Linked>, trigger: &str, from: &str, to: &str) -> bool 
     reached.contains(to)
 }
 
-/// Everything of the chain is stored, judged and told.
+/// Everything of the chain is stored, judged up to its head, and told.
 pub(crate) async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
     let stored: Vec<String> = sqlx::query_scalar("SELECT id FROM events WHERE NOT invalidated")
         .fetch_all(&bed.pool)
@@ -232,6 +232,8 @@ pub(crate) async fn is_settled(bed: &Bed, chain: &Chain) -> bool {
                     WHERE c.xid IS NULL OR (l.xid, l.seq) > (c.xid, c.seq)";
     let open = "SELECT count(*) FROM jobs WHERE finished_at IS NULL";
     stored.into_iter().collect::<BTreeSet<_>>() == chain.log_names().await
+        && bed.count("SELECT coalesce(max(head_block), -1) FROM shard_cursors").await
+            == chain.head().await
         && bed.count(unjudged).await == 0
         && bed.count(open).await == 0
 }
