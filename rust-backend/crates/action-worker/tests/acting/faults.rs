@@ -8,6 +8,7 @@ use futures::future::FutureExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use testbed::Process;
 
 use super::raw_receiver::{Manner, RawReceiver};
 use super::*;
@@ -114,6 +115,33 @@ async fn a_paused_host_is_left_alone_until_its_pause_ends() {
     assert_eq!(closed.requests(), asked, "it was not asked again");
     let told = i64::try_from(asked).expect("few");
     assert_eq!(waiting(3_000.0).await, told, "each that was told waits as long as told");
+}
+
+#[tokio::test]
+async fn a_long_pause_of_one_url_is_told_and_not_its_hosts() {
+    const MESSAGES: usize = 10;
+    let (bed, receiver) = (Bed::start().await, RawReceiver::start(Manner::ClosedPath).await);
+    let open = trigger_file(&receiver.url(), &[("open", ALL)]);
+    bed.apply(&open).await;
+    let worker = Process::start("action-worker", &bed, &[("AGENTAURI_RETRY_SCHEDULE", "0s")]);
+    decide(&bed, &rows("first", 1)).await;
+    eventually("it takes messages", async || jobs(&bed, "open", JobState::Delivered, 1).await == 1)
+        .await;
+    let closed = receiver.url().replace("/hook", "/closed");
+    bed.apply(&more_triggers(open, &closed, &[("closed", ALL)])).await;
+    decide(&bed, &rows("e", MESSAGES)).await;
+    let count = i64::try_from(MESSAGES).expect("few");
+    eventually("the other URL has all", async || {
+        jobs(&bed, "open", JobState::Delivered, 1).await == count + 1
+    })
+    .await;
+    let later = "SELECT count(*) FROM jobs WHERE state = 'pending' AND attempts = 0
+                 AND due_at > now() + interval '50 minutes'";
+    eventually("each was told to wait", async || bed.count(later).await == count).await;
+    let lines = worker.lines();
+    let said = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(said("has messages wait for more than a minute"), 1, "{lines:#?}");
+    assert!(said("had messages wait takes them") <= 1, "{lines:#?}");
 }
 
 /// What is drawn for one receiver: its manner, or the silence of its name.

@@ -28,6 +28,8 @@ pub(crate) enum Manner {
     Limited,
     /// Is closed for an hour.
     Closed,
+    /// Turns away the messages to `/closed` for an hour, and takes all others.
+    ClosedPath,
     /// Never answers.
     Mute,
     /// Answers 500.
@@ -88,7 +90,7 @@ impl State {
     async fn serve(&self, mut connection: TcpStream) {
         let mut buffer = Vec::new();
         let mut number = 0;
-        while read_request(&mut connection, &mut buffer).await {
+        while let Some(request) = read_request(&mut connection, &mut buffer).await {
             number += 1;
             self.counts.lock().requests += 1;
             if number > 1 && matches!(self.manner, Manner::EndsKept | Manner::ResetsKept) {
@@ -97,14 +99,14 @@ impl State {
                 }
                 return;
             }
-            let Some(answer) = self.answer() else { std::future::pending().await };
+            let Some(answer) = self.answer(&request) else { std::future::pending().await };
             if connection.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
         }
     }
 
-    fn answer(&self) -> Option<String> {
+    fn answer(&self, request: &[u8]) -> Option<String> {
         let mut counts = self.counts.lock();
         let empty = "content-length: 0\r\n\r\n";
         let answer = match self.manner {
@@ -112,6 +114,9 @@ impl State {
             Manner::Broken => return Some(format!("HTTP/1.1 500 Broken\r\n{empty}")),
             Manner::Closed => {
                 return Some(format!("HTTP/1.1 503 Closed\r\nretry-after: 3600\r\n{empty}"));
+            }
+            Manner::ClosedPath if request.starts_with(b"POST /closed") => {
+                return Some(format!("HTTP/1.1 429 Not here\r\nretry-after: 3600\r\n{empty}"));
             }
             Manner::Limited if !counts.has_room() => {
                 return Some(format!("HTTP/1.1 429 Slow\r\nretry-after: 1\r\n{empty}"));
@@ -122,7 +127,11 @@ impl State {
                 let fields: Vec<_> = (0..150).map(|n| format!("x-field-{n}: {n}\r\n")).collect();
                 format!("HTTP/1.1 200 OK\r\n{}{empty}", fields.concat())
             }
-            Manner::Well | Manner::EndsKept | Manner::ResetsKept | Manner::Limited => {
+            Manner::Well
+            | Manner::EndsKept
+            | Manner::ResetsKept
+            | Manner::ClosedPath
+            | Manner::Limited => {
                 format!("HTTP/1.1 200 OK\r\n{empty}")
             }
         };
@@ -143,17 +152,16 @@ impl Counts {
     }
 }
 
-/// Reads one request off the connection; false at its end.
-async fn read_request(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
+/// Reads one request off the connection; `None` at its end.
+async fn read_request(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
         if let Some(length) = request_bytes(buffer)
             && buffer.len() >= length
         {
-            buffer.drain(..length);
-            return true;
+            return Some(buffer.drain(..length).collect());
         }
         if !matches!(connection.read_buf(buffer).await, Ok(1..)) {
-            return false;
+            return None;
         }
     }
 }
