@@ -32,7 +32,7 @@ BEGIN
         WHERE relname = ANY (ARRAY[
             'action_results', 'audit_cursors', 'audit_invalidations', 'audit_suspects',
             'chain_heights', 'chain_list', 'chain_locks', 'chain_readers', 'checkpoints',
-            'covered_ranges', 'event_log', 'events', 'invalidated_events', 'jobs',
+            'covered_ranges', 'destinations', 'event_log', 'events', 'invalidated_events', 'jobs',
             'known_chains', 'log_origin', 'named_chains', 'node_heads', 'notification_filter',
             'notification_settings', 'observed_blocks', 'orphaned_blocks', 'ponder_schemas',
             'ponder_unconfirmed', 'shard_cursors', 'superseded_events', 'times_ahead',

@@ -44,14 +44,22 @@ CREATE TABLE IF NOT EXISTS trigger_versions (
 -- message. The id is the user's, or the type and a hash of the destination. `config` has the keys
 -- that are the type's own, each scalar as the text that the user wrote.
 CREATE TABLE IF NOT EXISTS trigger_actions (
-    trigger_id  UUID        NOT NULL REFERENCES triggers (id),
-    action_id   TEXT        NOT NULL,
-    version     INTEGER     NOT NULL CHECK (version >= 1),
-    action_type TEXT        NOT NULL,
-    config      JSONB       NOT NULL,
-    created_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
+    trigger_id     UUID        NOT NULL REFERENCES triggers (id),
+    action_id      TEXT        NOT NULL,
+    version        INTEGER     NOT NULL CHECK (version >= 1),
+    action_type    TEXT        NOT NULL,
+    config         JSONB       NOT NULL,
+    destination_id UUID        NOT NULL REFERENCES destinations (id),
+    -- Its own terms of delivery: the pauses before its attempts, as `0s,5s,5m`, and the
+    -- milliseconds after which a match is stale. NULL: as for all actions.
+    retry          TEXT,
+    expires_ms     BIGINT      CHECK (expires_ms BETWEEN 1000 AND 604800000),
+    created_at     TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (trigger_id, action_id, version)
 );
+
+-- For a destination: the actions that go there.
+CREATE INDEX IF NOT EXISTS trigger_actions_destination ON trigger_actions (destination_id);
 
 -- One row: the revision of all triggers together. A batch reads it first and judges by no older
 -- set.

@@ -35,8 +35,8 @@ pub trait Performer: Send + Sync + 'static {
     fn perform(&self, assignment: &LeasedJob) -> impl Future<Output = Performed> + Send;
 }
 
-/// Age at which a job's attempts count although its host asks for pauses: as old as the longest
-/// pause that is honoured.
+/// Time since a job was decided or released after which its attempts count although its host asks
+/// for pauses: the longest pause that is honoured.
 const PAUSED_FOR_MAX: TimeDelta = TimeDelta::days(1);
 
 /// When a failed attempt is repeated.
@@ -47,16 +47,19 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// The record of an attempt, with its consequence for the job.
+    /// The record of an attempt, with its consequence for the job by the action's own schedule, or
+    /// by that of all actions.
     pub(crate) fn record(
         &self,
         lease: Lease,
         action_type: String,
+        own: Option<&RetrySchedule>,
         attempt: Attempt,
     ) -> AttemptRecord {
+        let schedule = own.unwrap_or(&self.schedule);
         let after_failure = |retry_after, reason: String| {
             let (started, chance) = (lease.attempts_of_schedule(), self.jitter.draw());
-            let next = self.schedule.after_failure(started, retry_after, chance);
+            let next = schedule.after_failure(started, retry_after, chance);
             next.map_or(Disposition::Dead(reason), Disposition::Retry)
         };
         let disposition = match attempt.outcome {
@@ -92,13 +95,13 @@ impl<P: Performer> Acting<P> {
                     self.shortage.passed(Instant::now());
                 }
                 if let Told::Paused(_) = told
-                    && Utc::now() - assignment.lease.created_at < PAUSED_FOR_MAX
+                    && Utc::now() - assignment.lease.wanted_since < PAUSED_FOR_MAX
                 {
                     measures::paused();
                     return (LeaseEnd::GivenBack(assignment.lease, Duration::ZERO), told);
                 }
-                let attempt =
-                    self.retries.record(assignment.lease, assignment.action_type, attempt);
+                let LeasedJob { lease, action_type, retry, .. } = assignment;
+                let attempt = self.retries.record(lease, action_type, retry.as_ref(), attempt);
                 (LeaseEnd::Made(attempt), told)
             }
             Err(not_begun) => {
@@ -117,7 +120,7 @@ impl<P: Performer> Acting<P> {
         let problem = format!("its event or trigger cannot be read: {problem}");
         let problem = attempt::line(&problem, &Masker::default());
         let (attempt, _) = attempt::unsent(retryable, problem);
-        self.retries.record(lease, "unknown".to_owned(), attempt)
+        self.retries.record(lease, "unknown".to_owned(), None, attempt)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The sweep: what is due and nobody pushed, and leases that ran out. It makes Redis a mere hint.
+//! The sweep: due jobs that were not pushed, leases that ran out, and jobs whose hold has ended. It
+//! makes Redis a mere hint.
 //!
 //! It tries to write to PostgreSQL and to Redis even where nothing is due, so its failure tells
 //! that nothing can be delivered.
@@ -6,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event_engine::delivery::lease::{Expired, Outcome};
+use event_engine::delivery::lease::{Expired, Outcome, Released};
 use event_engine::job::JobId;
 use event_engine::port::{Inbox, JobQueue, Leases};
 use service::health::{Heartbeat, PartProblem};
@@ -34,6 +35,8 @@ const PUSHED_ALWAYS: u64 = 200;
 const SEEN_FOR: Duration = Duration::from_secs(3);
 /// Leases taken back in one sweep.
 const EXPIRED_MAX: i64 = 1_000;
+/// Sweeps between two looks for jobs whose hold has ended, while there are none.
+const RELEASE_EVERY: u32 = 4;
 /// Sweeps between two looks for entries of the queue that a dead worker left.
 const FORGET_EVERY: u32 = 40;
 
@@ -47,6 +50,8 @@ pub(crate) struct Sweep<L, Q, I> {
     pub(crate) heartbeat: Heartbeat,
     /// Leases that ran out, by job and attempt, and since when they are seen.
     pub(crate) expired: BTreeMap<(JobId, i32), Instant>,
+    /// The latest step through the held jobs.
+    pub(crate) released: Released,
     /// The failure of the latest look for forgotten entries.
     pub(crate) unforgotten: Option<String>,
 }
@@ -92,11 +97,21 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             self.queue.push(&due).await?;
         }
         measures::swept(waiting, due.len());
+        let released = self.release(round).await;
         behind?;
+        released?;
         match &self.unforgotten {
             Some(error) => anyhow::bail!("{error}"),
             None => Ok(()),
         }
+    }
+
+    /// Takes a step through the held jobs: each second, and at once again while jobs are released.
+    async fn release(&mut self, round: u32) -> Result<(), L::Error> {
+        if round.is_multiple_of(RELEASE_EVERY) || self.released.jobs > 0 {
+            self.released = self.leases.release(self.released.next).await?;
+        }
+        Ok(())
     }
 
     async fn take_back_expired(&mut self) -> anyhow::Result<()> {
@@ -109,7 +124,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox> Sweep<L, Q, I> {
             let error = "the worker ended before it could record the result".to_owned();
             let attempt = attempt::of(Outcome::Lost, None, Some(error));
             let action_type = expired.action_type.unwrap_or_else(|| "unknown".to_owned());
-            let lost = [self.retries.record(lease, action_type, attempt)];
+            let lost = [self.retries.record(lease, action_type, expired.retry.as_ref(), attempt)];
             self.leases.finish(&holder, &lost).await?;
             recorder::tell(&lost);
         }

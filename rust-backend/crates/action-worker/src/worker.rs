@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_engine::delivery::lease::Released;
 use event_engine::delivery::retry::RetrySchedule;
 use event_engine::port::{Inbox, JobQueue, Leases};
 use service::health::Heartbeat;
@@ -58,6 +59,7 @@ impl<L: Leases, Q: JobQueue, I: Inbox, P: Performer> Worker<L, Q, I, P> {
             retries: retries.clone(),
             heartbeat: self.heartbeat.clone(),
             expired: BTreeMap::new(),
+            released: Released::default(),
             unforgotten: None,
         };
         let sweep = tokio::spawn(sweep.run(shutdown.clone()));

@@ -1,5 +1,6 @@
 //! A kind of action: the meaning of its configuration, its destination, and its messages.
 
+pub use event_engine::delivery::destination::{AddressForm, Destination};
 use event_engine::trigger::config::{ConfigNode, TextPlace};
 use event_engine::trigger_file::TriggerFileError;
 
@@ -34,6 +35,12 @@ pub trait Kind: Send + Sync + 'static {
     /// Its destination.
     fn destination(config: &Self::Config) -> Destination;
 
+    /// The text that an action without an id is named by; the address, unless more than that tells
+    /// two actions apart.
+    fn named_by(config: &Self::Config) -> String {
+        Self::destination(config).address
+    }
+
     /// The secrets that it needs; [`render`](Kind::render) is given them in this order.
     fn secrets(config: &Self::Config) -> Vec<SecretNeed<'_>>;
 
@@ -47,26 +54,6 @@ pub trait Kind: Send + Sync + 'static {
         message: &Message<'_>,
         secrets: &[Secret],
     ) -> Result<Self::Request, SecretFormatError>;
-}
-
-/// The destination of an action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// Identifies the destination among those of its account and kind.
-    pub address: String,
-    /// The form of the address.
-    pub form: AddressForm,
-    /// The machine or account behind it, which bears the load: a host and its port.
-    pub origin: String,
-}
-
-/// The form of an address, by which it is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressForm {
-    /// A URL, which is shown shortened: its path or query may be enough to post there.
-    Url,
-    /// A name, which is shown whole.
-    Name,
 }
 
 /// The reason why a kind refuses a configuration.

@@ -18,6 +18,7 @@ pub(crate) trait Registered {
     fn name(&self) -> &'static str;
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
     fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal>;
+    fn named_by(&self, config: &ConfigNode) -> Result<String, ConfigRefusal>;
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal>;
     fn secrets(&self, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal>;
 }
@@ -35,10 +36,15 @@ impl<K: Kind> Registered for K {
         Ok(K::destination(&read::<K>(config)?))
     }
 
+    fn named_by(&self, config: &ConfigNode) -> Result<String, ConfigRefusal> {
+        Ok(K::named_by(&read::<K>(config)?))
+    }
+
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal> {
         let config = read::<K>(config)?;
         let secrets = K::secrets(&config).iter().map(ToString::to_string).collect();
-        Ok(Description { destination: K::destination(&config), secrets })
+        let (destination, named_by) = (K::destination(&config), K::named_by(&config));
+        Ok(Description { destination, named_by, secrets })
     }
 
     fn secrets(&self, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal> {
@@ -52,6 +58,8 @@ impl<K: Kind> Registered for K {
 pub struct Description {
     /// Its destination.
     pub destination: Destination,
+    /// The text that tells it from other actions, to be shown as its destination's address is.
+    pub named_by: String,
     /// The places of its secrets.
     pub secrets: Vec<String>,
 }
@@ -72,14 +80,15 @@ pub fn check(
     action: WrittenAction,
     policy: &DestinationPolicy,
 ) -> Result<ActionSpec, TriggerFileError> {
-    let WrittenAction { id, kind, kind_at, config, .. } = action;
+    let WrittenAction { id, kind, kind_at, terms, config, .. } = action;
     let placed = |refusal: ConfigRefusal| refusal.in_document(&config);
     let of_kind =
         named(&kind).map_err(|refusal| placed(ConfigRefusal { at: Some(kind_at), ..refusal }))?;
     of_kind.check(&config, policy).map_err(placed)?;
     let destination = of_kind.destination(&config).map_err(placed)?;
-    let id = id.unwrap_or_else(|| default_id(&kind, &destination.address));
-    Ok(ActionSpec { id, kind, config })
+    let named_by = of_kind.named_by(&config).map_err(placed)?;
+    let id = id.unwrap_or_else(|| default_id(&kind, &named_by));
+    Ok(ActionSpec { id, kind, terms, destination, config })
 }
 
 /// The destination of a stored action. Fails if its kind is unknown or refuses it.

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::backfill::BackfillArgs;
 use crate::commands::bench::BenchArgs;
 use crate::commands::chains::ChainsCommand;
+use crate::commands::destinations::DestinationsArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::events::EventsCommand;
 use crate::commands::jobs::JobsArgs;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     /// reset a chain begun anew.
     #[command(subcommand)]
     Chains(ChainsCommand),
+    /// List, show, hold and resume destinations: the places that messages go to.
+    Destinations(DestinationsArgs),
     /// List and show jobs: one action for one match, with its attempts.
     Jobs(JobsArgs),
     /// Show and set the notifications of new events: on every row, only if needed, or never.

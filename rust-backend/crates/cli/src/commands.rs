@@ -3,6 +3,7 @@
 pub(crate) mod backfill;
 pub(crate) mod bench;
 pub(crate) mod chains;
+pub(crate) mod destinations;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod jobs;

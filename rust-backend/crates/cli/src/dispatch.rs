@@ -6,7 +6,8 @@ use service::logs::{self, LogStream};
 
 use crate::args::{Args, Command};
 use crate::commands::{
-    backfill, bench, chains, doctor, events, jobs, migrate, notifications, run, status, triggers,
+    backfill, bench, chains, destinations, doctor, events, jobs, migrate, notifications, run,
+    status, triggers,
 };
 use crate::database::migrated;
 use crate::{demo, servers};
@@ -32,6 +33,9 @@ pub(crate) async fn dispatch(args: Args) -> Result<()> {
             events::events(command, &settings, &migrated(&settings).await?, args.json).await
         }
         Command::Chains(command) => chains::chains(command, &settings, args.json).await,
+        Command::Destinations(options) => {
+            destinations::destinations(options, &migrated(&settings).await?, args.json).await
+        }
         Command::Jobs(options) => jobs::jobs(options, &migrated(&settings).await?, args.json).await,
         Command::Notifications(command) => {
             notifications::notifications(command, &migrated(&settings).await?, args.json).await

@@ -205,6 +205,37 @@ fn what_is_wrong_is_refused_with_its_place_and_its_key() {
             "5:31: a: stands here twice; it stands in line 5, too",
         ),
     ];
+    are_refused(table.into());
+}
+
+#[test]
+fn terms_of_delivery_are_refused_with_their_place() {
+    let table = [
+        (
+            trigger("registry: x\n    actions: [{type: x, retry: 5s}]"),
+            "5:32: retry: must be a list",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: x, retry: [0s, '5s,5s']}]"),
+            "5:32: retry: entry 2 of the retry schedule, \"5s,5s\", is not a number",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: x, retry: [5s]}]"),
+            "5:32: retry: entry 1 of the retry schedule, \"5s\", must be 0s",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: x, retry: []}]"),
+            "5:32: retry: a retry schedule has 1 to 50 entries",
+        ),
+        (
+            trigger("registry: x\n    actions: [{type: x, expires: 8d}]"),
+            "5:34: expires: \"8d\" is not a time from 1s to 7d",
+        ),
+    ];
+    are_refused(table.into());
+}
+
+fn are_refused(table: Vec<(String, &str)>) {
     let mut wrong = Vec::new();
     for (document, expected) in table {
         let error = parse(&document).expect_err(expected).to_string();

@@ -1,7 +1,8 @@
-//! Jobs from their decision to their end: leases, attempts, retractions.
+//! Jobs from their decision to their end: destinations, leases, attempts, retractions.
 
 pub mod action_results;
 pub(crate) mod assignments;
+pub mod destinations;
 pub(crate) mod invalidated_events;
 pub mod jobs;
 pub(crate) mod leases;

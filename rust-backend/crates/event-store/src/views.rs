@@ -1,6 +1,7 @@
 //! Read models for operators.
 
 pub mod dead_jobs;
+pub mod destinations;
 pub mod doors;
 pub mod events;
 pub mod health_signals;

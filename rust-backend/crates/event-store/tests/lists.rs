@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use event_engine::delivery::job_state::JobState;
 use event_store::PgPool;
+use event_store::views::destinations;
 use event_store::views::events::{self, EventFilter};
 use event_store::views::jobs::{self, JobFilter};
 use event_store::views::triggers;
@@ -25,9 +26,14 @@ const ROWS: &str = r#"
     INSERT INTO trigger_versions (trigger_id, version, definition, since, lineage, action_ids,
                                   action_versions)
     SELECT id, 1, '{"match_all": true}', 0, 1, '{hook}', '{1}' FROM triggers;
-    INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
+    INSERT INTO destinations (id, account, kind, address, form, origin, name)
+    SELECT md5('d' || n)::uuid, 'default', 'webhook', 'https://example.org:443/' || n, 'url',
+           'example.org:443', 'hook' || n
+    FROM generate_series(1, 10000) AS n;
+    INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config,
+                                 destination_id)
     SELECT id, 'hook', 1, 'webhook',
-           '{"url": "https://example.org/", "secret": "whsec_YQ=="}'
+           '{"url": "https://example.org/", "secret": "whsec_YQ=="}', md5('d1')::uuid
     FROM triggers;
     INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, chain_id,
                       event_id, event_timestamp, event_revision, triggers_revision, state,
@@ -39,7 +45,8 @@ const ROWS: &str = r#"
     FROM generate_series(1, 10000) AS n"#;
 
 /// The index of each way through a list.
-const INDEXES: [&str; 6] = [
+const INDEXES: [&str; 7] = [
+    "destinations_account_name_key",
     "events_chain_block",
     "events_latest",
     "jobs_dead",
@@ -69,6 +76,7 @@ async fn ask_each_list(pool: &PgPool) {
     jobs::list(pool, &filter, None, 20).await.expect("jobs");
     events::list(pool, &EventFilter::default(), None, 20).await.expect("events");
     triggers::list(pool, "default", None, 20).await.expect("triggers");
+    destinations::list(pool, "default", None, 20).await.expect("destinations");
 }
 
 async fn check_plans(pool: &PgPool) {
@@ -79,7 +87,7 @@ async fn check_plans(pool: &PgPool) {
     .fetch_all(pool)
     .await
     .expect("statements");
-    assert_eq!(statements.len(), 3, "one for each list");
+    assert_eq!(statements.len(), 4, "one for each list");
     let mut indexes = BTreeSet::new();
     for (name, parameters) in &statements {
         let nulls = vec!["NULL"; usize::try_from(*parameters).expect("a number")].join(", ");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use event_engine::delivery::destination::{AddressForm, Destination};
 use event_engine::event::ChainId;
 use event_engine::index::TriggerIndex;
 use event_engine::port::{Claim as _, Shards as _};
@@ -173,10 +174,10 @@ fn specs(says: &[(impl AsRef<str>, impl AsRef<str>)]) -> Vec<TriggerSpec> {
 /// The trigger as it would be stored if its kinds accepted its actions.
 fn unchecked(trigger: WrittenTrigger) -> TriggerSpec {
     let TriggerSpec { name, definition, since, actions } = trigger;
-    let spec = |WrittenAction { id, kind, config, .. }| ActionSpec {
-        id: id.unwrap_or_default(),
-        kind,
-        config,
+    let spec = |WrittenAction { id, kind, terms, config, .. }| {
+        let (address, origin) = ("https://example.org/".to_owned(), "example.org:443".to_owned());
+        let destination = Destination { address, form: AddressForm::Url, origin };
+        ActionSpec { id: id.unwrap_or_default(), kind, terms, destination, config }
     };
     TriggerSpec { name, definition, since, actions: actions.into_iter().map(spec).collect() }
 }

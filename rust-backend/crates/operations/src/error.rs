@@ -12,7 +12,7 @@ pub enum OperationError {
     /// There is nothing of that name. Ask for another.
     #[error("there is no {kind} {name}")]
     NotFound {
-        /// `trigger`, `event` or `job`.
+        /// `trigger`, `event`, `job` or `destination`.
         kind: &'static str,
         /// The name or id that was asked for, names in quotes.
         name: String,

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`triggers`] | check, plan, apply, list, show and disable triggers |
 //! | [`events`] | list and show events |
+//! | [`destinations`] | list, show, hold, resume and rename destinations |
 //! | [`jobs`] | list and show jobs, with their attempts |
 //! | [`chains`] | which chains are known, which may be named, and the reset of one |
 //! | [`health_checks`] | status: how far each chain is, and the problems |
@@ -26,6 +27,7 @@
 mod account;
 pub mod chains;
 pub mod database;
+pub mod destinations;
 pub mod doctor;
 mod error;
 pub mod events;

@@ -8,6 +8,7 @@ use actions::kind::{AddressForm, Destination};
 use actions::policy::DestinationPolicy;
 use actions::registry::{self, Description};
 use actions::trigger_file;
+use event_engine::delivery::terms::Expiry;
 use event_engine::trigger::TriggerSpec;
 use event_engine::trigger_file::{TriggerFile, TriggerFileError};
 use event_store::PgPool;
@@ -42,26 +43,32 @@ pub struct ActionOverview {
     pub destination: String,
     /// The places of its secrets; never a secret.
     pub secret: String,
+    /// Its own retry schedule, as `0s,5s,5m`; null: the one of all actions.
+    pub retry: Option<String>,
+    /// The time after which a match is stale, as `10m`; null: never.
+    pub expires: Option<String>,
     /// The reason why the stored action cannot be read and its jobs fail; null where it can.
     pub problem: Option<String>,
 }
 
 impl From<StoredAction> for ActionOverview {
-    fn from(StoredAction { id, version, kind, config }: StoredAction) -> Self {
+    fn from(stored: StoredAction) -> Self {
+        let StoredAction { id, version, kind, retry, expires_ms, config } = stored;
+        let expires = expires_ms.and_then(Expiry::from_millis).map(|expiry| expiry.to_string());
         let described = config.and_then(|config| {
             registry::describe(&kind, &config).map_err(|refusal| refusal.to_string())
         });
         let (destination, secret, problem) = match described {
-            Ok(Description { destination: Destination { address, form, .. }, secrets }) => {
+            Ok(Description { destination: Destination { form, .. }, named_by, secrets }) => {
                 let shown = match form {
-                    AddressForm::Url => shortened(&address),
-                    AddressForm::Name => address,
+                    AddressForm::Url => shortened(&named_by),
+                    AddressForm::Name => named_by,
                 };
                 (shown, secrets.join(" "), None)
             }
             Err(problem) => (String::new(), String::new(), Some(problem)),
         };
-        Self { id, version, kind, destination, secret, problem }
+        Self { id, version, kind, destination, secret, retry, expires, problem }
     }
 }
 
@@ -173,8 +180,9 @@ mod tests {
     fn a_name_is_shown_whole_and_a_url_shortened() {
         let shown = |kind: &str, config| {
             let (id, kind) = ("a".to_owned(), kind.to_owned());
-            ActionOverview::from(StoredAction { id, version: 1, kind, config: Ok(config) })
-                .destination
+            let (retry, expires_ms, config) = (None, None, Ok(config));
+            let stored = StoredAction { id, version: 1, kind, retry, expires_ms, config };
+            ActionOverview::from(stored).destination
         };
         assert_eq!(shown("log", ConfigNode::table([])), "log");
         let url = ConfigNode::text("https://example.org/hook?token=hunter2");

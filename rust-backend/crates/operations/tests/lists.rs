@@ -23,9 +23,13 @@ const TRIGGERS: &str = r#"
     INSERT INTO trigger_versions (trigger_id, version, definition, since, lineage, action_ids,
                                   action_versions)
     SELECT id, 1, '{"match_all": true}', 0, 1, '{hook}', '{1}' FROM triggers;
-    INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
+    INSERT INTO destinations (id, account, kind, address, form, origin, name)
+    VALUES (md5('d')::uuid, 'default', 'webhook', 'https://example.org:443/', 'url',
+            'example.org:443', 'hook');
+    INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config,
+                                 destination_id)
     SELECT id, 'hook', 1, 'webhook',
-           '{"url": "https://example.org/", "secret": "whsec_YQ=="}'
+           '{"url": "https://example.org/", "secret": "whsec_YQ=="}', md5('d')::uuid
     FROM triggers;
     INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version, chain_id,
                       event_id, event_timestamp, event_revision, triggers_revision)

@@ -24,8 +24,12 @@ async fn recent(pool: &PgPool, name: &str, definition: &str, since: i64) -> Rece
            INSERT INTO trigger_versions (trigger_id, version, definition, since, lineage,
                                          action_ids, action_versions)
            VALUES ('{id}', 1, '{definition}', {since}, 1, '{{log}}', '{{1}}');
-           INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
-           VALUES ('{id}', 'log', 1, 'log', '{{}}')",
+           INSERT INTO destinations (id, account, kind, address, form, origin, name)
+           VALUES (md5('log')::uuid, 'default', 'log', 'log', 'name', 'log', 'log')
+           ON CONFLICT DO NOTHING;
+           INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config,
+                                        destination_id)
+           VALUES ('{id}', 'log', 1, 'log', '{{}}', md5('log')::uuid)",
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.expect("a trigger");
     let shown = triggers::show(pool, &Account::default(), name).await.expect("the trigger");

@@ -248,7 +248,7 @@ async fn put_in_force(servers: &Servers, load: &Load) -> Result<()> {
         from = until;
     }
     // As autovacuum would do soon.
-    sqlx::query("ANALYZE triggers, trigger_versions, trigger_actions")
+    sqlx::query("ANALYZE triggers, trigger_versions, trigger_actions, destinations")
         .execute(&servers.pool)
         .await?;
     Ok(())

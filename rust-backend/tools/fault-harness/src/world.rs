@@ -214,7 +214,7 @@ impl World {
     async fn rests(&self) -> bool {
         status::read(&self.direct).await.is_ok_and(|status| {
             let judged = status.shards.iter().all(|shard| shard.entries_behind == 0);
-            let open = [JobState::Pending, JobState::Leased]
+            let open = [JobState::Pending, JobState::Held, JobState::Leased]
                 .iter()
                 .any(|state| status.jobs.contains_key(state));
             judged && !open

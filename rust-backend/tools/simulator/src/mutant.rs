@@ -37,6 +37,8 @@ pub enum Mutant {
     CountsUntoldLeases,
     /// Only what is not under way when it is taken back is retracted.
     ForgetsUnderWay,
+    /// A held job stays so when its hold ends.
+    ForgetsHeld,
     /// An event that is taken back goes on waiting.
     ReleasesOnly,
     /// Every block time is believed, however far ahead of its entry it is.

@@ -46,6 +46,9 @@ pub trait Bed {
     /// Puts the same trigger in force with another finality.
     fn apply_at(&self, finality: Finality) -> impl Future<Output = ()>;
 
+    /// Disables that trigger.
+    fn disable(&self) -> impl Future<Output = ()>;
+
     /// Removes that trigger.
     fn remove(&self) -> impl Future<Output = ()>;
 

@@ -25,11 +25,13 @@ pub(crate) fn assignment(kind: &str, config: ConfigNode) -> LeasedJob {
             event: event.name.clone(),
             revision: 0,
             created_at: DateTime::UNIX_EPOCH,
+            wanted_since: DateTime::UNIX_EPOCH,
             retracts: None,
         },
         trigger_name: "t".to_owned(),
         finality: Finality::Instant,
         action_type: kind.to_owned(),
+        retry: None,
         config: Ok(config),
         event,
         event_created_at: DateTime::UNIX_EPOCH,
@@ -80,7 +82,7 @@ async fn a_pause_costs_no_attempt_until_the_job_is_a_day_old() {
     let acting = Acting { performer: Scripted, retries, shortage: Shortage::default() };
     let paused = async |age: TimeDelta| {
         let mut job = assignment("paused", ConfigNode::table([]));
-        job.lease.created_at = Utc::now() - age;
+        job.lease.wanted_since = Utc::now() - age;
         acting.act(job).await.0
     };
     let young = paused(PAUSED_FOR_MAX - TimeDelta::minutes(1)).await;

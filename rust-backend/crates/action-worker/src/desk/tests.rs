@@ -1,6 +1,6 @@
 use std::io;
 
-use event_engine::delivery::lease::{AttemptRecord, Expired, Outcome};
+use event_engine::delivery::lease::{AttemptRecord, Expired, HeldSet, Outcome, Released};
 use event_engine::delivery::retry::RetrySchedule;
 use event_engine::trigger::config::ConfigNode;
 use futures::future::FutureExt as _;
@@ -48,6 +48,10 @@ impl Leases for AllLeased {
 
     async fn expired(&self, _: i64) -> io::Result<Vec<Expired>> {
         Ok(Vec::new())
+    }
+
+    async fn release(&self, _: Option<HeldSet>) -> io::Result<Released> {
+        Ok(Released::default())
     }
 
     async fn unpushed(&self, _: Duration, _: i64) -> io::Result<Vec<JobId>> {

@@ -1,6 +1,7 @@
 //! The worker over a real PostgreSQL, Redis and receivers, in this process.
 
 mod faults;
+mod holds;
 mod lacking;
 mod log;
 mod raw_receiver;

@@ -63,9 +63,15 @@ impl Kind for Webhook {
         Ok(())
     }
 
+    /// The address is the URL without its query, which may say no more than who is asking.
     fn destination(config: &Config) -> Destination {
-        let origin = origin(&config.url);
-        Destination { address: config.written.clone(), form: AddressForm::Url, origin }
+        let (url, origin) = (&config.url, origin(&config.url));
+        let address = format!("{}://{origin}{}", url.scheme(), url.path());
+        Destination { address, form: AddressForm::Url, origin }
+    }
+
+    fn named_by(config: &Config) -> String {
+        config.written.clone()
     }
 
     fn secrets(config: &Config) -> Vec<SecretNeed<'_>> {
@@ -106,4 +112,41 @@ impl WebhookRequest {
 pub fn origin(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use event_engine::trigger::config::ConfigNode;
+
+    use crate::registry;
+
+    #[test]
+    fn urls_that_differ_in_their_query_alone_are_one_destination() {
+        let address = |url: &str| {
+            let secret = ConfigNode::text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+            let config = ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)]);
+            registry::destination("webhook", &config).expect(url).address
+        };
+        let one = address("https://example.org/hook");
+        assert_eq!(one, "https://example.org:443/hook");
+        for same in [
+            "https://EXAMPLE.org:443/hook",
+            "https://example.org/hook?token=hunter2",
+            "https://example.org/hook#part",
+            "https://example.org/./hook",
+        ] {
+            assert_eq!(address(same), one, "{same}");
+        }
+        for other in [
+            "http://example.org/hook",
+            "https://example.org:8443/hook",
+            "https://example.org/Hook",
+            "https://example.org/hook/",
+            "https://example.org/h%6fok",
+            "https://www.example.org/hook",
+        ] {
+            assert_ne!(address(other), one, "{other}");
+        }
+        assert_eq!(address("https://[2001:db8::1]/"), "https://[2001:db8::1]:443/");
+    }
 }

@@ -25,7 +25,7 @@ enum JobsCommand {
     /// List the latest jobs, newest first.
     #[command(after_help = "Example:\n  agentauri jobs list --state dead")]
     List {
-        /// pending, leased, delivered, cancelled or dead.
+        /// pending, held, leased, delivered, cancelled, expired or dead.
         #[arg(long, value_parser = state())]
         state: Option<JobState>,
         /// The name of the trigger.
@@ -99,6 +99,7 @@ fn show(shown: JobView, json: bool) -> Result<()> {
         ["chain".to_owned(), job.chain_id.to_string()],
         ["created".to_owned(), job.created_at.to_rfc3339()],
         ["due".to_owned(), job.due_at.to_rfc3339()],
+        ["expires".to_owned(), output::or_dash(job.expires_at.map(|time| time.to_rfc3339()))],
         ["finished".to_owned(), output::or_dash(job.finished_at.map(|time| time.to_rfc3339()))],
     ];
     output::table(["JOB", &job.id.to_string()], rows, "");

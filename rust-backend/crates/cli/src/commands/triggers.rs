@@ -49,7 +49,7 @@ enum TriggersCommand {
         /// Its name.
         name: String,
     },
-    /// Stop a trigger without removing it; applying its file again starts it.
+    /// Stop a trigger without removing it, and hold its jobs; applying its file again starts it.
     Disable {
         /// Its name.
         name: String,
@@ -122,9 +122,12 @@ fn show(shown: &ShownTrigger, json: bool) -> Result<()> {
             action.kind.clone(),
             or_dash(&action.destination),
             or_dash(&action.secret),
+            output::or_dash(action.retry.as_deref()),
+            output::or_dash(action.expires.as_deref()),
         ]
     });
-    output::table(["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET"], rows.collect(), "");
+    let headings = ["ACTION", "VERSION", "TYPE", "DESTINATION", "SECRET", "RETRY", "EXPIRES"];
+    output::table(headings, rows.collect(), "");
     if let Some(recent) = recent {
         output::line(format!("\n{}", told(recent)));
     }

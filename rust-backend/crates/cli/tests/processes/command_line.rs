@@ -201,3 +201,46 @@ fn agentauri_command(bed: &Bed, arguments: &[&str]) -> tokio::process::Command {
     command.args(arguments);
     command
 }
+
+#[tokio::test]
+async fn a_destination_is_held_shown_renamed_and_resumed() {
+    let (bed, receiver) = (Bed::start().await, Receiver::start().await);
+    bed.apply(&trigger_file(&receiver.url(), &[("all", "match_all: true")])).await;
+    let listed = json(&bed, &["destinations", "list"]).await;
+    let name = listed["items"][0]["name"].as_str().expect("a name").to_owned();
+    assert!(name.starts_with("webhook-"), "{name}");
+    let _processes =
+        ["event-processor", "action-worker"].map(|program| Process::start(program, &bed, &[]));
+
+    let hold = ["destinations", "hold", &name, "--reason", "moving the receiver"];
+    assert_eq!(agentauri(&bed, &hold).await, format!("{name}: held\n"));
+    Row::new("e").insert(&bed.pool).await.expect("inserted");
+    let waiting = "SELECT count(*) FROM jobs WHERE state = 'held'";
+    eventually("it is held", async || bed.count(waiting).await == 1).await;
+    let again = agentauri(&bed, &["destinations", "hold", &name, "--reason", "another"]).await;
+    assert_eq!(again, format!("{name}: was held already: moving the receiver\n"));
+    let renamed = agentauri(&bed, &["destinations", "rename", &name, "the receiver"]).await;
+    assert_eq!(renamed, format!("the receiver: was {name}\n"));
+    let shown = json(&bed, &["destinations", "show", "the receiver"]).await;
+    assert_eq!(shown["held_reason"], "moving the receiver", "the first reason stays");
+    assert_eq!((&shown["jobs_held"], &shown["jobs"]["held"]), (&1.into(), &1.into()));
+    assert_eq!(shown["actions"][0]["trigger"], "all");
+    let shown = agentauri(&bed, &["destinations", "show", "the receiver"]).await;
+    assert!(shown.contains("moving the receiver") && shown.contains("1 held"), "{shown}");
+    assert!(receiver.messages().is_empty());
+
+    let said = agentauri(&bed, &["destinations", "resume", "the receiver"]).await;
+    assert_eq!(said, "the receiver: resumed; held jobs to deliver: 1\n");
+    eventually("it is delivered", async || receiver.messages().len() == 1).await;
+    let others = json(&bed, &["destinations", "--account", "other", "list"]).await;
+    assert_eq!(others["items"].as_array().map(Vec::len), Some(0));
+    for command in ["show", "hold", "resume", "rename"] {
+        let mut arguments = vec!["destinations", "--account", "other", command, "the receiver"];
+        arguments.extend((command == "rename").then_some("ours"));
+        let output = agentauri_command(&bed, &arguments).output().await.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("there is no destination \"the receiver\""), "{command}: {said}");
+    }
+    let changed = "SELECT count(*) FROM destinations WHERE held_at IS NOT NULL";
+    assert_eq!(bed.count(changed).await, 0, "another account changes nothing of it");
+}

@@ -60,7 +60,8 @@ async fn nothing_committed_is_lost_and_one_match_is_one_job() {
     })
     .await;
     eventually("nothing is left to do", async || {
-        bed.count("SELECT count(*) FROM jobs WHERE state IN ('pending', 'leased')").await == 0
+        bed.count("SELECT count(*) FROM jobs WHERE state IN ('pending', 'held', 'leased')").await
+            == 0
     })
     .await;
     check(&bed, &receiver, &committed, &wanted).await;

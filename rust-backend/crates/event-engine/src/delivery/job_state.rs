@@ -15,6 +15,10 @@ pub enum JobState {
     Dead,
     /// Its receiver took it.
     Delivered,
+    /// It was stale before its receiver took it.
+    Expired,
+    /// Its destination is held or its trigger disabled: it waits, and is not lost.
+    Held,
     /// A worker holds its lease.
     Leased,
     /// Its next attempt is due, or will be.
@@ -23,13 +27,22 @@ pub enum JobState {
 
 impl JobState {
     /// All of them, in the order of a job's life.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Leased, Self::Delivered, Self::Cancelled, Self::Dead];
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Held,
+        Self::Leased,
+        Self::Delivered,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Dead,
+    ];
 
     /// Its name in the store and in lists.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Expired => "expired",
+            Self::Held => "held",
             Self::Leased => "leased",
             Self::Delivered => "delivered",
             Self::Cancelled => "cancelled",
@@ -46,7 +59,9 @@ impl fmt::Display for JobState {
 
 /// A text names no state of a job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a state of a job: pending, leased, delivered, cancelled or dead")]
+#[error(
+    "{0:?} is not a state of a job: pending, held, leased, delivered, cancelled, expired or dead"
+)]
 pub struct UnknownJobState(pub String);
 
 impl FromStr for JobState {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::delivery::destination::DestinationId;
+use crate::delivery::retry::RetrySchedule;
 use crate::event::{Event, EventName};
 use crate::finality::Finality;
 use crate::job::JobId;
@@ -35,6 +37,8 @@ pub struct Lease {
     pub revision: i32,
     /// Time of the decision: the `timestamp` of every attempt's body.
     pub created_at: DateTime<Utc>,
+    /// Since when it has been wanted without a hold: its decision, or the end of the latest hold.
+    pub wanted_since: DateTime<Utc>,
     /// The job that it retracts; `None` for a match.
     pub retracts: Option<JobId>,
 }
@@ -44,6 +48,27 @@ impl Lease {
     pub fn attempts_of_schedule(&self) -> u32 {
         u32::try_from(self.attempt.saturating_sub(self.schedule_from)).unwrap_or(u32::MAX)
     }
+}
+
+/// A place in the walk through the held jobs: one destination and trigger, its matches or its
+/// retractions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeldSet {
+    /// The destination's id.
+    pub destination: DestinationId,
+    /// The trigger.
+    pub trigger: TriggerId,
+    /// True for its retractions.
+    pub is_retraction: bool,
+}
+
+/// A step of the walk through the held jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Jobs that do not wait any more: due, or cancelled with their trigger.
+    pub jobs: u64,
+    /// The set behind which the next step begins; `None`: the first set of all.
+    pub next: Option<HeldSet>,
 }
 
 /// The reorg that invalidated an event, as far as it was known when the retraction was written.
@@ -86,6 +111,8 @@ pub struct LeasedJob {
     pub finality: Finality,
     /// The name of the action's kind.
     pub action_type: String,
+    /// The action's own retry schedule; `None`: the one of all actions.
+    pub retry: Option<RetrySchedule>,
     /// The kind's own keys, or the reason why the stored ones cannot be read.
     pub config: Result<ConfigNode, String>,
     /// The event, as it was at the revision that matched.
@@ -188,4 +215,6 @@ pub struct Expired {
     pub holder: String,
     /// The kind of action, if its configuration is still there.
     pub action_type: Option<String>,
+    /// The action's own retry schedule; `None`: the one of all actions.
+    pub retry: Option<RetrySchedule>,
 }

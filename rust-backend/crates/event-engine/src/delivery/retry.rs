@@ -82,6 +82,21 @@ impl RetrySchedule {
         Ok(Self { delays })
     }
 
+    /// Reads a list of entries.
+    pub fn of_entries<'a>(
+        entries: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, RetryScheduleError> {
+        let delays =
+            entries.into_iter().zip(1..).map(|(entry, position)| match parse_delay(entry) {
+                None => Err(RetryScheduleError::Entry { position, entry: entry.to_owned() }),
+                Some(delay) if delay > DELAY_MAX => {
+                    Err(RetryScheduleError::TooLong { position, entry: entry.to_owned() })
+                }
+                Some(delay) => Ok(delay),
+            });
+        Self::new(delays.collect::<Result<_, _>>()?)
+    }
+
     /// The largest number of attempts of a job.
     pub fn attempts_max(&self) -> usize {
         self.delays.len()
@@ -114,15 +129,7 @@ impl FromStr for RetrySchedule {
         if text.trim().is_empty() {
             return Err(RetryScheduleError::Length(0));
         }
-        let entries = text.split(',').map(str::trim);
-        let delays = entries.zip(1..).map(|(entry, position)| match parse_delay(entry) {
-            None => Err(RetryScheduleError::Entry { position, entry: entry.to_owned() }),
-            Some(delay) if delay > DELAY_MAX => {
-                Err(RetryScheduleError::TooLong { position, entry: entry.to_owned() })
-            }
-            Some(delay) => Ok(delay),
-        });
-        Self::new(delays.collect::<Result<_, _>>()?)
+        Self::of_entries(text.split(',').map(str::trim))
     }
 }
 
@@ -137,7 +144,7 @@ impl fmt::Display for RetrySchedule {
 const UNITS_MS: [(&str, u64); 5] =
     [("d", DAY_S * 1000), ("h", HOUR_S * 1000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-fn parse_delay(entry: &str) -> Option<Duration> {
+pub(crate) fn parse_delay(entry: &str) -> Option<Duration> {
     let digits = entry.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = entry.split_at(digits);
     let (_, unit_ms) = UNITS_MS.into_iter().find(|(name, _)| *name == unit)?;
@@ -150,7 +157,7 @@ fn parse_delay(entry: &str) -> Option<Duration> {
 }
 
 /// A delay in the largest unit that divides it.
-fn written(delay: Duration) -> String {
+pub(crate) fn written(delay: Duration) -> String {
     let delay_ms = delay.as_millis();
     let divides = |unit: &&(&str, u64)| delay_ms.is_multiple_of(u128::from(unit.1));
     match UNITS_MS.iter().find(divides) {

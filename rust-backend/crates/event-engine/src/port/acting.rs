@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::delivery::lease::{AttemptRecord, Expired, Lease, Loaded};
+use crate::delivery::lease::{AttemptRecord, Expired, HeldSet, Lease, Loaded, Released};
 use crate::job::JobId;
 
 /// Leases on jobs: a worker takes a job here, and records its attempt here.
@@ -14,7 +14,8 @@ pub trait Leases: Clone + Send + Sync + 'static {
     /// True if the store answered that the call failed: then nothing of the call was done.
     fn is_refusal(error: &Self::Error) -> bool;
 
-    /// Leases those of `ids` that are due, pending and still wanted. Cancels the unwanted ones;
+    /// Leases those of `ids` that are due, waiting and still wanted. Cancels the unwanted ones and
+    /// ends the stale ones; makes a job held if its destination is held or its trigger disabled;
     /// skips jobs that are leased by others or done.
     fn take(
         &self,
@@ -60,6 +61,13 @@ pub trait Leases: Clone + Send + Sync + 'static {
         &self,
         leases_max: i64,
     ) -> impl Future<Output = Result<Vec<Expired>, Self::Error>> + Send;
+
+    /// Takes a step through the held jobs, behind a set of them. Jobs whose hold has ended are due,
+    /// some of each set, the first decided first; jobs of a removed trigger are cancelled.
+    fn release(
+        &self,
+        after: Option<HeldSet>,
+    ) -> impl Future<Output = Result<Released, Self::Error>> + Send;
 
     /// Returns due jobs whose ids were not pushed for so long, or not since they became due, at
     /// most `jobs_max`, and marks them pushed.

@@ -1,5 +1,7 @@
 //! An action of a trigger: the consequence of a match. Its kind is only a name here.
 
+use crate::delivery::destination::Destination;
+use crate::delivery::terms::DeliveryTerms;
 use crate::job::stable_id;
 use crate::trigger::config::{ConfigNode, TextPlace};
 
@@ -15,13 +17,16 @@ pub struct WrittenAction {
     pub kind: String,
     /// The place of that name.
     pub kind_at: TextPlace,
+    /// The terms of its delivery.
+    pub terms: DeliveryTerms,
     /// The kind's own keys, a table.
     pub config: ConfigNode,
 }
 
 impl PartialEq for WrittenAction {
     fn eq(&self, other: &Self) -> bool {
-        (&self.id, &self.kind, &self.config) == (&other.id, &other.kind, &other.config)
+        let said = |it: &Self| (it.id.clone(), it.kind.clone(), it.terms.clone());
+        said(self) == said(other) && self.config == other.config
     }
 }
 
@@ -34,12 +39,17 @@ pub struct ActionSpec {
     pub id: String,
     /// The name of its kind.
     pub kind: String,
+    /// The terms of its delivery.
+    pub terms: DeliveryTerms,
+    /// Its destination.
+    pub destination: Destination,
     /// The kind's own keys.
     pub config: ConfigNode,
 }
 
-/// The id of an action without one from its account: its kind and a hash of the address it goes to.
-pub fn default_id(kind: &str, address: &str) -> String {
-    let hash = stable_id("agentauri action", &[address.as_bytes()]);
+/// The id of an action without one from its account: its kind and a hash of the text that its
+/// kind names it by.
+pub fn default_id(kind: &str, named_by: &str) -> String {
+    let hash = stable_id("agentauri action", &[named_by.as_bytes()]);
     format!("{kind}-{}", &hash.simple().to_string()[..12])
 }

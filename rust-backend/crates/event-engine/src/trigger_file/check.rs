@@ -9,6 +9,8 @@ use super::form::{flag, keys, list, text, whole_number};
 use super::selection::{self, Selection, WrittenSelectors};
 use super::{Result, TriggerFile, TriggerFileError, WrittenTrigger, refuse};
 use crate::condition::{Condition, SelectedEvents, Window};
+use crate::delivery::retry::RetrySchedule;
+use crate::delivery::terms::{DeliveryTerms, Expiry};
 use crate::event::spelling::proposal;
 use crate::finality::Finality;
 use crate::trigger::action::WrittenAction;
@@ -271,10 +273,15 @@ fn action(ConfigNode { at, value }: ConfigNode) -> Result<WrittenAction> {
         return Err(TriggerFileError::at(at, "actions", "each is a table with a `type`"));
     };
     let (mut id, mut kind, mut own) = (None, None, Vec::new());
+    let mut terms = DeliveryTerms::default();
     for entry in entries {
         match entry.key.as_str() {
             "id" => id = Some(identifier("id", &entry.node)?.to_owned()),
             "type" => kind = Some((text("type", &entry.node)?.to_owned(), entry.node.at)),
+            "retry" => terms.retry = Some(retry_schedule(entry.node)?),
+            "expires" => {
+                terms.expires = Some(parsed("expires", &entry.node, str::parse::<Expiry>)?);
+            }
             _ => own.push(entry),
         }
     }
@@ -282,5 +289,16 @@ fn action(ConfigNode { at, value }: ConfigNode) -> Result<WrittenAction> {
         return Err(TriggerFileError::at(at, "type", "is missing; it names the kind of action"));
     };
     let config = ConfigNode { at, value: ConfigValue::Table(own) };
-    Ok(WrittenAction { at, id, kind, kind_at, config })
+    Ok(WrittenAction { at, id, kind, kind_at, terms, config })
+}
+
+/// Reads a list of pauses, the first of them `0s`.
+fn retry_schedule(node: ConfigNode) -> Result<RetrySchedule> {
+    let at = node.at;
+    let pauses = match &node.value {
+        ConfigValue::List(pauses) if pauses.is_empty() => Vec::new(),
+        _ => list("retry", node)?,
+    };
+    let pauses = pauses.iter().map(|pause| text("retry", pause)).collect::<Result<Vec<_>>>()?;
+    RetrySchedule::of_entries(pauses).map_err(|error| TriggerFileError::at(at, "retry", error))
 }

@@ -116,7 +116,8 @@ pub async fn jobs(pool: &PgPool, chain_id: ChainId) -> Result<JobsOfEvents> {
            FROM (SELECT j.attempts FROM events e
                  JOIN jobs j ON j.event_id = e.id AND j.event_timestamp = e."timestamp"
                  WHERE e.chain_id = $1 AND NOT e.invalidated AND j.retracts IS NULL
-                   AND j.event_revision = e.revision AND (j.attempts > 0 OR j.state = 'pending')
+                   AND j.event_revision = e.revision
+                   AND (j.attempts > 0 OR j.state IN ('pending', 'held'))
                  LIMIT $2) AS of_valid"#,
         chain_id.0,
         JOBS_COUNTED_MAX,

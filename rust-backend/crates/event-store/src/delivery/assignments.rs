@@ -2,8 +2,10 @@
 //! the action in the version that matched.
 
 use event_engine::delivery::lease::{Lease, LeasedJob, Loaded, Reinclusion, Reorg};
+use event_engine::delivery::retry::RetrySchedule;
 use event_engine::event::Event;
 use event_engine::job::JobId;
+use event_engine::trigger::config::ConfigNode;
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use sqlx::types::Json;
@@ -61,7 +63,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
     // written, would break the query for all of its leases.
     let rows = sqlx::query!(
         r#"SELECT * FROM (
-           SELECT j.id AS job_id, t.name AS trigger_name, a.action_type,
+           SELECT j.id AS job_id, t.name AS trigger_name, a.action_type, a.retry,
                   a.config::text AS "config!",
                   (SELECT definition->>'finality' FROM trigger_versions
                    WHERE trigger_id = j.trigger_id AND version = j.trigger_version) AS finality,
@@ -124,7 +126,7 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
                SELECT name FROM triggers WHERE triggers.id = j.trigger_id LIMIT 1
            ) AS t
            CROSS JOIN LATERAL (
-               SELECT action_type, config FROM trigger_actions
+               SELECT action_type, config, retry FROM trigger_actions
                WHERE trigger_id = j.trigger_id AND action_id = j.action_id
                  AND version = j.action_version
                LIMIT 1
@@ -144,12 +146,14 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
         .into_iter()
         .filter_map(|row| {
             let lease = (*by_id.get(&JobId(row.job_id))?).clone();
+            let (config, retry) = terms_of(&row.config, row.retry.as_deref());
             let reorg = reorg(row.reorg_old_hash, row.reorg_new_hash, row.reorg_fork_block);
             Some(LeasedJob {
                 trigger_name: row.trigger_name,
                 finality: row.finality.and_then(|text| text.parse().ok()).unwrap_or_default(),
                 action_type: row.action_type,
-                config: serde_json::from_str(&row.config).map_err(|error| error.to_string()),
+                config,
+                retry,
                 event: as_leased(&lease, event!("events", row)),
                 lease,
                 event_created_at: row.created_at,
@@ -160,6 +164,18 @@ async fn load_together(pool: &PgPool, leases: &[Lease]) -> Result<Vec<LeasedJob>
             })
         })
         .collect())
+}
+
+/// The configuration and the own schedule of an action: neither, if either cannot be read.
+fn terms_of(
+    config: &str,
+    retry: Option<&str>,
+) -> (std::result::Result<ConfigNode, String>, Option<RetrySchedule>) {
+    let config = serde_json::from_str(config).map_err(|error| error.to_string());
+    match retry.map(str::parse::<RetrySchedule>).transpose() {
+        Ok(retry) => (config, retry),
+        Err(error) => (Err(format!("retry: {error}")), None),
+    }
 }
 
 /// A retraction says the same in all of its attempts, however the row changes meanwhile.

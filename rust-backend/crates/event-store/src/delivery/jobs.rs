@@ -11,8 +11,14 @@ use uuid::Uuid;
 use crate::Result;
 use crate::delivery::retractions;
 
-/// Why a job is cancelled, word for word in `jobs.reason`.
+/// Why a job is cancelled, expired or held, word for word in `jobs.reason`.
 pub mod reason {
+    /// It was stale before its receiver took it.
+    pub const EXPIRED: &str = "stale";
+    /// Its destination is held.
+    pub const DESTINATION_HELD: &str = "destination held";
+    /// Its trigger is disabled.
+    pub const TRIGGER_DISABLED: &str = "trigger disabled";
     /// The chain took the event back, or says something else under its name.
     pub const EVENT_INVALIDATED: &str = "event invalidated";
     /// The event's row is gone, so there is nothing to send.
@@ -109,7 +115,7 @@ pub(crate) fn columns_of<'a>(
     (ids, times, below)
 }
 
-/// Cancels the pending jobs of removed triggers, and returns their number. Pending retractions
+/// Cancels the waiting jobs of removed triggers, and returns their number. Retractions that wait
 /// stay: their message was sent. An attempt under way ends by itself; a job decided meanwhile is
 /// cancelled when a worker asks for it.
 pub(crate) async fn cancel_of_triggers(
@@ -141,7 +147,7 @@ pub(crate) async fn pending_of_trigger(
 ) -> Result<u64> {
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM jobs
-           WHERE trigger_id = $1 AND state = 'pending' AND retracts IS NULL"#,
+           WHERE trigger_id = $1 AND state IN ('pending', 'held') AND retracts IS NULL"#,
         trigger,
     )
     .fetch_one(connection)

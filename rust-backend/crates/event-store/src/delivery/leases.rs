@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use event_engine::delivery::job_state::JobState;
-use event_engine::delivery::lease::{AttemptRecord, Disposition, Expired, Lease, Loaded};
+use event_engine::delivery::lease::{
+    AttemptRecord, Disposition, Expired, HeldSet, Lease, Loaded, Released,
+};
 use event_engine::event::EventName;
 use event_engine::job::JobId;
 use event_engine::port::Leases;
@@ -14,7 +16,7 @@ use uuid::Uuid;
 
 use crate::connection::pool::answered;
 use crate::delivery::jobs::reason;
-use crate::delivery::{assignments, jobs, retractions};
+use crate::delivery::{assignments, destinations, jobs, retractions};
 use crate::{Result, StoreError};
 
 /// The leases in PostgreSQL.
@@ -71,6 +73,10 @@ impl Leases for PgLeases {
         answered(expired(&self.pool, leases_max)).await
     }
 
+    async fn release(&self, after: Option<HeldSet>) -> Result<Released> {
+        answered(destinations::release(&self.pool, after)).await
+    }
+
     async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>> {
         answered(jobs::unpushed(&self.pool, unpushed_for, jobs_max)).await
     }
@@ -98,6 +104,7 @@ macro_rules! lease {
             event: EventName { id: $row.event_id, timestamp: $row.event_timestamp },
             revision: $row.event_revision,
             created_at: $row.created_at,
+            wanted_since: $row.released_at.unwrap_or($row.created_at),
             retracts: $row.retracts.map(JobId),
         }
     };
@@ -121,7 +128,8 @@ async fn take(
                SELECT job.*
                FROM unnest(ARRAY(SELECT DISTINCT unnest($1::uuid[]) ORDER BY 1)) AS named (id)
                CROSS JOIN LATERAL (
-                   SELECT id, retracts, event_id, event_timestamp, event_revision, trigger_id
+                   SELECT id, retracts, event_id, event_timestamp, event_revision, trigger_id,
+                          destination_id, expires_at
                    FROM jobs
                    WHERE jobs.id = named.id AND lease_until IS NULL AND finished_at IS NULL
                      AND due_at <= now()
@@ -133,7 +141,11 @@ async fn take(
                    WHEN e.revision IS NULL THEN $4
                    WHEN e.invalidated OR e.revision <> due.event_revision THEN $5
                    WHEN t.state = 'removed' THEN $6
-               END AS unwanted
+                   WHEN due.expires_at <= now() THEN $9
+               END AS unwanted, CASE
+                   WHEN d.held_at IS NOT NULL THEN $7
+                   WHEN t.state = 'disabled' AND due.retracts IS NULL THEN $8
+               END AS hold
                FROM due
                LEFT JOIN LATERAL (
                    SELECT revision, invalidated FROM events
@@ -143,30 +155,40 @@ async fn take(
                LEFT JOIN LATERAL (
                    SELECT state FROM triggers WHERE triggers.id = due.trigger_id LIMIT 1
                ) t ON true
+               LEFT JOIN LATERAL (
+                   SELECT held_at FROM destinations
+                   WHERE destinations.id = due.destination_id LIMIT 1
+               ) d ON true
            )
            UPDATE jobs SET
-               state = CASE WHEN unwanted IS NULL THEN 'leased' ELSE 'cancelled' END,
-               attempts = attempts + CASE WHEN unwanted IS NULL THEN 1 ELSE 0 END,
-               lease_holder = CASE WHEN unwanted IS NULL THEN $2 END,
-               lease_until = CASE WHEN unwanted IS NULL
+               state = CASE WHEN unwanted = $9 THEN 'expired'
+                            WHEN unwanted IS NOT NULL THEN 'cancelled'
+                            WHEN hold IS NOT NULL THEN 'held' ELSE 'leased' END,
+               attempts = attempts
+                   + CASE WHEN coalesce(unwanted, hold) IS NULL THEN 1 ELSE 0 END,
+               lease_holder = CASE WHEN coalesce(unwanted, hold) IS NULL THEN $2 END,
+               lease_until = CASE WHEN coalesce(unwanted, hold) IS NULL
                                   THEN now() + make_interval(secs => $3) END,
                finished_at = CASE WHEN unwanted IS NOT NULL THEN now() END,
-               reason = unwanted
+               reason = coalesce(unwanted, hold)
            FROM asked
            WHERE jobs.id = asked.id
            RETURNING jobs.id, lease_until, attempts, schedule_from, trigger_id,
                      trigger_version, action_id, action_version, event_id, event_timestamp,
-                     event_revision, created_at, retracts"#,
+                     event_revision, created_at, released_at, retracts"#,
         &ids,
         holder,
         duration.as_secs_f64(),
         reason::EVENT_DELETED,
         reason::EVENT_INVALIDATED,
         reason::TRIGGER_REMOVED,
+        reason::DESTINATION_HELD,
+        reason::TRIGGER_DISABLED,
+        reason::EXPIRED,
     )
     .fetch_all(pool)
     .await?;
-    // A job that was cancelled has no lease.
+    // A job that has ended or is held has no lease.
     Ok(rows.into_iter().filter_map(|row| Some(lease!(row, row.lease_until?))).collect())
 }
 
@@ -220,7 +242,8 @@ async fn give_back(
              FOR UPDATE OF jobs
          )
          UPDATE jobs SET state = 'pending', attempts = attempts - 1, lease_holder = NULL,
-                         lease_until = NULL, due_at = now() + make_interval(secs => held.delay),
+                         lease_until = NULL,
+                         due_at = least(now() + make_interval(secs => held.delay), expires_at),
                          pushed_at = '-infinity'
          FROM held
          WHERE jobs.id = held.id
@@ -263,7 +286,8 @@ async fn move_on(
          )
          UPDATE jobs SET state = ended.state,
                 due_at = CASE WHEN ended.state = 'pending'
-                              THEN now() + make_interval(secs => ended.delay) ELSE due_at END,
+                              THEN least(now() + make_interval(secs => ended.delay), expires_at)
+                              ELSE due_at END,
                 pushed_at = '-infinity', lease_holder = NULL, lease_until = NULL,
                 finished_at = CASE WHEN ended.state <> 'pending' THEN now() END,
                 reason = ended.reason
@@ -274,7 +298,8 @@ async fn move_on(
          WHERE jobs.id = ended.id AND jobs.attempts = ended.attempt
            AND (jobs.state = 'leased' AND jobs.lease_holder = $6
                 AND jobs.lease_until = ended.lease_until
-                OR jobs.state IN ('pending', 'dead') AND ended.state = 'delivered')",
+                OR jobs.state IN ('pending', 'held', 'expired', 'dead')
+                   AND ended.state = 'delivered')",
         &ids,
         &numbers,
         &states as &[&str],
@@ -378,9 +403,9 @@ async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
     let rows = sqlx::query!(
         r#"SELECT j.id, attempts, schedule_from, j.trigger_id, trigger_version, j.action_id,
                   action_version, event_id, event_timestamp, event_revision, j.created_at,
-                  j.retracts,
+                  j.released_at, j.retracts,
                   lease_holder AS "lease_holder!", lease_until AS "lease_until!",
-                  a.action_type AS "action_type?"
+                  a.action_type AS "action_type?", a.retry AS "retry?"
            FROM jobs j
            LEFT JOIN trigger_actions a ON a.trigger_id = j.trigger_id
                 AND a.action_id = j.action_id AND a.version = j.action_version
@@ -397,6 +422,7 @@ async fn expired(pool: &PgPool, leases_max: i64) -> Result<Vec<Expired>> {
             lease: lease!(row, row.lease_until),
             holder: row.lease_holder,
             action_type: row.action_type,
+            retry: row.retry.and_then(|text| text.parse().ok()),
         })
         .collect())
 }

@@ -22,11 +22,11 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
         r#"WITH retracted AS (
                INSERT INTO jobs (id, retracts, trigger_id, trigger_version, action_id,
                                  action_version, chain_id, event_id, event_timestamp,
-                                 event_revision, triggers_revision, readings, reorg_old_hash,
-                                 reorg_new_hash, reorg_fork_block)
+                                 event_revision, triggers_revision, readings, destination_id,
+                                 reorg_old_hash, reorg_new_hash, reorg_fork_block)
                SELECT named.id, j.id, j.trigger_id, j.trigger_version, j.action_id,
                       j.action_version, j.chain_id, j.event_id, j.event_timestamp,
-                      j.event_revision, j.triggers_revision, j.readings,
+                      j.event_revision, j.triggers_revision, j.readings, j.destination_id,
                       coalesce(earlier.block_hash, e.block_hash),
                       coalesce(o.replaced_by, CASE
                           WHEN comparable_hash(earlier.block_hash) = comparable_hash(e.block_hash)
@@ -63,7 +63,7 @@ pub(crate) async fn add(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<
            )
            UPDATE jobs SET state = 'cancelled', finished_at = now(), reason = $3
            FROM retracted
-           WHERE jobs.id = retracted.retracts AND jobs.state = 'pending'"#,
+           WHERE jobs.id = retracted.retracts AND jobs.state IN ('pending', 'held')"#,
         &ids,
         jobs,
         reason::EVENT_INVALIDATED,

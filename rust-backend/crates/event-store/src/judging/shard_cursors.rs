@@ -159,17 +159,25 @@ pub(crate) async fn advance(
         r#"WITH decided AS (
                INSERT INTO jobs (id, trigger_id, trigger_version, action_id, action_version,
                                  event_id, event_timestamp, event_revision, readings, chain_id,
-                                 triggers_revision, pushed_at)
+                                 triggers_revision, destination_id, expires_at, pushed_at)
                SELECT new.id, new.trigger_id, new.trigger_version, new.action_id,
                       new.action_version, new.event_id, new.event_timestamp, new.event_revision,
-                      new.readings::jsonb, new.chain_id, $11, now()
+                      new.readings::jsonb, new.chain_id, $11,
+                      coalesce(action.destination_id, '00000000-0000-0000-0000-000000000000'),
+                      now() + make_interval(secs => action.expires_ms / 1000.0), now()
                FROM unnest($12::uuid[], $13::uuid[], $14::integer[], $15::text[], $16::integer[],
                            $17::text[], $18::bigint[], $19::integer[], $20::text[], $21::bigint[])
                     AS new (id, trigger_id, trigger_version, action_id, action_version, event_id,
                             event_timestamp, event_revision, readings, chain_id)
+               LEFT JOIN LATERAL (
+                   SELECT destination_id, expires_ms FROM trigger_actions a
+                   WHERE a.trigger_id = new.trigger_id AND a.action_id = new.action_id
+                     AND a.version = new.action_version
+                   LIMIT 1
+               ) AS action ON true
                ON CONFLICT (id) DO UPDATE
-               SET (state, finished_at, reason, due_at, pushed_at)
-                   = ('pending', NULL, NULL, now(), now())
+               SET (state, finished_at, reason, due_at, pushed_at, expires_at)
+                   = ('pending', NULL, NULL, now(), now(), excluded.expires_at)
                WHERE jobs.state = 'cancelled'
                  AND (jobs.reason = $22 OR jobs.reason = $23 AND jobs.attempts = 0)
            )

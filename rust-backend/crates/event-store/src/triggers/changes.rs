@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use event_engine::delivery::terms::{DeliveryTerms, Expiry};
+use event_engine::trigger::action::ActionSpec;
 use event_engine::trigger::{Definition, Since, Start, TriggerSpec};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -11,6 +13,7 @@ use uuid::Uuid;
 use super::apply::TriggerChange;
 use super::{HeadHeights, start};
 use crate::Result;
+use crate::delivery::destinations;
 
 /// The age of a head, in seconds, from which its chain is late: more than the slowest chain's block
 /// takes.
@@ -30,7 +33,15 @@ pub(super) struct Changes {
     /// JSON arrays: arrays of arrays do not unnest.
     action_ids: Vec<Json<Vec<String>>>,
     action_versions: Vec<Json<Vec<i32>>>,
-    actions: Vec<(Uuid, String, i32, String, Value)>,
+    actions: Vec<NewAction>,
+}
+
+/// A version of an action that is to be stored.
+struct NewAction {
+    trigger: Uuid,
+    version: i32,
+    spec: ActionSpec,
+    config: Value,
 }
 
 impl Changes {
@@ -71,13 +82,11 @@ impl Changes {
         for action in &spec.actions {
             let config = serde_json::to_value(&action.config).expect("a configuration is JSON");
             let version = match stored_actions.get(&(id, action.id.clone())) {
-                Some(latest) if latest.kind == action.kind && latest.config == config => {
-                    latest.version
-                }
+                Some(latest) if latest.says(action, &config) => latest.version,
                 latest => {
                     let version = latest.map_or(1, |latest| latest.version + 1);
-                    let kind = action.kind.clone();
-                    new_actions.push((id, action.id.clone(), version, kind, config));
+                    let spec = action.clone();
+                    new_actions.push(NewAction { trigger: id, version, spec, config });
                     version
                 }
             };
@@ -147,23 +156,33 @@ impl Changes {
         )
         .execute(&mut *connection)
         .await?;
-        self.write_actions(connection).await
+        self.write_actions(connection, account).await
     }
 
-    async fn write_actions(&self, connection: &mut PgConnection) -> Result<()> {
-        let triggers: Vec<Uuid> = self.actions.iter().map(|action| action.0).collect();
-        let ids: Vec<&str> = self.actions.iter().map(|action| action.1.as_str()).collect();
-        let versions: Vec<i32> = self.actions.iter().map(|action| action.2).collect();
-        let kinds: Vec<&str> = self.actions.iter().map(|action| action.3.as_str()).collect();
-        let configs: Vec<Value> = self.actions.iter().map(|action| action.4.clone()).collect();
+    async fn write_actions(&self, connection: &mut PgConnection, account: &str) -> Result<()> {
+        let specs = self.actions.iter().map(|action| &action.spec);
+        let destinations = destinations::add(connection, account, specs).await?;
+        let triggers: Vec<Uuid> = self.actions.iter().map(|action| action.trigger).collect();
+        let ids: Vec<&str> = self.actions.iter().map(|action| action.spec.id.as_str()).collect();
+        let versions: Vec<i32> = self.actions.iter().map(|action| action.version).collect();
+        let kinds: Vec<&str> =
+            self.actions.iter().map(|action| action.spec.kind.as_str()).collect();
+        let (retries, expiries): (Vec<Option<String>>, Vec<Option<i64>>) =
+            self.actions.iter().map(|action| stored_terms(&action.spec.terms)).unzip();
+        let configs: Vec<Value> = self.actions.iter().map(|action| action.config.clone()).collect();
         sqlx::query!(
-            "INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config)
-             SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[])",
+            "INSERT INTO trigger_actions (trigger_id, action_id, version, action_type, config,
+                                          destination_id, retry, expires_ms)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::jsonb[],
+                                  $6::uuid[], $7::text[], $8::bigint[])",
             &triggers,
             &ids as &[&str],
             &versions,
             &kinds as &[&str],
             &configs,
+            &destinations,
+            &retries as &[Option<String>],
+            &expiries as &[Option<i64>],
         )
         .execute(connection)
         .await?;
@@ -198,6 +217,22 @@ struct LatestAction {
     version: i32,
     kind: String,
     config: Value,
+    terms: StoredTerms,
+}
+
+impl LatestAction {
+    fn says(&self, action: &ActionSpec, config: &Value) -> bool {
+        self.kind == action.kind
+            && self.config == *config
+            && self.terms == stored_terms(&action.terms)
+    }
+}
+
+/// The terms of delivery as their columns have them: `retry` and `expires_ms`.
+type StoredTerms = (Option<String>, Option<i64>);
+
+fn stored_terms(terms: &DeliveryTerms) -> StoredTerms {
+    (terms.retry.as_ref().map(ToString::to_string), terms.expires.map(Expiry::millis))
 }
 
 /// The start of a trigger that is made now: the transaction's time by the database's clock, and
@@ -271,7 +306,7 @@ async fn stored(
 async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<StoredActions> {
     let rows = sqlx::query!(
         "SELECT DISTINCT ON (trigger_id, action_id) trigger_id, action_id, version, action_type,
-                config
+                config, retry, expires_ms
          FROM trigger_actions WHERE trigger_id = ANY($1)
          ORDER BY trigger_id, action_id, version DESC",
         ids,
@@ -281,8 +316,12 @@ async fn stored_actions(connection: &mut PgConnection, ids: &[Uuid]) -> Result<S
     Ok(rows
         .into_iter()
         .map(|row| {
-            let latest =
-                LatestAction { version: row.version, kind: row.action_type, config: row.config };
+            let latest = LatestAction {
+                version: row.version,
+                kind: row.action_type,
+                config: row.config,
+                terms: (row.retry, row.expires_ms),
+            };
             ((row.trigger_id, row.action_id), latest)
         })
         .collect())

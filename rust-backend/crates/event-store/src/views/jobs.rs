@@ -21,7 +21,7 @@ pub struct Job {
     pub retracts: Option<Uuid>,
     /// The same transaction's event in another block: before a match, or after a retracted one.
     pub reincluded: Option<Json<Reinclusion>>,
-    /// `pending`, `leased`, `delivered`, `cancelled` or `dead`.
+    /// `pending`, `held`, `leased`, `delivered`, `cancelled`, `expired` or `dead`.
     pub state: JobState,
     /// Attempts started.
     pub attempts: i32,
@@ -47,9 +47,11 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// When its next attempt is due.
     pub due_at: DateTime<Utc>,
+    /// When it is stale; null: never.
+    pub expires_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Why it was cancelled or is dead.
+    /// Why it was cancelled or expired, or is held or dead.
     pub reason: Option<String>,
 }
 
@@ -116,6 +118,7 @@ macro_rules! job {
             triggers_revision: $row.triggers_revision,
             created_at: $row.created_at,
             due_at: $row.due_at,
+            expires_at: $row.expires_at,
             finished_at: $row.finished_at,
             reason: $row.reason,
         }
@@ -142,7 +145,7 @@ pub async fn list(
                   chain_id AS "chain_id!", event_id AS "event_id!",
                   event_timestamp AS "event_timestamp!", event_revision AS "event_revision!",
                   triggers_revision AS "triggers_revision!", found.created_at AS "created_at!",
-                  due_at AS "due_at!", finished_at, reason,
+                  due_at AS "due_at!", expires_at, finished_at, reason,
                   reincluded AS "reincluded: Json<Reinclusion>",
                   place AS "place!", is_wanted AS "is_wanted!"
            FROM (SELECT *
@@ -197,7 +200,7 @@ pub async fn by_id(pool: &PgPool, account: &str, id: Uuid) -> Result<Option<Job>
         r#"SELECT j.id, retracts, j.state AS "state: StoredText<JobState>", attempts,
                   t.name AS "trigger_name?", trigger_version,
                   action_id, action_version, chain_id, event_id, event_timestamp, event_revision,
-                  triggers_revision, j.created_at, due_at, finished_at, reason,
+                  triggers_revision, j.created_at, due_at, expires_at, finished_at, reason,
                   reincluded AS "reincluded: Json<Reinclusion>"
            FROM jobs j
            LEFT JOIN triggers t ON t.id = j.trigger_id

@@ -52,6 +52,10 @@ pub struct StoredAction {
     pub version: i32,
     /// The name of its kind.
     pub kind: String,
+    /// Its own retry schedule, as `0s,5s,5m`; `None`: the one of all actions.
+    pub retry: Option<String>,
+    /// Milliseconds after which a match is stale; `None`: never.
+    pub expires_ms: Option<i64>,
     /// The kind's own keys, or the reason why the stored ones cannot be read.
     #[serde(deserialize_with = "read_config")]
     pub config: std::result::Result<ConfigNode, String>,
@@ -126,7 +130,8 @@ async fn rows(
                   v.version, v.since, v.heads AS "heads: Json<HeadHeights>",
                   place AS "place!", v.definition::text AS "definition!",
                   (SELECT json_agg(json_build_object('id', a.action_id, 'version', a.version,
-                                                     'kind', a.action_type,
+                                                     'kind', a.action_type, 'retry', a.retry,
+                                                     'expires_ms', a.expires_ms,
                                                      'config', a.config) ORDER BY n.ordinality)
                    FROM unnest(v.action_ids, v.action_versions) WITH ORDINALITY
                         AS n (id, version, ordinality)

@@ -1,5 +1,7 @@
 //! The triggers in force: nearly all select one agent on one chain, as users' do.
 
+use event_engine::delivery::destination::{AddressForm, Destination};
+use event_engine::delivery::terms::DeliveryTerms;
 use event_engine::trigger::action::ActionSpec;
 use event_engine::trigger::config::ConfigNode;
 use event_engine::trigger::{Definition, Selectors, Since, TriggerId, TriggerSpec};
@@ -148,7 +150,10 @@ pub(crate) const NEVER_FIELD: (&str, &str, &str) = ("score", "<", "-1000");
 pub(crate) fn webhook(url: &str) -> ActionSpec {
     let keys = [("url", ConfigNode::text(url)), ("secret", ConfigNode::text(SECRET))];
     let (id, kind) = (ACTION.to_owned(), "webhook".to_owned());
-    ActionSpec { id, kind, config: ConfigNode::table(keys) }
+    let (address, origin) = (url.to_owned(), url.to_owned());
+    let destination = Destination { address, form: AddressForm::Url, origin };
+    let terms = DeliveryTerms::default();
+    ActionSpec { id, kind, terms, destination, config: ConfigNode::table(keys) }
 }
 
 fn name(number: u32) -> String {

@@ -64,7 +64,7 @@ pub(crate) async fn names_silent(world: &mut World) -> Result<Duration> {
     ensure!(failed == 0, "{failed} attempts to the receiver failed");
     world.bed.apply(&ours).await;
     let leased = "SELECT count(*) FROM jobs j JOIN triggers t ON t.id = j.trigger_id
-                  WHERE t.name LIKE 'silent%' AND j.state IN ('pending', 'leased')";
+                  WHERE t.name LIKE 'silent%' AND j.state IN ('pending', 'held', 'leased')";
     let left = async || world.bed.count(leased).await == 0;
     until("the silent ones are given up", LEFT_MAX, left).await?;
     sqlx::raw_sql(FORGET).execute(&world.direct).await.context("forgetting them")?;

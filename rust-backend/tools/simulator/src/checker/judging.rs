@@ -117,7 +117,7 @@ impl Judging {
             ));
         }
         for row in heard.iter().filter_map(Heard::row) {
-            nothing_is_pending(database, &row.name, row.revision)?;
+            nothing_waits(database, &row.name, row.revision)?;
             let below = self.judged.superseded.entry(row.name.clone()).or_default();
             *below = (*below).max(row.revision);
         }
@@ -173,14 +173,14 @@ fn heard<'a>(
     row.filter(|_| seen.contains(name) && !superseded).map(Heard::Row)
 }
 
-/// Of what was just taken back.
-fn nothing_is_pending(database: &Database, event: &EventName, below: i32) -> Result<(), String> {
-    let pending = database.judged.jobs.by_id.values().find(|job| {
+/// Of an event that was just taken back.
+fn nothing_waits(database: &Database, event: &EventName, below: i32) -> Result<(), String> {
+    let waiting = database.judged.jobs.by_id.values().find(|job| {
         let decided = &job.decided;
-        job.state == State::Pending
+        matches!(job.state, State::Pending | State::Held)
             && job.retracts.is_none()
             && decided.event == *event
             && decided.revision < below
     });
-    pending.map_or(Ok(()), |job| Err(format!("a job is pending that was superseded: {job:?}")))
+    waiting.map_or(Ok(()), |job| Err(format!("a job waits that was superseded: {job:?}")))
 }

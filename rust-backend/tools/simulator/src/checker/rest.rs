@@ -27,7 +27,12 @@ pub(super) fn left(database: &Database) -> Option<Left<'_>> {
         }
     }
     let mut jobs = database.judged.jobs.by_id.values();
-    let open = jobs.find(|job| matches!(job.state, State::Pending | State::Leased { .. }));
+    let rules = &database.triggers.rules;
+    let open = jobs.find(|job| match job.state {
+        State::Pending | State::Leased { .. } => true,
+        State::Held => !job.is_held_by_rule(rules),
+        State::Delivered | State::Cancelled(_) | State::Dead(_) => false,
+    });
     open.map(Left::Job)
 }
 
@@ -108,6 +113,7 @@ fn ended_rightly(database: &Database, receivers: &Receivers, job: &Job) -> Resul
         State::Cancelled("event deleted") => row.is_none(),
         State::Cancelled("event invalidated") => !stands,
         State::Cancelled("trigger removed") => was_removed,
+        State::Held => job.is_held_by_rule(&database.triggers.rules) && (stands || row.is_none()),
         // An earlier attempt may have been reported as delivered after this one began.
         State::Dead(_) => result(job.attempts).is_some_and(|last| *last != Outcome::Delivered),
         State::Cancelled(_) | State::Pending | State::Leased { .. } => false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_engine::delivery::lease::{
-    Attempt, AttemptRecord, Disposition, Expired, Lease, Loaded, Outcome,
+    Attempt, AttemptRecord, Disposition, Expired, HeldSet, Lease, Loaded, Outcome, Released,
 };
 use event_engine::job::JobId;
 use event_engine::port::Leases;
@@ -103,6 +103,13 @@ impl Leases for Desk {
 
     async fn expired(&self, leases_max: i64) -> Result<Vec<Expired>, Fault> {
         self.leases.expired(leases_max).await
+    }
+
+    async fn release(&self, after: Option<HeldSet>) -> Result<Released, Fault> {
+        if self.mutant == Some(Mutant::ForgetsHeld) {
+            return Ok(Released::default());
+        }
+        self.leases.release(after).await
     }
 
     async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>, Fault> {

@@ -109,6 +109,60 @@ pub async fn what_nobody_wants_any_more_is_not_leased<B: Bed>(bed: &B) {
     assert_eq!(state(bed, job).await, JobState::Cancelled);
 }
 
+/// A disabled trigger's job is held and not lost, and goes on when the trigger is in force again.
+pub async fn a_job_of_a_disabled_trigger_waits_for_it<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    bed.disable().await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, JobState::Held);
+    let leases = bed.leases();
+    assert_eq!(leases.release(None).await.expect("the store answers").jobs, 0);
+    assert!(leases.unpushed(Duration::ZERO, 10).await.expect("the store answers").is_empty());
+    assert_eq!(state(bed, job).await, JobState::Held);
+    bed.apply().await;
+    assert_eq!(leases.release(None).await.expect("the store answers").jobs, 1);
+    assert_eq!(leases.unpushed(LONG, 10).await.expect("the store answers"), [job]);
+    assert_eq!(leased(bed, "a", job, LONG).await.map(|lease| lease.attempt), Some(1));
+}
+
+/// A held job whose event is taken back is cancelled, and retracted if it was attempted before; the
+/// retraction does not wait for the trigger.
+pub async fn a_held_job_is_taken_back<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    attempted(bed, job, Disposition::Retry(Duration::ZERO)).await;
+    bed.disable().await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, JobState::Held);
+    taken_back(bed).await;
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
+    assert!(retraction_of(bed, job).await.is_some());
+}
+
+/// Removing a trigger cancels its held jobs, too.
+pub async fn a_held_job_is_cancelled_with_its_trigger<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    bed.disable().await;
+    assert!(leased(bed, "a", job, LONG).await.is_none());
+    bed.remove().await;
+    assert_eq!(bed.leases().release(None).await.expect("the store answers").jobs, 1);
+    assert_eq!(state(bed, job).await, JobState::Cancelled);
+}
+
+/// A worker that was slower than its lease may have delivered a job that is held since.
+pub async fn a_late_delivery_ends_a_hold<B: Bed>(bed: &B) {
+    let job = one_job(bed).await;
+    let lease = leased(bed, "a", job, Duration::ZERO).await.expect("a lease");
+    let expired = until_expired(bed).await;
+    let lost = ended(expired.lease, Outcome::Lost, Disposition::Retry(Duration::ZERO));
+    bed.leases().finish("a", &[lost]).await.expect("recorded");
+    bed.disable().await;
+    assert!(leased(bed, "b", job, LONG).await.is_none());
+    assert_eq!(state(bed, job).await, JobState::Held);
+    let late = ended(lease, Outcome::Delivered, Disposition::Delivered);
+    bed.leases().finish("a", &[late]).await.expect("recorded");
+    assert_eq!(state(bed, job).await, JobState::Delivered);
+}
+
 /// A lease brings what it is about, unless that has changed since.
 pub async fn a_lease_brings_what_it_is_about<B: Bed>(bed: &B) {
     let job = one_job(bed).await;

@@ -9,7 +9,7 @@ use event_engine::event::{ChainId, EventName};
 use event_engine::job::{JobId, NewJob};
 use event_engine::trigger::TriggerId;
 
-use super::{Database, RuleState};
+use super::{Database, Rule, RuleState};
 use crate::world::clock::millis;
 
 /// What has become of a job.
@@ -17,6 +17,8 @@ use crate::world::clock::millis;
 pub enum State {
     /// It waits for its time.
     Pending,
+    /// Its trigger is disabled.
+    Held,
     /// A worker has it.
     Leased {
         /// Which one.
@@ -67,6 +69,7 @@ impl Job {
             event: self.decided.event.clone(),
             revision: self.decided.revision,
             created_at: DateTime::from_timestamp_millis(self.created_ms).unwrap_or_default(),
+            wanted_since: DateTime::from_timestamp_millis(self.created_ms).unwrap_or_default(),
             retracts: self.retracts,
         }
     }
@@ -86,6 +89,16 @@ impl Job {
 
     fn is_held_by(&self, who: &str) -> bool {
         matches!(&self.state, State::Leased { holder, .. } if holder == who)
+    }
+
+    /// True if its trigger is disabled; a retraction goes on.
+    pub(crate) fn is_held_by_rule(&self, rules: &BTreeMap<TriggerId, Rule>) -> bool {
+        let rule = rules.get(&self.decided.trigger.0);
+        self.retracts.is_none() && rule.is_some_and(|rule| rule.state == RuleState::Disabled)
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.state, State::Pending | State::Held)
     }
 
     fn becomes_due(&mut self, at_ms: i64) {
@@ -130,21 +143,23 @@ impl Jobs {
         }
     }
 
-    /// Cancels what is pending for revisions of an event below the number given.
+    /// Cancels what waits for revisions of an event below the number given.
     pub fn cancel_superseded(&mut self, event: &EventName, below: i32) {
         self.cancel("event invalidated", |job| {
             job.decided.event == *event && job.decided.revision < below
         });
     }
 
-    /// Cancels what is pending of a trigger that is removed.
+    /// Cancels what is pending of a trigger that is removed; the release cancels what is held.
     pub fn cancel_of(&mut self, trigger: TriggerId) {
-        self.cancel("trigger removed", |job| job.decided.trigger.0 == trigger);
+        self.cancel("trigger removed", |job| {
+            job.state == State::Pending && job.decided.trigger.0 == trigger
+        });
     }
 
     fn cancel(&mut self, why: &'static str, which: impl Fn(&Job) -> bool) {
-        let pending = |job: &&mut Job| job.state == State::Pending && job.retracts.is_none();
-        for job in self.by_id.values_mut().filter(pending).filter(|job| which(job)) {
+        let waiting = |job: &&mut Job| job.waits() && job.retracts.is_none();
+        for job in self.by_id.values_mut().filter(waiting).filter(|job| which(job)) {
             job.state = State::Cancelled(why);
         }
     }
@@ -170,7 +185,7 @@ impl Jobs {
     pub fn finish(&mut self, holder: &str, attempts: &[AttemptRecord], now_ms: i64) {
         for attempt in attempts {
             let Some(job) = self.by_id.get_mut(&attempt.lease.id) else { continue };
-            let unfinished = matches!(job.state, State::Pending | State::Dead(_));
+            let unfinished = job.waits() || matches!(job.state, State::Dead(_));
             let late = unfinished
                 && attempt.disposition == Disposition::Delivered
                 && job.attempts == attempt.lease.attempt;
@@ -201,6 +216,7 @@ impl Jobs {
                 lease: job.lease(),
                 holder: holder.clone(),
                 action_type: Some("webhook".to_owned()),
+                retry: None,
             }),
             _ => None,
         });
@@ -248,14 +264,35 @@ impl Database {
                 pushed_ms: None,
                 created_ms: now_ms,
             };
-            if job.state == State::Pending {
+            if job.waits() {
                 job.state = State::Cancelled("event invalidated");
             }
             self.judged.jobs.by_id.entry(retraction).or_insert(written);
         }
     }
 
-    /// Leases what is due, pending and wanted; cancels what is not wanted.
+    /// Releases the held jobs of triggers that are not disabled any more, and cancels those of
+    /// removed ones.
+    pub fn release(&mut self, now_ms: i64) -> u64 {
+        let rules = &self.triggers.rules;
+        let is_free = |job: &&mut Job| job.state == State::Held && !job.is_held_by_rule(rules);
+        let mut released = 0;
+        for job in self.judged.jobs.by_id.values_mut().filter(is_free) {
+            let rule = rules.get(&job.decided.trigger.0);
+            if rule.is_some_and(|rule| rule.state == RuleState::Removed) && job.retracts.is_none() {
+                job.state = State::Cancelled("trigger removed");
+            } else {
+                job.becomes_due(now_ms);
+            }
+            released += 1;
+        }
+        if released > 0 {
+            self.flush();
+        }
+        released
+    }
+
+    /// Leases what is due, waiting and wanted; cancels what is not wanted.
     pub fn take(
         &mut self,
         holder: &str,
@@ -267,7 +304,7 @@ impl Database {
         let mut wrote = false;
         for id in ids {
             let Some(job) = self.judged.jobs.by_id.get_mut(id) else { continue };
-            if job.state != State::Pending || job.due_ms > now_ms {
+            if !job.waits() || job.due_ms > now_ms {
                 continue;
             }
             wrote = true;
@@ -285,6 +322,10 @@ impl Database {
             };
             if let Some(why) = unwanted {
                 job.state = State::Cancelled(why);
+                continue;
+            }
+            if job.is_held_by_rule(&self.triggers.rules) {
+                job.state = State::Held;
                 continue;
             }
             let until_ms = now_ms + millis(duration);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use event_engine::delivery::lease::{AttemptRecord, Expired, Lease, LeasedJob, Loaded, Reorg};
+use event_engine::delivery::lease::{
+    AttemptRecord, Expired, HeldSet, Lease, LeasedJob, Loaded, Released, Reorg,
+};
 use event_engine::job::JobId;
 use event_engine::port::Leases;
 use event_engine::trigger::config::ConfigNode;
@@ -100,6 +102,15 @@ impl Leases for FakeLeases {
         expired.await
     }
 
+    async fn release(&self, _: Option<HeldSet>) -> Result<Released, Fault> {
+        let world = &self.link.world;
+        let released = self.link.ask(|| {
+            let jobs = world.database().release(world.clock.database_ms());
+            Ok(Released { jobs, next: None })
+        });
+        released.await
+    }
+
     async fn unpushed(&self, unpushed_for: Duration, jobs_max: i64) -> Result<Vec<JobId>, Fault> {
         let world = &self.link.world;
         let unpushed = self.link.ask(|| {
@@ -158,6 +169,7 @@ fn assignment(database: &Database, lease: &Lease) -> Option<LeasedJob> {
         trigger_name: rule.name.clone(),
         finality: rule.finality,
         action_type: "webhook".to_owned(),
+        retry: None,
         config: Ok(ConfigNode::table([("url", ConfigNode::text(url)), ("secret", secret)])),
         event: row.event(),
         event_created_at: DateTime::UNIX_EPOCH,

@@ -92,6 +92,10 @@ impl Bed for FakeBed {
         self.set_rule(RuleState::Active, finality);
     }
 
+    async fn disable(&self) {
+        self.set_rule(RuleState::Disabled, Finality::Instant);
+    }
+
     async fn remove(&self) {
         self.set_rule(RuleState::Removed, Finality::Instant);
     }
@@ -163,6 +167,7 @@ impl Bed for FakeBed {
     async fn states(&self) -> BTreeMap<JobId, JobState> {
         let stored = |state: &State| match state {
             State::Pending => JobState::Pending,
+            State::Held => JobState::Held,
             State::Leased { .. } => JobState::Leased,
             State::Delivered => JobState::Delivered,
             State::Cancelled(_) => JobState::Cancelled,

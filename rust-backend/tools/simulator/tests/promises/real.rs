@@ -51,6 +51,10 @@ impl Bed for PgBed {
         self.0.apply(&trigger_file("https://example.org/", &[("all", &all)])).await;
     }
 
+    async fn disable(&self) {
+        triggers::disable(&self.0.pool, "default", "all").await.expect("disabled");
+    }
+
     async fn remove(&self) {
         triggers::apply(&self.0.pool, "default", &[], true).await.expect("removed");
     }

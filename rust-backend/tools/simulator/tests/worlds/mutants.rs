@@ -61,6 +61,11 @@ fn not_retracting_what_was_under_way_is_found() {
 }
 
 #[test]
+fn a_held_job_that_stays_held_is_found() {
+    found(Mutant::ForgetsHeld, &["something is left to do"]);
+}
+
+#[test]
 fn an_event_that_is_taken_back_and_goes_on_waiting_is_found() {
     found(Mutant::ReleasesOnly, &["and should have decided", "was not finished with"]);
 }

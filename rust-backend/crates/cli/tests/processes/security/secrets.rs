@@ -143,6 +143,8 @@ async fn a_webhooks_token_is_shown_to_nobody() {
         &["triggers", "list", "--json"][..],
         &["triggers", "show", "t"],
         &["triggers", "show", "t", "--json"],
+        &["destinations", "list"],
+        &["destinations", "list", "--json"],
         &["jobs", "show", &job],
         &["jobs", "show", &job, "--json"],
     ] {
