@@ -18,7 +18,6 @@ pub(crate) trait Registered {
     fn name(&self) -> &'static str;
     fn check(&self, config: &ConfigNode, policy: &DestinationPolicy) -> Result<(), ConfigRefusal>;
     fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal>;
-    fn named_by(&self, config: &ConfigNode) -> Result<String, ConfigRefusal>;
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal>;
     fn secrets(&self, config: &ConfigNode) -> Result<Vec<SecretPlace>, ConfigRefusal>;
 }
@@ -34,10 +33,6 @@ impl<K: Kind> Registered for K {
 
     fn destination(&self, config: &ConfigNode) -> Result<Destination, ConfigRefusal> {
         Ok(K::destination(&read::<K>(config)?))
-    }
-
-    fn named_by(&self, config: &ConfigNode) -> Result<String, ConfigRefusal> {
-        Ok(K::named_by(&read::<K>(config)?))
     }
 
     fn describe(&self, config: &ConfigNode) -> Result<Description, ConfigRefusal> {
@@ -85,8 +80,7 @@ pub fn check(
     let of_kind =
         named(&kind).map_err(|refusal| placed(ConfigRefusal { at: Some(kind_at), ..refusal }))?;
     of_kind.check(&config, policy).map_err(placed)?;
-    let destination = of_kind.destination(&config).map_err(placed)?;
-    let named_by = of_kind.named_by(&config).map_err(placed)?;
+    let Description { destination, named_by, .. } = of_kind.describe(&config).map_err(placed)?;
     let id = id.unwrap_or_else(|| default_id(&kind, &named_by));
     Ok(ActionSpec { id, kind, terms, destination, config })
 }

@@ -1,14 +1,14 @@
 //! Destinations: the places that messages go to. An account's.
 
-use chrono::{DateTime, Utc};
 use event_engine::delivery::destination::DestinationId;
 use event_store::PgPool;
 use event_store::delivery::destinations as holds;
-use event_store::views::destinations::{self as views, StoredDestination};
-pub use event_store::views::destinations::{DestinationUse, HELD_COUNTED_MAX, UsedBy};
+use event_store::views::destinations as views;
+pub use event_store::views::destinations::{
+    DestinationOverview, DestinationUse, HELD_COUNTED_MAX, UsedBy,
+};
 use serde::Serialize;
 use service::mask::shortened;
-use uuid::Uuid;
 
 use crate::page::page;
 use crate::{Account, InputProblem, ListRequest, OperationError, Page, Result};
@@ -21,33 +21,6 @@ const REASON_CHARS_MAX: usize = 200;
 /// The reason of a hold without one.
 const BY_HAND: &str = "held by hand";
 
-/// A destination as its account sees it.
-#[derive(Clone, Debug, Serialize)]
-pub struct DestinationOverview {
-    /// Its name: `KIND-` and the beginning of its id, or as its account named it.
-    pub name: String,
-    /// Its id, a function of account, kind and address.
-    pub id: Uuid,
-    /// The kind of its actions.
-    pub kind: String,
-    /// Its address; a URL is shown shortened, because the whole of it may be enough to post there.
-    pub address: String,
-    /// The machine or account behind it: a host and its port.
-    pub origin: String,
-    /// Since when it is held; null where it is not.
-    pub held_at: Option<DateTime<Utc>>,
-    /// Why it is held.
-    pub held_reason: Option<String>,
-    /// Its held jobs, counted up to [`HELD_COUNTED_MAX`].
-    pub jobs_held: i64,
-    /// The part of them that waits for a disabled trigger.
-    pub jobs_of_disabled_triggers: i64,
-    /// When the oldest of the counted ones was decided.
-    pub oldest_held_at: Option<DateTime<Utc>>,
-    /// When an action with this destination was applied first.
-    pub created_at: DateTime<Utc>,
-}
-
 /// A destination that is held, and if it was before.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeldDestination {
@@ -56,25 +29,6 @@ pub struct HeldDestination {
     pub destination: DestinationOverview,
     /// It was held already, for the reason that it says.
     pub was_held: bool,
-}
-
-impl From<StoredDestination> for DestinationOverview {
-    fn from(stored: StoredDestination) -> Self {
-        let address = if stored.is_url { shortened(&stored.address) } else { stored.address };
-        Self {
-            name: stored.name,
-            id: stored.id,
-            kind: stored.kind,
-            address,
-            origin: stored.origin,
-            held_at: stored.held_at,
-            held_reason: stored.held_reason,
-            jobs_held: stored.jobs_held,
-            jobs_of_disabled_triggers: stored.jobs_of_disabled_triggers,
-            oldest_held_at: stored.oldest_held_at,
-            created_at: stored.created_at,
-        }
-    }
 }
 
 /// A destination with its actions and the counts of its jobs.
@@ -97,7 +51,7 @@ pub async fn list(
     let (limit, after) = request.read::<String>(LIST, &account.as_str())?;
     let slice = views::list(pool, account.as_str(), after.as_deref(), limit).await?;
     let Page { items, next } = page(slice, LIST, &account.as_str());
-    Ok(Page { items: items.into_iter().map(DestinationOverview::from).collect(), next })
+    Ok(Page { items: items.into_iter().map(shown).collect(), next })
 }
 
 /// Shows a destination.
@@ -121,7 +75,8 @@ pub async fn hold(
     Ok(HeldDestination { destination: overview(pool, account, name).await?, was_held })
 }
 
-/// Ends the hold of a destination: the workers deliver its held jobs in the order of decision.
+/// Ends the hold of a destination: the workers deliver its held jobs, the oldest decisions
+/// first.
 pub async fn resume(pool: &PgPool, account: &Account, name: &str) -> Result<DestinationOverview> {
     holds::resume(pool, account.as_str(), name).await?;
     overview(pool, account, name).await
@@ -150,8 +105,16 @@ pub async fn rename(
 async fn overview(pool: &PgPool, account: &Account, name: &str) -> Result<DestinationOverview> {
     let found = views::by_name(pool, account.as_str(), name).await?;
     found
-        .map(DestinationOverview::from)
+        .map(shown)
         .ok_or_else(|| OperationError::NotFound { kind: "destination", name: format!("{name:?}") })
+}
+
+/// The same with a URL shortened, because the whole of it may be enough to post there.
+fn shown(mut destination: DestinationOverview) -> DestinationOverview {
+    if destination.is_url {
+        destination.address = shortened(&destination.address);
+    }
+    destination
 }
 
 /// True of a text in the form of a name that no account gave.

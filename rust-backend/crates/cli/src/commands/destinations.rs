@@ -47,7 +47,7 @@ enum DestinationsCommand {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// End the hold of a destination: its held jobs are delivered in the order of decision.
+    /// End the hold of a destination: its held jobs are delivered, the oldest decisions first.
     Resume {
         /// Its name.
         name: String,

@@ -25,8 +25,8 @@ pub struct WrittenAction {
 
 impl PartialEq for WrittenAction {
     fn eq(&self, other: &Self) -> bool {
-        let said = |it: &Self| (it.id.clone(), it.kind.clone(), it.terms.clone());
-        said(self) == said(other) && self.config == other.config
+        (&self.id, &self.kind, &self.terms, &self.config)
+            == (&other.id, &other.kind, &other.terms, &other.config)
     }
 }
 

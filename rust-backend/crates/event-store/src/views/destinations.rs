@@ -19,21 +19,22 @@ pub const HELD_COUNTED_MAX: i64 = 1_000;
 const ACTIONS_MAX: i64 = 1_000;
 
 /// A row of `destinations`, and its held jobs.
-#[derive(Clone, Debug)]
-pub struct StoredDestination {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
+#[derive(Clone, Debug, Serialize)]
+pub struct DestinationOverview {
+    /// Its name: `KIND-` and the beginning of its id, or as its account named it.
     pub name: String,
+    /// Its id, a function of account, kind and address.
+    pub id: Uuid,
     /// The kind of its actions.
     pub kind: String,
     /// The address as the kind has it.
     pub address: String,
     /// True if the address is a URL, which is shown shortened.
+    #[serde(skip)]
     pub is_url: bool,
-    /// The machine or account behind it.
+    /// The machine or account behind it: a host and its port.
     pub origin: String,
-    /// Since when it is held; `None` where it is not.
+    /// Since when it is held; null where it is not.
     pub held_at: Option<DateTime<Utc>>,
     /// Why it is held.
     pub held_reason: Option<String>,
@@ -45,6 +46,7 @@ pub struct StoredDestination {
     pub oldest_held_at: Option<DateTime<Utc>>,
     /// When an action with this destination was applied first.
     pub created_at: DateTime<Utc>,
+    #[serde(skip)]
     place: i64,
 }
 
@@ -74,7 +76,7 @@ pub async fn list(
     account: &str,
     after: Option<&str>,
     rows_max: i64,
-) -> Result<Slice<StoredDestination, String>> {
+) -> Result<Slice<DestinationOverview, String>> {
     let mut read = Vec::new();
     for row in rows(pool, account, None, after, rows_max.saturating_add(1)).await? {
         let (position, place) = (row.name.clone(), row.place);
@@ -88,7 +90,7 @@ pub async fn by_name(
     pool: &PgPool,
     account: &str,
     name: &str,
-) -> Result<Option<StoredDestination>> {
+) -> Result<Option<DestinationOverview>> {
     Ok(rows(pool, account, Some(name), None, 1).await?.pop())
 }
 
@@ -99,9 +101,9 @@ async fn rows(
     name: Option<&str>,
     after: Option<&str>,
     rows_max: i64,
-) -> Result<Vec<StoredDestination>> {
+) -> Result<Vec<DestinationOverview>> {
     let rows = sqlx::query_as!(
-        StoredDestination,
+        DestinationOverview,
         r#"SELECT d.id AS "id!", d.name AS "name!", d.kind AS "kind!", d.address AS "address!",
                   d.form = 'url' AS "is_url!", d.origin AS "origin!", d.held_at, d.held_reason,
                   held.number AS "jobs_held!", held.disabled AS "jobs_of_disabled_triggers!",
