@@ -20,7 +20,7 @@ check_soak_ponder() {
 soak() { bash scripts/soak.sh "$1" "$SOAK_ROUNDS"; }
 
 check_nodes() {
-    AGENTAURI_NODE_SEEDS=1-500 in_rust cargo nextest run --workspace \
+    AGENTAURI_NODE_SEEDS=1-500 in_rust cargo nextest run --workspace --profile release-checks \
         -E 'test(whenever_some_way_of_asking_brings_the_logs_they_are_stored)'
 }
 

@@ -57,7 +57,7 @@ async fn names_that_never_resolve_hold_nobodys_place() {
     // Their messages are more than all places.
     const SILENT: usize = 70;
     let (bed, well) = (Bed::start().await, Receiver::start().await);
-    let mut document = trigger_file(&under("well.test", &well.url()), &[("well", ALL)]);
+    let mut document = trigger_file(&under("silent.test", &well.url()), &[("silent", ALL)]);
     for number in 0..SILENT {
         let url = under(&format!("silent{number}.test"), &well.url());
         document = more_triggers(document, &url, &[(&format!("silent{number}"), ALL)]);
@@ -65,6 +65,13 @@ async fn names_that_never_resolve_hold_nobodys_place() {
     bed.apply(&document).await;
     let _worker = start_with(&bed, LOOPBACK, "0s", patient(silent_names())).await;
     decide(&bed, &rows("e", 16)).await;
+    eventually("they wait for their names", async || {
+        bed.count("SELECT count(*) FROM jobs WHERE state = 'leased'").await > 700
+    })
+    .await;
+    // It comes last, and nothing was delivered there yet.
+    bed.apply(&more_triggers(document, &under("well.test", &well.url()), &[("well", ALL)])).await;
+    decide(&bed, &rows("late", 16)).await;
     eventually("the other is served", async || {
         jobs(&bed, "well", JobState::Delivered, 1).await == 16
     })

@@ -22,6 +22,8 @@ use crate::{ChainSettings, Result};
 
 /// Receipts that are asked for at once.
 const RECEIPTS_AHEAD_MAX: usize = 4;
+/// Topics that are asked for in vain.
+const TOPICS_IN_VAIN_MAX: usize = 3;
 /// How long a block may take: thousands of receipts from a slow node. Below the time after which
 /// the chain's task counts as stuck.
 const GATHERING_MAX: Duration = Duration::from_secs(150);
@@ -31,53 +33,89 @@ const BLOCK_BYTES_MAX: usize = 128 << 20;
 /// Logs of one block that are believed. Each costs its sender 375 gas at least.
 const BLOCK_LOGS_MAX: usize = 1_000_000;
 
+/// Logs of a block, and the way that brought them.
+pub(crate) struct Gathered {
+    pub(crate) logs: Vec<NodeLog>,
+    way: LogsWay,
+    /// False if the node had nothing to answer, and may refuse the way all the same.
+    is_proof: bool,
+}
+
+impl Gathered {
+    /// True if it is all that the block's transactions emitted: receipts are there with the block.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_proof && self.way.is_by_receipts()
+    }
+
+    fn learned(self, node: Node<'_>) -> Self {
+        if self.is_proof {
+            node.logs_ways().answered(self.way);
+        }
+        self
+    }
+}
+
 /// The logs that `addresses` emitted in a block, by whichever way the node gives them.
 pub(crate) async fn logs(
     node: Node<'_>,
     settings: &ChainSettings,
     header: &NodeHeader,
     addresses: &[Address],
-) -> Result<Vec<NodeLog>> {
-    let ways: Vec<LogsWay> = node.logs_ways().in_order().collect();
-    let mut refusals = Vec::new();
-    for way in ways {
-        let answer = match way {
-            LogsWay::BlockHash => node.logs(header.hash, addresses, None).await?,
-            LogsWay::Height => node.logs_at_height(header, addresses).await?,
-            LogsWay::Receipts => match by_receipts(node, header, addresses).await {
-                Err(error) if error.stops_the_chain() || refusals.is_empty() => return Err(error),
-                // The others' answers say more.
-                Err(_) => continue,
-                Ok(answer) => answer,
-            },
-        };
-        let failure = match answer {
-            Answer::Given(logs) => match check_logs(settings, header, &logs) {
-                Ok(()) => {
-                    node.logs_ways().answered(way);
-                    return Ok(logs);
-                }
-                Err(problem) => Failure::Broken(problem),
-            },
+) -> Result<Gathered> {
+    let _turn = node.logs_ways().turn_to_look().await;
+    let (mut refusals, mut is_parted) = (Vec::new(), false);
+    for way in node.logs_ways().in_order() {
+        let answer = by_way(node, way, header, addresses).await?;
+        let mut failure = match checked(settings, header, answer) {
+            Answer::Given(gathered) => return Ok(gathered.learned(node)),
             Answer::Refused(failure) => failure,
         };
-        let is_too_much = matches!(failure, Failure::TooLong(_) | Failure::TooMuch(_));
-        if !matches!(failure, Failure::TooLong(_)) && node.another().is_some() {
+        if !failure.is_too_long() && node.another().is_some() {
             return Err(node.refuses(failure));
         }
-        if is_too_much && way != LogsWay::Receipts {
+        let is_too_much = failure.is_too_long() || matches!(failure, Failure::TooMuch(_));
+        if is_too_much && !way.is_by_receipts() && !is_parted {
             let (chain, block) = (settings.name.as_str(), header.hash);
             let problem = node.shown(failure.problem());
             tracing::debug!(chain, %block, problem, "The logs of a block are asked for in parts");
-            match in_parts(node, settings, header, addresses).await {
-                Err(error) if !error.stops_the_chain() => refusals.push(error.to_string()),
-                gathered => return gathered,
-            }
-            continue;
+            failure = match in_parts(node, settings, header, addresses).await? {
+                Answer::Given(gathered) => return Ok(gathered.learned(node)),
+                Answer::Refused(failure) => failure,
+            };
+            is_parted = true;
         }
+        node.logs_ways().refused(way);
         refusals.push(failure.into_problem());
     }
     Err(node.distrust(&refusals.join("; ")))
+}
+
+/// Refuses an answer that contradicts the block.
+fn checked(
+    settings: &ChainSettings,
+    header: &NodeHeader,
+    answer: Answer<Gathered>,
+) -> Answer<Gathered> {
+    let Answer::Given(gathered) = answer else { return answer };
+    match check_logs(settings, header, &gathered.logs) {
+        Ok(()) => Answer::Given(gathered),
+        Err(problem) => Answer::Refused(Failure::Broken(problem)),
+    }
+}
+
+async fn by_way(
+    node: Node<'_>,
+    way: LogsWay,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<Answer<Gathered>> {
+    let answer = match way {
+        LogsWay::BlockHash => node.logs(header.hash, addresses, None).await?,
+        LogsWay::Height => node.logs_at_height(header, Some(addresses)).await?,
+        LogsWay::BlockReceipts => by_block_receipts(node, header, addresses).await?,
+        LogsWay::Receipts => return by_each_receipt(node, header, addresses).await,
+    };
+    Ok(answer.map(|logs| Gathered { logs, way, is_proof: true }))
 }
 
 /// The logs that `addresses` emitted, as the receipts of the block's transactions have them.
@@ -85,20 +123,50 @@ pub(crate) async fn by_receipts(
     node: Node<'_>,
     header: &NodeHeader,
     addresses: &[Address],
-) -> Result<Answer<Vec<NodeLog>>> {
-    if let Answer::Given(receipts) = node.receipts(header.hash).await?
-        && header.transactions().is_none_or(|transactions| transactions == receipts.len())
-    {
-        let logs = receipts.into_iter().flat_map(|receipt| receipt.logs);
-        return Ok(Answer::Given(logs.filter(|log| addresses.contains(&log.address)).collect()));
+) -> Result<Answer<Gathered>> {
+    let mut refused = Failure::broken("it gives no receipts");
+    let ways = node.logs_ways().in_order().into_iter();
+    for way in ways.filter(|way| way.is_by_receipts()) {
+        match by_way(node, way, header, addresses).await? {
+            Answer::Refused(failure) => refused = failure,
+            given @ Answer::Given(_) => return Ok(given),
+        }
     }
+    Ok(Answer::Refused(refused))
+}
+
+async fn by_block_receipts(
+    node: Node<'_>,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<Answer<Vec<NodeLog>>> {
+    let receipts = match node.receipts(header.hash).await? {
+        Answer::Given(receipts) => receipts,
+        Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+    };
+    if let Some(transactions) = header.transactions()
+        && transactions != receipts.len()
+    {
+        let (block, given) = (header.number, receipts.len());
+        let problem = format!("receipts of block {block}: {given} of {transactions}");
+        return Ok(Answer::Refused(Failure::Broken(problem)));
+    }
+    let logs = receipts.into_iter().flat_map(|receipt| receipt.logs);
+    Ok(Answer::Given(logs.filter(|log| addresses.contains(&log.address)).collect()))
+}
+
+async fn by_each_receipt(
+    node: Node<'_>,
+    header: &NodeHeader,
+    addresses: &[Address],
+) -> Result<Answer<Gathered>> {
     let _turn = node.turn_to_gather().await;
     let mut gathering = Gathering::new(node, header.hash);
-    let reading = async {
-        gathering.receipts(addresses).await?;
-        Ok(gathering.into_logs())
-    };
-    within_limit(node, header.hash, reading).await.map(Answer::Given)
+    within_limit(node, header.hash, async {
+        let read = gathering.receipts(addresses).await?;
+        Ok(read.map(|receipts| gathering.end(LogsWay::Receipts, receipts > 0)))
+    })
+    .await
 }
 
 /// The same where one answer does not hold them.
@@ -107,25 +175,24 @@ async fn in_parts(
     settings: &ChainSettings,
     header: &NodeHeader,
     addresses: &[Address],
-) -> Result<Vec<NodeLog>> {
+) -> Result<Answer<Gathered>> {
+    let way = node.logs_ways().first();
     let turn = node.turn_to_gather().await;
-    // While this block waited, another one may have shown that the node gives no logs at all.
-    if node.logs_ways().in_order().next() == Some(LogsWay::Receipts) {
+    let way_now = node.logs_ways().first();
+    if way_now != way && way_now.is_by_receipts() {
+        // While this block waited, another one has shown that the node gives no logs at all.
         drop(turn);
-        return match by_receipts(node, header, addresses).await? {
-            Answer::Given(logs) => Ok(logs),
-            Answer::Refused(failure) => Err(node.refuses(failure)),
-        };
+        return by_receipts(node, header, addresses).await;
     }
     let gathering = Gathering { is_too_long: true, ..Gathering::new(node, header.hash) };
     within_limit(node, header.hash, gathering.all(settings, addresses)).await
 }
 
-async fn within_limit(
+async fn within_limit<T>(
     node: Node<'_>,
     block: B256,
-    gathering: impl Future<Output = Result<Vec<NodeLog>>>,
-) -> Result<Vec<NodeLog>> {
+    gathering: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::time::timeout(GATHERING_MAX, gathering).await.unwrap_or_else(|_elapsed| {
         let limit = GATHERING_MAX.as_secs();
         Err(node.distrust(&format!("the logs of block {block} are not read within {limit} s")))
@@ -157,15 +224,15 @@ impl<'n> Gathering<'n> {
         }
     }
 
-    fn into_logs(self) -> Vec<NodeLog> {
-        self.found.into_values().collect()
+    fn end(self, way: LogsWay, is_proof: bool) -> Gathered {
+        Gathered { logs: self.found.into_values().collect(), way, is_proof }
     }
 
     async fn all(
         mut self,
         settings: &ChainSettings,
         addresses: &[Address],
-    ) -> Result<Vec<NodeLog>> {
+    ) -> Result<Answer<Gathered>> {
         let mut left = Vec::new();
         for address in addresses {
             if !self.ask(*address, None).await? {
@@ -173,21 +240,28 @@ impl<'n> Gathering<'n> {
             }
         }
         if left.is_empty() {
-            return Ok(self.into_logs());
+            return Ok(Answer::Given(self.end(LogsWay::BlockHash, true)));
         }
-        let mut gives_any = left.len() < addresses.len();
-        for address in &left {
-            let registry = settings.registries.at(*address);
-            for topic in registry.into_iter().flat_map(topics) {
-                gives_any |= self.ask(*address, Some(topic)).await?;
+        let gives_whole = left.len() < addresses.len();
+        let mut gives_any = gives_whole;
+        let of_registry = |address: &Address| {
+            let (address, registry) = (*address, settings.registries.at(*address));
+            registry.into_iter().flat_map(topics).map(move |topic| (address, topic))
+        };
+        for (asked, (address, topic)) in left.iter().flat_map(of_registry).enumerate() {
+            // Then it does not refuse the length.
+            if !gives_any && asked >= TOPICS_IN_VAIN_MAX {
+                break;
             }
+            gives_any |= self.ask(address, Some(topic)).await?;
         }
-        self.receipts(&left).await?;
-        if !gives_any {
-            // Then the block was not too long.
-            self.node.logs_ways().answered(LogsWay::Receipts);
-        }
-        Ok(self.into_logs())
+        let receipts = match self.receipts(&left).await? {
+            Answer::Given(receipts) => receipts,
+            Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+        };
+        let way = if gives_whole { LogsWay::BlockHash } else { LogsWay::Receipts };
+        // Without an answer by address or topic, the block was not too long.
+        Ok(Answer::Given(self.end(way, !gives_any && receipts > 0)))
     }
 
     /// Takes the logs of an address, or those of them with a topic. Whether they were given.
@@ -204,29 +278,34 @@ impl<'n> Gathering<'n> {
         }
     }
 
-    /// Takes what the receipts of the block's transactions say of `addresses`.
-    async fn receipts(&mut self, addresses: &[Address]) -> Result<()> {
+    /// Takes the logs of `addresses` from the receipts of the block's transactions. The number of
+    /// receipts that were given.
+    async fn receipts(&mut self, addresses: &[Address]) -> Result<Answer<usize>> {
         let node = self.node;
-        let NodeTransactions { number, transactions } = node.transactions(self.block).await?;
+        let NodeTransactions { number, transactions } = match node.transactions(self.block).await? {
+            Answer::Given(found) => found,
+            Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+        };
         self.number = number;
         let mut receipts = stream::iter(transactions)
             .map(|transaction| async move { (transaction, receipt(node, transaction).await) })
             .buffered(RECEIPTS_AHEAD_MAX);
-        let (mut next_place, mut unreadable) = (0, Vec::new());
+        let (mut next_place, mut unreadable, mut given) = (0, Vec::new(), 0);
         while let Some((transaction, receipt)) = receipts.next().await {
-            let Some(receipt) = receipt? else {
-                if !self.is_too_long {
-                    let problem = format!("receipt of transaction {transaction}: it gives none");
-                    return Err(node.distrust(&problem));
+            let receipt = match receipt? {
+                Answer::Given(receipt) => receipt,
+                Answer::Refused(failure) if self.is_too_long && failure.is_too_long() => {
+                    unreadable.push(transaction);
+                    continue;
                 }
-                unreadable.push(transaction);
-                continue;
+                Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
             };
             if receipt.block_hash != self.block {
                 let (block, found) = (self.block, receipt.block_hash);
                 let problem = format!("a receipt of block {block} is of block {found}");
-                return Err(node.distrust(&problem));
+                return Ok(Answer::Refused(Failure::Broken(problem)));
             }
+            given += 1;
             let places = || receipt.logs.iter().map(|log| log.log_index.to::<u64>());
             if let (Some(first), Some(last)) = (places().min(), places().max()) {
                 self.leave_open(&unreadable, next_place, Some(first), addresses)?;
@@ -239,7 +318,8 @@ impl<'n> Gathering<'n> {
                 }
             }
         }
-        self.leave_open(&unreadable, next_place, None, addresses)
+        self.leave_open(&unreadable, next_place, None, addresses)?;
+        Ok(Answer::Given(given))
     }
 
     /// Puts unread logs where those of `transactions` must be, whose receipts no answer can hold:
@@ -308,27 +388,26 @@ impl<'n> Gathering<'n> {
     }
 }
 
-/// A receipt, its longest logs unread where it is longer than an answer may be; `None` where no
-/// node gives it even so.
-async fn receipt(node: Node<'_>, transaction: B256) -> Result<Option<NodeReceipt>> {
-    match node.receipt(transaction).await? {
-        Answer::Given(receipt) => return Ok(Some(receipt)),
-        Answer::Refused(Failure::TooLong(_)) => {}
-        Answer::Refused(failure) => return Err(node.refuses(failure)),
-    }
+/// A receipt, its longest logs unread where it is longer than an answer may be; refused as too long
+/// where no node gives it even so.
+async fn receipt(node: Node<'_>, transaction: B256) -> Result<Answer<NodeReceipt>> {
+    let failure = match node.receipt(transaction).await? {
+        Answer::Refused(failure) if failure.is_too_long() => failure,
+        answer => return Ok(answer),
+    };
     if let Some(receipt) = node.shortened_receipt(transaction).await {
-        return Ok(Some(receipt));
+        return Ok(Answer::Given(receipt));
     }
     for other in node.others() {
         match other.receipt(transaction).await {
-            Ok(Answer::Given(receipt)) => return Ok(Some(receipt)),
+            Ok(Answer::Given(receipt)) => return Ok(Answer::Given(receipt)),
             Err(error) if error.stops_the_chain() => return Err(error),
             // It does not have it, or is away: nobody waits for that.
             Ok(Answer::Refused(_)) | Err(_) => {}
         }
         if let Some(receipt) = other.shortened_receipt(transaction).await {
-            return Ok(Some(receipt));
+            return Ok(Answer::Given(receipt));
         }
     }
-    Ok(None)
+    Ok(Answer::Refused(failure))
 }

@@ -8,13 +8,10 @@ use crate::fetch::gather;
 use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::rpc::call::Answer;
 use crate::rpc::node::Node;
-use crate::rpc::nodes::Nodes;
+use crate::rpc::nodes::{LAG_BLOCKS_MAX, Nodes};
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
 
-/// Behind one URL there may be many nodes, of which some are this many blocks behind the others. A
-/// block that is missing further below the head was pruned, or never synchronised.
-const LAG_BLOCKS_MAX: u64 = 16;
 /// Times that the logs of a block are asked for whose bloom filter claims some, where nothing else
 /// says that it has none: some seconds, as the waits between failures grow.
 const DOUBTS_MAX: u32 = 5;
@@ -60,9 +57,13 @@ pub(crate) async fn complete(
     let is_believed = filter == Filter::Believed && node.nodes().believes_filters();
     let mut logs = Vec::new();
     if !is_believed || header.may_have_logs_of(&addresses) {
-        logs = gather::logs(node, settings, header, &addresses).await?;
-        let left_out = left_out(node, header, &addresses, logs.iter()).await?;
-        logs.extend(left_out);
+        let gathered = gather::logs(node, settings, header, &addresses).await?;
+        let is_complete = gathered.is_complete();
+        logs = gathered.logs;
+        if !is_complete {
+            let left_out = left_out(node, settings, header, &addresses, logs.iter()).await?;
+            logs.extend(left_out);
+        }
     }
     block(settings, number, header, &logs).map_err(|problem| node.distrust(&problem))
 }
@@ -72,6 +73,7 @@ pub(crate) async fn complete(
 /// only a sparse filter is worth a question.
 pub(crate) async fn left_out<'l>(
     node: Node<'_>,
+    settings: &ChainSettings,
     header: &NodeHeader,
     addresses: &[Address],
     given: impl Iterator<Item = &'l NodeLog>,
@@ -86,15 +88,15 @@ pub(crate) async fn left_out<'l>(
     let of_silent = |logs: Vec<NodeLog>| -> Vec<NodeLog> {
         logs.into_iter().filter(|log| silent.contains(&log.address)).collect()
     };
-    let all = if header.is_telling() { node.all_logs(header.hash).await? } else { None };
+    let all = if header.is_telling() { node.all_logs(header).await? } else { None };
     let Some(all) = all else {
         // A full filter claims everything: asked again, elsewhere if there is an elsewhere.
         let other = node.another().unwrap_or(node);
-        return match other.logs(header.hash, &silent, None).await {
-            Ok(Answer::Given(logs)) => Ok(logs),
+        return match gather::logs(other, settings, header, &silent).await {
+            Ok(gathered) => Ok(gathered.logs),
             Err(error) if error.stops_the_chain() => Err(error),
             // The other one does not know; its failure was noted.
-            Ok(Answer::Refused(_)) | Err(_) => Ok(Vec::new()),
+            Err(_) => Ok(Vec::new()),
         };
     };
     let is_chance = header.is_made_of(&all);
@@ -104,7 +106,7 @@ pub(crate) async fn left_out<'l>(
     }
     // Some nodes index logs later than blocks; receipts are there with the block.
     match gather::by_receipts(node, header, &silent).await {
-        Ok(Answer::Given(logs)) if !logs.is_empty() => return Ok(logs),
+        Ok(Answer::Given(gathered)) if !gathered.logs.is_empty() => return Ok(gathered.logs),
         Ok(Answer::Given(_)) => {}
         Err(error) if error.stops_the_chain() => return Err(error),
         _ if node.nodes().doubts(header.hash) < DOUBTS_MAX => {

@@ -99,7 +99,7 @@ impl Range<'_> {
         // Together, so that a node that does not have the last block says so: it would give the
         // logs up to where it is, and call that all.
         let mut calls = vec![
-            range_call(self.first, self.last, &addresses),
+            range_call(self.first, self.last, Some(&addresses)),
             header_call(self.last),
             header_call(self.first),
         ];
@@ -181,7 +181,8 @@ impl Range<'_> {
         let mut blocks: Vec<Block> = Vec::with_capacity(headers.len());
         for (number, header) in headers {
             let logs = by_block.get(number).map_or(&[][..], Vec::as_slice);
-            let left_out = left_out(self.node, header, &addresses, logs.iter().copied()).await?;
+            let given = logs.iter().copied();
+            let left_out = left_out(self.node, self.settings, header, &addresses, given).await?;
             let logs: Vec<&NodeLog> = logs.iter().copied().chain(&left_out).collect();
             let made = match block(self.settings, *number, header, &logs) {
                 Ok(made) => made,

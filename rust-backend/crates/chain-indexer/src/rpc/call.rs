@@ -74,8 +74,10 @@ pub(crate) enum Failure {
     Refused(String),
     /// The answer did not come in time: a smaller question may work.
     TooMuch(String),
-    /// The answer is longer than is read, or than the node sends: a smaller question works.
+    /// The answer is longer than is read: a smaller question works.
     TooLong(String),
+    /// The node says that its answer would be too long, and perhaps means something else.
+    SaidTooLong(String),
     /// Too many questions in too short a time.
     Limited { problem: String, retry_after: Option<Duration> },
     /// The node does not answer in JSON-RPC, or the answer makes no sense.
@@ -93,15 +95,30 @@ pub(crate) enum Answer<T> {
     Refused(Failure),
 }
 
+impl<T> Answer<T> {
+    pub(crate) fn map<U>(self, read: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Given(answer) => Answer::Given(read(answer)),
+            Self::Refused(failure) => Answer::Refused(failure),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn into_problem(mut self) -> String {
         std::mem::take(self.problem_mut())
+    }
+
+    /// True if a smaller question may be answered where this one is not.
+    pub(crate) fn is_too_long(&self) -> bool {
+        matches!(self, Self::TooLong(_) | Self::SaidTooLong(_))
     }
 
     pub(crate) fn problem(&self) -> &str {
         let (Self::Refused(problem)
         | Self::TooMuch(problem)
         | Self::TooLong(problem)
+        | Self::SaidTooLong(problem)
         | Self::Broken(problem)
         | Self::Unreachable(problem)
         | Self::Limited { problem, .. }) = self;
@@ -112,6 +129,7 @@ impl Failure {
         let (Self::Refused(problem)
         | Self::TooMuch(problem)
         | Self::TooLong(problem)
+        | Self::SaidTooLong(problem)
         | Self::Broken(problem)
         | Self::Unreachable(problem)
         | Self::Limited { problem, .. }) = self;
@@ -145,7 +163,7 @@ impl Failure {
         match status {
             429 => Self::Limited { problem, retry_after },
             503 if retry_after.is_some() => Self::Limited { problem, retry_after },
-            413 => Self::TooLong(problem),
+            413 => Self::SaidTooLong(problem),
             _ => match said {
                 // Some providers put the same error into a 400, a 403 or a 500.
                 Some(error) => error.failure(),
@@ -227,7 +245,7 @@ impl ErrorObject {
             return Failure::Limited { problem, retry_after: None };
         }
         if is_size_limit(self.code, &self.message) {
-            return Failure::TooLong(problem);
+            return Failure::SaidTooLong(problem);
         }
         Failure::Refused(problem)
     }
@@ -352,7 +370,7 @@ mod tests {
     fn an_http_status_is_read_with_the_error_in_its_body() {
         let of = |status, body: &str| Failure::of_status(status, None, body.as_bytes());
         assert!(matches!(of(429, ""), Failure::Limited { .. }));
-        assert!(matches!(of(413, "<html>"), Failure::TooLong(_)));
+        assert!(matches!(of(413, "<html>"), Failure::SaidTooLong(_)));
         assert!(matches!(of(404, "no"), Failure::Refused(_)));
         assert!(matches!(of(502, "no"), Failure::Broken(_)));
         let body = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"block range"}}"#;

@@ -34,6 +34,16 @@ struct HealthState {
     rate: LearnedRate,
 }
 
+impl HealthState {
+    /// An answer after the wait: the wait was long enough.
+    fn was_heard(&mut self, now: Instant) {
+        if self.limited_until.is_some_and(|until| now >= until) {
+            self.limited_until = None;
+            self.breaths.reset();
+        }
+    }
+}
+
 impl NodeHealth {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(HealthState {
@@ -70,11 +80,12 @@ impl NodeHealth {
             state.avoided_until = None;
             state.pauses.reset();
         }
-        // An answer after the wait: the wait was long enough.
-        if state.limited_until.is_some_and(|until| now >= until) {
-            state.limited_until = None;
-            state.breaths.reset();
-        }
+        state.was_heard(now);
+    }
+
+    /// It refused a question, and not because it was asked too fast.
+    pub(crate) fn heard(&self, now: Instant) {
+        self.0.lock().was_heard(now);
     }
 
     /// It was left alone, and still refuses the same: then not because it is asked too fast. A wait

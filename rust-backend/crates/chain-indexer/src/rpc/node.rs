@@ -20,8 +20,8 @@ use crate::rpc::answer::{HeaderRef, NodeHeader, NodeLog};
 use crate::rpc::call::{Answer, Failure, RpcCall, read};
 use crate::rpc::client::Rpc;
 use crate::rpc::limit::Limit;
-use crate::rpc::nodes::{HeadState, NodeEndpoint, Nodes};
-use crate::rpc::way::LogsWays;
+use crate::rpc::nodes::{HeadState, LAG_BLOCKS_MAX, NodeEndpoint, Nodes};
+use crate::rpc::way::{LogsWay, LogsWays};
 use crate::rpc::ws::Announcements;
 use crate::{IndexerError, Result};
 
@@ -125,16 +125,19 @@ impl<'n> Node<'n> {
         if let Some(topic) = topic {
             filter["topics"] = json!([topic]);
         }
-        let call = logs(&filter);
-        match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
-            Answer::Given(answer) => self.list(answer, &call).await,
+        self.logs_of_one(&logs(&filter)).await
+    }
+
+    async fn logs_of_one(self, call: &RpcCall) -> Result<Answer<Vec<NodeLog>>> {
+        match self.try_to_ask(call, self.answer_bytes_max(), TRIES_MAX).await? {
+            Answer::Given(answer) => self.list(answer, call).await,
             Answer::Refused(failure) => Ok(Answer::Refused(failure)),
         }
     }
 
     /// The logs of an answer. Some nodes write an empty list as null, and some say null of what
-    /// they do not know: a node that says null of nobody's logs in its newest block means an empty
-    /// list.
+    /// they do not know: a node that says null of nobody's logs, asked in the same form for a block
+    /// that it must have, means an empty list.
     pub(crate) async fn list(
         self,
         answer: Option<Vec<NodeLog>>,
@@ -145,11 +148,8 @@ impl<'n> Node<'n> {
         }
         let null_is_empty = &self.endpoint().null_is_empty;
         if !null_is_empty.load(Ordering::Relaxed) {
-            let head = self.endpoint().head.lock().as_ref().map(|it| it.head.block_number);
-            let head = head.unwrap_or_default().unsigned_abs();
-            let nobodys = range_call(head, head, &[Address::repeat_byte(0xee)]);
-            let asked = self.try_to_ask(&nobodys, self.answer_bytes_max(), TRIES_MAX).await?;
-            let is_null = matches!(asked, Answer::Given(None::<Vec<NodeLog>>));
+            let is_by_hash = !call.params[0]["blockHash"].is_null();
+            let is_null = self.says_null_of_nobody(is_by_hash).await?;
             null_is_empty.store(is_null, Ordering::Relaxed);
         }
         Ok(if null_is_empty.load(Ordering::Relaxed) {
@@ -159,12 +159,28 @@ impl<'n> Node<'n> {
         })
     }
 
-    /// The logs that `addresses` emitted in a block, asked for by its height. The block is asked
-    /// for, too: at one height there may be one block now and another one then.
+    async fn says_null_of_nobody(self, is_by_hash: bool) -> Result<bool> {
+        const NOBODY: [Address; 1] = [Address::repeat_byte(0xee)];
+        let head = self.endpoint().head.lock().as_ref().map(|it| it.head.block_number);
+        let block = head.unwrap_or_default().unsigned_abs().saturating_sub(LAG_BLOCKS_MAX);
+        let bytes_max = self.answer_bytes_max();
+        let call = if is_by_hash {
+            let header = self.try_to_ask(&header_call(block), bytes_max, TRIES_MAX).await?;
+            let Answer::Given(Some(NodeHeader { hash, .. })) = header else { return Ok(false) };
+            logs(&json!({"blockHash": hash, "address": NOBODY}))
+        } else {
+            range_call(block, block, Some(&NOBODY))
+        };
+        let asked = self.try_to_ask(&call, bytes_max, TRIES_MAX).await?;
+        Ok(matches!(asked, Answer::Given(None::<Vec<NodeLog>>)))
+    }
+
+    /// The logs that `addresses` emitted in a block, or all of them, asked for by its height. The
+    /// block is asked for, too: at one height there may be one block now and another one then.
     pub(crate) async fn logs_at_height(
         self,
         block: &NodeHeader,
-        addresses: &[Address],
+        addresses: Option<&[Address]>,
     ) -> Result<Answer<Vec<NodeLog>>> {
         let number = block.number.to::<u64>();
         let calls = [range_call(number, number, addresses), header_call(number)];
@@ -188,13 +204,13 @@ impl<'n> Node<'n> {
     }
 
     /// All logs of that block; `None` where the node does not give them.
-    pub(crate) async fn all_logs(self, block: B256) -> Result<Option<Vec<NodeLog>>> {
-        let call = logs(&json!({"blockHash": block}));
-        let answer = match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
-            Answer::Given(answer) => self.list(answer, &call).await?,
-            Answer::Refused(failure) => Answer::Refused(failure),
+    pub(crate) async fn all_logs(self, block: &NodeHeader) -> Result<Option<Vec<NodeLog>>> {
+        let answer = match self.logs_ways().first() {
+            LogsWay::BlockHash => self.logs_of_one(&logs(&json!({"blockHash": block.hash}))).await,
+            LogsWay::Height => self.logs_at_height(block, None).await,
+            LogsWay::BlockReceipts | LogsWay::Receipts => return Ok(None),
         };
-        match answer {
+        match answer? {
             Answer::Given(logs) => Ok(Some(logs)),
             Answer::Refused(_) => Ok(None),
         }
@@ -311,10 +327,13 @@ pub(crate) fn header_call(number: u64) -> RpcCall {
     header(BY_NUMBER, U64::from(number))
 }
 
-/// The question for the logs that `addresses` emitted from block `first` to `last`.
-pub(crate) fn range_call(first: u64, last: u64, addresses: &[Address]) -> RpcCall {
-    let (first, last) = (U64::from(first), U64::from(last));
-    logs(&json!({"fromBlock": first, "toBlock": last, "address": addresses}))
+/// The question for the logs that `addresses`, or all, emitted from block `first` to `last`.
+pub(crate) fn range_call(first: u64, last: u64, addresses: Option<&[Address]>) -> RpcCall {
+    let mut filter = json!({"fromBlock": U64::from(first), "toBlock": U64::from(last)});
+    if let Some(addresses) = addresses {
+        filter["address"] = json!(addresses);
+    }
+    logs(&filter)
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> RpcCall {

@@ -39,6 +39,10 @@ const AVOIDED_BRIEFLY: Duration = Duration::from_secs(5);
 /// Interval at which those nodes are asked for their heads that are not asked otherwise.
 const HEADS_SEEN_EVERY: Duration = Duration::from_secs(10);
 
+/// Behind one URL there may be many nodes, of which some are this many blocks behind the others. A
+/// block that is missing further below the head was pruned, or never synchronised.
+pub(crate) const LAG_BLOCKS_MAX: u64 = 16;
+
 /// Blocks whose doubts are counted at once.
 const DOUBTED_MAX: usize = 256;
 

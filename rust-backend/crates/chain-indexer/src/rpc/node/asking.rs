@@ -34,6 +34,12 @@ const ONE_BY_ONE_MAX: usize = 4;
 const FOREIGN_TRIES_MAX: u32 = 3;
 const FOREIGN_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
+/// The wait after each of so many tries, zero after the last.
+pub(super) fn waits_between(tries: u32) -> impl Iterator<Item = Duration> {
+    let waits = (1..tries).map(|nth| AGAIN_AFTER * 2_u32.pow(nth - 1));
+    waits.chain(std::iter::once(Duration::ZERO))
+}
+
 impl Node<'_> {
     /// Asks a question that has no other form; a refusal is the node's failure.
     pub(super) async fn ask<T: DeserializeOwned>(self, call: &RpcCall) -> Result<T> {
@@ -71,7 +77,7 @@ impl Node<'_> {
                 Failure::TooMuch(_) | Failure::TooLong(_) => 1,
                 Failure::Limited { .. } if is_last => LIMITED_TRIES_MAX,
                 Failure::Limited { .. } => tries + 1,
-                Failure::Refused(_) | Failure::Broken(_) => tries,
+                Failure::SaidTooLong(_) | Failure::Refused(_) | Failure::Broken(_) => tries,
             };
             if asked >= tries || self.another().is_some() {
                 if matches!(failure, Failure::Limited { .. }) && asked > 1 {
@@ -99,7 +105,7 @@ impl Node<'_> {
             if open.is_empty() {
                 break;
             }
-            let mut refused_together = None;
+            let (mut refused_together, mut was_too_fast) = (None, false);
             if at_once > 1 && open.len() > 1 {
                 open.truncate(at_once);
                 let together: Vec<RpcCall> = open.iter().map(|at| calls[*at].clone()).collect();
@@ -115,7 +121,10 @@ impl Node<'_> {
                     }
                     Err(failure @ Failure::Unreachable(_)) => return Err(self.refuses(failure)),
                     Err(failure @ Failure::TooMuch(_)) => return Ok(Answer::Refused(failure)),
-                    Err(_) => refused_together = Some(together.len() as u64),
+                    Err(failure) => {
+                        refused_together = Some(together.len() as u64);
+                        was_too_fast = matches!(failure, Failure::Limited { .. });
+                    }
                 }
                 // If this one is answered alone, it was the batch that the node did not like.
                 open.truncate(1);
@@ -124,7 +133,15 @@ impl Node<'_> {
             for (at, answer) in open.iter().zip(join_all(asked).await) {
                 match answer? {
                     Answer::Given(answer) => answers[*at] = Some(answer),
-                    Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+                    Answer::Refused(failure) => {
+                        // It was heard alone, and together not.
+                        if let Some(questions) = refused_together.filter(|_| was_too_fast)
+                            && matches!(failure, Failure::Refused(_))
+                        {
+                            self.endpoint().questions.refused(questions);
+                        }
+                        return Ok(Answer::Refused(failure));
+                    }
                 }
             }
             match refused_together {
@@ -190,8 +207,12 @@ impl Node<'_> {
     /// Remembers that a question failed.
     fn failed(self, call: &RpcCall, failure: &Failure) {
         let now = Instant::now();
-        if let Failure::Limited { retry_after, .. } = failure {
-            self.endpoint().health.limited(now, *retry_after);
+        match failure {
+            Failure::Limited { retry_after, .. } => {
+                self.endpoint().health.limited(now, *retry_after);
+            }
+            Failure::Refused(_) | Failure::SaidTooLong(_) => self.endpoint().health.heard(now),
+            _ => {}
         }
         if let Some(wanted) = call.wanted() {
             self.nodes.unanswered.failed(wanted, self.label(), failure.problem().to_owned(), now);

@@ -40,7 +40,7 @@ impl Node<'_> {
         number: u64,
         addresses: &[Address],
     ) -> Result<Option<bool>> {
-        let call = range_call(number, number, addresses);
+        let call = range_call(number, number, Some(addresses));
         let asked = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
         let logs: Vec<NodeLog> = match asked {
             Answer::Given(answer) => match self.list(answer, &call).await? {

@@ -49,12 +49,25 @@ impl Indexing {
 
     /// Waits until the chain's status is as wanted.
     pub(crate) async fn until(&self, chain: &str, wanted: impl Fn(&ChainStatus) -> bool) {
+        if let Err(status) = self.reaches(chain, wanted).await {
+            panic!("it stays at {status:?}");
+        }
+    }
+
+    /// The same; the error is the status that the chain stays at.
+    pub(crate) async fn reaches(
+        &self,
+        chain: &str,
+        wanted: impl Fn(&ChainStatus) -> bool,
+    ) -> Result<(), ChainStatus> {
         let mut changes = self.board.subscribe();
         let as_wanted = |chains: &Vec<ChainStatus>| {
             chains.iter().any(|status| status.name == chain && wanted(status))
         };
-        let reached = tokio::time::timeout(PATIENCE, changes.wait_for(as_wanted)).await;
-        assert!(reached.is_ok(), "it stays at {:?}", self.status(chain));
+        match tokio::time::timeout(PATIENCE, changes.wait_for(as_wanted)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(self.status(chain)),
+        }
     }
 
     /// Waits until the chain `devnet` is stored up to `block`.
