@@ -58,8 +58,11 @@ main() {
     need_apt jq
     need_postgres
     need_redis
-    need_npm devnet
-    need_npm ponder-indexers
+    local tree
+    for tree in . "$before/../../.."; do
+        need_npm "$tree/devnet"
+        need_npm "$tree/ponder-indexers"
+    done
     (cd rust-backend && cargo build --release -q --bins)
     after=$PWD/rust-backend/target/release
     REPORTS=$(mktemp -d "${TMPDIR:-/tmp}/agentauri-pairs.XXXXXX")

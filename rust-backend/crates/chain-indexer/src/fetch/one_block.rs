@@ -58,10 +58,9 @@ pub(crate) async fn complete(
     let mut logs = Vec::new();
     if !is_believed || header.may_have_logs_of(&addresses) {
         let gathered = gather::logs(node, settings, header, &addresses).await?;
-        let is_complete = gathered.is_complete();
         logs = gathered.logs;
-        if !is_complete {
-            let left_out = left_out(node, settings, header, &addresses, logs.iter()).await?;
+        if !gathered.is_complete {
+            let left_out = left_out(node, header, &addresses, logs.iter()).await?;
             logs.extend(left_out);
         }
     }
@@ -73,7 +72,6 @@ pub(crate) async fn complete(
 /// only a sparse filter is worth a question.
 pub(crate) async fn left_out<'l>(
     node: Node<'_>,
-    settings: &ChainSettings,
     header: &NodeHeader,
     addresses: &[Address],
     given: impl Iterator<Item = &'l NodeLog>,
@@ -92,11 +90,11 @@ pub(crate) async fn left_out<'l>(
     let Some(all) = all else {
         // A full filter claims everything: asked again, elsewhere if there is an elsewhere.
         let other = node.another().unwrap_or(node);
-        return match gather::logs(other, settings, header, &silent).await {
-            Ok(gathered) => Ok(gathered.logs),
+        return match gather::by_way(other, other.logs_ways().first(), header, &silent).await {
+            Ok(Answer::Given(gathered)) => Ok(gathered.logs),
             Err(error) if error.stops_the_chain() => Err(error),
             // The other one does not know; its failure was noted.
-            Err(_) => Ok(Vec::new()),
+            Ok(Answer::Refused(_)) | Err(_) => Ok(Vec::new()),
         };
     };
     let is_chance = header.is_made_of(&all);

@@ -14,7 +14,7 @@ use crate::fetch::one_block::{self, Filter, left_out};
 use crate::fetch::stretch::Stretch;
 use crate::rpc::answer::{NodeHeader, NodeLog};
 use crate::rpc::call::{Answer, Failure, read};
-use crate::rpc::node::{Node, TRIES_MAX, header_call, range_call};
+use crate::rpc::node::{LogFilter, Node, TRIES_MAX, header_call, range_call};
 use crate::rpc::nodes::Nodes;
 use crate::settings::RegistryAddresses as _;
 use crate::{ChainSettings, Result};
@@ -99,7 +99,7 @@ impl Range<'_> {
         // Together, so that a node that does not have the last block says so: it would give the
         // logs up to where it is, and call that all.
         let mut calls = vec![
-            range_call(self.first, self.last, Some(&addresses)),
+            range_call(self.first, self.last, LogFilter::of(&addresses)),
             header_call(self.last),
             header_call(self.first),
         ];
@@ -182,7 +182,7 @@ impl Range<'_> {
         for (number, header) in headers {
             let logs = by_block.get(number).map_or(&[][..], Vec::as_slice);
             let given = logs.iter().copied();
-            let left_out = left_out(self.node, self.settings, header, &addresses, given).await?;
+            let left_out = left_out(self.node, header, &addresses, given).await?;
             let logs: Vec<&NodeLog> = logs.iter().copied().chain(&left_out).collect();
             let made = match block(self.settings, *number, header, &logs) {
                 Ok(made) => made,

@@ -144,7 +144,6 @@ impl RawLog {
 /// A block as `eth_getBlockByHash` shows it, for the sake of its transactions.
 #[derive(Deserialize)]
 pub(crate) struct NodeTransactions {
-    pub(crate) number: U64,
     pub(crate) transactions: Vec<B256>,
 }
 

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-use self::asking::LAST_TRIES_MAX;
-pub(crate) use self::asking::TRIES_MAX;
+pub(crate) use self::asking::{LAST_TRIES_MAX, TRIES_MAX};
+pub(crate) use self::receipts::ReadReceipts;
 use crate::rpc::answer::{HeaderRef, NodeHeader, NodeLog};
-use crate::rpc::call::{Answer, Failure, RpcCall, read};
+use crate::rpc::call::{Answer, Failure, RpcCall};
 use crate::rpc::client::Rpc;
 use crate::rpc::limit::Limit;
-use crate::rpc::nodes::{HeadState, LAG_BLOCKS_MAX, NodeEndpoint, Nodes};
+use crate::rpc::nodes::{HeadState, LAG_BLOCKS_MAX, NodeEndpoint, Nodes, NullIsEmpty};
 use crate::rpc::way::{LogsWay, LogsWays};
 use crate::rpc::ws::Announcements;
 use crate::{IndexerError, Result};
@@ -113,24 +113,39 @@ impl<'n> Node<'n> {
         }
     }
 
-    /// The logs that `addresses` emitted in the block with that hash, or those of them with a
-    /// topic0 (EIP-234: in no other block).
+    /// The chosen logs of a block, by its hash (EIP-234: of no other block).
     pub(crate) async fn logs(
         self,
-        block: B256,
-        addresses: &[Address],
-        topic: Option<B256>,
+        block: &NodeHeader,
+        chosen: LogFilter<'_>,
     ) -> Result<Answer<Vec<NodeLog>>> {
-        let mut filter = json!({"blockHash": block, "address": addresses});
-        if let Some(topic) = topic {
-            filter["topics"] = json!([topic]);
+        let call = logs(&chosen.with(json!({"blockHash": block.hash})));
+        match self.try_to_ask(&call, self.answer_bytes_max(), TRIES_MAX).await? {
+            Answer::Given(answer) => self.list(answer, &call).await,
+            Answer::Refused(failure) => Ok(Answer::Refused(failure)),
         }
-        self.logs_of_one(&logs(&filter)).await
     }
 
-    async fn logs_of_one(self, call: &RpcCall) -> Result<Answer<Vec<NodeLog>>> {
-        match self.try_to_ask(call, self.answer_bytes_max(), TRIES_MAX).await? {
-            Answer::Given(answer) => self.list(answer, call).await,
+    /// The chosen logs of a block, asked for by its height. The block is asked for afterwards: at
+    /// one height there may be one block now and another one then.
+    pub(crate) async fn logs_at_height(
+        self,
+        block: &NodeHeader,
+        chosen: LogFilter<'_>,
+    ) -> Result<Answer<Vec<NodeLog>>> {
+        let (number, bytes_max) = (block.number.to::<u64>(), self.answer_bytes_max());
+        let call = range_call(number, number, chosen);
+        let logs = match self.try_to_ask(&call, bytes_max, TRIES_MAX).await? {
+            Answer::Given(logs) => logs,
+            Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
+        };
+        match self.try_to_ask(&header_call(number), bytes_max, LAST_TRIES_MAX).await? {
+            Answer::Given(Some(NodeHeader { hash, .. })) if hash == block.hash => {
+                self.list(logs, &call).await
+            }
+            Answer::Given(_) => {
+                Ok(Answer::Refused(Failure::broken("it is another block by now").of(&call)))
+            }
             Answer::Refused(failure) => Ok(Answer::Refused(failure)),
         }
     }
@@ -146,9 +161,10 @@ impl<'n> Node<'n> {
         if let Some(logs) = answer {
             return Ok(Answer::Given(logs));
         }
-        let null_is_empty = &self.endpoint().null_is_empty;
+        let is_by_hash = !call.params[0]["blockHash"].is_null();
+        let NullIsEmpty { by_hash, by_height } = &self.endpoint().null_is_empty;
+        let null_is_empty = if is_by_hash { by_hash } else { by_height };
         if !null_is_empty.load(Ordering::Relaxed) {
-            let is_by_hash = !call.params[0]["blockHash"].is_null();
             let is_null = self.says_null_of_nobody(is_by_hash).await?;
             null_is_empty.store(is_null, Ordering::Relaxed);
         }
@@ -160,54 +176,28 @@ impl<'n> Node<'n> {
     }
 
     async fn says_null_of_nobody(self, is_by_hash: bool) -> Result<bool> {
-        const NOBODY: [Address; 1] = [Address::repeat_byte(0xee)];
+        const NOBODY: LogFilter<'static> = LogFilter::of(&[Address::repeat_byte(0xee)]);
         let head = self.endpoint().head.lock().as_ref().map(|it| it.head.block_number);
-        let block = head.unwrap_or_default().unsigned_abs().saturating_sub(LAG_BLOCKS_MAX);
+        // A block below all that it has says nothing.
+        let Some(head) = head else { return Ok(false) };
+        let block = head.unsigned_abs().saturating_sub(LAG_BLOCKS_MAX);
         let bytes_max = self.answer_bytes_max();
         let call = if is_by_hash {
             let header = self.try_to_ask(&header_call(block), bytes_max, TRIES_MAX).await?;
             let Answer::Given(Some(NodeHeader { hash, .. })) = header else { return Ok(false) };
-            logs(&json!({"blockHash": hash, "address": NOBODY}))
+            logs(&NOBODY.with(json!({"blockHash": hash})))
         } else {
-            range_call(block, block, Some(&NOBODY))
+            range_call(block, block, NOBODY)
         };
         let asked = self.try_to_ask(&call, bytes_max, TRIES_MAX).await?;
         Ok(matches!(asked, Answer::Given(None::<Vec<NodeLog>>)))
     }
 
-    /// The logs that `addresses` emitted in a block, or all of them, asked for by its height. The
-    /// block is asked for, too: at one height there may be one block now and another one then.
-    pub(crate) async fn logs_at_height(
-        self,
-        block: &NodeHeader,
-        addresses: Option<&[Address]>,
-    ) -> Result<Answer<Vec<NodeLog>>> {
-        let number = block.number.to::<u64>();
-        let calls = [range_call(number, number, addresses), header_call(number)];
-        let asked = self.ask_together(&calls, self.answer_bytes_max(), TRIES_MAX).await?;
-        let answers = match asked {
-            Answer::Given(answers) => answers,
-            Answer::Refused(failure) => return Ok(Answer::Refused(failure)),
-        };
-        let read = || {
-            let logs: Option<Vec<NodeLog>> = read(&answers[0])?;
-            let after: Option<NodeHeader> = read(&answers[1])?;
-            if after.is_none_or(|after| after.hash != block.hash) {
-                return Err(Failure::broken("it is another block by now"));
-            }
-            Ok(logs)
-        };
-        match read() {
-            Ok(logs) => self.list(logs, &calls[0]).await,
-            Err(failure) => Ok(Answer::Refused(failure.of(&calls[0]))),
-        }
-    }
-
     /// All logs of that block; `None` where the node does not give them.
     pub(crate) async fn all_logs(self, block: &NodeHeader) -> Result<Option<Vec<NodeLog>>> {
         let answer = match self.logs_ways().first() {
-            LogsWay::BlockHash => self.logs_of_one(&logs(&json!({"blockHash": block.hash}))).await,
-            LogsWay::Height => self.logs_at_height(block, None).await,
+            LogsWay::BlockHash => self.logs(block, LogFilter::ALL).await,
+            LogsWay::Height => self.logs_at_height(block, LogFilter::ALL).await,
             LogsWay::BlockReceipts | LogsWay::Receipts => return Ok(None),
         };
         match answer? {
@@ -285,7 +275,7 @@ impl<'n> Node<'n> {
     }
 
     /// Waits until no other block of the chain is gathered in parts.
-    pub(crate) async fn turn_to_gather(self) -> MutexGuard<'n, ()> {
+    pub(crate) async fn turn_to_gather(self) -> MutexGuard<'n, ReadReceipts> {
         self.nodes.gathering.lock().await
     }
 
@@ -327,13 +317,41 @@ pub(crate) fn header_call(number: u64) -> RpcCall {
     header(BY_NUMBER, U64::from(number))
 }
 
-/// The question for the logs that `addresses`, or all, emitted from block `first` to `last`.
-pub(crate) fn range_call(first: u64, last: u64, addresses: Option<&[Address]>) -> RpcCall {
-    let mut filter = json!({"fromBlock": U64::from(first), "toBlock": U64::from(last)});
-    if let Some(addresses) = addresses {
-        filter["address"] = json!(addresses);
+/// A choice among the logs of blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct LogFilter<'a> {
+    /// `None`: of all.
+    addresses: Option<&'a [Address]>,
+    topic0: Option<B256>,
+}
+
+impl<'a> LogFilter<'a> {
+    pub(crate) const ALL: LogFilter<'static> = LogFilter { addresses: None, topic0: None };
+
+    /// The logs that these addresses emitted.
+    pub(crate) const fn of(addresses: &'a [Address]) -> Self {
+        Self { addresses: Some(addresses), topic0: None }
     }
-    logs(&filter)
+
+    /// The same, with this topic0 alone.
+    pub(crate) fn with_topic0(self, topic0: Option<B256>) -> Self {
+        Self { topic0, ..self }
+    }
+
+    fn with(self, mut blocks: Value) -> Value {
+        if let Some(addresses) = self.addresses {
+            blocks["address"] = json!(addresses);
+        }
+        if let Some(topic0) = self.topic0 {
+            blocks["topics"] = json!([topic0]);
+        }
+        blocks
+    }
+}
+
+/// The question for the chosen logs from block `first` to `last`.
+pub(crate) fn range_call(first: u64, last: u64, chosen: LogFilter<'_>) -> RpcCall {
+    logs(&chosen.with(json!({"fromBlock": U64::from(first), "toBlock": U64::from(last)})))
 }
 
 fn header(method: &'static str, block: impl serde::Serialize) -> RpcCall {

@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::rpc::client::Rpc;
 use crate::rpc::health::NodeHealth;
 use crate::rpc::limit::Limit;
-use crate::rpc::node::Node;
+use crate::rpc::node::{Node, ReadReceipts};
 use crate::rpc::rate::RateLimit;
 use crate::rpc::said::Said;
 use crate::rpc::transport::Http;
@@ -57,7 +57,7 @@ pub(crate) struct Nodes {
     pub(super) unanswered: Unanswered,
     pub(super) answer_bytes_max: usize,
     /// Blocks are gathered in parts one at a time, so that memory stays flat.
-    pub(super) gathering: Mutex<()>,
+    pub(super) gathering: Mutex<ReadReceipts>,
     /// A block whose bloom filter was wrong: then no filter of the chain is believed.
     wrong_filter_at: OnceLock<u64>,
     /// Blocks whose logs were doubted, each with its number of doubts.
@@ -82,9 +82,15 @@ pub(super) struct NodeEndpoint {
     pub(super) ways: LogsWays,
     /// True once it refused to name the finalized or the safe block.
     pub(super) knows_no_tags: AtomicBool,
-    /// True once it was seen to write an empty list of logs as null.
-    pub(super) null_is_empty: AtomicBool,
+    pub(super) null_is_empty: NullIsEmpty,
     pub(super) head: parking_lot::Mutex<Option<HeadState>>,
+}
+
+/// Forms of the question for logs in which the node was seen to write an empty list as null.
+#[derive(Default)]
+pub(super) struct NullIsEmpty {
+    pub(super) by_hash: AtomicBool,
+    pub(super) by_height: AtomicBool,
 }
 
 /// A node's head as it was seen last.
@@ -151,7 +157,7 @@ impl Nodes {
                 questions: Limit::of_questions(),
                 ways: LogsWays::new(),
                 knows_no_tags: AtomicBool::new(false),
-                null_is_empty: AtomicBool::new(false),
+                null_is_empty: NullIsEmpty::default(),
                 head: parking_lot::Mutex::new(None),
             }
         });
@@ -163,7 +169,7 @@ impl Nodes {
             rate: RateLimit::new(settings.requests_per_second),
             unanswered: Unanswered::default(),
             answer_bytes_max: settings.answer_bytes_max,
-            gathering: Mutex::new(()),
+            gathering: Mutex::default(),
             wrong_filter_at: OnceLock::new(),
             doubted: parking_lot::Mutex::default(),
         })

@@ -2,8 +2,10 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Blocks by another way, until the best way is tried again.
+/// Blocks by another way than the best, until better ways are tried again.
 const TRIED_AGAIN_AFTER: u32 = 100;
+/// Blocks in a row by another way than the latest, until it is the latest: one may be chance.
+const LEFT_AFTER: u32 = 3;
 
 /// A way of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +42,10 @@ pub(crate) struct LogsWays {
 #[derive(Clone, Copy, Debug)]
 struct WaysState {
     latest: LogsWay,
-    /// Blocks by the latest way; `None` until a way is found, and when the best is tried again.
+    /// Blocks by the latest way; `None` until a way is found, and when all are tried again.
     times: Option<u32>,
+    /// Blocks in a row by other ways since.
+    otherwise: u32,
     /// Refusals of each way since it was answered last.
     refusals: [u32; ALL.len()],
 }
@@ -54,17 +58,19 @@ impl WaysState {
 
 impl LogsWays {
     pub(crate) fn new() -> Self {
-        let state = WaysState { latest: LogsWay::BlockHash, times: None, refusals: [0; ALL.len()] };
+        let latest = LogsWay::BlockHash;
+        let state = WaysState { latest, times: None, otherwise: 0, refusals: [0; ALL.len()] };
         Self { state: parking_lot::Mutex::new(state), looking: Mutex::new(()) }
     }
 
-    /// All ways in the order in which they are tried: the answered one first, or second where the
-    /// best is tried again; then the least refused.
+    /// All ways in the order in which they are tried: the answered one, and then the least refused;
+    /// or the best first.
     pub(crate) fn in_order(&self) -> [LogsWay; ALL.len()] {
         let mut state = *self.state.lock();
-        let first = if state.times.is_some() { state.latest } else { LogsWay::BlockHash };
         let mut ways = ALL;
-        ways.sort_by_key(|way| (*way != first, *way != state.latest, *state.refusals(*way)));
+        if state.times.is_some() {
+            ways.sort_by_key(|way| (*way != state.latest, *state.refusals(*way)));
+        }
         ways
     }
 
@@ -86,10 +92,17 @@ impl LogsWays {
     /// The node has answered by this way.
     pub(crate) fn answered(&self, way: LogsWay) {
         let mut state = self.state.lock();
-        let times = state.times.filter(|_| state.latest == way).map_or(0, |times| times + 1);
-        let is_over = way != LogsWay::BlockHash && times >= TRIED_AGAIN_AFTER;
-        (state.latest, state.times) = (way, (!is_over).then_some(times));
         *state.refusals(way) = 0;
+        let times = match state.times {
+            Some(times) if way == state.latest => times + 1,
+            Some(_) if state.otherwise + 1 < LEFT_AFTER => {
+                state.otherwise += 1;
+                return;
+            }
+            Some(_) | None => 0,
+        };
+        let is_over = way != LogsWay::BlockHash && times >= TRIED_AGAIN_AFTER;
+        (state.latest, state.times, state.otherwise) = (way, (!is_over).then_some(times), 0);
     }
 
     /// The node has refused a question by this way.
@@ -105,7 +118,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_answered_way_comes_first_and_the_best_is_tried_again() {
+    async fn the_answered_way_comes_first_and_better_ones_are_tried_again() {
         let ways = LogsWays::new();
         assert_eq!(ways.in_order(), ALL);
         assert!(ways.turn_to_look().await.is_some());
@@ -117,17 +130,30 @@ mod tests {
             assert!(ways.turn_to_look().await.is_none(), "it is known");
             ways.answered(LogsWay::Receipts);
         }
-        let again =
-            [LogsWay::BlockHash, LogsWay::Receipts, LogsWay::Height, LogsWay::BlockReceipts];
-        assert_eq!(ways.in_order(), again);
+        assert_eq!(ways.in_order(), ALL);
         assert!(ways.turn_to_look().await.is_some());
-        ways.answered(LogsWay::Receipts);
-        assert_eq!(ways.first(), LogsWay::Receipts);
-        for refused in [LogsWay::Receipts, LogsWay::Height, LogsWay::BlockHash, LogsWay::BlockHash]
-        {
+        ways.answered(LogsWay::Height);
+        assert_eq!(ways.first(), LogsWay::Height);
+    }
+
+    #[test]
+    fn a_way_is_left_when_it_does_not_answer_several_blocks() {
+        let ways = LogsWays::new();
+        ways.answered(LogsWay::BlockHash);
+        for chance in 1..LEFT_AFTER {
+            ways.answered(LogsWay::Height);
+            assert_eq!(ways.first(), LogsWay::BlockHash, "{chance}");
+        }
+        ways.answered(LogsWay::BlockHash);
+        for _ in 0..LEFT_AFTER {
+            assert_eq!(ways.first(), LogsWay::BlockHash);
+            ways.answered(LogsWay::Height);
+        }
+        assert_eq!(ways.first(), LogsWay::Height);
+        for refused in [LogsWay::BlockReceipts, LogsWay::BlockHash, LogsWay::BlockHash] {
             ways.refused(refused);
         }
-        let last = [LogsWay::BlockReceipts, LogsWay::Height, LogsWay::BlockHash];
-        assert_eq!(ways.in_order()[1..], last, "the least refused");
+        let rest = [LogsWay::Receipts, LogsWay::BlockReceipts, LogsWay::BlockHash];
+        assert_eq!(ways.in_order()[1..], rest, "the least refused comes first");
     }
 }

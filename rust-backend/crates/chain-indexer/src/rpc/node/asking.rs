@@ -23,7 +23,7 @@ use crate::{IndexerError, Result};
 /// Tries of a question that can be asked in another form, where no other node is free.
 pub(crate) const TRIES_MAX: u32 = 2;
 /// Tries of a question that cannot.
-pub(super) const LAST_TRIES_MAX: u32 = 4;
+pub(crate) const LAST_TRIES_MAX: u32 = 4;
 /// Tries of such a question where the node says that it is asked too fast.
 const LIMITED_TRIES_MAX: u32 = 6;
 /// Wait before a question is asked again; then it doubles.

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U64, b256};
 use serde_json::json;
 
 use super::asking::LAST_TRIES_MAX;
-use super::{Node, range_call};
+use super::{LogFilter, Node, range_call};
 use crate::Result;
 use crate::rpc::answer::NodeLog;
 use crate::rpc::call::{Answer, Failure, RpcCall};
@@ -40,7 +40,7 @@ impl Node<'_> {
         number: u64,
         addresses: &[Address],
     ) -> Result<Option<bool>> {
-        let call = range_call(number, number, Some(addresses));
+        let call = range_call(number, number, LogFilter::of(addresses));
         let asked = self.try_to_ask(&call, self.answer_bytes_max(), LAST_TRIES_MAX).await?;
         let logs: Vec<NodeLog> = match asked {
             Answer::Given(answer) => match self.list(answer, &call).await? {

@@ -83,7 +83,8 @@ impl LimitedNode {
         self.chain.lock().blocks.len() as u64 - 1
     }
 
-    /// Questions that it was asked, those of batches each.
+    /// Questions for blocks and logs that it was asked, those of batches each: without those for
+    /// its chain id, its head, and its safe and final blocks.
     pub(crate) fn asked(&self) -> u32 {
         self.chain.lock().asked
     }
@@ -170,7 +171,6 @@ impl Chain {
 
     /// Whether it bears one more question now.
     fn bears_it(&mut self, questions: usize) -> Result<(), No> {
-        self.asked += u32::try_from(questions).expect("a few");
         if let Some((per_second, manner)) = self.nature.per_second.clone() {
             let now = Instant::now();
             while self.answered.front().is_some_and(|at| *at + Duration::from_secs(1) < now) {
@@ -317,9 +317,16 @@ fn receipts(logs: &[Value]) -> Vec<Value> {
     logs.iter().map(receipt).collect()
 }
 
+fn is_for_blocks(question: &Value) -> bool {
+    let tag = question["params"][0].as_str();
+    question["method"] != "eth_chainId" && !matches!(tag, Some("latest" | "finalized" | "safe"))
+}
+
 async fn answer(State(chain): State<Arc<Mutex<Chain>>>, Json(asked): Json<Value>) -> Response {
     let mut chain = chain.lock();
     let questions = asked.as_array().map_or(std::slice::from_ref(&asked), Vec::as_slice);
+    let are_for_blocks = questions.iter().filter(|question| is_for_blocks(question));
+    chain.asked += u32::try_from(are_for_blocks.count()).expect("a few");
     if let Err(No(manner)) = chain.bears_it(questions.len()) {
         return refusal(&manner, &questions[0]["id"]);
     }
