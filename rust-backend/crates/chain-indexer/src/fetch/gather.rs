@@ -18,15 +18,15 @@ pub(crate) struct Gathered {
     pub(crate) logs: Vec<NodeLog>,
     /// True if they are known to be all that the block emitted, by its transactions or its filter.
     pub(crate) is_complete: bool,
-    way: LogsWay,
-    /// False if the node had nothing to answer, and may refuse the way all the same.
-    is_proof: bool,
+    /// The way that the node answers by; `None` if it had nothing to answer, and may refuse the way
+    /// all the same.
+    answered_by: Option<LogsWay>,
 }
 
 impl Gathered {
     fn learned(self, node: Node<'_>) -> Self {
-        if self.is_proof {
-            node.logs_ways().answered(self.way);
+        if let Some(way) = self.answered_by {
+            node.logs_ways().answered(way);
         }
         self
     }
@@ -101,7 +101,7 @@ pub(crate) async fn by_way(
         LogsWay::BlockReceipts => return by_block_receipts(node, header, addresses).await,
         LogsWay::Receipts => return by_each_receipt(node, header, addresses).await,
     };
-    Ok(answer.map(|logs| Gathered { logs, way, is_proof: true, is_complete: false }))
+    Ok(answer.map(|logs| Gathered { logs, answered_by: Some(way), is_complete: false }))
 }
 
 /// The logs that `addresses` emitted, as the receipts of the block's transactions have them.
@@ -134,7 +134,7 @@ async fn by_block_receipts(
         // Their number was compared, if the header says it.
         let is_complete = header.transactions().is_some() || header.is_made_of(&logs);
         logs.retain(|log| addresses.contains(&log.address));
-        Gathered { logs, is_complete, way: LogsWay::BlockReceipts, is_proof: true }
+        Gathered { logs, is_complete, answered_by: Some(LogsWay::BlockReceipts) }
     }))
 }
 

@@ -93,9 +93,8 @@ impl<'n> Gathering<'n> {
     pub(super) async fn by_receipts(mut self, addresses: &[Address]) -> Result<Answer<Gathered>> {
         Ok(self.receipts(addresses).await?.map(|receipts| Gathered {
             // Of a block without transactions there is no receipt to refuse.
-            is_proof: receipts > 0,
+            answered_by: (receipts > 0).then_some(LogsWay::Receipts),
             is_complete: receipts > 0,
-            way: LogsWay::Receipts,
             logs: self.end(),
         }))
     }
@@ -126,7 +125,8 @@ impl<'n> Gathering<'n> {
         // Without an answer by address or topic, the block was not too long.
         let is_proof = left.is_empty() || !self.gives_any;
         let way = if gives_whole { self.form } else { LogsWay::Receipts };
-        Ok(Answer::Given(Gathered { logs: self.end(), way, is_proof, is_complete: false }))
+        let answered_by = is_proof.then_some(way);
+        Ok(Answer::Given(Gathered { logs: self.end(), answered_by, is_complete: false }))
     }
 
     fn end(mut self) -> Vec<NodeLog> {

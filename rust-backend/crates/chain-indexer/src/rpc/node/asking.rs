@@ -34,10 +34,9 @@ const ONE_BY_ONE_MAX: usize = 4;
 const FOREIGN_TRIES_MAX: u32 = 3;
 const FOREIGN_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// The wait after each of so many tries, zero after the last.
-pub(super) fn waits_between(tries: u32) -> impl Iterator<Item = Duration> {
-    let waits = (1..tries).map(|nth| AGAIN_AFTER * 2_u32.pow(nth - 1));
-    waits.chain(std::iter::once(Duration::ZERO))
+/// The wait after so many tries, at least one.
+pub(super) fn wait_after(tries: u32) -> Duration {
+    AGAIN_AFTER * 2_u32.pow(tries - 1)
 }
 
 impl Node<'_> {
@@ -85,7 +84,7 @@ impl Node<'_> {
                 }
                 return Ok(Answer::Refused(failure));
             }
-            sleep(AGAIN_AFTER * 2_u32.pow(asked - 1)).await;
+            sleep(wait_after(asked)).await;
         }
     }
 

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::asking::waits_between;
+use super::asking::wait_after;
 use super::{BY_HASH, LAST_TRIES_MAX, Node, TRIES_MAX, header};
 use crate::Result;
 use crate::rpc::answer::{NodeHeader, NodeReceipt, NodeTransactions, RawReceipt};
@@ -35,13 +35,16 @@ impl ReadReceipts {
 
     /// Keeps a receipt; of the logs of other addresses, their places.
     pub(crate) fn keep(&mut self, transaction: B256, receipt: &NodeReceipt) {
-        let mut receipt = receipt.clone();
-        for log in &mut receipt.logs {
-            if !self.addresses.contains(&log.address) {
-                (log.topics, log.data) = (Vec::new(), Bytes::new());
+        let addresses = &self.addresses;
+        self.by_transaction.entry(transaction).or_insert_with(|| {
+            let mut receipt = receipt.clone();
+            for log in &mut receipt.logs {
+                if !addresses.contains(&log.address) {
+                    (log.topics, log.data) = (Vec::new(), Bytes::new());
+                }
             }
-        }
-        self.by_transaction.insert(transaction, receipt);
+            receipt
+        });
     }
 
     /// Forgets all: the block is read.
@@ -112,7 +115,7 @@ impl Node<'_> {
                 refused(&format!("{given} of {transactions}"))
             }
             // By height, an empty list may be of another block.
-            None if given == 0 && !name.eq(&json!(block.hash)) => refused("it gives none"),
+            None if given == 0 && name != json!(block.hash) => refused("it gives none"),
             _ => Ok(Answer::Given(receipts)),
         }
     }
@@ -133,7 +136,7 @@ impl Node<'_> {
     /// The same with the longest logs left out; `None` where it is not to be had even so.
     pub(crate) async fn shortened_receipt(self, transaction: B256) -> Option<NodeReceipt> {
         let (call, bytes_max) = (receipt_call(transaction), self.answer_bytes_max());
-        for wait in waits_between(LAST_TRIES_MAX) {
+        for tried in 1..=LAST_TRIES_MAX {
             self.wait_for_its_turn(1).await;
             let failure = match self.endpoint().rpc.ask_shortened(&call, bytes_max).await {
                 Ok(raw) => return read_receipt(raw).ok(),
@@ -141,10 +144,10 @@ impl Node<'_> {
             };
             let (problem, node) = (failure.problem(), self.label());
             tracing::debug!(node, %transaction, problem, "A receipt cannot be shortened");
-            if matches!(failure, Failure::TooLong(_)) {
+            if matches!(failure, Failure::TooLong(_)) || tried == LAST_TRIES_MAX {
                 break;
             }
-            sleep(wait).await;
+            sleep(wait_after(tried)).await;
         }
         None
     }
